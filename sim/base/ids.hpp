@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Numbers that name things. Strong, so that a rank is never taken for a device.
+namespace moesim {
+
+/// A GPU process of the job, 0 … gpus − 1, in the order of the framework's ranks.
+enum class RankId : std::uint32_t {};
+/// A replayed device: one rank in the fidelity `flows`, one class of ranks in `folded`.
+enum class DeviceId : std::uint32_t {};
+/// An operation of a step graph, in the order of creation.
+enum class OpId : std::uint32_t {};
+/// A directed link of a topology.
+enum class LinkId : std::uint32_t {};
+
+template <typename Id> constexpr std::size_t index(Id id) {
+  return static_cast<std::size_t>(id);
+}
+
+} // namespace moesim

@@ -1,0 +1,76 @@
+#include "sim/base/input_error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace moesim {
+
+namespace {
+
+std::string compose(const InputLocation& where, const std::string& message,
+                    const std::string& hint) {
+  std::string text = where.file;
+  if (where.line > 0)
+    text += fmt::format(":{}:{}", where.line, std::max(where.column, 1));
+  text += fmt::format(": error: {}", message);
+  if (!where.source_line.empty()) {
+    text += fmt::format("\n  {}", where.source_line);
+    // Tabs stay tabs, so that the caret stands under its column in any terminal.
+    std::string indent;
+    for (int i = 0; i + 1 < where.column && i < static_cast<int>(where.source_line.size()); ++i)
+      indent += where.source_line[static_cast<std::size_t>(i)] == '\t' ? '\t' : ' ';
+    text += fmt::format("\n  {}^", indent);
+  }
+  if (!hint.empty())
+    text += fmt::format("\n  hint: {}", hint);
+  return text;
+}
+
+/// Levenshtein distance by the two-row recurrence.
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> previous(b.size() + 1);
+  std::iota(previous.begin(), previous.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::vector<std::size_t> current(b.size() + 1, i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = previous[j] + (a[i] == b[j] ? 0 : 1);
+      current[j + 1] = std::min({replaced, previous[j + 1] + 1, current[j] + 1});
+    }
+    previous = std::move(current);
+  }
+  return previous.back();
+}
+
+} // namespace
+
+InputError::InputError(const InputLocation& where, const std::string& message,
+                       const std::string& hint)
+    : std::runtime_error(compose(where, message, hint)), message_(message) {}
+
+InputLocation locate_offset(const std::string& file, const std::string& text, std::size_t offset) {
+  offset = std::min(offset, text.size());
+  const std::size_t before = offset == 0 ? std::string::npos : text.rfind('\n', offset - 1);
+  const std::size_t start = before == std::string::npos ? 0 : before + 1;
+  const std::size_t end = std::min(text.find('\n', start), text.size());
+  const auto line =
+      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(start), '\n');
+  return {file, static_cast<int>(line), static_cast<int>(offset - start) + 1,
+          text.substr(start, end - start)};
+}
+
+std::string suggest_name(const std::string& name, const std::vector<std::string>& known) {
+  const std::string* nearest = nullptr;
+  std::size_t best = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < best) {
+      best = distance;
+      nearest = &candidate;
+    }
+  }
+  return nearest ? fmt::format("did you mean \"{}\"?", *nearest) : "";
+}
+
+} // namespace moesim

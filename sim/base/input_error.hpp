@@ -1,0 +1,36 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// Where a piece of input stands. Lines and columns count from 1; 0 means that it is not known.
+struct InputLocation {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string source_line = ""; ///< the text of that line, for the message; may be empty
+};
+
+/// The user's mistake. `main` prints `what()` and exits with code 2. The text is
+/// `file:line:column: error: message`, the source line, a caret below the column, and the hint.
+class InputError : public std::runtime_error {
+public:
+  InputError(const InputLocation& where, const std::string& message, const std::string& hint = "");
+  /// The message alone, without place and caret: the reason in a sweep's row.
+  const std::string& message() const { return message_; }
+
+private:
+  std::string message_;
+};
+
+/// The position of byte `offset` (from 0) of a text, with the line that holds it.
+InputLocation locate_offset(const std::string& file, const std::string& text, std::size_t offset);
+
+/// "did you mean "x"?" for the known name nearest to `name` by edit distance, or "" if none is
+/// near.
+std::string suggest_name(const std::string& name, const std::vector<std::string>& known);
+
+} // namespace moesim

@@ -1,0 +1,85 @@
+#include "sim/cost/compute_constants.hpp"
+
+#include "sim/input/csv_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+namespace {
+
+struct Entry {
+  const char* name;
+  const char* unit;
+  double* value;
+};
+
+void read_row(const CsvTable& table, std::size_t row, std::span<const Entry> entries,
+              std::vector<std::string>& missing) {
+  const std::size_t name_column = table.column("constant");
+  const std::string& name = table.text(row, name_column);
+  const auto entry = std::find_if(entries.begin(), entries.end(),
+                                  [&](const Entry& known) { return name == known.name; });
+  if (entry == entries.end())
+    throw InputError(table.where(row, name_column),
+                     fmt::format("constant: \"{}\" is not known", name),
+                     suggest_name(name, missing));
+  const auto open = std::find(missing.begin(), missing.end(), name);
+  if (open == missing.end())
+    throw InputError(table.where(row, name_column),
+                     fmt::format("constant: \"{}\" is given twice", name));
+  missing.erase(open);
+  const std::size_t unit_column = table.column("unit");
+  if (table.text(row, unit_column) != entry->unit)
+    throw InputError(table.where(row, unit_column),
+                     fmt::format("unit: \"{}\" is not \"{}\", the unit of {}",
+                                 table.text(row, unit_column), entry->unit, name));
+  const std::size_t provenance_column = table.column("provenance");
+  const std::string& provenance = table.text(row, provenance_column);
+  const std::vector<std::string> provenances = {"measured", "published", "datasheet", "assumption"};
+  if (std::find(provenances.begin(), provenances.end(), provenance) == provenances.end())
+    throw InputError(table.where(row, provenance_column),
+                     fmt::format("provenance: \"{}\" is not measured, published, datasheet or "
+                                 "assumption",
+                                 provenance),
+                     suggest_name(provenance, provenances));
+  *entry->value = table.positive_number(row, table.column("value"));
+}
+
+} // namespace
+
+ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
+  const CsvTable table = CsvTable::read(path);
+  table.expect_columns({"constant", "value", "unit", "provenance", "source"});
+  ComputeConstants constants;
+  double fixed_time_us = 0.0;
+  const std::array<Entry, 8> entries = {{
+      {"memory_bandwidth_share", "ratio", &constants.memory_bandwidth_share},
+      {"kernel_fixed_time", "us", &fixed_time_us},
+      {"gemm_roofline_efficiency", "ratio", &constants.gemm_roofline_efficiency},
+      {"grouped_gemm_ratio", "ratio", &constants.grouped_gemm_ratio},
+      {"attention_roofline_efficiency", "ratio", &constants.attention_roofline_efficiency},
+      {"attention_backward_efficiency_ratio", "ratio",
+       &constants.attention_backward_efficiency_ratio},
+      {"attention_mla_efficiency_ratio", "ratio", &constants.attention_mla_efficiency_ratio},
+      {"sustained_throughput_ratio", "ratio", &constants.sustained_throughput_ratio},
+  }};
+  std::vector<std::string> missing;
+  for (const Entry& entry : entries)
+    missing.push_back(entry.name);
+  for (std::size_t row = 0; row < table.rows(); ++row)
+    read_row(table, row, entries, missing);
+  if (!missing.empty())
+    throw InputError({.file = path.string(), .source_line = ""},
+                     fmt::format("constant \"{}\" is missing", missing.front()));
+  constants.kernel_fixed_time = microseconds(fixed_time_us);
+  return constants;
+}
+
+} // namespace moesim

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "sim/base/units.hpp"
+#include "sim/workload/kernel.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace moesim {
+
+/// The datasheet figures of a GPU kind that the roofline needs; they come from the topology file.
+struct DevicePeaks {
+  std::string kind;              ///< "a100-sxm", "h100-sxm", …: a folder of `calibration/` if measured
+  FlopsPerSecond bf16;           ///< dense peak of bf16 matrix products
+  FlopsPerSecond fp8;            ///< dense peak of fp8 matrix products; equals `bf16` where there is none
+  BytesPerSecond memory_bandwidth;
+};
+
+/// How much a kernel's time is to be trusted.
+enum class CostBasis {
+  measured,     ///< inside a measured table
+  extrapolated, ///< a measured table, left at its edge, or a stated rule on top of one
+  datasheet     ///< a roofline over datasheet peaks: no table for this device and kind
+};
+
+struct KernelTime {
+  Seconds time;
+  CostBasis basis = CostBasis::datasheet;
+};
+
+/// Times of kernels on one kind of GPU, from the measured tables of `calibration/<kind>/` where
+/// there are any, else from a roofline over the datasheet. Tables hold times by shape; a look-up
+/// interpolates the achieved efficiency (share of peak) linearly in the logarithms of the shape.
+class ComputeCost {
+public:
+  /// Reads the tables of `peaks.kind` below `calibration`. A missing folder or file is not an
+  /// error: those kernels are timed by the roofline. Throws InputError for a malformed table.
+  static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks);
+  ComputeCost(ComputeCost&&) noexcept;
+  ComputeCost& operator=(ComputeCost&&) noexcept;
+  ~ComputeCost();
+
+  /// The time of one kernel when nothing else runs on the GPU. Pure: same kernel, same time.
+  KernelTime time(const Kernel& kernel) const;
+
+private:
+  struct Tables;
+  explicit ComputeCost(std::unique_ptr<Tables> tables);
+  std::unique_ptr<Tables> tables_;
+};
+
+} // namespace moesim

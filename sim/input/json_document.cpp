@@ -1,0 +1,112 @@
+#include "sim/input/json_document.hpp"
+
+#include "sim/input/file_text.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace moesim {
+
+struct JsonObject::Content {
+  std::string name;
+  std::string text;
+  nlohmann::json json;
+};
+
+JsonObject::JsonObject(std::shared_ptr<Content> content) : content_(std::move(content)) {}
+
+JsonObject JsonObject::read(const std::filesystem::path& path) {
+  return parse(read_file(path), path.string());
+}
+
+JsonObject JsonObject::parse(const std::string& text, const std::string& name) {
+  auto content = std::make_shared<Content>();
+  content->name = name;
+  content->text = text;
+  try {
+    content->json = nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    // The library's message repeats the position and its own error number; ours has both already.
+    const std::string what = error.what();
+    const std::size_t detail = what.find(": ", what.find("parse error"));
+    throw InputError(
+        locate_offset(name, text, error.byte > 0 ? error.byte - 1 : 0),
+        fmt::format("not JSON{}", detail == std::string::npos ? "" : what.substr(detail)));
+  }
+  if (!content->json.is_object())
+    throw InputError(locate_offset(name, text, 0), "a JSON object is expected here");
+  return JsonObject(std::move(content));
+}
+
+bool JsonObject::has(const std::string& key) const {
+  const auto found = content_->json.find(key);
+  return found != content_->json.end() && !found->is_null();
+}
+
+InputLocation JsonObject::where(const std::string& key) const {
+  const std::size_t offset = content_->text.find('"' + key + '"');
+  if (offset == std::string::npos)
+    return {content_->name};
+  return locate_offset(content_->name, content_->text, offset);
+}
+
+void JsonObject::fail(const std::string& key, const std::string& message,
+                      const std::string& hint) const {
+  throw InputError(where(key), message, hint);
+}
+
+std::string JsonObject::text(const std::string& key) const {
+  if (!has(key))
+    fail(key, fmt::format("the key \"{}\" is missing", key));
+  const auto& value = content_->json[key];
+  if (!value.is_string())
+    fail(key, fmt::format("{} must be a string", key));
+  return value.get<std::string>();
+}
+
+std::string JsonObject::text_or(const std::string& key, const std::string& otherwise) const {
+  return has(key) ? text(key) : otherwise;
+}
+
+std::int64_t JsonObject::integer(const std::string& key, std::int64_t least) const {
+  if (!has(key))
+    fail(key, fmt::format("the key \"{}\" is missing", key));
+  const auto& value = content_->json[key];
+  if (!value.is_number_integer())
+    fail(key, fmt::format("{} must be a whole number", key));
+  const auto number = value.get<std::int64_t>();
+  if (number < least)
+    fail(key, fmt::format("{} must be at least {}, not {}", key, least, number));
+  return number;
+}
+
+std::int64_t JsonObject::integer_or(const std::string& key, std::int64_t otherwise,
+                                    std::int64_t least) const {
+  return has(key) ? integer(key, least) : otherwise;
+}
+
+bool JsonObject::flag_or(const std::string& key, bool otherwise) const {
+  if (!has(key))
+    return otherwise;
+  const auto& value = content_->json[key];
+  if (!value.is_boolean())
+    fail(key, fmt::format("{} must be true or false", key));
+  return value.get<bool>();
+}
+
+std::vector<std::int64_t> JsonObject::integers(const std::string& key) const {
+  if (!has(key))
+    return {};
+  std::vector<std::int64_t> values;
+  const auto& list = content_->json[key];
+  if (!list.is_array())
+    fail(key, fmt::format("{} must be a list", key));
+  for (const auto& value : list) {
+    if (!value.is_number_integer())
+      fail(key, fmt::format("{} must hold whole numbers", key));
+    values.push_back(value.get<std::int64_t>());
+  }
+  return values;
+}
+
+} // namespace moesim

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "sim/base/input_error.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// A JSON object as other tools publish it: keys that nobody asks for are ignored, a missing size
+/// is an error. Every error names the file, and the position of the key where there is one.
+class JsonObject {
+public:
+  /// Throws InputError if the file cannot be read, is not JSON, or is not an object.
+  static JsonObject read(const std::filesystem::path& path);
+  static JsonObject parse(const std::string& text, const std::string& name);
+
+  /// True if the key is there and not null.
+  bool has(const std::string& key) const;
+  std::string text(const std::string& key) const;
+  std::string text_or(const std::string& key, const std::string& otherwise) const;
+  /// A whole number greater than or equal to `least`.
+  std::int64_t integer(const std::string& key, std::int64_t least = 1) const;
+  std::int64_t integer_or(const std::string& key, std::int64_t otherwise,
+                          std::int64_t least = 0) const;
+  bool flag_or(const std::string& key, bool otherwise) const;
+  /// A list of whole numbers; empty if the key is absent.
+  std::vector<std::int64_t> integers(const std::string& key) const;
+  InputLocation where(const std::string& key) const;
+  [[noreturn]] void fail(const std::string& key, const std::string& message,
+                         const std::string& hint = "") const;
+
+private:
+  struct Content;
+  explicit JsonObject(std::shared_ptr<Content> content);
+  std::shared_ptr<Content> content_;
+};
+
+} // namespace moesim

@@ -1,0 +1,333 @@
+#include "sim/input/toml_document.hpp"
+
+#include "sim/input/file_text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <sstream>
+
+namespace moesim {
+
+namespace {
+
+/// The line of a text, counted from 1.
+std::string line_of(const std::string& text, int line) {
+  std::istringstream stream(text);
+  std::string content;
+  for (int i = 0; i < line && std::getline(stream, content); ++i) {
+  }
+  return content;
+}
+
+std::string type_name(const toml::node& node) {
+  switch (node.type()) {
+  case toml::node_type::string:
+    return "a string";
+  case toml::node_type::integer:
+    return "a whole number";
+  case toml::node_type::floating_point:
+    return "a number";
+  case toml::node_type::boolean:
+    return "true or false";
+  case toml::node_type::array:
+    return "a list";
+  case toml::node_type::table:
+    return "a table";
+  default:
+    return "a date";
+  }
+}
+
+std::string text_of(const toml::node& node) {
+  if (const auto* text = node.as_string())
+    return text->get();
+  std::ostringstream out;
+  out << toml::node_view<const toml::node>(node);
+  return out.str();
+}
+
+} // namespace
+
+struct TomlDocument::Content {
+  std::string name;
+  std::string text;
+  toml::table table;
+  /// Values that --set laid over the file, by dotted key.
+  std::map<std::string, InputLocation> assigned;
+
+  InputLocation locate(const std::string& dotted, const toml::source_region& source) const {
+    for (std::string key = dotted; !key.empty();) {
+      if (const auto found = assigned.find(key); found != assigned.end())
+        return found->second;
+      const std::size_t dot = key.rfind('.');
+      key = dot == std::string::npos ? "" : key.substr(0, dot);
+    }
+    const auto line = static_cast<int>(source.begin.line);
+    if (line == 0)
+      return {name};
+    return {name, line, static_cast<int>(source.begin.column), line_of(text, line)};
+  }
+};
+
+struct TomlTable::State {
+  std::shared_ptr<TomlDocument::Content> content;
+  const toml::table* table = nullptr;
+  std::string name; ///< dotted, without brackets; empty for the root
+  std::vector<std::string> asked;
+
+  std::string dotted(const std::string& key) const { return name.empty() ? key : name + "." + key; }
+  std::string in_table() const { return name.empty() ? "" : fmt::format(" in [{}]", name); }
+  const toml::node* find(const std::string& key) {
+    if (std::find(asked.begin(), asked.end(), key) == asked.end())
+      asked.push_back(key);
+    return table->get(key);
+  }
+};
+
+TomlDocument::TomlDocument(std::shared_ptr<Content> content) : content_(std::move(content)) {}
+
+TomlDocument TomlDocument::read(const std::filesystem::path& path) {
+  return parse(read_file(path), path.string());
+}
+
+TomlDocument TomlDocument::parse(const std::string& text, const std::string& name) {
+  auto content = std::make_shared<Content>();
+  content->name = name;
+  content->text = text;
+  try {
+    content->table = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    const auto line = static_cast<int>(error.source().begin.line);
+    throw InputError(
+        {name, line, static_cast<int>(error.source().begin.column), line_of(text, line)},
+        fmt::format("not TOML: {}", error.description()));
+  }
+  return TomlDocument(std::move(content));
+}
+
+void TomlDocument::set(const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  const std::string file = "--set " + assignment;
+  if (equals == std::string::npos || equals == 0)
+    throw InputError({file}, "expected KEY=VALUE");
+  const std::string dotted = assignment.substr(0, equals);
+  const std::string value = assignment.substr(equals + 1);
+  toml::table parsed;
+  try {
+    parsed = toml::parse("x = " + value);
+  } catch (const toml::parse_error&) {
+    parsed.insert("x", value); // a bare word
+  }
+  toml::table* table = &content_->table;
+  std::size_t start = 0;
+  for (std::size_t dot = dotted.find('.'); dot != std::string::npos;
+       dot = dotted.find('.', start)) {
+    const std::string part = dotted.substr(start, dot - start);
+    toml::node* node = table->get(part);
+    if (!node)
+      node = &table->insert(part, toml::table{}).first->second;
+    table = node->as_table();
+    if (!table)
+      throw InputError({file, 1, 1, assignment}, fmt::format("\"{}\" is not a table", part));
+    start = dot + 1;
+  }
+  table->insert_or_assign(dotted.substr(start), *parsed.get("x"));
+  content_->assigned[dotted] = {file, 1, static_cast<int>(equals) + 2, assignment};
+}
+
+TomlTable TomlDocument::root() const {
+  auto state = std::make_shared<TomlTable::State>();
+  state->content = content_;
+  state->table = &content_->table;
+  return TomlTable(std::move(state));
+}
+
+const std::string& TomlDocument::name() const {
+  return content_->name;
+}
+
+TomlTable::TomlTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+bool TomlTable::has(const std::string& key) const {
+  return state_->find(key) != nullptr;
+}
+
+bool TomlTable::is_text(const std::string& key) const {
+  const toml::node* node = state_->find(key);
+  return node && node->is_string();
+}
+
+std::optional<TomlTable> TomlTable::optional_table(const std::string& key) const {
+  const toml::node* node = state_->find(key);
+  if (!node)
+    return std::nullopt;
+  if (!node->is_table())
+    fail(key, fmt::format("{} must be a table, not {}", key, type_name(*node)));
+  auto state = std::make_shared<State>();
+  state->content = state_->content;
+  state->table = node->as_table();
+  state->name = state_->dotted(key);
+  return TomlTable(std::move(state));
+}
+
+TomlTable TomlTable::table(const std::string& key) const {
+  const auto found = optional_table(key);
+  if (!found)
+    throw InputError({state_->content->name},
+                     fmt::format("the table [{}] is missing", state_->dotted(key)));
+  return *found;
+}
+
+namespace {
+
+const toml::node& require(const toml::node* node, const TomlTable& table, const std::string& key,
+                          const std::string& in_table) {
+  if (!node)
+    table.fail(key, fmt::format("the key \"{}\" is missing{}", key, in_table));
+  return *node;
+}
+
+} // namespace
+
+std::string TomlTable::text(const std::string& key) const {
+  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
+  if (!node.is_string())
+    fail(key, fmt::format("{} must be a string, not {}", key, type_name(node)));
+  return node.as_string()->get();
+}
+
+std::string TomlTable::text_or(const std::string& key, const std::string& otherwise) const {
+  return has(key) ? text(key) : otherwise;
+}
+
+std::string TomlTable::choice(const std::string& key,
+                              const std::vector<std::string>& choices) const {
+  const std::string value = text(key);
+  if (std::find(choices.begin(), choices.end(), value) != choices.end())
+    return value;
+  const std::string nearest = suggest_name(value, choices);
+  fail(key, fmt::format("\"{}\" is not one of {}", value, fmt::join(choices, ", ")), nearest);
+}
+
+std::string TomlTable::choice_or(const std::string& key, const std::vector<std::string>& choices,
+                                 const std::string& otherwise) const {
+  return has(key) ? choice(key, choices) : otherwise;
+}
+
+std::int64_t TomlTable::integer(const std::string& key, Range<std::int64_t> range) const {
+  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
+  if (!node.is_integer())
+    fail(key, fmt::format("{} must be a whole number, not {}", key, type_name(node)));
+  const std::int64_t value = node.as_integer()->get();
+  if (value < range.low || value > range.high)
+    fail(key,
+         fmt::format("{} must be between {} and {}, not {}", key, range.low, range.high, value));
+  return value;
+}
+
+std::int64_t TomlTable::integer_or(const std::string& key, Range<std::int64_t> range,
+                                   std::int64_t otherwise) const {
+  return has(key) ? integer(key, range) : otherwise;
+}
+
+double TomlTable::number(const std::string& key, Range<double> range) const {
+  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
+  const auto value = node.is_number() ? node.value<double>() : std::nullopt;
+  if (!value)
+    fail(key, fmt::format("{} must be a number, not {}", key, type_name(node)));
+  if (!std::isfinite(*value) || *value < range.low || *value > range.high)
+    fail(key,
+         fmt::format("{} must be between {} and {}, not {}", key, range.low, range.high, *value));
+  return *value;
+}
+
+double TomlTable::number_or(const std::string& key, Range<double> range, double otherwise) const {
+  return has(key) ? number(key, range) : otherwise;
+}
+
+bool TomlTable::flag_or(const std::string& key, bool otherwise) const {
+  const toml::node* node = state_->find(key);
+  if (!node)
+    return otherwise;
+  if (!node->is_boolean())
+    fail(key, fmt::format("{} must be true or false, not {}", key, type_name(*node)));
+  return node->as_boolean()->get();
+}
+
+std::vector<TomlValue> TomlTable::list(const std::string& key) const {
+  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
+  const toml::array* array = node.as_array();
+  if (!array || array->empty())
+    fail(key, fmt::format("{} must be a list with at least one value", key));
+  std::vector<TomlValue> values;
+  for (const toml::node& item : *array) {
+    if (item.is_table() || item.is_array())
+      fail(key, fmt::format("{} must hold plain values, not {}", key, type_name(item)));
+    values.push_back({text_of(item), item.is_string()});
+  }
+  return values;
+}
+
+std::vector<std::int64_t> TomlTable::integers(const std::string& key,
+                                              Range<std::int64_t> range) const {
+  list(key); // not empty, plain values
+  std::vector<std::int64_t> values;
+  for (const toml::node& item : *state_->find(key)->as_array()) {
+    if (!item.is_integer())
+      fail(key, fmt::format("{} must hold whole numbers, not {}", key, type_name(item)));
+    const std::int64_t value = item.as_integer()->get();
+    if (value < range.low || value > range.high)
+      fail(key,
+           fmt::format("{} must lie between {} and {}, not {}", key, range.low, range.high, value));
+    values.push_back(value);
+  }
+  return values;
+}
+
+std::vector<std::string> TomlTable::keys() const {
+  std::vector<std::pair<std::size_t, std::string>> found;
+  for (const auto& [key, node] : *state_->table) {
+    const auto& begin = node.source().begin;
+    // Order of the file; what --set added has no place there and comes last, by name.
+    const std::size_t place =
+        begin.line == 0 ? ~std::size_t{0} : begin.line * 100'000ULL + begin.column;
+    found.emplace_back(place, std::string(key.str()));
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> names;
+  for (auto& [place, name] : found)
+    names.push_back(std::move(name));
+  return names;
+}
+
+InputLocation TomlTable::where(const std::string& key) const {
+  const toml::node* node = state_->table->get(key);
+  const toml::source_region& source = node ? node->source() : state_->table->source();
+  return state_->content->locate(state_->dotted(key), source);
+}
+
+void TomlTable::fail(const std::string& key, const std::string& message,
+                     const std::string& hint) const {
+  throw InputError(where(key), message, hint);
+}
+
+void TomlTable::finish() const {
+  for (const std::string& key : keys()) {
+    if (std::find(state_->asked.begin(), state_->asked.end(), key) != state_->asked.end())
+      continue;
+    InputLocation place = where(key);
+    // The caret belongs below the key, not below its value.
+    if (const auto found = state_->table->find(key); found->first.source().begin.line > 0)
+      place = state_->content->locate(state_->dotted(key), found->first.source());
+    throw InputError(place, fmt::format("unknown key \"{}\"{}", key, state_->in_table()),
+                     suggest_name(key, state_->asked));
+  }
+}
+
+} // namespace moesim

@@ -1,0 +1,93 @@
+#pragma once
+
+#include "sim/base/input_error.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// A value of a TOML array or key, as text, for keys whose type depends on another key.
+struct TomlValue {
+  std::string text; ///< as TOML would print it, strings without their quotes
+  bool is_string = false;
+};
+
+/// The bounds of a number, inclusive.
+template <typename Number> struct Range {
+  Number low;
+  Number high;
+};
+
+class TomlTable;
+
+/// A TOML file, with the assignments of `--set` laid over it. Every value keeps its position.
+class TomlDocument {
+public:
+  /// Throws InputError if the file cannot be read or is not TOML.
+  static TomlDocument read(const std::filesystem::path& path);
+  static TomlDocument parse(const std::string& text, const std::string& name);
+
+  /// Lays `a.b.key=value` over the document. A value that is not TOML is taken as a string.
+  /// Throws InputError if there is no `=` or a part of the key is not a table.
+  void set(const std::string& assignment);
+
+  TomlTable root() const;
+  const std::string& name() const;
+
+private:
+  struct Content;
+  explicit TomlDocument(std::shared_ptr<Content> content);
+  std::shared_ptr<Content> content_;
+  friend class TomlTable;
+};
+
+/// One table of a document. Remembers the keys that were asked for; `finish` reports the others.
+/// Every reader throws InputError, at the value, for a wrong type or a value out of range, and at
+/// the table for a missing key.
+class TomlTable {
+public:
+  bool has(const std::string& key) const;
+  /// True if the key holds a string: for keys that take a number or a word, as `expert = "auto"`.
+  bool is_text(const std::string& key) const;
+  /// A table inside this one. `table` throws InputError if it is missing.
+  TomlTable table(const std::string& key) const;
+  std::optional<TomlTable> optional_table(const std::string& key) const;
+
+  std::string text(const std::string& key) const;
+  std::string text_or(const std::string& key, const std::string& otherwise) const;
+  /// One of `choices`; a wrong one is an error that lists them and suggests the nearest.
+  std::string choice(const std::string& key, const std::vector<std::string>& choices) const;
+  std::string choice_or(const std::string& key, const std::vector<std::string>& choices,
+                        const std::string& otherwise) const;
+  std::int64_t integer(const std::string& key, Range<std::int64_t> range) const;
+  std::int64_t integer_or(const std::string& key, Range<std::int64_t> range,
+                          std::int64_t otherwise) const;
+  double number(const std::string& key, Range<double> range) const;
+  double number_or(const std::string& key, Range<double> range, double otherwise) const;
+  bool flag_or(const std::string& key, bool otherwise) const;
+  /// The values of a non-empty array of plain values.
+  std::vector<TomlValue> list(const std::string& key) const;
+  std::vector<std::int64_t> integers(const std::string& key, Range<std::int64_t> range) const;
+
+  /// The keys of this table, in the order of the file.
+  std::vector<std::string> keys() const;
+  InputLocation where(const std::string& key) const;
+  /// Throws InputError at a key of this table.
+  [[noreturn]] void fail(const std::string& key, const std::string& message,
+                         const std::string& hint = "") const;
+  /// Throws InputError for the first key that nothing has asked for, with the nearest known name.
+  void finish() const;
+
+private:
+  struct State;
+  explicit TomlTable(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+  friend class TomlDocument;
+};
+
+} // namespace moesim

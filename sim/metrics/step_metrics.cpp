@@ -1,0 +1,185 @@
+#include "sim/metrics/step_metrics.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace moesim {
+
+namespace {
+
+/// What a device may be busy with; the order is the order of precedence.
+enum class State : std::uint8_t {
+  optimizer,
+  compute,
+  expert_parallel,
+  tensor_parallel,
+  data_parallel
+};
+constexpr std::size_t state_count = 5;
+
+State state_of(const StepGraph& graph, const Op& op) {
+  switch (op.stream) {
+  case Stream::expert_parallel:
+    return State::expert_parallel;
+  case Stream::tensor_parallel:
+    return State::tensor_parallel;
+  case Stream::data_parallel:
+    return State::data_parallel;
+  case Stream::compute:
+  case Stream::pipeline:
+    break;
+  }
+  const auto& kernels = graph.computes[op.work].kernels;
+  const bool optimizer = !kernels.empty() && kernels.front().part == KernelPart::optimizer;
+  return optimizer ? State::optimizer : State::compute;
+}
+
+/// The start or the end of an operation on the device under the glass.
+struct Edge {
+  double time = 0.0;
+  State state = State::compute;
+  int change = 0;
+};
+
+struct DeviceLoad {
+  double end = 0.0;
+  double busy = 0.0;
+};
+
+std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& timeline) {
+  std::vector<DeviceLoad> loads(graph.devices.size());
+  for (std::size_t op = 0; op < graph.ops.size(); ++op) {
+    if (graph.ops[op].kind == OpKind::transfer)
+      continue;
+    const OpSpan& span = timeline.ops[op];
+    for (const DeviceId device : graph.devices_of(graph.ops[op])) {
+      DeviceLoad& load = loads[index(device)];
+      load.end = std::max(load.end, span.finish.value);
+      if (graph.ops[op].kind == OpKind::compute)
+        load.busy += (span.finish - span.start).value;
+    }
+  }
+  return loads;
+}
+
+std::size_t critical_device(const std::vector<DeviceLoad>& loads) {
+  std::size_t critical = 0;
+  for (std::size_t device = 1; device < loads.size(); ++device) {
+    const DeviceLoad& a = loads[device];
+    const DeviceLoad& b = loads[critical];
+    if (a.end > b.end || (a.end == b.end && a.busy > b.busy))
+      critical = device;
+  }
+  return critical;
+}
+
+bool runs_on(const StepGraph& graph, const Op& op, std::size_t device) {
+  if (op.kind == OpKind::transfer)
+    return false;
+  const auto devices = graph.devices_of(op);
+  return std::find(devices.begin(), devices.end(), DeviceId(static_cast<std::uint32_t>(device))) !=
+         devices.end();
+}
+
+Seconds& part_of(Waterfall& waterfall, std::size_t state) {
+  switch (static_cast<State>(state)) {
+  case State::optimizer:
+    return waterfall.optimizer;
+  case State::compute:
+    return waterfall.compute;
+  case State::expert_parallel:
+    return waterfall.ep_exposed;
+  case State::tensor_parallel:
+    return waterfall.tp_exposed;
+  case State::data_parallel:
+    break;
+  }
+  return waterfall.dp_exposed;
+}
+
+Waterfall sweep(std::vector<Edge> edges, Seconds step_time) {
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
+    return std::tie(a.time, a.change, a.state) < std::tie(b.time, b.change, b.state);
+  });
+  Waterfall waterfall;
+  std::array<int, state_count> active{};
+  double now = 0.0;
+  for (const Edge& edge : edges) {
+    const Seconds passed{edge.time - now};
+    const auto first = std::find_if(active.begin(), active.end(), [](int n) { return n > 0; });
+    if (first == active.end())
+      waterfall.pp_bubble += passed;
+    else
+      part_of(waterfall, static_cast<std::size_t>(first - active.begin())) += passed;
+    active[static_cast<std::size_t>(edge.state)] += edge.change;
+    now = edge.time;
+  }
+  waterfall.other = Seconds{step_time.value - now};
+  return waterfall;
+}
+
+void find_bottleneck(const Timeline& timeline, const std::vector<DeviceLoad>& loads,
+                     const StepGraph& graph, const Topology& topology, StepMetrics& metrics) {
+  const auto consider = [&](const std::string& name, double use) {
+    if (use > metrics.bottleneck_use) {
+      metrics.bottleneck_use = use;
+      metrics.bottleneck = name;
+    }
+  };
+  for (std::size_t device = 0; device < loads.size(); ++device) {
+    const auto rank = static_cast<std::int64_t>(index(graph.devices[device].rank));
+    const std::int64_t gpus = topology.spec().node.gpus;
+    consider(fmt::format("Node[{}].Gpu[{}]", rank / gpus, rank % gpus),
+             loads[device].busy / timeline.end.value);
+  }
+  for (const LinkUse& link : timeline.links)
+    consider(link.name, link.bytes / link.capacity.value / timeline.end.value);
+}
+
+} // namespace
+
+Seconds Waterfall::total() const {
+  return optimizer + compute + ep_exposed + tp_exposed + dp_exposed + pp_bubble + other;
+}
+
+StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
+                         const ComputeCost& cost) {
+  const std::vector<DeviceLoad> loads = device_loads(graph, timeline);
+  const std::size_t critical = critical_device(loads);
+  StepMetrics metrics;
+  metrics.step_time = timeline.end;
+  std::vector<Edge> edges;
+  std::vector<std::uint32_t> runs(graph.computes.size(), 0);
+  for (std::size_t op = 0; op < graph.ops.size(); ++op) {
+    if (!runs_on(graph, graph.ops[op], critical))
+      continue;
+    const OpSpan& span = timeline.ops[op];
+    const State state = state_of(graph, graph.ops[op]);
+    edges.push_back({span.start.value, state, +1});
+    edges.push_back({span.finish.value, state, -1});
+    if (state == State::expert_parallel)
+      metrics.ep_total += span.finish - span.start;
+    if (graph.ops[op].kind == OpKind::compute)
+      ++runs[graph.ops[op].work];
+  }
+  metrics.waterfall = sweep(std::move(edges), timeline.end);
+  for (std::size_t work = 0; work < runs.size(); ++work)
+    for (const Kernel& kernel : graph.computes[work].kernels) {
+      if (runs[work] == 0)
+        break;
+      const KernelTime time = cost.time(kernel);
+      metrics.parts[static_cast<std::size_t>(kernel.part)] += time.time * runs[work];
+      if (time.basis != CostBasis::measured)
+        metrics.extrapolated += time.time * runs[work];
+    }
+  find_bottleneck(timeline, loads, graph, topology, metrics);
+  INVARIANT(std::abs(metrics.waterfall.total() / metrics.step_time - 1.0) < 1e-9,
+            "waterfall {} step {}", metrics.waterfall.total().value, metrics.step_time.value);
+  return metrics;
+}
+
+} // namespace moesim

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "sim/cost/compute_cost.hpp"
+#include "sim/replay/timeline.hpp"
+#include "sim/schedule/step_graph.hpp"
+
+#include <array>
+#include <string>
+
+namespace moesim {
+
+constexpr std::size_t kernel_part_count = 8;
+
+/// Where the time of one device went. At each moment the device is in one state, the first of this
+/// list that applies; so the parts add up to the step time.
+struct Waterfall {
+  Seconds optimizer;
+  Seconds compute;
+  Seconds ep_exposed; ///< waits for dispatch or combine while nothing computes
+  Seconds tp_exposed;
+  Seconds dp_exposed; ///< gradient reduction and weight gathering
+  Seconds pp_bubble;  ///< waits for another pipeline stage
+  Seconds other;      ///< after its last operation
+
+  Seconds total() const;
+};
+
+/// Pure functions of a timeline.
+struct StepMetrics {
+  Seconds step_time;
+  Waterfall waterfall; ///< of the critical device
+  Seconds ep_total;    ///< its all-to-all time, hidden or not
+  /// Its compute by part of the model, indexed by KernelPart.
+  std::array<Seconds, kernel_part_count> parts{};
+  Seconds extrapolated;        ///< its compute that no measured table covers
+  std::string bottleneck;      ///< the resource with the highest use, by its simulated name
+  double bottleneck_use = 0.0; ///< busy share of the step, 0 … 1
+};
+
+/// Measures a step. The critical device is the one that ends last; of those, the one that computes
+/// most, then the first.
+StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
+                         const ComputeCost& cost);
+
+} // namespace moesim

@@ -1,0 +1,73 @@
+#include "sim/metrics/step_result.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+namespace moesim {
+
+std::span<const ResultColumn> result_columns() {
+  using R = StepResult;
+  static const std::array columns = std::to_array<ResultColumn>({
+      {"step_time_ms", "wall time of one optimizer step", &R::step_time_ms},
+      {"tokens_per_s", "global batch x sequence length / step time", &R::tokens_per_s},
+      {"tokens_per_s_per_gpu", "tokens_per_s / GPUs", &R::tokens_per_s_per_gpu},
+      {"model_tflops_per_gpu",
+       "3 x forward FLOPs of the model (causal attention counted half, no recomputation) / step "
+       "time / GPUs",
+       &R::model_tflops_per_gpu},
+      {"mfu_percent", "model_tflops_per_gpu over the dense peak at the training precision",
+       &R::mfu_percent},
+      {"mfu_bf16_percent", "model_tflops_per_gpu over the dense bf16 peak", &R::mfu_bf16_percent},
+      {"memory_gib_per_gpu", "estimate for the fullest GPU", &R::memory_gib_per_gpu},
+      {"compute_ms", "critical device: computing", &R::compute_ms},
+      {"ep_exposed_ms", "critical device: waiting for dispatch or combine", &R::ep_exposed_ms},
+      {"pp_bubble_ms", "critical device: waiting for another pipeline stage", &R::pp_bubble_ms},
+      {"tp_exposed_ms", "critical device: waiting for tensor-parallel collectives",
+       &R::tp_exposed_ms},
+      {"dp_exposed_ms", "critical device: waiting for gradient reduction and weight gathering",
+       &R::dp_exposed_ms},
+      {"optimizer_ms", "critical device: in the optimizer", &R::optimizer_ms},
+      {"other_ms", "critical device: after its last operation", &R::other_ms},
+      {"ep_total_ms", "critical device: dispatch and combine, hidden or not", &R::ep_total_ms},
+      {"attention_ms", "part of compute_ms", &R::attention_ms},
+      {"router_ms", "part of compute_ms", &R::router_ms},
+      {"permute_ms", "part of compute_ms: packing tokens by expert and back", &R::permute_ms},
+      {"expert_ms", "part of compute_ms: routed experts", &R::expert_ms},
+      {"shared_expert_ms", "part of compute_ms", &R::shared_expert_ms},
+      {"dense_ms", "part of compute_ms: dense feed-forwards", &R::dense_ms},
+      {"head_ms", "part of compute_ms: embedding, head and loss", &R::head_ms},
+      {"dense_step_time_ms",
+       "dense twin (every expert active for every token), best of its own plans",
+       &R::dense_step_time_ms},
+      {"ideal_speedup", "FLOPs of the dense twin / FLOPs of the MoE", &R::ideal_speedup},
+      {"actual_speedup", "dense_step_time_ms / step_time_ms", &R::actual_speedup},
+      {"savings_kept_percent", "100 (actual_speedup - 1) / (ideal_speedup - 1)",
+       &R::savings_kept_percent},
+      {"active_dense_step_time_ms",
+       "dense model of the same active parameters, best of its own plans",
+       &R::active_dense_step_time_ms},
+      {"moe_tax_percent", "100 (step_time_ms / active_dense_step_time_ms - 1)",
+       &R::moe_tax_percent},
+      {"load_max_over_mean", "tokens of the busiest expert over the mean", &R::load_max_over_mean},
+      {"dropped_tokens_percent", "routed tokens beyond the capacity factor",
+       &R::dropped_tokens_percent},
+      {"extrapolated_percent", "share of compute_ms whose kernel costs lie outside measured tables",
+       &R::extrapolated_percent},
+      {"expert_parallel", "ranks that share the experts of a layer", &R::expert_parallel},
+      {"data_parallel", "data-parallel degree of the attention layers", &R::data_parallel},
+      {"micro_batches", "micro-batches of one pipeline in one step", &R::micro_batches},
+      {"bottleneck", "the resource with the highest use", &R::bottleneck},
+  });
+  return columns;
+}
+
+std::string cell_text(const StepResult& result, const ResultColumn& column) {
+  if (const auto* text = std::get_if<std::string StepResult::*>(&column.member))
+    return result.*(*text);
+  const double value = result.*std::get<double StepResult::*>(column.member);
+  return std::isnan(value) ? "" : fmt::format("{:.9g}", value);
+}
+
+} // namespace moesim

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <limits>
+#include <span>
+#include <string>
+#include <variant>
+
+namespace moesim {
+
+/// A number that a result may lack: prints as an empty cell.
+constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
+
+/// One prediction, in the units of its columns. `result_columns` says what each means.
+struct StepResult {
+  std::string status = "ok";
+  std::string reason;
+  double step_time_ms = no_value;
+  double tokens_per_s = no_value;
+  double tokens_per_s_per_gpu = no_value;
+  double model_tflops_per_gpu = no_value;
+  double mfu_percent = no_value;
+  double mfu_bf16_percent = no_value;
+  double memory_gib_per_gpu = no_value;
+  double compute_ms = no_value;
+  double ep_exposed_ms = no_value;
+  double pp_bubble_ms = no_value;
+  double tp_exposed_ms = no_value;
+  double dp_exposed_ms = no_value;
+  double optimizer_ms = no_value;
+  double other_ms = no_value;
+  double ep_total_ms = no_value;
+  double attention_ms = no_value;
+  double router_ms = no_value;
+  double permute_ms = no_value;
+  double expert_ms = no_value;
+  double shared_expert_ms = no_value;
+  double dense_ms = no_value;
+  double head_ms = no_value;
+  double dense_step_time_ms = no_value;
+  double ideal_speedup = no_value;
+  double actual_speedup = no_value;
+  double savings_kept_percent = no_value;
+  double active_dense_step_time_ms = no_value;
+  double moe_tax_percent = no_value;
+  double load_max_over_mean = no_value;
+  double dropped_tokens_percent = no_value;
+  double extrapolated_percent = no_value;
+  double expert_parallel = no_value;
+  double data_parallel = no_value;
+  double micro_batches = no_value;
+  std::string bottleneck;
+};
+
+/// A column of a result: its only declaration.
+struct ResultColumn {
+  const char* name;
+  const char* description;
+  std::variant<double StepResult::*, std::string StepResult::*> member;
+};
+
+/// The columns after `status` and `reason`, in the order of results.csv.
+std::span<const ResultColumn> result_columns();
+
+/// A cell as every output prints it: 9 significant digits, empty for a missing number.
+std::string cell_text(const StepResult& result, const ResultColumn& column);
+
+} // namespace moesim

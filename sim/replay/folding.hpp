@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sim/platform/topology.hpp"
+#include "sim/replay/machine.hpp"
+#include "sim/schedule/step_graph.hpp"
+
+#include <map>
+#include <vector>
+
+namespace moesim {
+
+/// The devices of a folded replay. Where the ranks of each stage sit alike in the topology, one
+/// rank stands for its stage. Where they do not, every rank is a device of its own up to 64 ranks;
+/// beyond, the rank with the most peers outside its node stands for its stage, and
+/// `approximate` is set.
+struct FoldedLayout {
+  DeviceLayout layout;
+  bool approximate = false;
+};
+FoldedLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
+
+/// Maps the links of the topology to the links of the replay. Under folding, the ranks of a stage
+/// that share a link are one device, which loads that link as many times as there are ranks; every
+/// rank's link stands for the same link of its stage's device.
+class LinkFolding {
+public:
+  LinkFolding(const DeviceLayout& layout, const ParallelPlan& plan, const Topology& topology);
+
+  /// The route from rank to rank, as hops over the links of the replay. `weight` is how many flows
+  /// this one stands for.
+  MachineRoute route(RankId source, RankId sink, double weight);
+  /// The links that routes have asked for so far, with their share of the capacity, and what the
+  /// replay's link stands for.
+  const std::vector<MachineLink>& links() const { return links_; }
+  const std::vector<LinkId>& originals() const { return originals_; }
+
+private:
+  MachineRoute::Hop hop(LinkId link, RankId owner);
+  std::uint32_t times(LinkId link, std::int64_t stage) const;
+
+  const DeviceLayout& layout_;
+  const ParallelPlan& plan_;
+  const Topology& topology_;
+  /// For a link that ranks share: how many ranks of each stage do.
+  std::map<LinkId, std::map<std::int64_t, std::uint32_t>> sharers_;
+  std::map<LinkId, std::uint32_t> index_;
+  std::vector<MachineLink> links_;
+  std::vector<LinkId> originals_;
+};
+
+} // namespace moesim

@@ -1,0 +1,185 @@
+#include "sim/replay/machine.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <simgrid/s4u.hpp>
+#include <xbt/log.h>
+
+#include <cmath>
+#include <deque>
+
+namespace moesim {
+
+namespace {
+
+namespace s4u = simgrid::s4u;
+
+/// SimGrid counts compute in flops; a device does this many a second, so that a delay in seconds
+/// becomes an amount well above SimGrid's precision.
+constexpr double flops_per_second = 1e9;
+/// SimGrid counts whole bytes; amounts and capacities are scaled so that rounding stays below 1e-9.
+constexpr double parts_per_byte = 4096.0;
+/// CM02 shares a link in inverse proportion to a flow's latency. Latencies are part of an
+/// operation's start-up here, so SimGrid's latency is free to carry the weight: this one, far below
+/// any time that matters, stands for weight 1.
+constexpr double unit_latency_s = 1e-12;
+/// A completed activity must outlive its own callback.
+constexpr std::size_t completed_kept = 16;
+
+void configure(s4u::Engine& engine) {
+  // The defaults model TCP over a grid; pin everything to plain max-min sharing.
+  engine.set_config("network/model:CM02");
+  engine.set_config("network/TCP-gamma:0");
+  engine.set_config("network/crosstraffic:0");
+  engine.set_config("network/latency-factor:1");
+  engine.set_config("network/bandwidth-factor:1");
+  engine.set_config("network/weight-S:0");
+  engine.set_config("network/optim:Lazy");
+  engine.set_config("cpu/optim:Lazy");
+  engine.set_config("cpu/model:Cas01");
+  engine.set_config("host/model:default");
+  engine.set_config("surf/precision:1e-12");
+  engine.set_config("maxmin/precision:1e-9");
+}
+
+/// The command line that SimGrid's engine wants: a name, no options.
+struct EngineArguments {
+  int count = 1;
+  char name[7] = "moesim";
+  char* list[2] = {name, nullptr};
+  EngineArguments() {
+    // Silences SimGrid's remarks on its own settings; a real fault throws.
+    xbt_log_control_set("root.threshold:critical");
+  }
+};
+
+} // namespace
+
+struct Machine::Engine {
+  /// What is under way, found again through the activity's user data.
+  struct Running {
+    s4u::ActivityPtr activity;
+    std::uint32_t token = 0;
+  };
+
+  Engine() : simgrid(&arguments.count, arguments.list) { configure(simgrid); }
+
+  template <typename Pointer> void start(const Pointer& activity, std::uint32_t token) {
+    if (free.empty()) {
+      running.emplace_back();
+      free.push_back(&running.back());
+    }
+    Running* slot = free.back();
+    free.pop_back();
+    slot->activity = activity;
+    slot->token = token;
+    ++started;
+    activity->set_data(slot);
+    activity->start();
+  }
+
+  /// Gives the token of a completed activity back and its slot free.
+  std::uint32_t finish(Running* slot) {
+    completed.push_back(std::move(slot->activity));
+    if (completed.size() > completed_kept)
+      completed.pop_front();
+    free.push_back(slot);
+    return slot->token;
+  }
+
+  EngineArguments arguments; // before the engine that reads them
+  s4u::Engine simgrid;
+  s4u::NetZone* root = nullptr;
+  std::vector<s4u::Host*> devices;
+  std::vector<s4u::Link*> links;
+  struct Ends {
+    s4u::Host* source = nullptr;
+    s4u::Host* sink = nullptr;
+  };
+  std::vector<Ends> routes;
+  std::deque<Running> running;
+  std::vector<Running*> free;
+  std::deque<s4u::ActivityPtr> completed;
+  std::uint64_t started = 0;
+};
+
+Machine::Machine(std::size_t devices, const std::vector<MachineLink>& links)
+    : engine_(std::make_unique<Engine>()) {
+  engine_->root = s4u::create_full_zone("cluster");
+  s4u::NetZone* zone = s4u::create_full_zone("devices");
+  zone->set_parent(engine_->root);
+  // A device runs one operation of each stream and their start-ups beside each other.
+  constexpr int concurrent = 64;
+  for (std::size_t device = 0; device < devices; ++device)
+    engine_->devices.push_back(
+        zone->create_host("Device" + std::to_string(device), flops_per_second)
+            ->set_core_count(concurrent));
+  zone->seal();
+  for (std::size_t link = 0; link < links.size(); ++link)
+    engine_->links.push_back(engine_->root
+                                 ->create_link("Link" + std::to_string(link),
+                                               links[link].capacity.value * parts_per_byte)
+                                 ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
+                                 ->set_latency(0.0)
+                                 ->seal());
+}
+
+Machine::~Machine() = default;
+
+std::uint32_t Machine::add_route(const MachineRoute& route) {
+  INVARIANT(!route.hops.empty() && route.weight > 0.0, "hops {} weight {}", route.hops.size(),
+            route.weight);
+  const std::string name = "Route" + std::to_string(engine_->routes.size());
+  // A zone of its own: SimGrid keeps a table of all pairs of hosts of a zone.
+  s4u::NetZone* zone = s4u::create_full_zone(name);
+  zone->set_parent(engine_->root);
+  s4u::Host* source = zone->create_host(name + ".Source", flops_per_second);
+  s4u::Host* sink = zone->create_host(name + ".Sink", flops_per_second);
+  s4u::Link* weight = zone->create_link(name + ".Weight", 1e30)
+                          ->set_sharing_policy(s4u::Link::SharingPolicy::FATPIPE)
+                          ->set_latency(unit_latency_s / route.weight)
+                          ->seal();
+  std::vector<s4u::LinkInRoute> hops{s4u::LinkInRoute(weight)};
+  for (const MachineRoute::Hop& hop : route.hops)
+    for (std::uint32_t time = 0; time < hop.times; ++time)
+      hops.emplace_back(engine_->links[hop.link]);
+  zone->add_route(source->get_netpoint(), sink->get_netpoint(), nullptr, nullptr, hops, false);
+  zone->seal();
+  engine_->routes.push_back({source, sink});
+  return static_cast<std::uint32_t>(engine_->routes.size() - 1);
+}
+
+void Machine::start_delay(std::uint32_t device, Seconds duration, std::uint32_t token) {
+  const s4u::ExecPtr exec = s4u::Exec::init();
+  exec->set_host(engine_->devices[device]);
+  exec->set_flops_amount(duration.value * flops_per_second);
+  engine_->start(exec, token);
+}
+
+void Machine::start_flow(std::uint32_t route, double bytes, std::uint32_t token) {
+  const Engine::Ends& ends = engine_->routes[route];
+  const s4u::CommPtr comm = s4u::Comm::sendto_init(ends.source, ends.sink);
+  comm->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * parts_per_byte)));
+  engine_->start(comm, token);
+}
+
+void Machine::run(const std::function<void()>& on_start,
+                  const std::function<void(std::uint32_t)>& on_end) {
+  engine_->root->seal();
+  Engine* engine = engine_.get();
+  s4u::Activity::on_completion_cb([engine, &on_end](const s4u::Activity& activity) {
+    on_end(engine->finish(activity.get_data<Engine::Running>()));
+  });
+  on_start();
+  engine_->simgrid.run();
+}
+
+Seconds Machine::now() const {
+  return {s4u::Engine::get_clock()};
+}
+
+std::uint64_t Machine::activities() const {
+  return engine_->started;
+}
+
+} // namespace moesim

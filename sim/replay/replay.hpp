@@ -1,0 +1,30 @@
+#pragma once
+
+#include "sim/cost/compute_cost.hpp"
+#include "sim/cost/network_cost.hpp"
+#include "sim/replay/timeline.hpp"
+#include "sim/schedule/step_graph.hpp"
+
+namespace moesim {
+
+/// What the replay needs beside the graph of work: where, and how fast.
+struct ReplayContext {
+  const ParallelPlan& plan;
+  const Topology& topology;
+  const ComputeCost& compute;
+  const NetworkCost& network;
+};
+
+/// The times of a compute, by its kernels: the sum of their costs.
+struct ComputeTime {
+  Seconds total;
+  Seconds extrapolated; ///< the part that is not inside a measured table
+};
+ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost);
+
+/// Plays the graph on the cluster: computes take their cost; a collective takes its start-up, then
+/// its flows share the links by max-min fairness. Afterwards every operation has run exactly once
+/// and none before what it waits for, or InternalError is thrown. Once a process: see Machine.
+Timeline replay(const StepGraph& graph, const DeviceLayout& layout, const ReplayContext& context);
+
+} // namespace moesim

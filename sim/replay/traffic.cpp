@@ -1,0 +1,71 @@
+#include "sim/replay/traffic.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace moesim {
+
+double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
+                                  double message_bytes) const {
+  const bool inside = topology_.node_of(source) == topology_.node_of(sink);
+  return network_.efficiency(inside ? Tier::scale_up : Tier::scale_out, kind,
+                             Bytes{std::llround(message_bytes)});
+}
+
+std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>& flows,
+                                                    Collective kind) {
+  std::vector<PlannedFlow> planned;
+  for (const RankFlow& flow : flows) {
+    if (flow.bytes <= 0.0)
+      continue;
+    const MachineRoute route = folding_.route(flow.source, flow.sink, 1.0);
+    const double amount = flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes);
+    const auto same = std::find_if(planned.begin(), planned.end(), [&](const PlannedFlow& other) {
+      return other.route.hops == route.hops;
+    });
+    if (layout_.folded && same != planned.end()) {
+      same->route.weight += 1.0;
+      same->bytes += flow.bytes;
+      same->amount += amount;
+    } else {
+      planned.push_back({route, flow.bytes, amount});
+    }
+  }
+  return planned;
+}
+
+TrafficPlan TrafficPlanner::collective(const CollectiveWork& work, const DeviceGroup& group) {
+  const RankId first = layout_.devices[index(group.devices.front())].rank;
+  const std::vector<RankId> ranks = group_of(plan_, work.group, first);
+  std::vector<RankFlow> flows = collective_flows(work, ranks, topology_);
+  // A device that stands for the whole group sends what its rank sends.
+  if (layout_.folded)
+    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != first; });
+  TrafficPlan plan;
+  Seconds path;
+  for (const RankFlow& flow : flows)
+    path = std::max(path, topology_.latency(topology_.route(flow.source, flow.sink)));
+  // The rank with the most peers outside its node starts last.
+  std::int64_t inside = peers_on_node(ranks, first, topology_);
+  if (!layout_.folded)
+    for (const RankId rank : ranks)
+      inside = std::min(inside, peers_on_node(ranks, rank, topology_));
+  const auto peers = static_cast<std::int64_t>(ranks.size()) - 1;
+  plan.startup = network_.startup(work.kind, inside, peers - inside) + path;
+  plan.flows = plan_flows(flows, work.kind);
+  return plan;
+}
+
+TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair& pair) {
+  const RankId source = layout_.devices[index(pair.source)].rank;
+  const RankId sink = layout_.devices[index(pair.sink)].rank;
+  const bool inside = topology_.node_of(source) == topology_.node_of(sink);
+  const auto bytes = static_cast<double>(work.bytes.value);
+  TrafficPlan plan;
+  plan.startup = network_.startup(Collective::point_to_point, inside ? 1 : 0, inside ? 0 : 1) +
+                 topology_.latency(topology_.route(source, sink));
+  plan.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point);
+  return plan;
+}
+
+} // namespace moesim

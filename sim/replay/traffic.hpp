@@ -1,0 +1,47 @@
+#pragma once
+
+#include "sim/cost/network_cost.hpp"
+#include "sim/replay/folding.hpp"
+#include "sim/replay/rank_flows.hpp"
+
+namespace moesim {
+
+/// A flow of the replay: an amount of work for a route. `bytes` is what arrives; `amount` is that
+/// divided by the efficiency of its messages, so that it takes its real time at full capacity.
+struct PlannedFlow {
+  MachineRoute route;
+  double bytes = 0.0;
+  double amount = 0.0;
+};
+
+/// What a collective or a transfer does to the network: a start-up, then flows that run together.
+struct TrafficPlan {
+  Seconds startup;
+  std::vector<PlannedFlow> flows;
+};
+
+/// Plans the traffic of the communications of a graph on the links of a replay.
+class TrafficPlanner {
+public:
+  TrafficPlanner(const DeviceLayout& layout, const ParallelPlan& plan, const Topology& topology,
+                 const NetworkCost& network)
+      : layout_(layout), plan_(plan), topology_(topology), network_(network),
+        folding_(layout, plan, topology) {}
+
+  TrafficPlan collective(const CollectiveWork& work, const DeviceGroup& group);
+  TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
+  const LinkFolding& folding() const { return folding_; }
+
+private:
+  /// Joins the flows that take the same hops, and counts them as the weight of their sum.
+  std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
+  double efficiency(RankId source, RankId sink, Collective kind, double message_bytes) const;
+
+  const DeviceLayout& layout_;
+  const ParallelPlan& plan_;
+  const Topology& topology_;
+  const NetworkCost& network_;
+  LinkFolding folding_;
+};
+
+} // namespace moesim

@@ -1,0 +1,185 @@
+#include "sim/scenario/scenario.hpp"
+
+#include <fmt/format.h>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Range<std::int64_t> count{1, 1'000'000'000};
+
+/// A value that the contract names and that this version cannot predict yet.
+void refuse_unsupported(const TomlTable& table, const std::string& key, const std::string& value,
+                        const std::vector<std::string>& supported) {
+  for (const std::string& known : supported)
+    if (value == known)
+      return;
+  table.fail(key, fmt::format("\"{}\" is not modelled yet", value),
+             fmt::format("use {}", fmt::join(supported, " or ")));
+}
+
+std::string supported_choice(const TomlTable& table, const std::string& key,
+                             const std::vector<std::string>& choices,
+                             const std::vector<std::string>& supported) {
+  const std::string value = table.choice_or(key, choices, supported.front());
+  refuse_unsupported(table, key, value, supported);
+  return value;
+}
+
+std::optional<std::int64_t> optional_count(const TomlTable& table, const std::string& key,
+                                           std::int64_t least = 1) {
+  if (!table.has(key))
+    return std::nullopt;
+  return table.integer(key, {least, count.high});
+}
+
+ModelSpec read_model_table(const TomlTable& table, const fs::path& folder, Scenario& scenario) {
+  const fs::path config = folder / table.text("config");
+  scenario.inputs.push_back(config);
+  ModelSpec model = read_model(config);
+  ModelOverrides overrides;
+  overrides.layers = optional_count(table, "layers");
+  overrides.experts = optional_count(table, "experts", 0);
+  overrides.experts_per_token = optional_count(table, "experts_per_token");
+  overrides.expert_hidden = optional_count(table, "expert_hidden");
+  overrides.shared_experts = optional_count(table, "shared_experts", 0);
+  table.finish();
+  try {
+    return override_model(std::move(model), overrides);
+  } catch (const std::invalid_argument& error) {
+    throw IllegalScenario(table.where("config"), error.what());
+  }
+}
+
+void read_cluster_table(const TomlTable& table, const fs::path& folder, Scenario& scenario) {
+  const fs::path file = folder / table.text("topology");
+  scenario.inputs.push_back(file);
+  scenario.topology = read_topology(file, table);
+  scenario.workload.plan.gpus = table.integer("gpus", count);
+  table.finish();
+  if (scenario.workload.plan.gpus > scenario.topology.gpus_max)
+    throw IllegalScenario(table.where("gpus"),
+                          fmt::format("{} GPUs are more than the {} that {} holds",
+                                      scenario.workload.plan.gpus, scenario.topology.gpus_max,
+                                      scenario.topology.name));
+}
+
+TrainingSpec read_training_table(const TomlTable& table) {
+  TrainingSpec training;
+  training.sequence_length = table.integer("sequence_length", count);
+  training.global_batch = table.integer("global_batch", count);
+  training.micro_batch = table.integer_or("micro_batch", count, 1);
+  training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
+                           ? Precision::fp8
+                           : Precision::bf16;
+  table.finish();
+  return training;
+}
+
+void refuse_degree(const TomlTable& table, const std::string& key) {
+  if (table.integer_or(key, count, 1) != 1)
+    table.fail(key, fmt::format("{} parallelism above 1 is not modelled yet", key), "use 1");
+}
+
+void read_parallel_table(const TomlTable& table, const ModelSpec& model, ParallelPlan& plan) {
+  plan.tensor = table.integer_or("tensor", count, 1);
+  plan.pipeline = table.integer_or("pipeline", count, 1);
+  refuse_degree(table, "virtual_stages");
+  refuse_degree(table, "context");
+  refuse_degree(table, "expert_tensor");
+  plan.sequence_parallel = table.flag_or("sequence_parallel", true);
+  supported_choice(table, "schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"}, {"1f1b"});
+  plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
+  if (plan.zero_stage > 1)
+    table.fail("zero_stage", fmt::format("ZeRO stage {} is not modelled yet", plan.zero_stage),
+               "use 0 or 1");
+  const std::string recompute =
+      supported_choice(table, "recompute", {"none", "selective", "full"}, {"none", "full"});
+  plan.recompute = recompute == "full" ? Recompute::full : Recompute::none;
+  if (table.has("layers_per_stage"))
+    plan.layers_per_stage = table.integers("layers_per_stage", {0, count.high});
+  else
+    plan.layers_per_stage =
+        spread_layers(static_cast<std::int64_t>(model.layers.size()), plan.pipeline);
+  if (table.has("expert") && table.is_text("expert")) {
+    table.choice("expert", {"auto"});
+    plan.expert = largest_expert_parallel(model.is_moe() ? model.experts.experts : 0,
+                                          std::max<std::int64_t>(1, plan.stage_ranks()));
+  } else {
+    plan.expert = table.integer_or("expert", count, 1);
+  }
+  table.finish();
+}
+
+RoutingSpec read_routing_table(const TomlTable& table) {
+  RoutingSpec routing;
+  supported_choice(table, "policy", {"top-k", "expert-choice"}, {"top-k"});
+  supported_choice(table, "load", {"uniform", "zipf", "dirichlet", "trace", "trained"},
+                   {"uniform"});
+  routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
+  routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", {0, count.high}, 1));
+  table.finish();
+  return routing;
+}
+
+CommunicationSpec read_communication_table(const TomlTable& table) {
+  CommunicationSpec communication;
+  supported_choice(table, "dispatcher", {"alltoall", "allgather", "hierarchical", "node-limited"},
+                   {"alltoall"});
+  communication.dispatch_precision =
+      table.choice_or("dispatch_precision", {"bf16", "fp8"}, "bf16") == "fp8" ? Precision::fp8
+                                                                              : Precision::bf16;
+  communication.overlap_shared_expert =
+      supported_choice(table, "overlap", {"none", "shared-expert", "batch"},
+                       {"none", "shared-expert"}) == "shared-expert";
+  table.finish();
+  return communication;
+}
+
+/// A table that may be left out as a whole.
+TomlTable table_or_empty(const TomlTable& root, const std::string& key, const TomlDocument& empty) {
+  const auto table = root.optional_table(key);
+  return table ? *table : empty.root();
+}
+
+} // namespace
+
+Scenario read_scenario(const fs::path& path, const std::vector<std::string>& settings) {
+  TomlDocument document = TomlDocument::read(path);
+  for (const std::string& setting : settings)
+    document.set(setting);
+  const TomlDocument empty = TomlDocument::parse("", path.string());
+  const TomlTable root = document.root();
+  const fs::path folder = path.parent_path();
+  Scenario scenario;
+  scenario.inputs.push_back(path);
+  const TomlTable parallel = table_or_empty(root, "parallel", empty);
+  const TomlTable training = root.table("training");
+  scenario.workload.model = read_model_table(root.table("model"), folder, scenario);
+  const TomlTable cluster = root.table("cluster");
+  read_cluster_table(cluster, folder, scenario);
+  scenario.workload.training = read_training_table(training);
+  read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
+  scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty));
+  scenario.workload.communication =
+      read_communication_table(table_or_empty(root, "communication", empty));
+  const TomlTable simulation = table_or_empty(root, "simulation", empty);
+  scenario.fidelity = supported_choice(simulation, "fidelity", {"folded", "ranks", "flows"},
+                                       {"folded", "flows"}) == "flows"
+                          ? Fidelity::flows
+                          : Fidelity::folded;
+  simulation.finish();
+  root.finish();
+  const Workload& workload = scenario.workload;
+  if (const auto fault = find_plan_fault(workload.plan, workload.model, workload.training)) {
+    const TomlTable& table = fault->table == "cluster"    ? cluster
+                             : fault->table == "training" ? training
+                                                          : parallel;
+    throw IllegalScenario(table.where(fault->key), fault->message, fault->hint);
+  }
+  return scenario;
+}
+
+} // namespace moesim

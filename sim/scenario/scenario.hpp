@@ -1,0 +1,39 @@
+#pragma once
+
+#include "sim/input/toml_document.hpp"
+#include "sim/platform/topology_spec.hpp"
+#include "sim/workload/workload.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// How finely the cluster is replayed.
+enum class Fidelity {
+  folded, ///< one device for each class of ranks that sit alike and carry alike load
+  flows   ///< every rank a device, every pair of an all-to-all a flow
+};
+
+/// Everything that one prediction depends on: the model, the cluster, the plan.
+struct Scenario {
+  Workload workload;
+  TopologySpec topology;
+  Fidelity fidelity = Fidelity::folded;
+  /// The files that it was read from: the scenario, the config, the topology.
+  std::vector<std::filesystem::path> inputs;
+};
+
+/// A scenario that is well formed but cannot run: a plan that does not divide, more GPUs than the
+/// cluster holds. In a sweep it is a row with a reason.
+class IllegalScenario : public InputError {
+public:
+  using InputError::InputError;
+};
+
+/// Reads a scenario file with the `--set` assignments laid over it. Paths in it are relative to
+/// the file. Throws InputError for malformed input, IllegalScenario for an impossible plan.
+Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings);
+
+} // namespace moesim

@@ -1,0 +1,181 @@
+#include "sim/schedule/block_kernels.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace moesim {
+
+namespace {
+
+constexpr std::int64_t bf16_bytes = 2;
+
+/// Bytes of a memory-bound kernel that reads and writes `values` bf16 values in all.
+Kernel touch(KernelPart part, std::int64_t values) {
+  return memory_bound(part, Bytes{values * bf16_bytes});
+}
+
+/// Read and write of the residual stream's norm, and the add that ends a block.
+Kernel norm(KernelPart part, const Sizes& s) {
+  return touch(part, 2 * s.tokens_per_rank * s.hidden);
+}
+Kernel residual(KernelPart part, const Sizes& s) {
+  return touch(part, 3 * s.tokens_per_rank * s.hidden);
+}
+
+/// Splits `heads` over the tensor-parallel group; a rank holds at least one.
+std::int64_t heads_per_rank(std::int64_t heads, std::int64_t tensor) {
+  return std::max<std::int64_t>(1, heads / tensor);
+}
+
+/// The gradient of a kernel: two products for a product, twice the bytes for the rest.
+void add_gradient(std::vector<Kernel>& out, const Kernel& k) {
+  switch (k.kind) {
+  case KernelKind::gemm:
+    out.push_back(gemm(k.part, k.precision, k.m, k.k, k.n));
+    out.push_back(gemm(k.part, k.precision, k.k, k.n, k.m));
+    return;
+  case KernelKind::grouped_gemm:
+    out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
+    out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.k, k.n, k.m));
+    return;
+  case KernelKind::attention_forward:
+  case KernelKind::attention_backward:
+    out.push_back(
+        attention_backward({k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim}));
+    return;
+  case KernelKind::memory_bound:
+    out.push_back(memory_bound(k.part, k.bytes * 2));
+    return;
+  }
+}
+
+} // namespace
+
+Sizes sizes_of(const Workload& workload) {
+  Sizes sizes;
+  sizes.tokens = workload.training.micro_batch * workload.training.sequence_length;
+  sizes.tokens_per_rank = tokens_per_rank(workload);
+  sizes.hidden = workload.model.hidden;
+  sizes.tensor = workload.plan.tensor;
+  sizes.precision = workload.training.precision;
+  return sizes;
+}
+
+std::int64_t tokens_per_rank(const Workload& workload) {
+  const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length;
+  return workload.plan.sequence_parallel ? tokens / workload.plan.tensor : tokens;
+}
+
+std::int64_t routed_tokens_per_rank(const Workload& workload) {
+  const double routed =
+      static_cast<double>(tokens_per_rank(workload) * workload.model.experts.experts_per_token);
+  return std::llround(routed * workload.routing.kept_share());
+}
+
+std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) {
+  const AttentionSpec& a = workload.model.attention;
+  const std::int64_t heads = heads_per_rank(a.heads, s.tensor);
+  const std::int64_t kv_heads = heads_per_rank(a.kv_heads, s.tensor);
+  const auto product = [&](std::int64_t n, std::int64_t k) {
+    return gemm(KernelPart::attention, s.precision, s.tokens, n, k);
+  };
+  std::vector<Kernel> kernels{norm(KernelPart::attention, s)};
+  if (a.kind == AttentionKind::latent) {
+    const std::int64_t nope = a.head_dim - a.rope_dim;
+    if (a.q_lora_rank > 0)
+      kernels.push_back(product(a.q_lora_rank, s.hidden));
+    kernels.push_back(product(heads * a.head_dim, a.q_lora_rank > 0 ? a.q_lora_rank : s.hidden));
+    kernels.push_back(product(a.kv_lora_rank + a.rope_dim, s.hidden));
+    kernels.push_back(product(heads * (nope + a.value_dim), a.kv_lora_rank));
+  } else {
+    kernels.push_back(
+        product(heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim), s.hidden));
+  }
+  // Rotary embedding reads and writes queries and keys.
+  kernels.push_back(touch(KernelPart::attention, 2 * s.tokens * (heads + kv_heads) * a.head_dim));
+  kernels.push_back(
+      attention_forward({workload.training.micro_batch, workload.training.sequence_length, heads,
+                         kv_heads, a.head_dim, a.value_dim}));
+  kernels.push_back(product(s.hidden, heads * a.value_dim));
+  kernels.push_back(residual(KernelPart::attention, s));
+  return kernels;
+}
+
+/// Gate, up and activation (or up and activation), then down: a feed-forward of `width` on all
+/// tokens of the micro-batch.
+std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& s, KernelPart part,
+                                         std::int64_t width) {
+  const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
+  return {gemm(part, s.precision, s.tokens, inputs * width, s.hidden),
+          touch(part, s.tokens * width * (inputs + 1)),
+          gemm(part, s.precision, s.tokens, s.hidden, width)};
+}
+
+std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& layer,
+                                  const Sizes& s) {
+  std::vector<Kernel> kernels{norm(KernelPart::dense, s)};
+  const auto products =
+      feed_forward_kernels(workload, s, KernelPart::dense, layer.dense_hidden / s.tensor);
+  kernels.insert(kernels.end(), products.begin(), products.end());
+  kernels.push_back(residual(KernelPart::dense, s));
+  return kernels;
+}
+
+std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
+  const ExpertSpec& e = workload.model.experts;
+  const std::int64_t t = s.tokens_per_rank;
+  return {norm(KernelPart::router, s),
+          gemm(KernelPart::router, Precision::bf16, t, e.experts, s.hidden),
+          // Scores in fp32: written, read by the softmax, written, read by the top-k.
+          memory_bound(KernelPart::router, Bytes{4 * t * e.experts * 4}),
+          touch(KernelPart::permute, (t + routed_tokens_per_rank(workload)) * s.hidden)};
+}
+
+std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
+  const ExpertSpec& e = workload.model.experts;
+  const std::int64_t local = e.experts / workload.plan.expert;
+  // Under uniform load a rank receives as many routed tokens as it sends.
+  const std::int64_t routed = routed_tokens_per_rank(workload);
+  const std::int64_t per_expert = (routed + local - 1) / local;
+  const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
+  const Kernel sort = touch(KernelPart::permute, 2 * routed * s.hidden);
+  std::vector<Kernel> kernels;
+  // Tokens arrive by rank and are sorted by expert; one expert needs no sorting.
+  if (local > 1 && workload.plan.expert > 1)
+    kernels.push_back(sort);
+  kernels.push_back(grouped_gemm(KernelPart::expert, s.precision, local, per_expert,
+                                 inputs * e.expert_hidden, s.hidden));
+  kernels.push_back(touch(KernelPart::expert, routed * e.expert_hidden * (inputs + 1)));
+  kernels.push_back(
+      grouped_gemm(KernelPart::expert, s.precision, local, per_expert, s.hidden, e.expert_hidden));
+  if (local > 1 && workload.plan.expert > 1)
+    kernels.push_back(sort);
+  return kernels;
+}
+
+std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& s) {
+  const std::int64_t routed = routed_tokens_per_rank(workload);
+  return {touch(KernelPart::permute, (routed + s.tokens_per_rank) * s.hidden),
+          residual(KernelPart::permute, s)};
+}
+
+std::vector<Kernel> embedding_kernels(const Sizes& s) {
+  return {touch(KernelPart::head, 2 * s.tokens_per_rank * s.hidden)};
+}
+
+std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& s) {
+  const std::int64_t vocabulary = workload.model.vocabulary / s.tensor;
+  return {norm(KernelPart::head, s),
+          gemm(KernelPart::head, Precision::bf16, s.tokens, vocabulary, s.hidden),
+          // Cross-entropy in fp32: logits read, exponentials written and read.
+          memory_bound(KernelPart::head, Bytes{s.tokens * vocabulary * (2 + 4 + 4)})};
+}
+
+std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward) {
+  std::vector<Kernel> kernels;
+  for (auto kernel = forward.rbegin(); kernel != forward.rend(); ++kernel)
+    add_gradient(kernels, *kernel);
+  return kernels;
+}
+
+} // namespace moesim

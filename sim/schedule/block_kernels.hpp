@@ -1,0 +1,48 @@
+#pragma once
+
+#include "sim/workload/workload.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace moesim {
+
+/// The sizes that every layer of a workload needs.
+struct Sizes {
+  std::int64_t tokens = 0;          ///< of one micro-batch
+  std::int64_t tokens_per_rank = 0; ///< its share under sequence parallelism, else all
+  std::int64_t hidden = 0;
+  std::int64_t tensor = 1;
+  Precision precision = Precision::bf16;
+};
+
+Sizes sizes_of(const Workload& workload);
+
+/// Tokens of one micro-batch on one rank, when split over the tensor-parallel group.
+std::int64_t tokens_per_rank(const Workload& workload);
+/// Tokens × experts that one rank sends into a dispatch, dropped ones left out.
+std::int64_t routed_tokens_per_rank(const Workload& workload);
+
+/// The forward kernels of one rank for one micro-batch, by block of a layer.
+std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& sizes);
+/// A feed-forward of `width` on this rank, without norm and residual.
+std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& sizes,
+                                         KernelPart part, std::int64_t width);
+/// A dense layer's feed-forward with its norm and residual.
+std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& layer,
+                                  const Sizes& sizes);
+/// Norm, scores, top-k, and the gather that packs tokens by destination.
+std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& sizes);
+/// The routed experts of this rank, under uniform load.
+std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& sizes);
+/// The weighted sum of a token's experts, and the residual.
+std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& sizes);
+std::vector<Kernel> embedding_kernels(const Sizes& sizes);
+/// Final norm, logits and cross-entropy.
+std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& sizes);
+
+/// The backward pass of forward kernels, last first: two gradient products for a product, the
+/// attention gradient for attention, twice the bytes for what is memory-bound.
+std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward);
+
+} // namespace moesim

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "sim/schedule/step_graph.hpp"
+#include "sim/workload/workload.hpp"
+
+namespace moesim {
+
+/// The whole optimizer step: every micro-batch through every stage under 1F1B, the transfers
+/// between stages, gradient reduction and optimizer. `layout` says which ranks are devices; the
+/// operations of one device are the same in every layout. The plan is legal (find_plan_fault).
+StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout);
+
+} // namespace moesim

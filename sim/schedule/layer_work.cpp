@@ -1,0 +1,218 @@
+#include "sim/schedule/layer_work.hpp"
+
+#include "sim/schedule/block_kernels.hpp"
+#include "sim/schedule/stage_parameters.hpp"
+
+#include <fmt/format.h>
+
+namespace moesim {
+
+namespace {
+
+constexpr std::int64_t bf16_bytes = 2;
+
+CollectiveWork tensor_collective(const std::string& name, Collective kind, const Sizes& s) {
+  return {name, kind, GroupKind::tensor, Bytes{s.tokens * s.hidden * bf16_bytes}};
+}
+
+/// What gives a tensor-parallel block the whole micro-batch, and what adds up its partial results.
+void gather_tokens(Sequence& out, const std::string& layer, const Workload& workload,
+                   const Sizes& s) {
+  if (s.tensor > 1 && workload.plan.sequence_parallel)
+    out.collective(tensor_collective(layer + ".TensorGather", Collective::all_gather, s));
+}
+void reduce_tokens(Sequence& out, const std::string& layer, const Workload& workload,
+                   const Sizes& s) {
+  if (s.tensor > 1)
+    out.collective(tensor_collective(
+        layer + ".TensorReduce",
+        workload.plan.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce, s));
+}
+
+std::int64_t dispatch_bytes_per_value(const Workload& workload) {
+  return workload.communication.dispatch_precision == Precision::fp8 ? 1 : bf16_bytes;
+}
+
+CollectiveWork all_to_all(const std::string& name, const Workload& workload,
+                          std::int64_t value_bytes) {
+  const std::int64_t values = routed_tokens_per_rank(workload) * workload.model.hidden;
+  return {name, Collective::all_to_all, GroupKind::expert, Bytes{values * value_bytes}};
+}
+
+void add_moe_block(Sequence& out, const std::string& layer, const Workload& workload,
+                   const Sizes& s) {
+  const ExpertSpec& e = workload.model.experts;
+  const bool spread = workload.plan.expert > 1;
+  const bool shared_beside = spread && e.shared_hidden > 0 && s.tensor == 1 &&
+                             workload.communication.overlap_shared_expert;
+  const auto shared = [&] {
+    return feed_forward_kernels(workload, s, KernelPart::shared_expert, e.shared_hidden / s.tensor);
+  };
+  out.compute(layer + ".Router", router_kernels(workload, s));
+  if (e.shared_hidden > 0 && !shared_beside) {
+    gather_tokens(out, layer, workload, s);
+    out.compute(layer + ".SharedExpert", shared());
+    reduce_tokens(out, layer, workload, s);
+  }
+  if (spread)
+    out.collective(all_to_all(layer + ".Dispatch", workload, dispatch_bytes_per_value(workload)));
+  if (shared_beside)
+    out.compute_apart(layer + ".SharedExpert", shared(), true);
+  if (shared_beside)
+    out.compute_apart(layer + ".Expert", expert_kernels(workload, s), false);
+  else
+    out.compute(layer + ".Expert", expert_kernels(workload, s));
+  if (spread)
+    out.collective(all_to_all(layer + ".Combine", workload, bf16_bytes));
+  out.compute(layer + ".Unpermute", unpermute_kernels(workload, s));
+}
+
+void add_layer(Sequence& out, std::int64_t number, const Workload& workload, const Sizes& s) {
+  const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(number)];
+  const std::string layer = fmt::format("Layer[{}]", number);
+  for (std::int64_t block = 0; block < spec.attention_blocks; ++block) {
+    gather_tokens(out, layer, workload, s);
+    out.compute(layer + ".Attention", attention_kernels(workload, s));
+    reduce_tokens(out, layer, workload, s);
+  }
+  if (spec.moe) {
+    add_moe_block(out, layer, workload, s);
+    return;
+  }
+  gather_tokens(out, layer, workload, s);
+  out.compute(layer + ".FeedForward", dense_kernels(workload, spec, s));
+  reduce_tokens(out, layer, workload, s);
+}
+
+void add_head(Sequence& out, const Workload& workload, const Sizes& s) {
+  gather_tokens(out, "Head", workload, s);
+  out.compute("Head", head_kernels(workload, s));
+}
+
+/// "Layer[0].A to Layer[0].B" backward: "Layer[0].BGradient to Layer[0].AGradient".
+std::string gradient_name(const std::string& name) {
+  const std::size_t joint = name.find(" to ");
+  if (joint == std::string::npos)
+    return name + "Gradient";
+  return name.substr(joint + 4) + "Gradient to " + name.substr(0, joint) + "Gradient";
+}
+
+/// The collective that carries the gradient back.
+CollectiveWork gradient_of(const CollectiveWork& forward, const Workload& workload) {
+  CollectiveWork work = forward;
+  work.name += "Gradient";
+  if (forward.kind == Collective::all_gather)
+    work.kind = Collective::reduce_scatter;
+  if (forward.kind == Collective::reduce_scatter)
+    work.kind = Collective::all_gather;
+  if (forward.kind == Collective::all_to_all) {
+    // Gradients of combine travel as dispatch does, gradients of dispatch as combine does
+    // (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
+    const bool combine = forward.name.ends_with(".Combine");
+    work =
+        all_to_all(work.name, workload, combine ? dispatch_bytes_per_value(workload) : bf16_bytes);
+  }
+  return work;
+}
+
+/// The backward pass of a forward sequence: the same segments from the last to the first.
+void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Workload& workload) {
+  bool beside = false;
+  for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment) {
+    if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
+      const std::vector<Kernel> kernels = gradient_kernels(compute->kernels);
+      // A pair that runs side by side forward does so backward: the flag moves to its second.
+      if (segment->beside_previous || beside)
+        out.compute_apart(gradient_name(compute->name), kernels, beside);
+      else
+        out.compute(gradient_name(compute->name), kernels);
+    } else {
+      out.collective(gradient_of(std::get<CollectiveWork>(segment->work), workload), beside);
+    }
+    beside = segment->beside_previous;
+  }
+}
+
+/// The blocks of a stage in forward order; only layers are repeated under full recompute.
+struct Block {
+  std::vector<Segment> segments;
+  bool is_layer = false;
+};
+
+std::vector<Block> stage_blocks(const Workload& workload, std::int64_t stage) {
+  const Sizes sizes = sizes_of(workload);
+  const std::int64_t first = first_layer(workload.plan, stage);
+  const std::int64_t count = workload.plan.layers_per_stage[static_cast<std::size_t>(stage)];
+  std::vector<Block> blocks;
+  const auto add = [&](bool is_layer, auto&& fill) {
+    Sequence block;
+    fill(block);
+    blocks.push_back({block.take(), is_layer});
+  };
+  if (stage == 0)
+    add(false, [&](Sequence& out) { out.compute("Embedding", embedding_kernels(sizes)); });
+  for (std::int64_t layer = first; layer < first + count; ++layer)
+    add(true, [&](Sequence& out) { add_layer(out, layer, workload, sizes); });
+  if (stage == workload.plan.pipeline - 1)
+    add(false, [&](Sequence& out) { add_head(out, workload, sizes); });
+  return blocks;
+}
+
+} // namespace
+
+StageWork stage_work(const Workload& workload, std::int64_t stage) {
+  const std::vector<Block> blocks = stage_blocks(workload, stage);
+  Sequence forward;
+  Sequence backward;
+  for (const Block& block : blocks)
+    forward.append(block.segments);
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    if (workload.plan.recompute == Recompute::full && block->is_layer)
+      backward.append(block->segments);
+    add_mirror(backward, block->segments, workload);
+  }
+  return {forward.take(), backward.take()};
+}
+
+namespace {
+
+/// Parameters of a rank that one data-parallel group holds in common.
+struct ReplicatedParameters {
+  GroupKind group = GroupKind::data;
+  std::int64_t parameters = 0;
+  std::int64_t replicas = 1;
+};
+
+std::vector<ReplicatedParameters> replicated_parameters(const Workload& workload,
+                                                        std::int64_t stage) {
+  const StageParameters p = stage_parameters(workload, stage);
+  return {{GroupKind::data, p.dense_per_rank, workload.plan.data()},
+          {GroupKind::expert_data, p.expert_per_rank, workload.plan.expert_data()}};
+}
+
+} // namespace
+
+std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage) {
+  constexpr std::int64_t gradient_bytes = 4; // accumulated in fp32
+  constexpr std::int64_t weight_bytes = 2;
+  // fp32: gradient read; master weight and two Adam moments read and written; bf16 weight written.
+  constexpr std::int64_t optimizer_bytes = 4 + 3 * (4 + 4) + 2;
+  const bool sharded = workload.plan.zero_stage >= 1;
+  Sequence out;
+  std::int64_t updated = 0;
+  for (const auto& [group, parameters, replicas] : replicated_parameters(workload, stage)) {
+    if (replicas > 1 && parameters > 0)
+      out.collective({"GradientReduce",
+                      sharded ? Collective::reduce_scatter : Collective::all_reduce, group,
+                      Bytes{parameters * gradient_bytes}});
+    updated += sharded ? parameters / replicas : parameters;
+  }
+  out.compute("Optimizer", {memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});
+  for (const auto& [group, parameters, replicas] : replicated_parameters(workload, stage))
+    if (sharded && replicas > 1 && parameters > 0)
+      out.collective(
+          {"WeightGather", Collective::all_gather, group, Bytes{parameters * weight_bytes}});
+  return out.take();
+}
+
+} // namespace moesim

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "sim/schedule/segment.hpp"
+#include "sim/workload/workload.hpp"
+
+#include <vector>
+
+namespace moesim {
+
+/// What one rank of a pipeline stage does for one micro-batch, forward and backward, in order.
+/// Neighbouring computes are one segment.
+struct StageWork {
+  std::vector<Segment> forward;
+  std::vector<Segment> backward;
+};
+
+/// The work of stage `stage`: its layers, the embedding on the first stage, the head on the last.
+/// The backward pass mirrors the forward pass: every product has two gradient products, every
+/// all-to-all an all-to-all of the same size. With full recompute the forward pass of each layer
+/// runs again before its backward pass.
+StageWork stage_work(const Workload& workload, std::int64_t stage);
+
+/// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
+/// optimizer, and the gathering of sharded parameters.
+std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage);
+
+} // namespace moesim

@@ -1,0 +1,39 @@
+#include "sim/schedule/segment.hpp"
+
+namespace moesim {
+
+void Sequence::compute(const std::string& name, const std::vector<Kernel>& kernels) {
+  auto* previous = segments_.empty() || segments_.back().beside_previous
+                       ? nullptr
+                       : std::get_if<ComputeWork>(&segments_.back().work);
+  if (!previous) {
+    compute_apart(name, kernels, false);
+    return;
+  }
+  previous->name = first_name_ + " to " + name.substr(name.rfind(' ') + 1);
+  previous->kernels.insert(previous->kernels.end(), kernels.begin(), kernels.end());
+}
+
+void Sequence::compute_apart(const std::string& name, const std::vector<Kernel>& kernels,
+                             bool beside) {
+  first_name_ = name.substr(0, name.find(' '));
+  segments_.push_back({ComputeWork{name, kernels}, beside});
+}
+
+void Sequence::collective(const CollectiveWork& work, bool beside) {
+  segments_.push_back({work, beside});
+}
+
+void Sequence::append(const std::vector<Segment>& segments) {
+  for (const Segment& segment : segments) {
+    const auto* work = std::get_if<ComputeWork>(&segment.work);
+    if (!work)
+      collective(std::get<CollectiveWork>(segment.work), segment.beside_previous);
+    else if (segment.beside_previous)
+      compute_apart(work->name, work->kernels, true);
+    else
+      compute(work->name, work->kernels);
+  }
+}
+
+} // namespace moesim

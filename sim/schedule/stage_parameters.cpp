@@ -1,0 +1,36 @@
+#include "sim/schedule/stage_parameters.hpp"
+
+#include <numeric>
+
+namespace moesim {
+
+std::int64_t first_layer(const ParallelPlan& plan, std::int64_t stage) {
+  const auto& split = plan.layers_per_stage;
+  return std::accumulate(split.begin(), split.begin() + stage, std::int64_t{0});
+}
+
+StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
+  const ModelSpec& model = workload.model;
+  const ParallelPlan& plan = workload.plan;
+  StageParameters sum;
+  const std::int64_t first = first_layer(plan, stage);
+  const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(stage)];
+  for (std::int64_t layer = first; layer < first + count; ++layer) {
+    const LayerParameters p =
+        layer_parameters(model, model.layers[static_cast<std::size_t>(layer)]);
+    sum.dense_per_rank += p.shared_by_tokens;
+    sum.expert_per_rank += p.routed_experts / plan.expert;
+  }
+  const std::int64_t matrix = model.vocabulary * model.hidden;
+  const bool last = stage == plan.pipeline - 1;
+  if (stage == 0)
+    sum.dense_per_rank += matrix;
+  if (last && !(model.tied_embeddings && plan.pipeline == 1))
+    sum.dense_per_rank += matrix;
+  if (last)
+    sum.dense_per_rank += model.hidden; // the final norm
+  sum.dense_per_rank /= plan.tensor;
+  return sum;
+}
+
+} // namespace moesim

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "sim/base/ids.hpp"
+#include "sim/workload/collective.hpp"
+#include "sim/workload/kernel.hpp"
+#include "sim/workload/parallel_plan.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// The queues of a device. Operations of one stream run one after the other.
+enum class Stream : std::uint8_t {
+  compute,
+  expert_parallel,
+  tensor_parallel,
+  pipeline,
+  data_parallel
+};
+constexpr std::size_t stream_count = 5;
+
+/// An amount of compute: kernels that run back to back.
+struct ComputeWork {
+  std::string name;
+  std::vector<Kernel> kernels;
+};
+
+/// An amount of communication within one group of ranks, alike for every rank of the group.
+struct CollectiveWork {
+  std::string name;
+  Collective kind = Collective::all_to_all;
+  GroupKind group = GroupKind::expert;
+  /// All-to-all: what a rank holds for all ranks, itself included. All-gather: what a rank has
+  /// received in the end, its own part included; reduce-scatter and all-reduce: what a rank holds
+  /// at the start. As nccl-tests defines its size column.
+  Bytes bytes;
+};
+
+/// What passes between two pipeline stages for one micro-batch: the bytes of one rank.
+struct TransferWork {
+  std::string name;
+  Bytes bytes;
+};
+
+enum class OpKind : std::uint8_t { compute, collective, transfer };
+
+/// One operation: a piece of work at a place. Amounts only, no time.
+struct Op {
+  OpKind kind = OpKind::compute;
+  Stream stream = Stream::compute;
+  std::uint32_t work = 0;        ///< index into the graph's works of that kind
+  std::uint32_t place = 0;       ///< compute: device; collective: group; transfer: index of `pairs`
+  std::uint32_t micro_batch = 0; ///< counts from 0; 0 also for what runs once a step
+};
+
+/// A device of the replay: one rank, or in a folded replay the rank that stands for its stage.
+struct Device {
+  RankId rank{};
+  std::int64_t stage = 0;
+};
+
+/// The devices that take part in a collective together. In a folded replay one device stands for
+/// all ranks of its group.
+struct DeviceGroup {
+  GroupKind kind = GroupKind::expert;
+  std::vector<DeviceId> devices;
+};
+
+/// The devices at the two ends of a pipeline transfer.
+struct DevicePair {
+  DeviceId source{};
+  DeviceId sink{};
+};
+
+/// Which devices stand for the ranks of a plan.
+struct DeviceLayout {
+  std::vector<Device> devices; ///< ordered by stage, then by rank
+  bool folded = false;
+};
+/// One device for each rank.
+DeviceLayout every_rank(const ParallelPlan& plan);
+/// One device for each pipeline stage: its first rank.
+DeviceLayout one_rank_per_stage(const ParallelPlan& plan);
+
+/// One optimizer step as a graph of operations and the order between them.
+class StepGraph {
+public:
+  std::vector<ComputeWork> computes;
+  std::vector<CollectiveWork> collectives;
+  std::vector<TransferWork> transfers;
+  std::vector<Device> devices;
+  std::vector<DeviceGroup> groups;
+  std::vector<DevicePair> pairs;
+  std::vector<Op> ops;
+
+  OpId add_op(const Op& op);
+  /// `before` ends before `after` starts.
+  void add_dependency(OpId before, OpId after);
+  /// Sorts the dependencies; call once, after the last of them. Throws InternalError with the names
+  /// of the operations if they form a cycle.
+  void seal();
+
+  std::span<const OpId> successors(OpId op) const;
+  std::uint32_t predecessor_count(OpId op) const { return predecessor_count_[index(op)]; }
+  /// The devices that an operation keeps busy.
+  std::vector<DeviceId> devices_of(const Op& op) const;
+  /// "Step.Stage[2].MicroBatch[7].Layer[3].Dispatch".
+  std::string name_of(OpId op) const;
+
+private:
+  void check_acyclic() const;
+
+  std::vector<std::pair<OpId, OpId>> dependencies_;
+  std::vector<std::uint32_t> first_successor_;
+  std::vector<OpId> successors_;
+  std::vector<std::uint32_t> predecessor_count_;
+};
+
+} // namespace moesim

@@ -1,0 +1,146 @@
+#include "sim/study/simulate.hpp"
+
+#include "sim/schedule/memory_estimate.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace moesim {
+
+namespace {
+
+double milliseconds(Seconds time) {
+  return time.value * 1e3;
+}
+
+double model_flops(const Workload& workload) {
+  const double tokens = static_cast<double>(workload.training.global_batch) *
+                        static_cast<double>(workload.training.sequence_length);
+  // Backward costs twice the forward pass.
+  return 3.0 * tokens *
+         flops_per_token_forward(workload.model, workload.training.sequence_length).total().value;
+}
+
+void fill_throughput(const Scenario& scenario, StepResult& result) {
+  const Workload& w = scenario.workload;
+  const double seconds = result.step_time_ms / 1e3;
+  const auto gpus = static_cast<double>(w.plan.gpus);
+  const double tokens = static_cast<double>(w.training.global_batch) *
+                        static_cast<double>(w.training.sequence_length);
+  result.tokens_per_s = tokens / seconds;
+  result.tokens_per_s_per_gpu = result.tokens_per_s / gpus;
+  const FlopsPerSecond rate{model_flops(w) / seconds / gpus};
+  result.model_tflops_per_gpu = rate.value * 1e-12;
+  const GpuSpec& gpu = scenario.topology.gpu;
+  result.mfu_bf16_percent = 100.0 * (rate / gpu.bf16);
+  result.mfu_percent =
+      100.0 * (rate / (w.training.precision == Precision::fp8 ? gpu.fp8 : gpu.bf16));
+}
+
+void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
+  result.step_time_ms = milliseconds(metrics.step_time);
+  result.compute_ms = milliseconds(metrics.waterfall.compute);
+  result.ep_exposed_ms = milliseconds(metrics.waterfall.ep_exposed);
+  result.pp_bubble_ms = milliseconds(metrics.waterfall.pp_bubble);
+  result.tp_exposed_ms = milliseconds(metrics.waterfall.tp_exposed);
+  result.dp_exposed_ms = milliseconds(metrics.waterfall.dp_exposed);
+  result.optimizer_ms = milliseconds(metrics.waterfall.optimizer);
+  result.other_ms = milliseconds(metrics.waterfall.other);
+  result.ep_total_ms = milliseconds(metrics.ep_total);
+  const auto part = [&](KernelPart kind) {
+    return milliseconds(metrics.parts[static_cast<std::size_t>(kind)]);
+  };
+  result.attention_ms = part(KernelPart::attention);
+  result.router_ms = part(KernelPart::router);
+  result.permute_ms = part(KernelPart::permute);
+  result.expert_ms = part(KernelPart::expert);
+  result.shared_expert_ms = part(KernelPart::shared_expert);
+  result.dense_ms = part(KernelPart::dense);
+  result.head_ms = part(KernelPart::head);
+  const Seconds computing = metrics.waterfall.compute + metrics.waterfall.optimizer;
+  result.extrapolated_percent = 100.0 * (metrics.extrapolated / computing);
+  result.bottleneck = metrics.bottleneck;
+}
+
+void fill_plan(const Workload& workload, StepResult& result) {
+  result.expert_parallel = static_cast<double>(workload.plan.expert);
+  result.data_parallel = static_cast<double>(workload.plan.data());
+  result.micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
+  result.load_max_over_mean = 1.0; // uniform load
+  result.dropped_tokens_percent = 100.0 * (1.0 - workload.routing.kept_share());
+}
+
+bool fits(const Scenario& scenario, StepResult& result) {
+  const MemoryEstimate memory = fullest_stage(scenario.workload);
+  const Bytes available = scenario.topology.gpu.memory;
+  result.memory_gib_per_gpu = gib(memory.total());
+  if (memory.total() <= available)
+    return true;
+  result.status = "out-of-memory";
+  result.reason = fmt::format("a GPU of stage {} needs {:.1f} GiB and has {:.1f}", memory.stage,
+                              gib(memory.total()), gib(available));
+  return false;
+}
+
+/// The step time of a dense model under its best plan, with a line on which plan that is.
+double best_step_time_ms(Workload workload, ModelSpec model, const std::string& name,
+                         const Scenario& scenario, const Topology& topology, const Costs& costs,
+                         Prediction& prediction) {
+  workload.model = std::move(model);
+  const auto best = best_dense_plan(workload, topology, scenario.fidelity, costs);
+  prediction.diagnostics.emplace_back(name + "_plan",
+                                      best ? plan_text(best->plan) : "no plan fits into memory");
+  return best ? milliseconds(best->replay.metrics.step_time) : no_value;
+}
+
+void compare_with_twins(const Scenario& scenario, const Topology& topology, const Costs& costs,
+                        Prediction& prediction) {
+  const Workload& w = scenario.workload;
+  if (!w.model.is_moe())
+    return;
+  StepResult& result = prediction.result;
+  const std::int64_t sequence = w.training.sequence_length;
+  const ModelSpec twin = dense_twin(w.model);
+  result.ideal_speedup = flops_per_token_forward(twin, sequence).total() /
+                         flops_per_token_forward(w.model, sequence).total();
+  result.dense_step_time_ms =
+      best_step_time_ms(w, twin, "dense_twin", scenario, topology, costs, prediction);
+  result.actual_speedup = result.dense_step_time_ms / result.step_time_ms;
+  if (result.ideal_speedup > 1.0)
+    result.savings_kept_percent =
+        100.0 * (result.actual_speedup - 1.0) / (result.ideal_speedup - 1.0);
+  result.active_dense_step_time_ms = best_step_time_ms(
+      w, active_dense_twin(w.model), "active_dense_twin", scenario, topology, costs, prediction);
+  result.moe_tax_percent = 100.0 * (result.step_time_ms / result.active_dense_step_time_ms - 1.0);
+}
+
+} // namespace
+
+Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe) {
+  const auto begin = std::chrono::steady_clock::now();
+  Prediction prediction;
+  StepResult& result = prediction.result;
+  fill_plan(scenario.workload, result);
+  if (!fits(scenario, result))
+    return prediction;
+  const Topology topology(scenario.topology, scenario.workload.plan.gpus);
+  const StepReplay replay =
+      replay_step(scenario.workload, topology, scenario.fidelity, costs, observe);
+  fill_waterfall(replay.metrics, result);
+  fill_throughput(scenario, result);
+  prediction.diagnostics = {
+      {"operations", std::to_string(replay.operations)},
+      {"activities", std::to_string(replay.activities)},
+      {"bottleneck_use_percent", fmt::format("{:.1f}", 100.0 * replay.metrics.bottleneck_use)}};
+  if (replay.approximate)
+    prediction.diagnostics.emplace_back(
+        "folding",
+        "approximate: ranks of a stage sit differently, the worst placed stands for all");
+  compare_with_twins(scenario, topology, costs, prediction);
+  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
+  prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));
+  return prediction;
+}
+
+} // namespace moesim

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "sim/metrics/step_result.hpp"
+#include "sim/study/step_study.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace moesim {
+
+/// A prediction, with what stands beside it on stderr: facts that do not belong into results.csv.
+struct Prediction {
+  StepResult result;
+  /// "dense_twin_plan" → "tensor 8, …", "operations" → "16464", … in order.
+  std::vector<std::pair<std::string, std::string>> diagnostics;
+};
+
+/// The whole pipeline for one scenario: memory, schedule, replay, metrics, and both dense twins. A
+/// plan that does not fit gives the status `out-of-memory` and the amount missing.
+Prediction simulate(const Scenario& scenario, const Costs& costs,
+                    const TimelineObserver& observe = {});
+
+} // namespace moesim

@@ -1,0 +1,192 @@
+#include "sim/study/step_study.hpp"
+
+#include "sim/replay/replay.hpp"
+#include "sim/replay/traffic.hpp"
+#include "sim/schedule/build_step_graph.hpp"
+#include "sim/schedule/layer_work.hpp"
+#include "sim/schedule/memory_estimate.hpp"
+#include "sim/study/child_process.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace moesim {
+
+namespace {
+
+using nlohmann::json;
+
+/// The numbers of a waterfall in the order of its declaration.
+std::vector<double> waterfall_values(const Waterfall& w) {
+  return {w.optimizer.value,  w.compute.value,   w.ep_exposed.value, w.tp_exposed.value,
+          w.dp_exposed.value, w.pp_bubble.value, w.other.value};
+}
+
+std::string to_text(const StepReplay& replay) {
+  std::vector<double> parts;
+  for (const Seconds part : replay.metrics.parts)
+    parts.push_back(part.value);
+  return json{{"step_time", replay.metrics.step_time.value},
+              {"waterfall", waterfall_values(replay.metrics.waterfall)},
+              {"ep_total", replay.metrics.ep_total.value},
+              {"parts", parts},
+              {"extrapolated", replay.metrics.extrapolated.value},
+              {"bottleneck", replay.metrics.bottleneck},
+              {"bottleneck_use", replay.metrics.bottleneck_use},
+              {"operations", replay.operations},
+              {"activities", replay.activities},
+              {"approximate", replay.approximate}}
+      .dump();
+}
+
+StepReplay from_text(const std::string& text) {
+  const json values = json::parse(text);
+  StepReplay replay;
+  StepMetrics& metrics = replay.metrics;
+  metrics.step_time = {values["step_time"]};
+  const json& w = values["waterfall"];
+  metrics.waterfall = {{w[0]}, {w[1]}, {w[2]}, {w[3]}, {w[4]}, {w[5]}, {w[6]}};
+  metrics.ep_total = {values["ep_total"]};
+  for (std::size_t part = 0; part < kernel_part_count; ++part)
+    metrics.parts[part] = {values["parts"][part]};
+  metrics.extrapolated = {values["extrapolated"]};
+  metrics.bottleneck = values["bottleneck"];
+  metrics.bottleneck_use = values["bottleneck_use"];
+  replay.operations = values["operations"];
+  replay.activities = values["activities"];
+  replay.approximate = values["approximate"];
+  return replay;
+}
+
+/// The time of a communication that has its links to itself.
+Seconds alone(const TrafficPlan& plan, const LinkFolding& folding) {
+  std::map<std::uint32_t, double> amounts;
+  for (const PlannedFlow& flow : plan.flows)
+    for (const MachineRoute::Hop& hop : flow.route.hops)
+      amounts[hop.link] += flow.amount * hop.times;
+  Seconds longest;
+  for (const auto& [link, amount] : amounts)
+    longest = std::max(longest, Seconds{amount / folding.links()[link].capacity.value});
+  return plan.startup + longest;
+}
+
+/// The time of a sequence, one segment after the other; what runs side by side counts as the
+/// longer.
+Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
+                      TrafficPlanner& planner, DeviceId device) {
+  Seconds sum;
+  Seconds last;
+  for (const Segment& segment : segments) {
+    const auto* compute = std::get_if<ComputeWork>(&segment.work);
+    Seconds time;
+    if (compute)
+      time = compute_time(*compute, costs.compute).total;
+    else {
+      const auto& work = std::get<CollectiveWork>(segment.work);
+      time = alone(planner.collective(work, {work.group, {device}}), planner.folding());
+    }
+    sum += segment.beside_previous ? std::max(time, last) - last : time;
+    last = time;
+  }
+  return sum;
+}
+
+/// Plans worth trying for a dense model, in no order.
+std::vector<Workload> dense_candidates(const Workload& base, const Topology& topology) {
+  std::vector<Workload> candidates;
+  const auto layers = static_cast<std::int64_t>(base.model.layers.size());
+  for (std::int64_t tensor = 1; tensor <= std::min(base.plan.gpus, topology.spec().node.gpus);
+       tensor *= 2)
+    for (std::int64_t pipeline = 1; pipeline <= std::min(layers, base.plan.gpus / tensor);
+         pipeline *= 2)
+      for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+        Workload candidate = base;
+        candidate.plan.tensor = tensor;
+        candidate.plan.pipeline = pipeline;
+        candidate.plan.expert = 1;
+        candidate.plan.sequence_parallel = true;
+        candidate.plan.recompute = recompute;
+        candidate.plan.layers_per_stage = spread_layers(layers, pipeline);
+        if (find_plan_fault(candidate.plan, candidate.model, candidate.training) ||
+            fullest_stage(candidate).total() > topology.spec().gpu.memory)
+          continue;
+        candidates.push_back(std::move(candidate));
+        break; // where it fits without recompute, recompute only costs
+      }
+  return candidates;
+}
+
+} // namespace
+
+Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology) {
+  const GpuSpec& gpu = topology.gpu;
+  return {ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth}),
+          NetworkCost::load(calibration)};
+}
+
+StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const Costs& costs, const TimelineObserver& observe) {
+  return from_text(run_in_child([&] {
+    const FoldedLayout folded = fidelity == Fidelity::flows
+                                    ? FoldedLayout{every_rank(workload.plan), false}
+                                    : fold_ranks(workload.plan, topology);
+    const StepGraph graph = build_step_graph(workload, folded.layout);
+    const Timeline timeline =
+        replay(graph, folded.layout, {workload.plan, topology, costs.compute, costs.network});
+    if (observe)
+      observe(graph, timeline);
+    StepReplay result;
+    result.metrics = measure_step(graph, timeline, topology, costs.compute);
+    result.operations = graph.ops.size();
+    result.activities = timeline.activities;
+    result.approximate = folded.approximate;
+    return to_text(result);
+  }));
+}
+
+Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs) {
+  const DeviceLayout layout = one_rank_per_stage(workload.plan);
+  TrafficPlanner planner(layout, workload.plan, topology, costs.network);
+  Seconds filled; // one micro-batch through the stages before this one, there and back
+  Seconds bound;
+  const auto micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
+  for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
+    const auto device = DeviceId(static_cast<std::uint32_t>(stage));
+    const StageWork work = stage_work(workload, stage);
+    const Seconds pass = sequence_time(work.forward, costs, planner, device) +
+                         sequence_time(work.backward, costs, planner, device);
+    const Seconds end = sequence_time(step_end_work(workload, stage), costs, planner, device);
+    bound = std::max(bound, filled + micro_batches * pass + (stage == 0 ? end : Seconds{}));
+    filled += pass;
+  }
+  return bound;
+}
+
+std::optional<BestPlan> best_dense_plan(const Workload& workload, const Topology& topology,
+                                        Fidelity fidelity, const Costs& costs) {
+  std::vector<std::pair<Seconds, Workload>> ordered;
+  for (Workload& candidate : dense_candidates(workload, topology)) {
+    const Seconds bound = step_time_bound(candidate, topology, costs);
+    ordered.emplace_back(bound, std::move(candidate));
+  }
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::optional<BestPlan> best;
+  for (const auto& [bound, candidate] : ordered) {
+    if (best && bound >= best->replay.metrics.step_time)
+      break;
+    const StepReplay replay = replay_step(candidate, topology, fidelity, costs);
+    if (!best || replay.metrics.step_time < best->replay.metrics.step_time)
+      best = {candidate.plan, replay};
+  }
+  return best;
+}
+
+std::string plan_text(const ParallelPlan& plan) {
+  return fmt::format("tensor {}, pipeline {}, data {}, recompute {}", plan.tensor, plan.pipeline,
+                     plan.data(), plan.recompute == Recompute::full ? "full" : "none");
+}
+
+} // namespace moesim

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "sim/cost/compute_cost.hpp"
+#include "sim/cost/network_cost.hpp"
+#include "sim/metrics/step_metrics.hpp"
+#include "sim/scenario/scenario.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+namespace moesim {
+
+/// The measured costs that every prediction rests on.
+struct Costs {
+  ComputeCost compute;
+  NetworkCost network;
+};
+/// Reads the tables for the GPU kind of `topology` from the folder `calibration`.
+Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology);
+
+/// What one replay of one step tells.
+struct StepReplay {
+  StepMetrics metrics;
+  std::uint64_t operations = 0;
+  std::uint64_t activities = 0;
+  bool approximate = false; ///< ranks of a stage sit differently, and one stands for all
+};
+
+/// Called with what a replay saw, before it is forgotten; for traces and dumps.
+using TimelineObserver = std::function<void(const StepGraph&, const Timeline&)>;
+
+/// Builds the graph, replays it in a process of its own (SimGrid simulates once a process) and
+/// measures it. `observe` runs in that process. Throws InternalError with the child's message.
+StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const Costs& costs, const TimelineObserver& observe = {});
+
+/// A time that the step cannot beat: the busiest stage's work one after the other, behind the
+/// stages that must fill the pipeline before it; communications alone on their links.
+Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs);
+
+/// The best legal plan of a dense model on the GPUs of `workload`, found by increasing bound:
+/// tensor degrees up to a node, pipeline degrees up to the layers, with and without full recompute
+/// where memory asks for it.
+struct BestPlan {
+  ParallelPlan plan;
+  StepReplay replay;
+};
+/// Nothing if no plan fits into memory.
+std::optional<BestPlan> best_dense_plan(const Workload& workload, const Topology& topology,
+                                        Fidelity fidelity, const Costs& costs);
+
+/// "tensor 8, pipeline 4, data 4, recompute none".
+std::string plan_text(const ParallelPlan& plan);
+
+} // namespace moesim

@@ -1,0 +1,80 @@
+#include "sim/workload/kernel.hpp"
+
+namespace moesim {
+
+namespace {
+
+constexpr std::int64_t bf16_bytes = 2;
+
+std::int64_t operand_bytes(Precision precision) {
+  return precision == Precision::fp8 ? 1 : 2;
+}
+
+Kernel attention(KernelKind kind, const AttentionShape& shape, double products) {
+  Kernel kernel;
+  kernel.kind = kind;
+  kernel.part = KernelPart::attention;
+  kernel.batch = shape.batch;
+  kernel.sequence = shape.sequence;
+  kernel.heads = shape.heads;
+  kernel.kv_heads = shape.kv_heads;
+  kernel.head_dim = shape.head_dim;
+  kernel.value_dim = shape.value_dim;
+  // Scores and weighted values are two products; a causal mask leaves half of each.
+  const double tokens = static_cast<double>(shape.batch * shape.sequence);
+  const double width = static_cast<double>(shape.heads * (shape.head_dim + shape.value_dim));
+  kernel.flops = Flops{products * tokens * static_cast<double>(shape.sequence) * width};
+  const std::int64_t rows = shape.batch * shape.sequence;
+  const std::int64_t query_and_output = shape.heads * (shape.head_dim + shape.value_dim);
+  const std::int64_t key_and_value = shape.kv_heads * (shape.head_dim + shape.value_dim);
+  kernel.bytes = Bytes{rows * (query_and_output + key_and_value) * bf16_bytes};
+  return kernel;
+}
+
+} // namespace
+
+std::string name_of(Precision precision) {
+  return precision == Precision::fp8 ? "fp8" : "bf16";
+}
+
+Kernel gemm(KernelPart part, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k) {
+  Kernel kernel = grouped_gemm(part, precision, 1, m, n, k);
+  kernel.kind = KernelKind::gemm;
+  return kernel;
+}
+
+Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, std::int64_t m,
+                    std::int64_t n, std::int64_t k) {
+  Kernel kernel;
+  kernel.kind = KernelKind::grouped_gemm;
+  kernel.part = part;
+  kernel.precision = precision;
+  kernel.m = m;
+  kernel.n = n;
+  kernel.k = k;
+  kernel.groups = groups;
+  kernel.flops = Flops{2.0 * static_cast<double>(m * n) * static_cast<double>(k * groups)};
+  kernel.bytes = Bytes{groups * ((m * k + k * n) * operand_bytes(precision) + m * n * bf16_bytes)};
+  return kernel;
+}
+
+Kernel attention_forward(const AttentionShape& shape) {
+  return attention(KernelKind::attention_forward, shape, 1.0);
+}
+
+Kernel attention_backward(const AttentionShape& shape) {
+  // Five products instead of two: FlashAttention-2, arXiv 2307.08691, section 3.1.
+  Kernel kernel = attention(KernelKind::attention_backward, shape, 2.5);
+  kernel.bytes = kernel.bytes * 2;
+  return kernel;
+}
+
+Kernel memory_bound(KernelPart part, Bytes bytes) {
+  Kernel kernel;
+  kernel.kind = KernelKind::memory_bound;
+  kernel.part = part;
+  kernel.bytes = bytes;
+  return kernel;
+}
+
+} // namespace moesim

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "sim/base/units.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace moesim {
+
+/// The number format of a training run's matrix products.
+enum class Precision { bf16, fp8 };
+
+/// "bf16" or "fp8".
+std::string name_of(Precision precision);
+
+/// The kinds of GPU kernel that a training step is made of.
+enum class KernelKind {
+  gemm,               ///< one matrix product, m × k by k × n
+  grouped_gemm,       ///< `groups` products of m × k by k × n each: the experts of one rank
+  attention_forward,  ///< causal self-attention over whole sequences
+  attention_backward, ///< its gradient
+  memory_bound        ///< norms, activations, routing, permutation, optimizer: time follows bytes
+};
+
+/// The part of the model that a kernel belongs to: what the result's breakdown adds up.
+enum class KernelPart { attention, router, permute, expert, shared_expert, dense, head, optimizer };
+
+/// One kernel as an amount of work: shapes, FLOPs and bytes, no time.
+struct Kernel {
+  KernelKind kind = KernelKind::memory_bound;
+  KernelPart part = KernelPart::dense;
+  Precision precision = Precision::bf16;
+  /// Rows of one product (tokens), for `gemm` and `grouped_gemm`; m is per group.
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  std::int64_t groups = 1;
+  /// For attention: sequences, tokens of a sequence, query and key/value heads of this rank, width
+  /// of a query/key head and of a value head.
+  std::int64_t batch = 0;
+  std::int64_t sequence = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t value_dim = 0;
+  /// Floating-point operations: 2·m·n·k·groups for products; for attention the causal half of
+  /// 2·batch·heads·sequence²·(head_dim + value_dim) forward, 2.5 times that backward.
+  Flops flops;
+  /// Bytes read from and written to device memory, each operand once.
+  Bytes bytes;
+
+  bool operator==(const Kernel&) const = default;
+};
+
+Kernel gemm(KernelPart part, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k);
+Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, std::int64_t m,
+                    std::int64_t n, std::int64_t k);
+/// Attention over `batch` whole sequences; set `backward` for the gradient.
+struct AttentionShape {
+  std::int64_t batch = 0;
+  std::int64_t sequence = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t value_dim = 0;
+};
+Kernel attention_forward(const AttentionShape& shape);
+Kernel attention_backward(const AttentionShape& shape);
+Kernel memory_bound(KernelPart part, Bytes bytes);
+
+} // namespace moesim

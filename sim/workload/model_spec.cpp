@@ -1,0 +1,69 @@
+#include "sim/workload/model_spec.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace moesim {
+
+namespace {
+
+/// The same model with a dense feed-forward of `routed_width` in place of the routed experts of
+/// each MoE layer; shared experts stay what they are, as part of it.
+ModelSpec without_routing(const ModelSpec& model, std::int64_t routed_width,
+                          const std::string& suffix) {
+  ModelSpec dense = model;
+  dense.name += suffix;
+  dense.experts = {};
+  for (LayerSpec& layer : dense.layers) {
+    layer.dense_hidden =
+        layer.moe ? routed_width + model.experts.shared_hidden : layer.dense_hidden;
+    layer.moe = false;
+  }
+  return dense;
+}
+
+} // namespace
+
+bool ModelSpec::is_moe() const {
+  return std::any_of(layers.begin(), layers.end(),
+                     [](const LayerSpec& layer) { return layer.moe; });
+}
+
+ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides) {
+  const bool experts_asked = overrides.experts || overrides.experts_per_token ||
+                             overrides.expert_hidden || overrides.shared_experts;
+  if (experts_asked && !model.is_moe())
+    throw std::invalid_argument(
+        fmt::format("{} is dense: it has no experts to override", model.name));
+  if (overrides.layers)
+    model.layers.resize(static_cast<std::size_t>(*overrides.layers), model.layers.back());
+  ExpertSpec& e = model.experts;
+  const std::int64_t shared = e.expert_hidden > 0 ? e.shared_hidden / e.expert_hidden : 0;
+  e.experts = overrides.experts.value_or(e.experts);
+  e.experts_per_token = overrides.experts_per_token.value_or(e.experts_per_token);
+  e.expert_hidden = overrides.expert_hidden.value_or(e.expert_hidden);
+  if (overrides.shared_experts)
+    e.shared_hidden = *overrides.shared_experts * e.expert_hidden;
+  else if (overrides.expert_hidden)
+    e.shared_hidden = shared * e.expert_hidden;
+  if (model.is_moe() && e.experts_per_token > e.experts)
+    throw std::invalid_argument(
+        fmt::format("a token cannot go to {} of {} experts", e.experts_per_token, e.experts));
+  if (e.groups > 1 && e.experts % e.groups != 0)
+    throw std::invalid_argument(
+        fmt::format("{} experts cannot be split into the config's {} groups", e.experts, e.groups));
+  return model;
+}
+
+ModelSpec dense_twin(const ModelSpec& model) {
+  return without_routing(model, model.experts.experts * model.experts.expert_hidden, " dense twin");
+}
+
+ModelSpec active_dense_twin(const ModelSpec& model) {
+  return without_routing(model, model.experts.experts_per_token * model.experts.expert_hidden,
+                         " active dense twin");
+}
+
+} // namespace moesim

@@ -1,0 +1,127 @@
+#pragma once
+
+#include "sim/base/units.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// How a layer attends.
+enum class AttentionKind {
+  grouped_query, ///< multi-head, grouped-query and multi-query: kv_heads ≤ heads
+  latent         ///< multi-head latent attention of DeepSeek-V2/V3 (arXiv 2405.04434, section 2.1)
+};
+
+/// Sizes of the attention block, alike in every layer.
+struct AttentionSpec {
+  AttentionKind kind = AttentionKind::grouped_query;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;  ///< query/key width of a head; for latent: nope + rope
+  std::int64_t value_dim = 0; ///< value width of a head
+  bool qkv_bias = false;
+  bool qk_norm = false;         ///< a norm of head_dim on queries and keys (Qwen3)
+  std::int64_t q_lora_rank = 0; ///< latent only; 0: queries are projected at full rank
+  std::int64_t kv_lora_rank = 0;
+  std::int64_t rope_dim = 0; ///< latent only: the part of head_dim that carries the position
+};
+
+/// One transformer layer.
+struct LayerSpec {
+  bool moe = false;                  ///< experts instead of a dense feed-forward
+  std::int64_t attention_blocks = 1; ///< 2 in a T5 decoder layer: self- and cross-attention
+  std::int64_t dense_hidden = 0;     ///< width of its dense feed-forward; 0 in an MoE layer
+};
+
+/// Sizes of the experts, alike in every MoE layer.
+struct ExpertSpec {
+  std::int64_t experts = 0;           ///< routed experts; 0 in a dense model
+  std::int64_t experts_per_token = 0; ///< k
+  std::int64_t expert_hidden = 0;     ///< width of one routed expert
+  std::int64_t shared_hidden = 0;     ///< width of all shared experts together; 0: none
+  bool shared_gate = false;           ///< a hidden-wide gate on the shared expert (Qwen2-MoE)
+  std::int64_t groups = 1;            ///< node-limited routing: groups of experts …
+  std::int64_t groups_per_token = 1;  ///< … and how many of them a token may use
+};
+
+/// A model as its published config.json describes it.
+struct ModelSpec {
+  std::string name;   ///< folder or file name, for reports
+  std::string family; ///< the config's model_type
+  std::int64_t hidden = 0;
+  std::int64_t vocabulary = 0;
+  bool tied_embeddings = false;
+  std::int64_t feed_forward_matrices = 3; ///< 3: gate, up, down; 2: up, down (T5, Switch)
+  AttentionSpec attention;
+  ExpertSpec experts;
+  std::vector<LayerSpec> layers;
+
+  bool is_moe() const;
+};
+
+/// The optional keys of a scenario's `[model]` that replace sizes of the config.
+struct ModelOverrides {
+  std::optional<std::int64_t> layers; ///< cuts or repeats the last layer
+  std::optional<std::int64_t> experts;
+  std::optional<std::int64_t> experts_per_token;
+  std::optional<std::int64_t> expert_hidden;
+  std::optional<std::int64_t> shared_experts; ///< in units of expert_hidden
+};
+
+/// Reads a Hugging Face `config.json`: Mixtral, DeepSeek-V2/V3, Qwen2/3-MoE, Switch, dense Llama
+/// and their like. Unknown keys are ignored; a missing size, a family that is not supported and
+/// sizes that contradict each other throw InputError.
+ModelSpec read_model(const std::filesystem::path& config);
+
+/// Applies overrides; throws std::invalid_argument with a reason if the result makes no sense
+/// (experts_per_token > experts, experts of a dense model).
+ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides);
+
+/// The dense twin: every expert active for every token, as one feed-forward of their joint width.
+ModelSpec dense_twin(const ModelSpec& model);
+/// A dense model of the same active parameters: a feed-forward of k experts' width.
+ModelSpec active_dense_twin(const ModelSpec& model);
+
+/// Parameters by where they live. Counts of one layer are for one block of that kind.
+struct ParameterCount {
+  std::int64_t embedding = 0; ///< input embedding
+  std::int64_t head = 0;      ///< output head; 0 if tied
+  std::int64_t attention = 0; ///< one attention block with its norm
+  std::int64_t router = 0;    ///< one router
+  std::int64_t expert = 0;    ///< one routed expert
+  std::int64_t shared = 0;    ///< the shared experts of one layer, gate included
+  std::int64_t norm = 0; ///< the norm before a feed-forward; the final norm is counted in total
+  std::int64_t total = 0;
+  /// Used by one token: the head, and the input embedding where the family's published counts
+  /// include it (all but DeepSeek's).
+  std::int64_t active = 0;
+};
+ParameterCount count_parameters(const ModelSpec& model);
+/// The same for the blocks alone, without the sums.
+ParameterCount count_blocks(const ModelSpec& model);
+/// Parameters of one layer, by whether they are routed experts.
+struct LayerParameters {
+  std::int64_t shared_by_tokens =
+      0;                           ///< attention, norms, router, shared experts, dense feed-forward
+  std::int64_t routed_experts = 0; ///< all routed experts of the layer
+};
+LayerParameters layer_parameters(const ModelSpec& model, const LayerSpec& layer);
+
+/// Forward FLOPs of one token, a multiply-add counted as two, causal attention counted half.
+struct TokenFlops {
+  Flops attention; ///< projections and scores
+  Flops router;
+  Flops expert; ///< routed experts
+  Flops shared; ///< shared experts
+  Flops dense;  ///< dense feed-forwards
+  Flops head;
+  Flops total() const;
+};
+/// `sequence` is the length in tokens: attention scores grow with it.
+TokenFlops flops_per_token_forward(const ModelSpec& model, std::int64_t sequence);
+
+} // namespace moesim

@@ -1,0 +1,162 @@
+#include "sim/workload/parallel_plan.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace moesim {
+
+namespace {
+
+/// The divisor of `total` nearest to `wanted`, the smaller one on a tie.
+std::int64_t nearest_divisor(std::int64_t total, std::int64_t wanted) {
+  std::int64_t best = 1;
+  for (std::int64_t candidate = 1; candidate <= total; ++candidate)
+    if (total % candidate == 0 && std::abs(candidate - wanted) < std::abs(best - wanted))
+      best = candidate;
+  return best;
+}
+
+std::int64_t nearest_multiple(std::int64_t wanted, std::int64_t factor) {
+  return std::max<std::int64_t>(1, (wanted + factor / 2) / factor) * factor;
+}
+
+std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelSpec& model) {
+  const std::int64_t product = plan.tensor * plan.pipeline;
+  if (plan.gpus % product != 0)
+    return PlanFault{
+        "cluster", "gpus",
+        fmt::format("{} GPUs cannot be split into tensor {} x pipeline {}", plan.gpus, plan.tensor,
+                    plan.pipeline),
+        fmt::format("the nearest number that can is {}", nearest_multiple(plan.gpus, product))};
+  if (model.attention.heads % plan.tensor != 0)
+    return PlanFault{"parallel", "tensor",
+                     fmt::format("{} attention heads cannot be split over tensor {}",
+                                 model.attention.heads, plan.tensor),
+                     fmt::format("the nearest degree that can is {}",
+                                 nearest_divisor(model.attention.heads, plan.tensor))};
+  const auto layers = static_cast<std::int64_t>(model.layers.size());
+  if (plan.pipeline > layers)
+    return PlanFault{
+        "parallel", "pipeline",
+        fmt::format("{} pipeline stages are more than the {} layers", plan.pipeline, layers), ""};
+  const auto& split = plan.layers_per_stage;
+  if (static_cast<std::int64_t>(split.size()) != plan.pipeline ||
+      std::accumulate(split.begin(), split.end(), std::int64_t{0}) != layers)
+    return PlanFault{
+        "parallel", "layers_per_stage",
+        fmt::format("{} entries with {} layers in all do not split {} layers over {} stages",
+                    split.size(), std::accumulate(split.begin(), split.end(), std::int64_t{0}),
+                    layers, plan.pipeline),
+        ""};
+  return std::nullopt;
+}
+
+std::optional<PlanFault> find_expert_fault(const ParallelPlan& plan, const ModelSpec& model) {
+  if (!model.is_moe())
+    return plan.expert == 1
+               ? std::nullopt
+               : std::optional(PlanFault{"parallel", "expert",
+                                         "a dense model has no experts to spread", "use 1"});
+  const std::string nearest =
+      fmt::format("the largest legal degree is {}",
+                  largest_expert_parallel(model.experts.experts, plan.stage_ranks()));
+  if (model.experts.experts % plan.expert != 0)
+    return PlanFault{"parallel", "expert",
+                     fmt::format("{} experts cannot be split over expert {}", model.experts.experts,
+                                 plan.expert),
+                     nearest};
+  if (plan.stage_ranks() % plan.expert != 0)
+    return PlanFault{
+        "parallel", "expert",
+        fmt::format("the {} ranks of a pipeline stage cannot be split into groups of expert {}",
+                    plan.stage_ranks(), plan.expert),
+        nearest};
+  if (plan.tensor > 1 && !plan.sequence_parallel)
+    return PlanFault{"parallel", "sequence_parallel",
+                     "an MoE layer under tensor parallelism needs sequence parallelism",
+                     "set it to true"};
+  return std::nullopt;
+}
+
+std::optional<PlanFault> find_batch_fault(const ParallelPlan& plan, const TrainingSpec& training) {
+  const std::int64_t per_pass = plan.data() * training.micro_batch;
+  if (training.global_batch % per_pass != 0)
+    return PlanFault{"training", "global_batch",
+                     fmt::format("{} sequences cannot be split into micro-batches of {} on data {}",
+                                 training.global_batch, training.micro_batch, plan.data()),
+                     fmt::format("the nearest number that can is {}",
+                                 nearest_multiple(training.global_batch, per_pass))};
+  if (training.sequence_length % plan.tensor != 0)
+    return PlanFault{"training", "sequence_length",
+                     fmt::format("{} tokens cannot be split over tensor {}",
+                                 training.sequence_length, plan.tensor),
+                     ""};
+  return std::nullopt;
+}
+
+} // namespace
+
+double RoutingSpec::kept_share() const {
+  return capacity_factor > 0.0 ? std::min(1.0, capacity_factor) : 1.0;
+}
+
+std::int64_t ParallelPlan::micro_batches(const TrainingSpec& training) const {
+  return training.global_batch / (data() * training.micro_batch);
+}
+
+std::int64_t ParallelPlan::stage_of(RankId rank) const {
+  return static_cast<std::int64_t>(index(rank)) / stage_ranks();
+}
+
+std::vector<std::int64_t> spread_layers(std::int64_t layers, std::int64_t stages) {
+  std::vector<std::int64_t> split(static_cast<std::size_t>(stages), layers / stages);
+  const std::int64_t longer = layers % stages;
+  if (longer == 0)
+    return split;
+  for (std::int64_t& stage : split)
+    ++stage;
+  std::int64_t shorter = stages - longer;
+  --split.back();
+  if (--shorter > 0) {
+    --split.front();
+    --shorter;
+  }
+  for (std::size_t stage = split.size() - 2; shorter > 0; --stage, --shorter)
+    --split[stage];
+  return split;
+}
+
+std::int64_t largest_expert_parallel(std::int64_t experts, std::int64_t stage_ranks) {
+  return experts == 0 ? 1 : std::gcd(experts, stage_ranks);
+}
+
+std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSpec& model,
+                                         const TrainingSpec& training) {
+  if (auto fault = find_split_fault(plan, model))
+    return fault;
+  if (auto fault = find_expert_fault(plan, model))
+    return fault;
+  return find_batch_fault(plan, training);
+}
+
+std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank) {
+  const std::int64_t first_of_stage = plan.stage_of(rank) * plan.stage_ranks();
+  const std::int64_t local = static_cast<std::int64_t>(index(rank)) - first_of_stage;
+  const bool by_expert = kind == GroupKind::expert || kind == GroupKind::expert_data;
+  const std::int64_t inner = by_expert ? plan.expert : plan.tensor;
+  const bool contiguous = kind == GroupKind::expert || kind == GroupKind::tensor;
+  const std::int64_t size = contiguous ? inner : plan.stage_ranks() / inner;
+  const std::int64_t first = contiguous ? local / inner * inner : local % inner;
+  std::vector<RankId> ranks;
+  ranks.reserve(static_cast<std::size_t>(size));
+  for (std::int64_t member = 0; member < size; ++member)
+    ranks.push_back(RankId(
+        static_cast<std::uint32_t>(first_of_stage + first + member * (contiguous ? 1 : inner))));
+  return ranks;
+}
+
+} // namespace moesim

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "sim/base/ids.hpp"
+#include "sim/workload/kernel.hpp"
+#include "sim/workload/model_spec.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+enum class Recompute {
+  none, ///< every activation that the backward pass needs is kept
+  full  ///< only the input of each layer is kept; the backward pass repeats the forward pass
+};
+
+/// How much one optimizer step trains on.
+struct TrainingSpec {
+  std::int64_t sequence_length = 0; ///< tokens
+  std::int64_t global_batch = 0;    ///< sequences of one optimizer step
+  std::int64_t micro_batch = 1;     ///< sequences of one pass through a pipeline stage
+  Precision precision = Precision::bf16;
+};
+
+/// Which tokens go to which experts.
+struct RoutingSpec {
+  double capacity_factor = 0.0; ///< 0: dropless; else at most that many times the mean per expert
+  std::uint64_t seed = 1;
+  /// Share of the routed tokens that is kept under uniform load: min(1, capacity_factor).
+  double kept_share() const;
+};
+
+/// How the step is split over GPUs. Ranks are laid out as Megatron-LM lays them out: tensor
+/// fastest, then context, data, pipeline; inside a stage the experts are folded independently:
+/// expert fastest, then expert-data (arXiv 2504.14960).
+struct ParallelPlan {
+  std::int64_t gpus = 1;
+  std::int64_t tensor = 1;
+  std::int64_t pipeline = 1;
+  std::int64_t expert = 1;
+  bool sequence_parallel = true;
+  std::int64_t zero_stage = 1; ///< 0: optimizer states replicated; 1: sharded over data parallel
+  Recompute recompute = Recompute::none;
+  std::vector<std::int64_t> layers_per_stage; ///< one entry per stage; see `spread_layers`
+
+  std::int64_t stage_ranks() const { return gpus / pipeline; }
+  std::int64_t data() const { return gpus / (tensor * pipeline); }
+  std::int64_t expert_data() const { return stage_ranks() / expert; }
+  /// Micro-batches that pass through every stage in one step.
+  std::int64_t micro_batches(const TrainingSpec& training) const;
+  std::int64_t stage_of(RankId rank) const;
+};
+
+/// Layers of each stage when nobody says: as even as can be; the stages that hold one layer less
+/// are the last (it has the head), then the first (it has the embedding), then from the end.
+std::vector<std::int64_t> spread_layers(std::int64_t layers, std::int64_t stages);
+
+/// The largest expert-parallel degree that divides both the experts and the ranks of a stage.
+std::int64_t largest_expert_parallel(std::int64_t experts, std::int64_t stage_ranks);
+
+/// Why a plan cannot run: the key of `[parallel]`, `[training]` or `[cluster]` at fault, the rule
+/// with its numbers, and the nearest value that is legal.
+struct PlanFault {
+  std::string table;
+  std::string key;
+  std::string message;
+  std::string hint;
+};
+/// The first rule that the plan breaks; nothing if it is legal.
+std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSpec& model,
+                                         const TrainingSpec& training);
+
+/// The groups of ranks that communicate.
+enum class GroupKind { tensor, data, expert, expert_data };
+
+/// The ranks of the group of `rank`, in the order of the group.
+std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank);
+
+} // namespace moesim

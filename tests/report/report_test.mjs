@@ -1,0 +1,138 @@
+/* Opens a report as a reader would: from its file, without a network, and uses it.
+ *
+ *   node tests/report/report_test.mjs REPORT.html [--charts N] [--screenshot FILE.png]
+ *
+ * --charts N         exactly N charts must be drawn (the rest must be named as left out)
+ * --screenshot FILE  also saves the whole page, and beside it FILE with .pdf: the page on paper
+ *
+ * The browser is CHROMIUM, or /usr/bin/chromium. Exit code 0: every check held. */
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+
+const reports = fileURLToPath(new URL("../../reports/", import.meta.url));
+const { chromium } = createRequire(path.join(reports, "package.json"))("playwright-core");
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { charts: { type: "string" }, screenshot: { type: "string" } },
+});
+if (positionals.length !== 1) {
+  console.error("usage: node tests/report/report_test.mjs REPORT.html [--charts N] [--screenshot FILE.png]");
+  process.exit(2);
+}
+const address = pathToFileURL(path.resolve(positionals[0])).href;
+
+/** Every complaint of the page and every request that it should not make. */
+function watch(page) {
+  const found = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) found.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => found.push(`page: ${error}`));
+  page.on("request", (request) => {
+    if (request.url() !== address) found.push(`request: ${request.url()}`);
+  });
+  return found;
+}
+
+/** Every chart of the project is drawn with marks, or named as left out. */
+async function check_charts(page) {
+  const all = (await readdir(path.join(reports, "charts"))).filter((name) => name.endsWith(".vl.json"));
+  const drawn = await page.$$eval("section.chart", (sections) => sections.map((section) => ({
+    name: section.id,
+    marks: section.querySelectorAll(".view svg .mark-rect path, .view svg .mark-line path, .view svg .mark-symbol path").length,
+    numbers: section.querySelector(".view svg")?.outerHTML.match(/NaN|undefined|Infinity/g)?.length ?? 0,
+  })));
+  for (const { name, marks, numbers } of drawn) {
+    assert.ok(marks > 0, `chart ${name} has no marks`);
+    assert.equal(numbers, 0, `chart ${name} has marks without a place`);
+  }
+  const left_out = await page.locator("main > .left-out").count();
+  assert.equal(drawn.length + left_out, all.length, "each chart is drawn or named as left out");
+  if (options.charts) assert.equal(drawn.length, Number(options.charts), "charts drawn");
+  return drawn;
+}
+
+/** Every value of every selector leaves a chart with marks, or a line that says there are none. */
+async function check_selectors(page) {
+  let tried = 0;
+  for (const section of await page.locator("section.chart").all()) {
+    const shown = section.locator(".shown");
+    for (const select of await section.locator(".selectors select").all()) {
+      const first = await select.inputValue();
+      for (const value of await select.locator("option").evaluateAll((all) => all.map((one) => one.value))) {
+        await select.selectOption(value);
+        await page.waitForFunction(() => new Promise((done) => requestAnimationFrame(() => done(true))));
+        assert.ok((await shown.textContent()).includes(value), `the chart says that it shows ${value}`);
+        const empty = await shown.evaluate((line) => line.classList.contains("empty"));
+        const marks = await section.locator(".view svg .mark-rect path, .view svg .mark-symbol path").count();
+        assert.ok(empty || marks > 0, `the chart is drawn for ${value}`);
+        ++tried;
+      }
+      await select.selectOption(first);
+    }
+  }
+  return tried;
+}
+
+/** The number of rows in the table's body. */
+const row_count = (page) => page.locator("#table tbody tr").count();
+
+/** The table holds every point, filters by status and sorts by a click. */
+async function check_table(page) {
+  const data = await page.$eval("#data", (element) => JSON.parse(element.textContent));
+  assert.equal(await row_count(page), data.length, "a row a point");
+  const filter = page.locator("#status-filter");
+  for (const status of new Set(data.map((row) => row.status))) {
+    await filter.selectOption(status);
+    assert.equal(await row_count(page), data.filter((row) => row.status === status).length, `rows with ${status}`);
+  }
+  await filter.selectOption("");
+  const number = page.locator("#table th button").first();
+  const first_number = () => page.locator("#table tbody td.number").first().textContent();
+  await number.click();
+  assert.equal(await first_number(), "1", "ascending by row number");
+  await number.click();
+  assert.equal(await first_number(), String(data.length), "descending by row number");
+  await number.click();
+  const reasons = await page.locator("#table td.reason").allTextContents();
+  assert.deepEqual(reasons, data.filter((row) => row.status !== "ok").map((row) => row.reason ?? ""));
+  return data.length;
+}
+
+/** The page as a picture and on paper. */
+async function save_pictures(page, file) {
+  await page.screenshot({ path: file, fullPage: true });
+  await page.pdf({ path: file.replace(/\.png$/, "") + ".pdf", preferCSSPageSize: true, printBackground: true });
+}
+
+const profile = await mkdtemp(path.join(tmpdir(), "moesim-report-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  offline: true,
+  viewport: { width: 1440, height: 900 },
+  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+try {
+  await context.route("**/*", (route) => (route.request().url() === address ? route.continue() : route.abort()));
+  const page = await context.newPage();
+  const found = watch(page);
+  await page.goto(address);
+  await page.waitForSelector("html[data-ready=true]", { state: "attached", timeout: 60_000 });
+  const drawn = await check_charts(page);
+  if (options.screenshot) await save_pictures(page, options.screenshot);
+  const tried = await check_selectors(page);
+  const rows = await check_table(page);
+  assert.deepEqual(found, [], "no error, no warning, no request");
+  console.log(`${drawn.length} charts drawn, ${tried} selections tried, ${rows} rows: ok`);
+} finally {
+  await context.close();
+  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+}
