@@ -127,7 +127,8 @@ function complete(file_spec) {
   const datasets = map?.datasets ?? { points, waterfall: waterfall_data(), all_to_all: all_to_all_data() };
   const used = new Set();
   walk(spec, (node) => node.data?.name && used.add(node.data.name));
-  spec.datasets = Object.fromEntries(Object.entries(datasets).filter(([name]) => used.has(name)));
+  // A copy for each chart: Vega marks the objects it reads, and marked copies would merge.
+  spec.datasets = structuredClone(Object.fromEntries(Object.entries(datasets).filter(([name]) => used.has(name))));
   return { spec: { ...spec, params, config: theme }, held };
 }
 

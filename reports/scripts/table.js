@@ -7,7 +7,6 @@ const main_columns = new Map([
   ["actual_speedup", "actual speedup"],
   ["ideal_speedup", "ideal speedup"],
   ["step_time_ms", "step ms"],
-  ["dense_step_time_ms", "dense twin ms"],
   ["compute_ms", "compute ms"],
   ["ep_exposed_ms", "EP exposed ms"],
   ["pp_bubble_ms", "PP bubble ms"],
@@ -46,21 +45,31 @@ function is_text(column) {
   return table_rows.some((row) => typeof row[column] === "string");
 }
 
-/** A heading that sorts by its column. */
+/** Sorts by a column; a second time, the other way round. */
+function sort_by(column, cell) {
+  sorting.descending = sorting.column === column && !sorting.descending;
+  sorting.column = column;
+  for (const other of cell.parentElement.children) other.removeAttribute("aria-sort");
+  cell.setAttribute("aria-sort", sorting.descending ? "descending" : "ascending");
+  fill_table();
+}
+
+/** A heading that sorts by its column. Not a button element: with one inside, a printed table does
+ *  not repeat its headings on the next page. */
 function heading(column, title, classes) {
   const cell = element("th", "", `${classes} ${is_text(column) ? "text" : ""}`);
-  const button = element("button", title);
-  button.type = "button";
-  button.title = column;
-  button.addEventListener("click", () => {
-    sorting.descending = sorting.column === column && !sorting.descending;
-    sorting.column = column;
-    for (const other of cell.parentElement.children) other.removeAttribute("aria-sort");
-    cell.setAttribute("aria-sort", sorting.descending ? "descending" : "ascending");
-    fill_table();
+  const label = element("span", title, "sort");
+  label.setAttribute("role", "button");
+  label.tabIndex = 0;
+  label.title = column;
+  label.addEventListener("click", () => sort_by(column, cell));
+  label.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    sort_by(column, cell);
   });
   cell.scope = "col";
-  cell.append(button);
+  cell.append(label);
   return cell;
 }
 

@@ -11,9 +11,9 @@ namespace moesim {
 
 /// The datasheet figures of a GPU kind that the roofline needs; they come from the topology file.
 struct DevicePeaks {
-  std::string kind;              ///< "a100-sxm", "h100-sxm", …: a folder of `calibration/` if measured
-  FlopsPerSecond bf16;           ///< dense peak of bf16 matrix products
-  FlopsPerSecond fp8;            ///< dense peak of fp8 matrix products; equals `bf16` where there is none
+  std::string kind;    ///< "a100-sxm", "h100-sxm", …: a folder of `calibration/` if measured
+  FlopsPerSecond bf16; ///< dense peak of bf16 matrix products
+  FlopsPerSecond fp8;  ///< dense peak of fp8 matrix products; equals `bf16` where there is none
   BytesPerSecond memory_bandwidth;
 };
 

@@ -8,7 +8,8 @@
 // The reader runs in the caller's thread; its default starts one per file.
 #define CSV_IO_NO_THREAD
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wstringop-truncation" // in a copy of the file name that ends itself
+#pragma GCC diagnostic ignored                                                                     \
+    "-Wstringop-truncation" // in a copy of the file name that ends itself
 #include <libfccp/csv.h>
 #pragma GCC diagnostic pop
 

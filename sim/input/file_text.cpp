@@ -10,7 +10,8 @@
 namespace moesim {
 
 std::string read_file(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path))
+  std::error_code unreadable; // the stream below says why
+  if (std::filesystem::is_directory(path, unreadable))
     throw InputError({path.string()}, "is a folder, not a file");
   std::ifstream stream(path, std::ios::binary);
   if (!stream)

@@ -32,6 +32,8 @@ JsonObject JsonObject::parse(const std::string& text, const std::string& name) {
     throw InputError(
         locate_offset(name, text, error.byte > 0 ? error.byte - 1 : 0),
         fmt::format("not JSON{}", detail == std::string::npos ? "" : what.substr(detail)));
+  } catch (const nlohmann::json::exception& error) { // a number that no double can hold
+    throw InputError({name}, fmt::format("not JSON: {}", error.what()));
   }
   if (!content->json.is_object())
     throw InputError(locate_offset(name, text, 0), "a JSON object is expected here");

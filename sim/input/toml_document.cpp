@@ -32,7 +32,7 @@ std::string type_name(const toml::node& node) {
   case toml::node_type::integer:
     return "a whole number";
   case toml::node_type::floating_point:
-    return "a number";
+    return "a real number";
   case toml::node_type::boolean:
     return "true or false";
   case toml::node_type::array:
@@ -130,8 +130,11 @@ void TomlDocument::set(const std::string& assignment) {
        dot = dotted.find('.', start)) {
     const std::string part = dotted.substr(start, dot - start);
     toml::node* node = table->get(part);
-    if (!node)
+    if (!node) {
       node = &table->insert(part, toml::table{}).first->second;
+      content_->assigned[dotted.substr(0, dot)] = {file, 1, static_cast<int>(start) + 1,
+                                                   assignment};
+    }
     table = node->as_table();
     if (!table)
       throw InputError({file, 1, 1, assignment}, fmt::format("\"{}\" is not a table", part));
@@ -284,7 +287,7 @@ std::vector<std::int64_t> TomlTable::integers(const std::string& key,
     const std::int64_t value = item.as_integer()->get();
     if (value < range.low || value > range.high)
       fail(key,
-           fmt::format("{} must lie between {} and {}, not {}", key, range.low, range.high, value));
+           fmt::format("{} must be between {} and {}, not {}", key, range.low, range.high, value));
     values.push_back(value);
   }
   return values;

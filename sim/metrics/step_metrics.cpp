@@ -46,8 +46,8 @@ struct Edge {
 };
 
 struct DeviceLoad {
-  double end = 0.0;
-  double busy = 0.0;
+  double computing = 0.0;
+  double working = 0.0; ///< computing, or in a collective
 };
 
 std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& timeline) {
@@ -58,23 +58,20 @@ std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& tim
     const OpSpan& span = timeline.ops[op];
     for (const DeviceId device : graph.devices_of(graph.ops[op])) {
       DeviceLoad& load = loads[index(device)];
-      load.end = std::max(load.end, span.finish.value);
+      load.working += (span.finish - span.start).value;
       if (graph.ops[op].kind == OpKind::compute)
-        load.busy += (span.finish - span.start).value;
+        load.computing += (span.finish - span.start).value;
     }
   }
   return loads;
 }
 
 std::size_t critical_device(const std::vector<DeviceLoad>& loads) {
-  std::size_t critical = 0;
-  for (std::size_t device = 1; device < loads.size(); ++device) {
-    const DeviceLoad& a = loads[device];
-    const DeviceLoad& b = loads[critical];
-    if (a.end > b.end || (a.end == b.end && a.busy > b.busy))
-      critical = device;
-  }
-  return critical;
+  const auto busiest =
+      std::max_element(loads.begin(), loads.end(), [](const DeviceLoad& a, const DeviceLoad& b) {
+        return a.working < b.working;
+      });
+  return static_cast<std::size_t>(busiest - loads.begin());
 }
 
 bool runs_on(const StepGraph& graph, const Op& op, std::size_t device) {
@@ -101,7 +98,7 @@ Seconds& part_of(Waterfall& waterfall, std::size_t state) {
   return waterfall.dp_exposed;
 }
 
-Waterfall sweep(std::vector<Edge> edges, Seconds step_time) {
+Waterfall sweep(std::vector<Edge> edges, Seconds step_time, bool pipelined) {
   std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
     return std::tie(a.time, a.change, a.state) < std::tie(b.time, b.change, b.state);
   });
@@ -118,7 +115,8 @@ Waterfall sweep(std::vector<Edge> edges, Seconds step_time) {
     active[static_cast<std::size_t>(edge.state)] += edge.change;
     now = edge.time;
   }
-  waterfall.other = Seconds{step_time.value - now};
+  // Under a pipeline the end of a stage's work is the bubble of the drain.
+  (pipelined ? waterfall.pp_bubble : waterfall.other) += Seconds{step_time.value - now};
   return waterfall;
 }
 
@@ -134,7 +132,7 @@ void find_bottleneck(const Timeline& timeline, const std::vector<DeviceLoad>& lo
     const auto rank = static_cast<std::int64_t>(index(graph.devices[device].rank));
     const std::int64_t gpus = topology.spec().node.gpus;
     consider(fmt::format("Node[{}].Gpu[{}]", rank / gpus, rank % gpus),
-             loads[device].busy / timeline.end.value);
+             loads[device].computing / timeline.end.value);
   }
   for (const LinkUse& link : timeline.links)
     consider(link.name, link.bytes / link.capacity.value / timeline.end.value);
@@ -166,7 +164,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
     if (graph.ops[op].kind == OpKind::compute)
       ++runs[graph.ops[op].work];
   }
-  metrics.waterfall = sweep(std::move(edges), timeline.end);
+  metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
   for (std::size_t work = 0; work < runs.size(); ++work)
     for (const Kernel& kernel : graph.computes[work].kernels) {
       if (runs[work] == 0)

@@ -20,7 +20,7 @@ struct Waterfall {
   Seconds tp_exposed;
   Seconds dp_exposed; ///< gradient reduction and weight gathering
   Seconds pp_bubble;  ///< waits for another pipeline stage
-  Seconds other;      ///< after its last operation
+  Seconds other;      ///< after its last operation, without a pipeline
 
   Seconds total() const;
 };
@@ -37,8 +37,8 @@ struct StepMetrics {
   double bottleneck_use = 0.0; ///< busy share of the step, 0 … 1
 };
 
-/// Measures a step. The critical device is the one that ends last; of those, the one that computes
-/// most, then the first.
+/// Measures a step. The critical device is the one that works longest (computing or in a
+/// collective): it sets the pace of the others; of equals, the first.
 StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
                          const ComputeCost& cost);
 

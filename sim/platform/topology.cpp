@@ -195,7 +195,7 @@ LinkId Topology::own_link(RankId rank, LinkKind kind) const {
 }
 
 std::vector<LinkId> Topology::shared_links(RankId rank) const {
-  if (nic_egress_.empty())
+  if (!has_fabric())
     return {};
   return {own_link(rank, LinkKind::nic_egress), own_link(rank, LinkKind::nic_ingress),
           own_link(rank, LinkKind::leaf_uplink), own_link(rank, LinkKind::leaf_downlink)};

@@ -47,7 +47,8 @@ using Route = std::vector<LinkId>;
 /// r / gpus.
 class Topology {
 public:
-  using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, Vertex, Link>;
+  using Graph =
+      boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, Vertex, Link>;
 
   /// The first `gpus` GPUs of the cluster that `spec` describes. The caller has checked that the
   /// cluster holds them.
@@ -63,6 +64,8 @@ public:
   const Link& link(LinkId id) const { return *links_[index(id)]; }
   std::size_t links() const { return links_.size(); }
   std::int64_t count(VertexKind kind) const;
+  /// True if the job spans nodes: NICs and leaves are part of the graph then.
+  bool has_fabric() const { return !nic_egress_.empty(); }
 
   /// The route between two ranks; empty from a rank to itself. On a rail-optimised fabric the bytes
   /// for another rail first cross the scale-up switch to the GPU on that rail, as NCCL's PXN does.

@@ -23,6 +23,17 @@ Sharers count_sharers(const ParallelPlan& plan, const Topology& topology) {
   return sharers;
 }
 
+/// How many other ranks of `group` have their NICs on the same leaf.
+std::int64_t peers_on_leaf(const std::vector<RankId>& group, RankId rank,
+                           const Topology& topology) {
+  if (!topology.has_fabric())
+    return 0;
+  const LinkId leaf = topology.own_link(rank, LinkKind::leaf_uplink);
+  return std::count_if(group.begin(), group.end(), [&](RankId other) {
+    return other != rank && topology.own_link(other, LinkKind::leaf_uplink) == leaf;
+  });
+}
+
 /// What decides how a rank's traffic loads the cluster. Ranks with equal profiles sit alike.
 using Profile = std::vector<std::int64_t>;
 
@@ -36,14 +47,19 @@ Profile profile_of(RankId rank, const ParallelPlan& plan, const Topology& topolo
       profile.push_back(ranks);
     }
   }
-  for (const GroupKind kind : {GroupKind::expert, GroupKind::tensor})
-    profile.push_back(peers_on_node(group_of(plan, kind, rank), rank, topology));
+  for (const GroupKind kind : {GroupKind::expert, GroupKind::tensor}) {
+    const std::vector<RankId> group = group_of(plan, kind, rank);
+    profile.push_back(peers_on_node(group, rank, topology));
+    profile.push_back(peers_on_leaf(group, rank, topology));
+  }
   const std::int64_t step = plan.stage_ranks();
   const auto position = static_cast<std::int64_t>(index(rank));
-  for (const std::int64_t other : {position - step, position + step})
+  for (const std::int64_t other : {position - step, position + step}) {
+    profile.push_back(-1);
     if (other >= 0 && other < plan.gpus)
-      profile.push_back(topology.node_of(RankId(static_cast<std::uint32_t>(other))) ==
-                        topology.node_of(rank));
+      for (const LinkId link : topology.route(rank, RankId(static_cast<std::uint32_t>(other))))
+        profile.push_back(static_cast<std::int64_t>(topology.link(link).kind));
+  }
   return profile;
 }
 
@@ -86,27 +102,26 @@ std::uint32_t LinkFolding::times(LinkId link, std::int64_t stage) const {
   return found == sharers_.end() ? 1 : found->second.at(stage);
 }
 
-MachineRoute::Hop LinkFolding::hop(LinkId link, RankId owner) {
-  LinkId original = link;
-  std::uint32_t loads = 1;
-  std::uint32_t common = 1;
-  if (layout_.folded) {
-    const std::int64_t stage = plan_.stage_of(owner);
-    const RankId representative = layout_.devices[static_cast<std::size_t>(stage)].rank;
-    original = topology_.own_link(representative, topology_.link(link).kind);
-    loads = times(original, stage);
-    common = loads;
-    if (const auto found = sharers_.find(original); found != sharers_.end())
-      for (const auto& [other, ranks] : found->second)
-        common = std::gcd(common, ranks);
-  }
-  const auto [place, added] = index_.emplace(original, static_cast<std::uint32_t>(links_.size()));
-  if (added) {
-    const Link& real = topology_.link(original);
-    links_.push_back({real.name, real.capacity / static_cast<double>(common)});
+MachineRoute::Hop LinkFolding::number(LinkId original, std::uint32_t times) {
+  const auto next = static_cast<std::uint32_t>(originals_.size());
+  const auto [place, added] = index_.emplace(original, next);
+  if (added)
     originals_.push_back(original);
-  }
-  return {place->second, loads / common};
+  return {place->second, times};
+}
+
+MachineRoute::Hop LinkFolding::hop(RankId owner, LinkKind kind, std::uint32_t times) {
+  const std::int64_t stage = plan_.stage_of(owner);
+  const RankId rank =
+      layout_.folded ? layout_.devices[static_cast<std::size_t>(stage)].rank : owner;
+  return number(topology_.own_link(rank, kind), times);
+}
+
+std::vector<MachineLink> LinkFolding::links() const {
+  std::vector<MachineLink> links;
+  for (const LinkId original : originals_)
+    links.push_back({topology_.link(original).name, topology_.link(original).capacity});
+  return links;
 }
 
 MachineRoute LinkFolding::route(RankId source, RankId sink, double weight) {
@@ -128,7 +143,11 @@ MachineRoute LinkFolding::route(RankId source, RankId sink, double weight) {
     default:
       break;
     }
-    route.hops.push_back(hop(link, owner));
+    const LinkKind kind = topology_.link(link).kind;
+    const MachineRoute::Hop own = hop(owner, kind, 1);
+    route.hops.push_back(layout_.folded ? number(originals_[own.link],
+                                                 times(originals_[own.link], plan_.stage_of(owner)))
+                                        : number(link, 1));
   }
   return route;
 }

@@ -26,16 +26,20 @@ class LinkFolding {
 public:
   LinkFolding(const DeviceLayout& layout, const ParallelPlan& plan, const Topology& topology);
 
-  /// The route from rank to rank, as hops over the links of the replay. `weight` is how many flows
-  /// this one stands for.
+  /// The route from rank to rank, as hops over the links of the replay: `times` of a hop is how
+  /// many ranks load the real link at the same time. `weight` is how many flows this one stands
+  /// for.
   MachineRoute route(RankId source, RankId sink, double weight);
-  /// The links that routes have asked for so far, with their share of the capacity, and what the
-  /// replay's link stands for.
-  const std::vector<MachineLink>& links() const { return links_; }
+  /// A hop over the link of `kind` of the device of `owner`'s stage, loaded `times` times.
+  MachineRoute::Hop hop(RankId owner, LinkKind kind, std::uint32_t times);
+
+  /// The real links that the replay needs, in the order of their numbers.
   const std::vector<LinkId>& originals() const { return originals_; }
+  /// The links of the replay at full capacity.
+  std::vector<MachineLink> links() const;
 
 private:
-  MachineRoute::Hop hop(LinkId link, RankId owner);
+  MachineRoute::Hop number(LinkId original, std::uint32_t times);
   std::uint32_t times(LinkId link, std::int64_t stage) const;
 
   const DeviceLayout& layout_;
@@ -44,7 +48,6 @@ private:
   /// For a link that ranks share: how many ranks of each stage do.
   std::map<LinkId, std::map<std::int64_t, std::uint32_t>> sharers_;
   std::map<LinkId, std::uint32_t> index_;
-  std::vector<MachineLink> links_;
   std::vector<LinkId> originals_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace moesim {
 
@@ -38,13 +39,13 @@ TrafficPlan TrafficPlanner::collective(const CollectiveWork& work, const DeviceG
   const RankId first = layout_.devices[index(group.devices.front())].rank;
   const std::vector<RankId> ranks = group_of(plan_, work.group, first);
   std::vector<RankFlow> flows = collective_flows(work, ranks, topology_);
-  // A device that stands for the whole group sends what its rank sends.
-  if (layout_.folded)
-    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != first; });
   TrafficPlan plan;
   Seconds path;
   for (const RankFlow& flow : flows)
     path = std::max(path, topology_.latency(topology_.route(flow.source, flow.sink)));
+  // A device that stands for the whole group sends what its rank sends.
+  if (layout_.folded)
+    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != first; });
   // The rank with the most peers outside its node starts last.
   std::int64_t inside = peers_on_node(ranks, first, topology_);
   if (!layout_.folded)
@@ -53,7 +54,61 @@ TrafficPlan TrafficPlanner::collective(const CollectiveWork& work, const DeviceG
   const auto peers = static_cast<std::int64_t>(ranks.size()) - 1;
   plan.startup = network_.startup(work.kind, inside, peers - inside) + path;
   plan.flows = plan_flows(flows, work.kind);
+  if (layout_.folded && work.kind != Collective::all_to_all)
+    add_leaf_crossing(work, layout_.devices[index(group.devices.front())], plan.flows);
   return plan;
+}
+
+void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device& device,
+                                       std::vector<PlannedFlow>& flows) {
+  std::map<LinkKind, std::map<LinkId, std::uint32_t>> crossings;
+  const RankFlow* crossing = nullptr;
+  std::vector<RankFlow> rings;
+  const auto first = static_cast<std::uint32_t>(device.stage * plan_.stage_ranks());
+  for (std::uint32_t rank = first; rank < first + plan_.stage_ranks(); ++rank) {
+    const std::vector<RankId> ranks = group_of(plan_, work.group, RankId(rank));
+    if (ranks.front() != RankId(rank) ||
+        topology_.node_of(ranks.front()) == topology_.node_of(ranks.back()))
+      continue;
+    for (const RankFlow& flow : collective_flows(work, ranks, topology_))
+      rings.push_back(flow);
+  }
+  for (const RankFlow& flow : rings)
+    for (const LinkId link : topology_.route(flow.source, flow.sink)) {
+      const LinkKind kind = topology_.link(link).kind;
+      if (kind != LinkKind::leaf_uplink && kind != LinkKind::leaf_downlink)
+        continue;
+      ++crossings[kind][link];
+      crossing = &flow;
+    }
+  if (!crossing)
+    return;
+  for (PlannedFlow& flow : flows)
+    std::erase_if(flow.route.hops, [&](const MachineRoute::Hop& hop) {
+      const LinkKind kind = topology_.link(folding_.originals()[hop.link]).kind;
+      return kind == LinkKind::leaf_uplink || kind == LinkKind::leaf_downlink;
+    });
+  PlannedFlow planned{{}, crossing->bytes, 0.0};
+  planned.amount = crossing->bytes /
+                   efficiency(crossing->source, crossing->sink, work.kind, crossing->message_bytes);
+  for (const auto& [kind, loads] : crossings) {
+    std::uint32_t most = 0;
+    for (const auto& [link, load] : loads)
+      most = std::max(most, load);
+    planned.route.hops.push_back(folding_.hop(device.rank, kind, most));
+  }
+  flows.push_back(std::move(planned));
+}
+
+Seconds time_alone(const TrafficPlan& plan, const std::vector<MachineLink>& links) {
+  std::map<std::uint32_t, double> amounts;
+  for (const PlannedFlow& flow : plan.flows)
+    for (const MachineRoute::Hop& hop : flow.route.hops)
+      amounts[hop.link] += flow.amount * hop.times;
+  Seconds longest;
+  for (const auto& [link, amount] : amounts)
+    longest = std::max(longest, Seconds{amount / links[link].capacity.value});
+  return plan.startup + longest;
 }
 
 TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair& pair) {

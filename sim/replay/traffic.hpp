@@ -20,6 +20,9 @@ struct TrafficPlan {
   std::vector<PlannedFlow> flows;
 };
 
+/// The time of a communication that has its links to itself; exact for one flow, else a bound.
+Seconds time_alone(const TrafficPlan& plan, const std::vector<MachineLink>& links);
+
 /// Plans the traffic of the communications of a graph on the links of a replay.
 class TrafficPlanner {
 public:
@@ -35,6 +38,10 @@ public:
 private:
   /// Joins the flows that take the same hops, and counts them as the weight of their sum.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
+  /// Rings cross a leaf's uplink only where neighbours are on different leaves, so the crossing is
+  /// counted over all rings of the stage, and one flow stands for those of the busiest leaf.
+  void add_leaf_crossing(const CollectiveWork& work, const Device& device,
+                         std::vector<PlannedFlow>& flows);
   double efficiency(RankId source, RankId sink, Collective kind, double message_bytes) const;
 
   const DeviceLayout& layout_;

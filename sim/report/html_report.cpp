@@ -18,7 +18,6 @@
 #include <string_view>
 
 namespace moesim {
-
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -78,14 +77,13 @@ Json cell_value(const std::string& column, const std::string& text) {
     return nullptr;
   if (column == "status" || column == "reason" || column == "bottleneck")
     return text;
-  std::int64_t whole = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, whole);
-  if (error == std::errc{} && stop == end)
-    return whole;
-  if (const auto number = number_in(text))
-    return *number;
-  return text;
+  const auto number = number_in(text);
+  if (!number)
+    return text;
+  constexpr double exact = 9007199254740992.0; // 2^53: whole numbers up to here are exact
+  if (*number == std::floor(*number) && std::abs(*number) < exact)
+    return static_cast<std::int64_t>(*number);
+  return *number;
 }
 
 /// The table with its columns by name, as the answer and the charts' notes read it.
@@ -107,8 +105,14 @@ public:
   std::optional<double> number(std::size_t row, const std::string& column) const {
     return number_in(text(row, column));
   }
-  bool has(const std::string& column) const { return positions_.contains(column); }
   bool is_ok(std::size_t row) const { return text(row, "status") == "ok"; }
+  /// Whether any point that ran has a value in the column.
+  bool ran_with(const std::string& column) const {
+    for (std::size_t row = 0; row < size(); ++row)
+      if (is_ok(row) && !text(row, column).empty())
+        return true;
+    return false;
+  }
 
   Json as_json() const {
     Json rows = Json::array();
@@ -135,33 +139,26 @@ std::string shown_value(const std::string& text) {
 /// The place of a point in the sweep: "hgx-h100-ndr400, 256 GPUs, 8 experts, 400 Gbit/s per NIC".
 std::string place_of(const Results& results, std::size_t row,
                      const std::vector<std::string>& axes) {
-  static const std::map<std::string, std::string> units{
-      {"cluster.gpus", "{} GPUs"},
-      {"model.experts", "{} experts"},
-      {"cluster.nic_gbit_per_s", "{} Gbit/s per NIC"}};
   std::string place;
   for (const auto& axis : axes) {
     const std::string value = shown_value(results.text(row, axis));
-    const auto unit = units.find(axis);
-    std::string part = axis == "cluster.topology" ? value : fmt::format("{} = {}", axis, value);
-    if (unit != units.end())
-      part = fmt::format(fmt::runtime(unit->second), value);
-    place += (place.empty() ? "" : ", ") + part;
+    place += place.empty() ? "" : ", ";
+    place += axis == "cluster.topology"         ? value
+             : axis == "cluster.gpus"           ? value + " GPUs"
+             : axis == "model.experts"          ? value + " experts"
+             : axis == "cluster.nic_gbit_per_s" ? value + " Gbit/s per NIC"
+                                                : axis + " = " + value;
   }
   return place.empty() ? "the only point" : place;
 }
 
-/// The largest part of the step that is not compute, as an index into `losses`.
-std::optional<std::size_t> largest_loss(const Results& results, std::size_t row) {
-  std::optional<std::size_t> largest;
-  double most = 0.0;
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    const double lost = results.number(row, losses[i].column).value_or(0.0);
-    if (lost > most) {
-      most = lost;
-      largest = i;
-    }
-  }
+/// The largest part of the step that is not compute: its index in `losses`, its milliseconds.
+std::pair<std::size_t, double> largest_loss(const Results& results, std::size_t row) {
+  std::pair<std::size_t, double> largest{0, 0.0};
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    if (const double lost = results.number(row, losses[i].column).value_or(0.0);
+        lost > largest.second)
+      largest = {i, lost};
   return largest;
 }
 
@@ -175,9 +172,8 @@ struct Kept {
 std::vector<Kept> kept_savings(const Results& results) {
   std::vector<Kept> kept;
   for (std::size_t row = 0; row < results.size(); ++row)
-    if (const auto percent = results.number(row, "savings_kept_percent");
-        percent && results.is_ok(row))
-      kept.push_back({*percent, row});
+    if (const auto share = results.number(row, "savings_kept_percent"); share && results.is_ok(row))
+      kept.push_back({*share, row});
   std::stable_sort(kept.begin(), kept.end(),
                    [](const Kept& a, const Kept& b) { return a.percent < b.percent; });
   return kept;
@@ -190,8 +186,8 @@ double median(const std::vector<Kept>& sorted) {
 }
 
 std::string percent(double value) {
-  const double rounded = std::round(value);
-  return fmt::format("{}{:.0f} %", rounded < 0.0 ? "−" : "", std::abs(rounded));
+  value = std::round(value);
+  return fmt::format("{}{:.0f} %", value < 0.0 ? "−" : "", std::abs(value));
 }
 
 /// "192 points: 160 ok, 28 out of memory, 4 illegal."
@@ -199,17 +195,17 @@ std::string count_sentence(const Results& results) {
   std::map<std::string, std::size_t> counts;
   for (std::size_t row = 0; row < results.size(); ++row)
     ++counts[results.text(row, "status")];
-  return fmt::format("{} points: <b>{} ok</b>, {} out of memory, {} illegal, {} failed.",
-                     results.size(), counts["ok"], counts["out-of-memory"], counts["illegal"],
-                     counts["failed"]);
+  return fmt::format("{} point{}: <b>{} ok</b>, {} out of memory, {} illegal, {} failed.",
+                     results.size(), results.size() == 1 ? "" : "s", counts["ok"],
+                     counts["out-of-memory"], counts["illegal"], counts["failed"]);
 }
 
 /// Which part ate most, counted over the points: "Outside compute, … at 12 of 20 points, …".
 std::string loss_sentence(const Results& results, const std::vector<Kept>& kept) {
   std::array<std::size_t, losses.size()> counts{};
   for (const auto& point : kept)
-    if (const auto loss = largest_loss(results, point.row))
-      ++counts[*loss];
+    if (const auto [loss, lost_ms] = largest_loss(results, point.row); lost_ms > 0.0)
+      ++counts[loss];
   std::string list;
   for (std::size_t most = kept.size(); most > 0; --most) // from the most frequent to the least
     for (std::size_t i = 0; i < counts.size(); ++i)
@@ -225,11 +221,10 @@ std::string extreme_sentence(const char* name, const Results& results, const Kep
                              const std::vector<std::string>& axes) {
   std::string text = fmt::format(" {}: <b>{}</b> at {}", name, percent(point.percent),
                                  escape_html(place_of(results, point.row, axes)));
-  const auto loss = largest_loss(results, point.row);
-  const auto step = results.number(point.row, "step_time_ms");
-  if (loss && step && *step > 0.0)
-    text += fmt::format(", where {} takes {} of the step", losses[*loss].name,
-                        percent(100.0 * *results.number(point.row, losses[*loss].column) / *step));
+  const auto [loss, lost_ms] = largest_loss(results, point.row);
+  if (const auto step_ms = results.number(point.row, "step_time_ms"); step_ms && lost_ms > 0.0)
+    text += fmt::format(", where {} takes {} of the step", losses[loss].name,
+                        percent(100.0 * lost_ms / *step_ms));
   return text + ".";
 }
 
@@ -262,17 +257,13 @@ std::string topology_table(const Results& results, const std::vector<Kept>& kept
 std::string answer(const Results& results, const std::vector<std::string>& axes) {
   const auto kept = kept_savings(results);
   if (kept.empty())
-    return fmt::format("<p class=\"answer\">No point of this sweep has a savings kept: the table "
-                       "below gives the reasons. {}</p>\n",
-                       count_sentence(results));
-  std::string text =
-      fmt::format("The MoE keeps <b>{}</b> of its compute saving", percent(kept.front().percent));
+    return "<p class=\"answer\">No point has a savings kept. " + count_sentence(results) + "</p>\n";
+  std::string text = fmt::format("The MoE keeps <b>{}</b>", percent(kept.front().percent));
   if (kept.size() > 1)
-    text = fmt::format("The MoE keeps between <b>{}</b> and <b>{}</b> of its compute saving "
-                       "(median {})",
+    text = fmt::format("The MoE keeps between <b>{}</b> and <b>{}</b> (median {})",
                        percent(kept.front().percent), percent(kept.back().percent),
                        percent(median(kept)));
-  text += ".";
+  text += " of its compute saving.";
   const auto slower = std::count_if(kept.begin(), kept.end(),
                                     [](const Kept& point) { return point.percent < 0.0; });
   if (slower > 0)
@@ -282,9 +273,9 @@ std::string answer(const Results& results, const std::vector<std::string>& axes)
   text += extreme_sentence("Best", results, kept.back(), axes);
   if (kept.size() > 1)
     text += extreme_sentence("Worst", results, kept.front(), axes);
-  std::string html = fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n", text,
-                                 count_sentence(results));
-  return results.has("cluster.topology") ? html + topology_table(results, kept) : html;
+  const std::string html = fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n",
+                                       text, count_sentence(results));
+  return results.ran_with("cluster.topology") ? html + topology_table(results, kept) : html;
 }
 
 std::string read_asset(const std::filesystem::path& file) {
@@ -301,26 +292,10 @@ Json parse_chart(const std::filesystem::path& file) {
     chart.at("usermeta").at("title").get_ref<const std::string&>();
     chart.at("usermeta").at("needs").get_ref<const Json::array_t&>();
     return chart;
-  } catch (const Json::parse_error& error) {
-    throw InputError(locate_offset(file.string(), text, error.byte > 0 ? error.byte - 1 : 0),
-                     "this chart is not valid JSON");
-  } catch (const Json::exception&) {
+  } catch (const Json::exception& error) {
     throw InputError(InputLocation{file.string(), 0, 0, ""},
-                     "this chart lacks usermeta.title or usermeta.needs");
+                     fmt::format("not a chart with usermeta.title and .needs: {}", error.what()));
   }
-}
-
-/// The columns that a chart needs and no point that ran has.
-std::vector<std::string> missing_columns(const Results& results, const Json& chart) {
-  std::vector<std::string> missing;
-  for (const std::string column : chart["usermeta"]["needs"]) {
-    bool found = false;
-    for (std::size_t row = 0; row < results.size() && !found; ++row)
-      found = results.is_ok(row) && !results.text(row, column).empty();
-    if (!found)
-      missing.push_back(column);
-  }
-  return missing;
 }
 
 std::string chart_section(const std::string& name, const Json& chart,
@@ -352,7 +327,10 @@ std::pair<std::string, Json> charts(const Results& results, const std::filesyste
   for (const auto& file : files) {
     const std::string name = file.stem().stem().string();
     Json chart = parse_chart(file);
-    const auto missing = missing_columns(results, chart);
+    std::vector<std::string> missing;
+    for (const std::string column : chart["usermeta"]["needs"])
+      if (!results.ran_with(column))
+        missing.push_back(column);
     sections += chart_section(name, chart, missing);
     if (missing.empty())
       drawn[name] = std::move(chart);
@@ -372,12 +350,11 @@ std::string origin_section(const ReportOrigin& origin) {
 }
 
 std::string notes_section(const std::vector<std::string>& notes) {
-  std::string items;
+  std::string html;
   for (const auto& note : notes)
-    items += fmt::format("<li>{}\n", escape_html(note));
-  return items.empty()
-             ? ""
-             : fmt::format("<aside class=\"notes\"><h2>Mind</h2><ul>\n{}</ul></aside>\n", items);
+    html += fmt::format("<li>{}\n", escape_html(note));
+  return html.empty() ? ""
+                      : "<aside class=\"notes\"><h2>Mind</h2><ul>\n" + html + "</ul></aside>\n";
 }
 
 /// The template with each `{{name}}` replaced once; what is put in is not searched again.

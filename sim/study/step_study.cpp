@@ -60,18 +60,6 @@ StepReplay from_text(const std::string& text) {
   return replay;
 }
 
-/// The time of a communication that has its links to itself.
-Seconds alone(const TrafficPlan& plan, const LinkFolding& folding) {
-  std::map<std::uint32_t, double> amounts;
-  for (const PlannedFlow& flow : plan.flows)
-    for (const MachineRoute::Hop& hop : flow.route.hops)
-      amounts[hop.link] += flow.amount * hop.times;
-  Seconds longest;
-  for (const auto& [link, amount] : amounts)
-    longest = std::max(longest, Seconds{amount / folding.links()[link].capacity.value});
-  return plan.startup + longest;
-}
-
 /// The time of a sequence, one segment after the other; what runs side by side counts as the
 /// longer.
 Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
@@ -85,7 +73,8 @@ Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
       time = compute_time(*compute, costs.compute).total;
     else {
       const auto& work = std::get<CollectiveWork>(segment.work);
-      time = alone(planner.collective(work, {work.group, {device}}), planner.folding());
+      const TrafficPlan traffic = planner.collective(work, {work.group, {device}});
+      time = time_alone(traffic, planner.folding().links());
     }
     sum += segment.beside_previous ? std::max(time, last) - last : time;
     last = time;

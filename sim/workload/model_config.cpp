@@ -12,13 +12,28 @@ namespace moesim {
 
 namespace {
 
+/// A whole number that no model of today exceeds, so that products of a few of them stay exact.
+std::int64_t size(const JsonObject& json, const std::string& key, std::int64_t least = 1,
+                  std::int64_t most = 10'000'000) {
+  const std::int64_t value = json.integer(key, least);
+  if (value > most)
+    json.fail(key, fmt::format("{} must be at most {}, not {}", key, most, value));
+  return value;
+}
+
+std::int64_t size_or(const JsonObject& json, const std::string& key, std::int64_t otherwise,
+                     std::int64_t least = 0) {
+  return json.has(key) ? size(json, key, least) : otherwise;
+}
+
+constexpr std::int64_t layers_max = 10'000;
+
 /// Which layers hold experts: a rule over the layer's number.
 void fill_layers(const JsonObject& json, ModelSpec& model,
                  const std::function<bool(std::int64_t)>& is_moe) {
-  const std::int64_t count = json.integer("num_hidden_layers");
+  const std::int64_t count = size(json, "num_hidden_layers", 1, layers_max);
   for (std::int64_t layer = 0; layer < count; ++layer)
-    model.layers.push_back(
-        {is_moe(layer), 1, is_moe(layer) ? 0 : json.integer("intermediate_size")});
+    model.layers.push_back({is_moe(layer), 1, is_moe(layer) ? 0 : size(json, "intermediate_size")});
 }
 
 bool always(std::int64_t) {
@@ -28,21 +43,37 @@ bool never(std::int64_t) {
   return false;
 }
 
-/// Hidden size, vocabulary and grouped-query attention, as most families name them.
+void read_latent_attention(const JsonObject& json, AttentionSpec& a) {
+  a.kind = AttentionKind::latent;
+  a.q_lora_rank = size_or(json, "q_lora_rank", 0);
+  a.kv_lora_rank = size(json, "kv_lora_rank");
+  a.rope_dim = size(json, "qk_rope_head_dim");
+  a.head_dim = size(json, "qk_nope_head_dim") + a.rope_dim;
+  a.value_dim = size(json, "v_head_dim");
+  a.kv_heads = a.heads;
+}
+
+/// Hidden size, vocabulary and attention, as most families name them.
 void read_common(const JsonObject& json, ModelSpec& model) {
-  model.hidden = json.integer("hidden_size");
-  model.vocabulary = json.integer("vocab_size");
+  model.hidden = size(json, "hidden_size");
+  model.vocabulary = size(json, "vocab_size");
   model.tied_embeddings = json.flag_or("tie_word_embeddings", false);
   AttentionSpec& a = model.attention;
-  a.heads = json.integer("num_attention_heads");
-  a.kv_heads = json.integer_or("num_key_value_heads", a.heads, 1);
+  a.heads = size(json, "num_attention_heads");
+  if (json.has("kv_lora_rank"))
+    return read_latent_attention(json, a);
+  // Configs older than grouped queries do not know the key.
+  const bool may_be_absent = model.family == "llama" || model.family == "minicpm";
+  a.kv_heads = may_be_absent ? size_or(json, "num_key_value_heads", a.heads, 1)
+                             : size(json, "num_key_value_heads");
   if (!json.has("head_dim") && model.hidden % a.heads != 0)
     json.fail("num_attention_heads",
               fmt::format("hidden_size {} is no multiple of {} heads, and head_dim is not given",
                           model.hidden, a.heads));
-  a.head_dim = json.integer_or("head_dim", model.hidden / a.heads, 1);
+  a.head_dim = size_or(json, "head_dim", model.hidden / a.heads, 1);
   a.value_dim = a.head_dim;
   a.qkv_bias = json.flag_or("attention_bias", false);
+  a.output_bias = a.qkv_bias;
   if (a.heads % a.kv_heads != 0)
     json.fail("num_key_value_heads",
               fmt::format("{} heads cannot share {} key/value heads", a.heads, a.kv_heads));
@@ -50,10 +81,17 @@ void read_common(const JsonObject& json, ModelSpec& model) {
 
 void read_mixtral(const JsonObject& json, ModelSpec& model) {
   read_common(json, model);
-  model.experts.experts = json.integer("num_local_experts");
-  model.experts.experts_per_token = json.integer("num_experts_per_tok");
-  model.experts.expert_hidden = json.integer("intermediate_size");
+  model.experts.experts = size(json, "num_local_experts");
+  model.experts.experts_per_token = size(json, "num_experts_per_tok");
+  model.experts.expert_hidden = size(json, "intermediate_size");
   fill_layers(json, model, always);
+}
+
+void read_gpt_oss(const JsonObject& json, ModelSpec& model) {
+  read_mixtral(json, model);
+  model.attention.sinks = true;
+  model.experts.router_bias = true;
+  model.experts.expert_bias = true;
 }
 
 void read_dense(const JsonObject& json, ModelSpec& model) {
@@ -73,10 +111,10 @@ void read_qwen3(const JsonObject& json, ModelSpec& model) {
 
 /// Experts named num_experts, expert layers by decoder_sparse_step and mlp_only_layers.
 void read_qwen_experts(const JsonObject& json, ModelSpec& model) {
-  model.experts.experts = json.integer("num_experts");
-  model.experts.experts_per_token = json.integer("num_experts_per_tok");
-  model.experts.expert_hidden = json.integer("moe_intermediate_size");
-  const std::int64_t step = json.integer_or("decoder_sparse_step", 1, 1);
+  model.experts.experts = size(json, "num_experts");
+  model.experts.experts_per_token = size(json, "num_experts_per_tok");
+  model.experts.expert_hidden = size(json, "moe_intermediate_size");
+  const std::int64_t step = size_or(json, "decoder_sparse_step", 1, 1);
   const std::vector<std::int64_t> dense = json.integers("mlp_only_layers");
   fill_layers(json, model, [&](std::int64_t layer) {
     return (layer + 1) % step == 0 && std::find(dense.begin(), dense.end(), layer) == dense.end();
@@ -86,7 +124,7 @@ void read_qwen_experts(const JsonObject& json, ModelSpec& model) {
 void read_qwen2_moe(const JsonObject& json, ModelSpec& model) {
   read_common(json, model);
   model.attention.qkv_bias = true;
-  model.experts.shared_hidden = json.integer_or("shared_expert_intermediate_size", 0);
+  model.experts.shared_hidden = size(json, "shared_expert_intermediate_size", 0);
   model.experts.shared_gate = model.experts.shared_hidden > 0;
   read_qwen_experts(json, model);
 }
@@ -104,83 +142,84 @@ void read_plain_experts(const JsonObject& json, ModelSpec& model) {
     return;
   }
   read_common(json, model);
-  model.experts.experts = json.integer("num_experts");
-  model.experts.experts_per_token = json.integer("num_experts_per_tok");
-  model.experts.expert_hidden = json.integer("intermediate_size");
+  model.experts.experts = size(json, "num_experts");
+  model.experts.experts_per_token = size(json, "num_experts_per_tok");
+  model.experts.expert_hidden = size(json, "intermediate_size");
   fill_layers(json, model, always);
 }
 
-void read_latent_attention(const JsonObject& json, AttentionSpec& a) {
-  a.kind = AttentionKind::latent;
-  a.q_lora_rank = json.integer_or("q_lora_rank", 0);
-  a.kv_lora_rank = json.integer("kv_lora_rank");
-  a.rope_dim = json.integer("qk_rope_head_dim");
-  a.head_dim = json.integer("qk_nope_head_dim") + a.rope_dim;
-  a.value_dim = json.integer("v_head_dim");
-  a.kv_heads = a.heads;
-}
-
 void read_deepseek(const JsonObject& json, ModelSpec& model) {
+  // The first DeepSeek-MoE has plain attention; the later ones must say their ranks.
+  if (model.family != "deepseek")
+    size(json, "kv_lora_rank");
   read_common(json, model);
-  if (json.has("kv_lora_rank"))
-    read_latent_attention(json, model.attention);
   ExpertSpec& e = model.experts;
-  e.experts = json.integer("n_routed_experts");
-  e.experts_per_token = json.integer("num_experts_per_tok");
-  e.expert_hidden = json.integer("moe_intermediate_size");
-  e.shared_hidden = json.integer_or("n_shared_experts", 0) * e.expert_hidden;
-  e.groups = json.integer_or("n_group", 1, 1);
-  e.groups_per_token = json.integer_or("topk_group", e.groups, 1);
-  const std::int64_t dense = json.integer_or("first_k_dense_replace", 0);
-  const std::int64_t step = json.integer_or("moe_layer_freq", 1, 1);
+  e.experts = size(json, "n_routed_experts");
+  e.experts_per_token = size(json, "num_experts_per_tok");
+  e.expert_hidden = size(json, "moe_intermediate_size");
+  e.shared_hidden = size_or(json, "n_shared_experts", 0) * e.expert_hidden;
+  e.groups = size_or(json, "n_group", 1, 1);
+  e.groups_per_token = size_or(json, "topk_group", e.groups, 1);
+  e.router_bias = json.text_or("topk_method", "") == "noaux_tc"; // arXiv 2412.19437, section 2.1.2
+  const std::int64_t dense = size(json, "first_k_dense_replace", 0);
+  const std::int64_t step = size_or(json, "moe_layer_freq", 1, 1);
   fill_layers(json, model, [&](std::int64_t layer) { return layer >= dense && layer % step == 0; });
 }
 
 void read_switch(const JsonObject& json, ModelSpec& model) {
-  model.hidden = json.integer("d_model");
-  model.vocabulary = json.integer("vocab_size");
+  model.hidden = size(json, "d_model");
+  model.vocabulary = size(json, "vocab_size");
   model.tied_embeddings = json.flag_or("tie_word_embeddings", true);
   model.feed_forward_matrices = 2;
-  const std::int64_t width = json.integer("d_ff");
-  model.attention.heads = json.integer("num_heads");
+  const std::int64_t width = size(json, "d_ff");
+  model.attention.heads = size(json, "num_heads");
   model.attention.kv_heads = model.attention.heads;
-  model.attention.head_dim = json.integer("d_kv");
+  model.attention.head_dim = size(json, "d_kv");
   model.attention.value_dim = model.attention.head_dim;
-  model.experts.experts = json.integer("num_experts");
-  model.experts.experts_per_token = json.integer_or("num_selected_experts", 1, 1);
+  model.experts.experts = size(json, "num_experts");
+  model.experts.experts_per_token = size_or(json, "num_selected_experts", 1, 1);
   model.experts.expert_hidden = width;
   const auto add = [&](std::int64_t count, std::int64_t step, std::int64_t attention_blocks) {
     for (std::int64_t layer = 0; layer < count; ++layer) {
-      const bool is_moe = step > 0 && layer % step == step - 1;
+      const bool is_moe = step > 0 && (step == 1 || layer % step == 1);
       model.layers.push_back({is_moe, attention_blocks, is_moe ? 0 : width});
     }
   };
-  add(json.integer("num_layers"), json.integer_or("encoder_sparse_step", 2), 1);
-  add(json.integer("num_decoder_layers"), json.integer_or("decoder_sparse_step", 2), 2);
+  add(size(json, "num_layers", 1, layers_max), size_or(json, "encoder_sparse_step", 2), 1);
+  add(size(json, "num_decoder_layers", 1, layers_max), size_or(json, "decoder_sparse_step", 2), 2);
 }
 
 using Reader = void (*)(const JsonObject&, ModelSpec&);
 
 const std::map<std::string, Reader>& readers() {
-  static const std::map<std::string, Reader> known = {{"mixtral", read_mixtral},
-                                                      {"phimoe", read_mixtral},
-                                                      {"llama", read_dense},
-                                                      {"mistral", read_dense},
-                                                      {"qwen2", read_qwen2},
-                                                      {"qwen3", read_qwen3},
-                                                      {"qwen2_moe", read_qwen2_moe},
-                                                      {"qwen3_moe", read_qwen3_moe},
-                                                      {"deepseek", read_deepseek},
-                                                      {"deepseek_v2", read_deepseek},
-                                                      {"deepseek_v3", read_deepseek},
-                                                      {"kimi_k2", read_deepseek},
-                                                      {"olmoe", read_plain_experts},
-                                                      {"minicpm", read_plain_experts},
-                                                      {"switch_transformers", read_switch}};
+  static const std::map<std::string, Reader> known = {
+      {"mixtral", read_mixtral},       {"phimoe", read_mixtral},
+      {"llama", read_dense},           {"mistral", read_dense},
+      {"qwen2", read_qwen2},           {"qwen3", read_qwen3},
+      {"qwen2_moe", read_qwen2_moe},   {"qwen3_moe", read_qwen3_moe},
+      {"deepseek", read_deepseek},     {"deepseek_v2", read_deepseek},
+      {"deepseek_v3", read_deepseek},  {"kimi_k2", read_deepseek},
+      {"gpt_oss", read_gpt_oss},       {"olmoe", read_plain_experts},
+      {"minicpm", read_plain_experts}, {"switch_transformers", read_switch}};
   return known;
 }
 
+/// Roughly the number of parameters, as a real number, which cannot overflow.
+double estimate_parameters(const ModelSpec& model) {
+  const auto real = [](std::int64_t number) { return static_cast<double>(number); };
+  const AttentionSpec& a = model.attention;
+  const ExpertSpec& e = model.experts;
+  const double attention = 8.0 * real(a.heads) * real(a.head_dim + a.value_dim);
+  const double experts = 3.0 * (real(e.experts) * real(e.expert_hidden) + real(e.shared_hidden));
+  double columns = 2.0 * real(model.vocabulary);
+  for (const LayerSpec& layer : model.layers)
+    columns += attention + experts + 3.0 * real(layer.dense_hidden);
+  return columns * real(model.hidden);
+}
+
 void check(const JsonObject& json, const ModelSpec& model) {
+  if (estimate_parameters(model) > 1e16)
+    json.fail("model_type", "the sizes make a model of more than 10,000 trillion parameters");
   const ExpertSpec& e = model.experts;
   const auto key = [&](const char* first, const char* second) {
     return json.has(first) ? first : second;
@@ -203,8 +242,9 @@ ModelSpec read_model(const std::filesystem::path& config) {
               "save the text_config object as a config of its own");
   ModelSpec model;
   model.family = json.text("model_type");
+  const std::filesystem::path full = std::filesystem::absolute(config).lexically_normal();
   model.name =
-      config.stem() == "config" ? config.parent_path().filename().string() : config.stem().string();
+      full.stem() == "config" ? full.parent_path().filename().string() : full.stem().string();
   const auto reader = readers().find(model.family);
   if (reader == readers().end()) {
     std::vector<std::string> names;

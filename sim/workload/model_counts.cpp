@@ -28,6 +28,10 @@ std::int64_t attention_vectors(const ModelSpec& model) {
     vectors += 2 * a.head_dim;
   if (a.qkv_bias)
     vectors += a.heads * a.head_dim + a.kv_heads * (a.head_dim + a.value_dim);
+  if (a.output_bias)
+    vectors += model.hidden;
+  if (a.sinks)
+    vectors += a.heads;
   return vectors;
 }
 
@@ -39,10 +43,12 @@ Flops twice(std::int64_t multiply_adds) {
   return {2.0 * static_cast<double>(multiply_adds)};
 }
 
-/// The published active counts of this family leave the input embedding out: it is a look-up
-/// (DeepSeek-V3, 36.7 B: README_WEIGHTS.md of deepseek-ai/DeepSeek-V3). Mixtral's 12.9 B has it in.
+/// Published active counts differ in the input embedding, which is a look-up. Mixtral's 12.9 B is
+/// reached with it (12.88 B; without 12.75 B), DeepSeek-V3's 37 B (36.7 B in README_WEIGHTS.md of
+/// deepseek-ai/DeepSeek-V3) comes nearest without it (36.63 B; with it 37.55 B), and so do its
+/// relatives with latent attention: DeepSeek-V2 (21 B), V2-Lite (2.4 B), Kimi-K2 (32 B).
 bool counts_embedding_as_active(const ModelSpec& model) {
-  return !model.family.starts_with("deepseek");
+  return model.attention.kind != AttentionKind::latent;
 }
 
 } // namespace
@@ -67,8 +73,10 @@ ParameterCount count_blocks(const ModelSpec& model) {
   count.head = model.tied_embeddings ? 0 : model.vocabulary * model.hidden;
   count.attention = attention_matrices(model) + attention_vectors(model);
   count.norm = model.hidden;
-  count.router = e.experts * model.hidden;
+  count.router = e.experts * (model.hidden + (e.router_bias ? 1 : 0));
   count.expert = feed_forward_matrices(model, e.expert_hidden);
+  if (e.expert_bias)
+    count.expert += (model.feed_forward_matrices - 1) * e.expert_hidden + model.hidden;
   count.shared = feed_forward_matrices(model, e.shared_hidden) + (e.shared_gate ? model.hidden : 0);
   return count;
 }

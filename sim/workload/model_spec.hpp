@@ -24,6 +24,8 @@ struct AttentionSpec {
   std::int64_t head_dim = 0;  ///< query/key width of a head; for latent: nope + rope
   std::int64_t value_dim = 0; ///< value width of a head
   bool qkv_bias = false;
+  bool output_bias = false;
+  bool sinks = false;           ///< a learned logit for each head (GPT-OSS)
   bool qk_norm = false;         ///< a norm of head_dim on queries and keys (Qwen3)
   std::int64_t q_lora_rank = 0; ///< latent only; 0: queries are projected at full rank
   std::int64_t kv_lora_rank = 0;
@@ -44,6 +46,8 @@ struct ExpertSpec {
   std::int64_t expert_hidden = 0;     ///< width of one routed expert
   std::int64_t shared_hidden = 0;     ///< width of all shared experts together; 0: none
   bool shared_gate = false;           ///< a hidden-wide gate on the shared expert (Qwen2-MoE)
+  bool router_bias = false;           ///< a value for each expert (DeepSeek-V3, GPT-OSS)
+  bool expert_bias = false;           ///< on both products of an expert (GPT-OSS)
   std::int64_t groups = 1;            ///< node-limited routing: groups of experts …
   std::int64_t groups_per_token = 1;  ///< … and how many of them a token may use
 };
@@ -96,8 +100,8 @@ struct ParameterCount {
   std::int64_t shared = 0;    ///< the shared experts of one layer, gate included
   std::int64_t norm = 0; ///< the norm before a feed-forward; the final norm is counted in total
   std::int64_t total = 0;
-  /// Used by one token: the head, and the input embedding where the family's published counts
-  /// include it (all but DeepSeek's).
+  /// Used by one token: the head, and the input embedding where the published counts of its kind
+  /// include it (all but the models with latent attention).
   std::int64_t active = 0;
 };
 ParameterCount count_parameters(const ModelSpec& model);
@@ -111,7 +115,8 @@ struct LayerParameters {
 };
 LayerParameters layer_parameters(const ModelSpec& model, const LayerSpec& layer);
 
-/// Forward FLOPs of one token, a multiply-add counted as two, causal attention counted half.
+/// Forward FLOPs of one token, a multiply-add counted as two, causal attention counted half. A
+/// layer with a sliding window counts as one without.
 struct TokenFlops {
   Flops attention; ///< projections and scores
   Flops router;

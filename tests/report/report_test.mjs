@@ -58,6 +58,16 @@ async function check_charts(page) {
   return drawn;
 }
 
+/** The waterfall's labels: one for each part that fills at least 6 % of its step (24 units of 400). */
+async function check_labels(page) {
+  const waterfall = page.locator('[id="3_waterfall"] .view svg');
+  if (await waterfall.count() === 0) return;
+  const heights = await waterfall.locator(".mark-rect.role-mark path").evaluateAll((bars) =>
+    bars.map((bar) => bar.getBBox().height));
+  const labels = await waterfall.locator(".mark-text.role-mark text").count();
+  assert.equal(labels, heights.filter((height) => height >= 23.99).length, "labels in the waterfall");
+}
+
 /** Every value of every selector leaves a chart with marks, or a line that says there are none. */
 async function check_selectors(page) {
   let tried = 0;
@@ -93,7 +103,7 @@ async function check_table(page) {
     assert.equal(await row_count(page), data.filter((row) => row.status === status).length, `rows with ${status}`);
   }
   await filter.selectOption("");
-  const number = page.locator("#table th button").first();
+  const number = page.locator("#table th .sort").first();
   const first_number = () => page.locator("#table tbody td.number").first().textContent();
   await number.click();
   assert.equal(await first_number(), "1", "ascending by row number");
@@ -128,6 +138,7 @@ try {
   await page.waitForSelector("html[data-ready=true]", { state: "attached", timeout: 60_000 });
   const drawn = await check_charts(page);
   if (options.screenshot) await save_pictures(page, options.screenshot);
+  await check_labels(page);
   const tried = await check_selectors(page);
   const rows = await check_table(page);
   assert.deepEqual(found, [], "no error, no warning, no request");

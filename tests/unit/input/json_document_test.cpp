@@ -1,0 +1,124 @@
+#include "sim/input/json_document.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+using namespace moesim;
+
+namespace {
+
+struct Refusal {
+  std::string rule;
+  std::string text;
+  std::function<void(const JsonObject&)> use;
+  std::string message;
+};
+
+void nothing(const JsonObject&) {}
+
+std::string message_of(const Refusal& row) {
+  try {
+    row.use(JsonObject::parse(row.text, "c.json"));
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+/// One row for each rule.
+const std::vector<Refusal> refusals = {
+    {"an object cut off", "{\"a\": 1,\n", nothing,
+     "c.json:2:1: error: not JSON: syntax error while parsing object key - unexpected end of "
+     "input; expected string literal"},
+    {"a comma that is missing", "{\n  \"a\": 1\n  \"b\": 2\n}", nothing,
+     "c.json:3:5: error: not JSON: syntax error while parsing object - unexpected string "
+     "literal; expected '}'\n"
+     "    \"b\": 2\n"
+     "      ^"},
+    {"a list instead of an object", "[1, 2]", nothing,
+     "c.json:1:1: error: a JSON object is expected here\n"
+     "  [1, 2]\n"
+     "  ^"},
+    {"an empty file", "", nothing,
+     "c.json:1:1: error: not JSON: syntax error while parsing value - unexpected end of input; "
+     "expected '[', '{', or a literal"},
+    {"a number too large to hold", "{\"a\": 1e999}", nothing,
+     "c.json: error: not JSON: [json.exception.out_of_range.406] number overflow parsing "
+     "'1e999'"},
+    {"a missing size", "{\"a\": 1}", [](const JsonObject& json) { json.integer("b"); },
+     "c.json: error: the key \"b\" is missing"},
+    {"a size that is null", "{\"a\": null}", [](const JsonObject& json) { json.integer("a"); },
+     "c.json:1:2: error: the key \"a\" is missing\n"
+     "  {\"a\": null}\n"
+     "   ^"},
+    {"a string for a size", "{\"a\": \"32\"}", [](const JsonObject& json) { json.integer("a"); },
+     "c.json:1:2: error: a must be a whole number\n"
+     "  {\"a\": \"32\"}\n"
+     "   ^"},
+    {"a fraction for a size", "{\"a\": 0.5}",
+     [](const JsonObject& json) { json.integer_or("a", 1); },
+     "c.json:1:2: error: a must be a whole number\n"
+     "  {\"a\": 0.5}\n"
+     "   ^"},
+    {"a size below the least", "{\"a\": 0}", [](const JsonObject& json) { json.integer("a"); },
+     "c.json:1:2: error: a must be at least 1, not 0\n"
+     "  {\"a\": 0}\n"
+     "   ^"},
+    {"a number for a text", "{\"a\": 1}", [](const JsonObject& json) { json.text("a"); },
+     "c.json:1:2: error: a must be a string\n"
+     "  {\"a\": 1}\n"
+     "   ^"},
+    {"a number for a flag", "{\"a\": 1}", [](const JsonObject& json) { json.flag_or("a", true); },
+     "c.json:1:2: error: a must be true or false\n"
+     "  {\"a\": 1}\n"
+     "   ^"},
+    {"a number for a list", "{\"a\": 1}", [](const JsonObject& json) { json.integers("a"); },
+     "c.json:1:2: error: a must be a list\n"
+     "  {\"a\": 1}\n"
+     "   ^"},
+    {"a list of fractions", "{\"a\": [1.5]}", [](const JsonObject& json) { json.integers("a"); },
+     "c.json:1:2: error: a must hold whole numbers\n"
+     "  {\"a\": [1.5]}\n"
+     "   ^"},
+};
+
+} // namespace
+
+TEST_CASE("keys are read by type, and those that nobody asks for are ignored") {
+  const JsonObject json = JsonObject::parse(R"({"model_type": "mixtral", "layers": 32,
+    "tied": true, "dense": [0, 2], "rope_theta": 1e6, "unused": {"a": [null]}})",
+                                            "c.json");
+  CHECK(json.text("model_type") == "mixtral");
+  CHECK(json.integer("layers") == 32);
+  CHECK(json.flag_or("tied", false));
+  CHECK(json.integers("dense") == std::vector<std::int64_t>{0, 2});
+}
+
+TEST_CASE("a null key is as absent as one that is not there") {
+  const JsonObject json = JsonObject::parse(R"({"q_lora_rank": null})", "c.json");
+  for (const std::string key : {"q_lora_rank", "nowhere"}) {
+    CHECK_FALSE(json.has(key));
+    CHECK(json.integer_or(key, 7) == 7);
+    CHECK(json.text_or(key, "x") == "x");
+    CHECK(json.flag_or(key, true));
+    CHECK(json.integers(key).empty());
+  }
+}
+
+TEST_CASE("a key knows its place") {
+  const InputLocation where =
+      JsonObject::parse("{\n  \"layers\": 3\n}\n", "c.json").where("layers");
+  CHECK(where.line == 2);
+  CHECK(where.column == 3);
+  CHECK(where.source_line == "  \"layers\": 3");
+}
+
+TEST_CASE("every malformed JSON object is refused with its place") {
+  for (const Refusal& row : refusals) {
+    INFO(row.rule);
+    CHECK(message_of(row) == row.message);
+  }
+}

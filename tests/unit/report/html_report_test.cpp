@@ -1,0 +1,158 @@
+#include "sim/report/html_report.hpp"
+
+#include "sim/base/input_error.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <unistd.h>
+
+using namespace moesim;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// A folder of small assets that shows each part of the report on a line of its own.
+class Assets {
+public:
+  Assets() {
+    std::filesystem::create_directories(folder_ / "charts");
+    write("template.html", "title={{title}}\nanswer={{answer}}\nnotes={{notes}}\n"
+                           "charts={{charts}}\norigin={{origin}}\ndata={{data}}\naxes={{axes}}\n"
+                           "columns={{columns}}\nspecs={{specs}}\n{{style}}{{libraries}}{{page}}");
+    for (const char* name : {"style.css", "libraries.js", "page.js"})
+      write(name, "");
+    write("charts/1_lines.vl.json",
+          R"({"usermeta": {"title": "Lines", "needs": ["cluster.gpus", "savings_kept_percent"]}})");
+  }
+  Assets(const Assets&) = delete;
+  Assets& operator=(const Assets&) = delete;
+  ~Assets() { std::filesystem::remove_all(folder_); }
+
+  const std::filesystem::path& folder() const { return folder_; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+  }
+  void remove(const std::string& name) const { std::filesystem::remove(folder_ / name); }
+
+private:
+  std::filesystem::path folder_ = std::filesystem::temp_directory_path() /
+                                  ("moesim-report-assets-" + std::to_string(::getpid()));
+};
+
+const ReportTable two_points{
+    .columns = {"status", "reason", "cluster.gpus", "step_time_ms", "ep_exposed_ms",
+                "savings_kept_percent"},
+    .rows = {{"ok", "", "64", "200", "50", "80.5"},
+             {"out-of-memory", "needs </script><b> 96 GiB", "32", "", "", ""}}};
+
+ReportOrigin origin_of_two_points() {
+  return {.title = "A & B",
+          .command = "moesim sweep \"a b\"",
+          .version = "0.1.0",
+          .seed = "1",
+          .axes = {"cluster.gpus"},
+          .inputs = {{"sweep.toml", "# </pre> {{data}}"}},
+          .notes = {"1 < 2"}};
+}
+
+/// The message of the InputError that the rendering throws, or "" if it throws none.
+std::string error_of(const Assets& assets) {
+  try {
+    render_html_report(two_points, origin_of_two_points(), assets.folder());
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+} // namespace
+
+TEST_CASE("a report's data are numbers, nulls and text that cannot end its script") {
+  const Assets assets;
+  const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, Contains("data=[{\"status\":\"ok\",\"reason\":null,\"cluster.gpus\":64,"
+                            "\"step_time_ms\":200,\"ep_exposed_ms\":50,"
+                            "\"savings_kept_percent\":80.5},"));
+  CHECK_THAT(page, Contains("\"reason\":\"needs \\u003c/script>\\u003cb> 96 GiB\""));
+  CHECK_THAT(page, !Contains("</script"));
+}
+
+TEST_CASE("a report escapes titles, commands, notes and inputs") {
+  const Assets assets;
+  const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, Contains("title=A &amp; B\n"));
+  CHECK_THAT(page, Contains("<code>moesim sweep &quot;a b&quot;</code>"));
+  CHECK_THAT(page, Contains("<li>1 &lt; 2\n"));
+  CHECK_THAT(page, Contains("# &lt;/pre&gt; {{data}}</pre>")); // what is put in is not expanded
+}
+
+TEST_CASE("a report's cells that only look like numbers stay text") {
+  const Assets assets;
+  ReportTable table = two_points;
+  table.rows = {{"ok", "7", "1e400", "nan", "-0.25", "12 "}};
+  const std::string page = render_html_report(table, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, Contains("\"reason\":\"7\",\"cluster.gpus\":\"1e400\",\"step_time_ms\":\"nan\","
+                            "\"ep_exposed_ms\":-0.25,\"savings_kept_percent\":\"12 \""));
+}
+
+TEST_CASE("a report of the same input has the same bytes") {
+  const Assets assets;
+  CHECK(render_html_report(two_points, origin_of_two_points(), assets.folder()) ==
+        render_html_report(two_points, origin_of_two_points(), assets.folder()));
+}
+
+TEST_CASE("a report answers with the savings kept and the largest loss") {
+  const Assets assets;
+  const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
+  // 80.5 % rounds to 81 %; 50 ms of 200 ms are 25 %.
+  CHECK_THAT(page, Contains("The MoE keeps <b>81 %</b> of its compute saving."));
+  CHECK_THAT(page, Contains("Best: <b>81 %</b> at 64 GPUs, where exposed all-to-all (EP) takes "
+                            "25 % of the step."));
+  CHECK_THAT(page, Contains("2 points: <b>1 ok</b>, 1 out of memory, 0 illegal, 0 failed."));
+}
+
+TEST_CASE("a report without a point that ran says so") {
+  const Assets assets;
+  ReportTable table = two_points;
+  table.rows.erase(table.rows.begin());
+  const std::string page = render_html_report(table, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, Contains("No point has a savings kept. 1 point: <b>0 ok</b>"));
+  CHECK_THAT(page, Contains("specs={}\n"));
+}
+
+TEST_CASE("a report leaves a chart out, with a note, when the sweep lacks its axes") {
+  const Assets assets;
+  assets.write("charts/2_map.vl.json",
+               R"({"usermeta": {"title": "Map", "needs": ["model.experts", "cluster.gpus"]}})");
+  const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, Contains("<section class=\"chart\" id=\"1_lines\">"));
+  CHECK_THAT(page, Contains("<p class=\"left-out\">Chart left out, “Map”: no point that ran has "
+                            "model.experts.</p>"));
+  CHECK_THAT(page, Contains("specs={\"1_lines\":{"));
+  CHECK_THAT(page, !Contains("\"2_map\""));
+}
+
+TEST_CASE("a report names the asset that is missing, and how to make it") {
+  const Assets assets;
+  const std::string missing = ": error: this part of the report is missing\n"
+                              "  hint: build the target moesim_report_assets, and give its folder";
+  assets.remove("page.js");
+  CHECK(error_of(assets) == (assets.folder() / "page.js").string() + missing);
+  assets.remove("charts/1_lines.vl.json");
+  CHECK(error_of(assets) == (assets.folder() / "charts").string() + missing);
+}
+
+TEST_CASE("a report names the asset that is broken, with its place") {
+  const Assets assets;
+  assets.write("template.html", "<p>\n  {{titel}}\n");
+  CHECK(error_of(assets) == (assets.folder() / "template.html").string() +
+                                ":2:3: error: no such part of the report\n"
+                                "    {{titel}}\n"
+                                "    ^");
+  assets.write("charts/1_lines.vl.json", "{");
+  CHECK_THAT(error_of(assets), Contains("1_lines.vl.json: error: not a chart with usermeta.title"));
+}
