@@ -104,7 +104,9 @@ function lay_out(spec) {
     const { facet, spec: inner, ...outer } = spec;
     return { ...outer, ...inner, width: chart_width - 130 };
   }
-  const columns = Math.min(values.length, spec.usermeta.columns);
+  const wished = spec.usermeta.columns;
+  const columns = values.length <= 2 * wished ? Math.min(values.length, wished) : Math.min(5, Math.ceil(values.length / 2));
+  if (values.length > columns) spec.spec.height = Math.min(spec.spec.height, 280);
   spec.facet.sort = values;
   spec.columns = columns;
   spec.spec.width = Math.floor((chart_width - 90) / columns - 34);

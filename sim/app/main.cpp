@@ -1,24 +1,68 @@
+#include "sim/app/commands.hpp"
 #include "sim/base/check.hpp"
-#include "sim/study/simulate.hpp"
-#include <fmt/format.h>
+#include "sim/base/input_error.hpp"
+
+#include <cstdlib>
 #include <iostream>
-using namespace moesim;
-int main(int c, char** v) {
+
+namespace {
+
+constexpr int exit_usage = 2;
+constexpr int exit_internal = 70;
+
+constexpr const char* description =
+    "moesim predicts the training step of a Mixture-of-Experts model on a GPU cluster: how much of "
+    "the\n"
+    "compute saving is left, and what ate the rest.\n\n"
+    "Start with: moesim simulate workloads/mixtral-8x7b/scenario.toml";
+
+constexpr const char* definitions = "model FLOPs: 3 x the forward FLOPs of the published "
+                                    "architecture, a multiply-add counted as two,\n"
+                                    "causal attention counted half, recomputation not counted. MFU "
+                                    "is model FLOPs over step time over\n"
+                                    "the dense datasheet peak.\n\n"
+                                    "Exit codes: 0 ok, 1 a validation is outside its tolerance, 2 "
+                                    "wrong input or usage, 70 a defect of\n"
+                                    "moesim. Results go to stdout, everything else to stderr.";
+
+/// The folders that moesim reads beside its input: next to the program, as the build lays them out.
+moesim::AppContext find_folders(int count, char** arguments) {
+  namespace fs = std::filesystem;
+  moesim::AppContext context;
+  for (int i = 0; i < count; ++i)
+    context.command_line += (i > 0 ? " " : "") + std::string(i > 0 ? arguments[i] : "moesim");
+  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  context.assets = folder / "report-assets";
+  const char* calibration = std::getenv("MOESIM_CALIBRATION");
+  context.calibration = calibration ? fs::path(calibration) : folder / "../../calibration";
+  return context;
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+  CLI::App app(description, "moesim");
+  app.footer(definitions);
+  app.set_version_flag("--version", moesim::version_text());
+  app.require_subcommand(1);
   try {
-    std::vector<std::string> sets(v + 2, v + c);
-    Scenario s = read_scenario(v[1], sets);
-    Costs costs = load_costs("calibration", s.topology);
-    auto p = simulate(s, costs);
-    fmt::print("status {} {}\n", p.result.status, p.result.reason);
-    for (auto& col : result_columns())
-      fmt::print("{} {}\n", col.name, cell_text(p.result, col));
-    for (auto& [k, t] : p.diagnostics)
-      fmt::print(stderr, "{}: {}\n", k, t);
-  } catch (const InputError& e) {
-    std::cerr << e.what() << "\n";
-    return 2;
-  } catch (const InternalError& e) {
-    std::cerr << e.what() << "\n";
-    return 70;
+    moesim::AppContext context = find_folders(count, arguments);
+    app.add_option("--calibration", context.calibration,
+                   "Folder of measured costs (default: the project's, or $MOESIM_CALIBRATION)")
+        ->type_name("DIR");
+    moesim::add_simulate_command(app, context);
+    moesim::add_sweep_command(app, context);
+    moesim::add_show_command(app, context);
+    moesim::add_report_command(app, context);
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_usage;
+  } catch (const moesim::InputError& error) {
+    std::cerr << error.what() << '\n';
+    return exit_usage;
+  } catch (const std::exception& error) {
+    std::cerr << "moesim: a defect of moesim, please report it: " << error.what() << '\n';
+    return exit_internal;
   }
+  return 0;
 }

@@ -166,6 +166,11 @@ bool TomlTable::is_text(const std::string& key) const {
   return node && node->is_string();
 }
 
+bool TomlTable::is_table(const std::string& key) const {
+  const toml::node* node = state_->find(key);
+  return node && node->is_table();
+}
+
 std::optional<TomlTable> TomlTable::optional_table(const std::string& key) const {
   const toml::node* node = state_->find(key);
   if (!node)
@@ -261,6 +266,13 @@ bool TomlTable::flag_or(const std::string& key, bool otherwise) const {
   if (!node->is_boolean())
     fail(key, fmt::format("{} must be true or false, not {}", key, type_name(*node)));
   return node->as_boolean()->get();
+}
+
+TomlValue TomlTable::value(const std::string& key) const {
+  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
+  if (node.is_table() || node.is_array())
+    fail(key, fmt::format("{} must be a plain value, not {}", key, type_name(node)));
+  return {text_of(node), node.is_string()};
 }
 
 std::vector<TomlValue> TomlTable::list(const std::string& key) const {

@@ -54,6 +54,7 @@ public:
   bool has(const std::string& key) const;
   /// True if the key holds a string: for keys that take a number or a word, as `expert = "auto"`.
   bool is_text(const std::string& key) const;
+  bool is_table(const std::string& key) const;
   /// A table inside this one. `table` throws InputError if it is missing.
   TomlTable table(const std::string& key) const;
   std::optional<TomlTable> optional_table(const std::string& key) const;
@@ -70,6 +71,8 @@ public:
   double number(const std::string& key, Range<double> range) const;
   double number_or(const std::string& key, Range<double> range, double otherwise) const;
   bool flag_or(const std::string& key, bool otherwise) const;
+  /// A plain value of any type.
+  TomlValue value(const std::string& key) const;
   /// The values of a non-empty array of plain values.
   std::vector<TomlValue> list(const std::string& key) const;
   std::vector<std::int64_t> integers(const std::string& key, Range<std::int64_t> range) const;

@@ -2,10 +2,14 @@
 
 #include "sim/base/check.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 namespace moesim {
@@ -25,18 +29,6 @@ void write_all(int descriptor, const std::string& text) {
   }
 }
 
-std::string read_all(int descriptor) {
-  std::string text;
-  char buffer[4096];
-  while (true) {
-    const ssize_t count = read(descriptor, buffer, sizeof buffer);
-    if (count > 0)
-      text.append(buffer, static_cast<std::size_t>(count));
-    else if (count == 0 || errno != EINTR)
-      return text;
-  }
-}
-
 [[noreturn]] void work_and_exit(int descriptor, const std::function<std::string()>& work) {
   std::string answer;
   try {
@@ -49,28 +41,83 @@ std::string read_all(int descriptor) {
   _exit(0);
 }
 
-} // namespace
+/// A child under way.
+struct Child {
+  std::size_t number = 0;
+  pid_t process = 0;
+  int descriptor = -1;
+  std::string answer;
+};
 
-std::string run_in_child(const std::function<std::string()>& work) {
+Child start_child(std::size_t number, const std::function<std::string()>& work) {
   int ends[2];
-  INVARIANT(pipe(ends) == 0, "pipe: {}", std::strerror(errno));
-  const pid_t child = fork();
-  INVARIANT(child >= 0, "fork: {}", std::strerror(errno));
-  if (child == 0) {
+  INVARIANT(pipe2(ends, O_CLOEXEC) == 0, "pipe: {}", std::strerror(errno));
+  const pid_t process = fork();
+  INVARIANT(process >= 0, "fork: {}", std::strerror(errno));
+  if (process == 0) {
     close(ends[0]);
+    // A sweep that is killed takes its children along.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     work_and_exit(ends[1], work);
   }
   close(ends[1]);
-  const std::string answer = read_all(ends[0]);
-  close(ends[0]);
+  return {number, process, ends[0], ""};
+}
+
+/// Reads what there is; false at the end of the answer.
+bool read_some(Child& child) {
+  char buffer[4096];
+  const ssize_t count = read(child.descriptor, buffer, sizeof buffer);
+  if (count > 0)
+    child.answer.append(buffer, static_cast<std::size_t>(count));
+  return count > 0 || (count < 0 && errno == EINTR);
+}
+
+ChildAnswer finish_child(const Child& child) {
+  close(child.descriptor);
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (waitpid(child.process, &status, 0) < 0 && errno == EINTR) {
   }
-  INVARIANT(WIFEXITED(status) && WEXITSTATUS(status) == 0 && !answer.empty(),
-            "the replay's process ended with status {}", status);
-  if (answer.front() == answer_failed)
-    throw InternalError(answer.substr(1));
-  return answer.substr(1);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || child.answer.empty())
+    return {false, WIFSIGNALED(status)
+                       ? fmt::format("the process was ended by signal {}", WTERMSIG(status))
+                       : fmt::format("the process ended with status {}", status)};
+  return {child.answer.front() == answer_ok, child.answer.substr(1)};
+}
+
+} // namespace
+
+std::string run_in_child(const std::function<std::string()>& work) {
+  Child child = start_child(0, work);
+  while (read_some(child)) {
+  }
+  const ChildAnswer answer = finish_child(child);
+  if (!answer.ok)
+    throw InternalError(answer.text);
+  return answer.text;
+}
+
+void run_in_children(const std::vector<ChildTask>& tasks, std::size_t jobs,
+                     const std::function<void(std::size_t, const ChildAnswer&)>& on_answer) {
+  std::vector<Child> running;
+  std::size_t next = 0;
+  while (next < tasks.size() || !running.empty()) {
+    while (next < tasks.size() && running.size() < jobs) {
+      running.push_back(start_child(tasks[next].number, tasks[next].work));
+      ++next;
+    }
+    std::vector<pollfd> waits;
+    for (const Child& child : running)
+      waits.push_back({child.descriptor, POLLIN, 0});
+    if (poll(waits.data(), waits.size(), -1) < 0)
+      continue; // interrupted
+    for (std::size_t i = waits.size(); i-- > 0;) {
+      if (waits[i].revents == 0 || read_some(running[i]))
+        continue;
+      on_answer(running[i].number, finish_child(running[i]));
+      running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
 }
 
 } // namespace moesim

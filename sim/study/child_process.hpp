@@ -1,12 +1,31 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace moesim {
+
+/// What a forked process came to: its text, or why it failed.
+struct ChildAnswer {
+  bool ok = false;
+  std::string text;
+};
 
 /// Runs `work` in a forked process and returns the text that it returns. An exception in the child
 /// comes back as InternalError with its message, as does a child that dies.
 std::string run_in_child(const std::function<std::string()>& work);
+
+/// A piece of work for a process of its own.
+struct ChildTask {
+  std::size_t number = 0; ///< the caller's name for it
+  std::function<std::string()> work;
+};
+
+/// Runs tasks in forked processes, at most `jobs` at a time, started in order. `on_answer` is
+/// called in this process as each ends.
+void run_in_children(const std::vector<ChildTask>& tasks, std::size_t jobs,
+                     const std::function<void(std::size_t, const ChildAnswer&)>& on_answer);
 
 } // namespace moesim

@@ -132,18 +132,28 @@ const std::vector<Refusal> refusals = {
      "   \"num_hidden_layers\": 3, \"num_attention_heads\": 8, \"num_key_value_heads\": 2,\n"
      "                           ^"},
     {"groups that do not divide the experts", with(deepseek, "\"n_group\": 4", "\"n_group\": 3"),
-     "config.json:6:21: error: 16 experts cannot be taken from 2 of 3 groups\n"
+     "config.json:6:20: error: 16 experts cannot be taken from 2 of 3 groups\n"
      "   \"v_head_dim\": 10, \"n_group\": 3, \"topk_group\": 2, \"topk_method\": \"noaux_tc\"}\n"
      "                     ^"},
-    {"no layers", with(mixtral, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 0"), "?"},
+    {"no layers", with(mixtral, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 0"),
+     "config.json:2:2: error: num_hidden_layers must be at least 1, not 0\n"
+     "   \"num_hidden_layers\": 0, \"num_attention_heads\": 8, \"num_key_value_heads\": 2,\n"
+     "   ^"},
     {"more layers than any model has",
-     with(mixtral, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 99999"), "?"},
+     with(mixtral, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 99999"),
+     "config.json:2:2: error: num_hidden_layers must be at most 10000, not 99999\n"
+     "   \"num_hidden_layers\": 99999, \"num_attention_heads\": 8, \"num_key_value_heads\": 2,\n"
+     "   ^"},
     {"a size beyond any model's", with(mixtral, "\"vocab_size\": 100", "\"vocab_size\": 99999999"),
-     "?"},
+     "config.json:1:46: error: vocab_size must be at most 10000000, not 99999999\n"
+     "  {\"model_type\": \"mixtral\", \"hidden_size\": 64, \"vocab_size\": 99999999,\n"
+     "                                               ^"},
     {"sizes whose product is beyond any model's",
      with(with(mixtral, "\"num_local_experts\": 4", "\"num_local_experts\": 9999999"),
           "\"intermediate_size\": 96", "\"intermediate_size\": 9999999"),
-     "?"},
+     "config.json:1:2: error: the sizes make a model of more than 10,000 trillion parameters\n"
+     "  {\"model_type\": \"mixtral\", \"hidden_size\": 64, \"vocab_size\": 100,\n"
+     "   ^"},
 };
 
 } // namespace

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "sim/report/result_table.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// What every command may need beside its own options.
+struct AppContext {
+  std::string command_line;          ///< as typed
+  std::filesystem::path calibration; ///< folder of measured costs
+  std::filesystem::path assets;      ///< folder of the report's template and scripts
+};
+
+/// "moesim 0.1.0 (1d50b70)".
+std::string version_text();
+
+/// Each adds a sub-command to `app`, with its own help. Its callback prints the result to stdout
+/// and throws InputError or InternalError.
+void add_simulate_command(CLI::App& app, const AppContext& context);
+void add_sweep_command(CLI::App& app, const AppContext& context);
+void add_show_command(CLI::App& app, const AppContext& context);
+void add_report_command(CLI::App& app, const AppContext& context);
+
+/// Adds `--set KEY=VALUE` and `--format table|csv|json`.
+void add_settings_option(CLI::App& command, std::vector<std::string>& settings);
+void add_format_option(CLI::App& command, TableFormat& format);
+
+} // namespace moesim

@@ -1,0 +1,157 @@
+#include "sim/app/show_tables.hpp"
+
+#include "sim/schedule/block_kernels.hpp"
+#include "sim/schedule/layer_work.hpp"
+#include "sim/schedule/memory_estimate.hpp"
+#include "sim/schedule/stage_parameters.hpp"
+
+#include <fmt/format.h>
+
+namespace moesim {
+
+namespace {
+
+/// Collects rows `quantity,value,unit`.
+class Quantities {
+public:
+  void add(const std::string& quantity, double value, const std::string& unit) {
+    table_.rows.push_back({quantity, fmt::format("{:.9g}", value), unit});
+  }
+  void add(const std::string& quantity, std::int64_t value, const std::string& unit) {
+    table_.rows.push_back({quantity, std::to_string(value), unit});
+  }
+  ResultTable take() { return std::move(table_); }
+
+private:
+  ResultTable table_{{"quantity", "value", "unit"}, {}};
+};
+
+void add_segments(std::int64_t stage, const std::string& pass, const std::vector<Segment>& segments,
+                  ResultTable& table) {
+  for (std::size_t position = 0; position < segments.size(); ++position) {
+    std::vector<std::string> row{std::to_string(stage), pass, std::to_string(position)};
+    if (const auto* compute = std::get_if<ComputeWork>(&segments[position].work)) {
+      Flops flops;
+      Bytes bytes;
+      for (const Kernel& kernel : compute->kernels) {
+        flops += kernel.flops;
+        bytes += kernel.bytes;
+      }
+      row.insert(row.end(), {"compute", compute->name, fmt::format("{:.9g}", flops.value),
+                             std::to_string(bytes.value)});
+    } else {
+      const auto& work = std::get<CollectiveWork>(segments[position].work);
+      const char* stream = work.group == GroupKind::expert   ? "expert parallel"
+                           : work.group == GroupKind::tensor ? "tensor parallel"
+                                                             : "data parallel";
+      row.insert(row.end(), {stream, work.name, "0", std::to_string(work.bytes.value)});
+    }
+    table.rows.push_back(std::move(row));
+  }
+}
+
+} // namespace
+
+ResultTable show_model(const Scenario& scenario) {
+  const ModelSpec& model = scenario.workload.model;
+  const ParameterCount count = count_parameters(model);
+  const std::int64_t sequence = scenario.workload.training.sequence_length;
+  const TokenFlops flops = flops_per_token_forward(model, sequence);
+  Quantities out;
+  out.add("layers", static_cast<std::int64_t>(model.layers.size()), "layers");
+  out.add("hidden", model.hidden, "values");
+  out.add("experts", model.experts.experts, "experts");
+  out.add("experts_per_token", model.experts.experts_per_token, "experts");
+  out.add("parameters_total", count.total, "parameters");
+  out.add("parameters_active", count.active, "parameters");
+  out.add("parameters_embedding", count.embedding, "parameters");
+  out.add("parameters_head", count.head, "parameters");
+  out.add("parameters_attention_block", count.attention, "parameters");
+  out.add("parameters_router", count.router, "parameters");
+  out.add("parameters_expert", count.expert, "parameters");
+  out.add("parameters_shared_experts", count.shared, "parameters");
+  out.add("sequence_length", sequence, "tokens");
+  out.add("flops_per_token_forward", flops.total().value, "FLOPs");
+  out.add("flops_per_token_attention", flops.attention.value, "FLOPs");
+  out.add("flops_per_token_router", flops.router.value, "FLOPs");
+  out.add("flops_per_token_expert", flops.expert.value, "FLOPs");
+  out.add("flops_per_token_shared_expert", flops.shared.value, "FLOPs");
+  out.add("flops_per_token_dense", flops.dense.value, "FLOPs");
+  out.add("flops_per_token_head", flops.head.value, "FLOPs");
+  return out.take();
+}
+
+ResultTable show_topology(const Scenario& scenario) {
+  const TopologySpec& spec = scenario.topology;
+  const Topology topology(spec, scenario.workload.plan.gpus);
+  Quantities out;
+  out.add("gpus", topology.gpus(), "GPUs");
+  out.add("nodes", topology.nodes(), "nodes");
+  out.add("gpus_per_node", spec.node.gpus, "GPUs");
+  out.add("nics", topology.count(VertexKind::nic), "NICs");
+  out.add("leaf_switches", topology.count(VertexKind::leaf), "switches");
+  out.add("links", static_cast<std::int64_t>(topology.links()), "directed links");
+  out.add("gpus_max", spec.gpus_max, "GPUs");
+  out.add("gpu_memory_gib", gib(spec.gpu.memory), "GiB");
+  out.add("gpu_memory_gbyte_per_s", spec.gpu.memory_bandwidth.value * 1e-9, "GB/s");
+  out.add("gpu_bf16_tflops", spec.gpu.bf16.value * 1e-12, "TFLOP/s");
+  out.add("scale_up_gbyte_per_s_per_gpu", spec.node.scale_up.value * 1e-9, "GB/s, one direction");
+  const double nics_per_gpu =
+      static_cast<double>(spec.node.nics) / static_cast<double>(spec.node.gpus);
+  out.add("scale_out_gbyte_per_s_per_gpu", spec.node.nic.value * nics_per_gpu * 1e-9,
+          "GB/s, one direction");
+  out.add("oversubscription", spec.fabric.oversubscription, "down over up");
+  out.add("bisection_gbyte_per_s", topology.bisection().value * 1e-9, "GB/s, one direction");
+  return out.take();
+}
+
+ResultTable show_schedule(const Scenario& scenario) {
+  ResultTable table{{"stage", "pass", "position", "stream", "operation", "flops", "bytes"}, {}};
+  for (std::int64_t stage = 0; stage < scenario.workload.plan.pipeline; ++stage) {
+    const StageWork work = stage_work(scenario.workload, stage);
+    add_segments(stage, "forward", work.forward, table);
+    add_segments(stage, "backward", work.backward, table);
+    add_segments(stage, "end of step", step_end_work(scenario.workload, stage), table);
+  }
+  return table;
+}
+
+ResultTable show_routing(const Scenario& scenario) {
+  ResultTable table{
+      {"layer", "rank", "experts", "tokens_sent", "tokens_received", "load_max_over_mean"}, {}};
+  const Workload& w = scenario.workload;
+  const std::string routed = std::to_string(routed_tokens_per_rank(w));
+  for (std::int64_t stage = 0; stage < w.plan.pipeline; ++stage) {
+    const std::int64_t first = first_layer(w.plan, stage);
+    const std::int64_t count = w.plan.layers_per_stage[static_cast<std::size_t>(stage)];
+    for (std::int64_t layer = first; layer < first + count; ++layer) {
+      if (!w.model.layers[static_cast<std::size_t>(layer)].moe)
+        continue;
+      const std::int64_t ranks = w.plan.stage_ranks();
+      for (std::int64_t rank = stage * ranks; rank < (stage + 1) * ranks; ++rank)
+        table.rows.push_back({std::to_string(layer), std::to_string(rank),
+                              std::to_string(w.model.experts.experts / w.plan.expert), routed,
+                              routed, "1"});
+    }
+  }
+  return table;
+}
+
+ResultTable show_memory(const Scenario& scenario) {
+  const MemoryEstimate memory = fullest_stage(scenario.workload);
+  ResultTable table{{"component", "gib"}, {}};
+  const auto add = [&](const std::string& component, Bytes bytes) {
+    table.rows.push_back({component, fmt::format("{:.9g}", gib(bytes))});
+  };
+  add("weights", memory.weights);
+  add("gradients", memory.gradients);
+  add("optimizer_states", memory.optimizer_states);
+  add("activations", memory.activations);
+  add("dispatch_buffers", memory.dispatch_buffers);
+  add("framework", memory.framework);
+  add("total", memory.total());
+  add("available", scenario.topology.gpu.memory);
+  return table;
+}
+
+} // namespace moesim

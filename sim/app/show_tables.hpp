@@ -1,0 +1,29 @@
+#pragma once
+
+#include "sim/platform/topology.hpp"
+#include "sim/report/result_table.hpp"
+#include "sim/scenario/scenario.hpp"
+
+namespace moesim {
+
+/// Rows `quantity,value,unit`: parameters by block, total and active; forward FLOPs of one token by
+/// part at the scenario's sequence length.
+ResultTable show_model(const Scenario& scenario);
+
+/// Rows `quantity,value,unit`: counts of devices and links, bandwidth of a GPU inside its node and
+/// out of it, and what the two halves of the cluster can send each other.
+ResultTable show_topology(const Scenario& scenario);
+
+/// A row for each segment of work of each stage:
+/// `stage,pass,position,stream,operation,flops,bytes`. FLOPs and memory bytes of computes, message
+/// bytes of collectives, of one rank and micro-batch.
+ResultTable show_schedule(const Scenario& scenario);
+
+/// A row for each MoE layer and rank that holds experts of it: `layer,rank,experts,tokens_sent,
+/// tokens_received,load_max_over_mean`, for one micro-batch.
+ResultTable show_routing(const Scenario& scenario);
+
+/// Rows `component,gib` for the fullest stage, the total last.
+ResultTable show_memory(const Scenario& scenario);
+
+} // namespace moesim

@@ -1,0 +1,99 @@
+#include "sim/app/commands.hpp"
+
+#include "sim/base/input_error.hpp"
+#include "sim/report/trace_report.hpp"
+#include "sim/study/simulate.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+namespace moesim {
+
+namespace {
+
+struct SimulateOptions {
+  std::string scenario;
+  std::vector<std::string> settings;
+  TableFormat format = TableFormat::table;
+  std::string trace;
+};
+
+std::string columns_help() {
+  std::string text = "Columns of the result:\n";
+  for (const ResultColumn& column : result_columns())
+    text += fmt::format("  {:<28} {}\n", column.name, column.description);
+  return text;
+}
+
+/// One row: status, reason, the keys that were set, the columns.
+ResultTable as_row(const StepResult& result, const std::vector<std::string>& settings) {
+  ResultTable table{{"status", "reason"}, {{result.status, result.reason}}};
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    table.columns.push_back(setting.substr(0, equals));
+    table.rows.front().push_back(setting.substr(equals + 1));
+  }
+  for (const ResultColumn& column : result_columns()) {
+    table.columns.emplace_back(column.name);
+    table.rows.front().push_back(cell_text(result, column));
+  }
+  return table;
+}
+
+/// For people: a line for each column, with what it means.
+ResultTable as_lines(const StepResult& result) {
+  ResultTable table{{"column", "value", "meaning"}, {}};
+  table.rows.push_back({"status", result.status, result.reason});
+  for (const ResultColumn& column : result_columns())
+    if (const std::string cell = cell_text(result, column); !cell.empty())
+      table.rows.push_back({column.name, cell, column.description});
+  return table;
+}
+
+void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
+  const Scenario scenario = read_scenario(options.scenario, options.settings);
+  const Costs costs = load_costs(context.calibration, scenario.topology);
+  TimelineObserver observe;
+  if (!options.trace.empty()) {
+    if (!std::ofstream(options.trace))
+      throw InputError({options.trace}, "cannot be written");
+    observe = [&](const StepGraph& graph, const Timeline& timeline) {
+      std::ofstream stream(options.trace);
+      write_trace(graph, timeline, stream);
+    };
+  }
+  const Prediction prediction = simulate(scenario, costs, observe);
+  if (options.format == TableFormat::json) {
+    std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
+    return;
+  }
+  std::cout << (options.format == TableFormat::table
+                    ? render(as_lines(prediction.result), options.format)
+                    : render(as_row(prediction.result, options.settings), options.format));
+  for (const auto& [name, value] : prediction.diagnostics)
+    std::cerr << fmt::format("{}: {}\n", name, value);
+}
+
+} // namespace
+
+void add_simulate_command(CLI::App& app, const AppContext& context) {
+  auto options = std::make_shared<SimulateOptions>();
+  CLI::App* command =
+      app.add_subcommand("simulate", "Replay one training step and print its result");
+  command->add_option("scenario", options->scenario, "Scenario file (TOML): model, cluster, plan")
+      ->type_name("SCENARIO.toml")
+      ->required();
+  add_settings_option(*command, options->settings);
+  add_format_option(*command, options->format);
+  command
+      ->add_option("--trace", options->trace,
+                   "Write the step as Chrome trace JSON (opens in Perfetto)")
+      ->type_name("FILE");
+  command->footer(columns_help());
+  command->callback([options, &context] { simulate_and_print(*options, context); });
+}
+
+} // namespace moesim

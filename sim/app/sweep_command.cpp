@@ -1,0 +1,137 @@
+#include "sim/app/commands.hpp"
+
+#include "sim/base/input_error.hpp"
+#include "sim/study/sweep.hpp"
+#include "sim/study/sweep_report.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+namespace moesim {
+
+namespace {
+
+struct SweepCommandOptions {
+  std::string sweep;
+  std::string folder;
+  std::size_t jobs = 0;
+  std::string shard = "1/1";
+  std::vector<std::string> settings;
+  TableFormat format = TableFormat::table;
+};
+
+/// A bar with rate and time to go on a terminal, a line each tenth elsewhere.
+class ProgressBar {
+public:
+  void show(std::size_t finished, std::size_t total) {
+    if (!started_) {
+      started_ = std::chrono::steady_clock::now();
+      first_ = finished;
+      if (finished > 0)
+        std::cerr << fmt::format("{} of {} points were finished before\n", finished, total);
+    }
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - *started_;
+    const double rate =
+        passed.count() > 0.0 ? static_cast<double>(finished - first_) / passed.count() : 0.0;
+    const double left = rate > 0.0 ? static_cast<double>(total - finished) / rate : 0.0;
+    const std::size_t tenths = total > 0 ? 10 * finished / total : 10;
+    if (isatty(STDERR_FILENO)) {
+      constexpr std::size_t width = 40;
+      const std::size_t filled = total > 0 ? width * finished / total : width;
+      std::cerr << fmt::format("\r[{:<{}}] {}/{}  {:.1f} points/s  {:.0f} s to go ",
+                               std::string(filled, '#'), width, finished, total, rate, left);
+      if (finished == total)
+        std::cerr << '\n';
+    } else if (tenths != shown_tenths_) {
+      std::cerr << fmt::format("{}/{} points, {:.1f} points/s, {:.0f} s to go\n", finished, total,
+                               rate, left);
+    }
+    shown_tenths_ = tenths;
+  }
+
+private:
+  std::optional<std::chrono::steady_clock::time_point> started_;
+  std::size_t first_ = 0;
+  std::size_t shown_tenths_ = 11;
+};
+
+/// "2/5": the second of five parts.
+std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
+  std::size_t part = 0;
+  std::size_t parts = 0;
+  const char* end = text.data() + text.size();
+  const auto [slash, error] = std::from_chars(text.data(), end, part);
+  if (error == std::errc{} && slash != end && *slash == '/') {
+    const auto [rest, second_error] = std::from_chars(slash + 1, end, parts);
+    if (second_error == std::errc{} && rest == end && part >= 1 && part <= parts)
+      return {part, parts};
+  }
+  throw InputError({"--shard " + text}, "expected I/N with 1 <= I <= N");
+}
+
+void sweep_and_print(const SweepCommandOptions& command, const AppContext& context) {
+  const SweepPlan plan = read_sweep(command.sweep, command.settings);
+  SweepOptions options;
+  options.folder = command.folder;
+  options.calibration = context.calibration;
+  options.version = version_text();
+  options.jobs =
+      command.jobs > 0 ? command.jobs : std::max(1U, std::thread::hardware_concurrency());
+  std::tie(options.shard, options.shards) = parse_shard(command.shard);
+  ProgressBar bar;
+  const ReportTable results = run_sweep(
+      plan, options, [&](std::size_t finished, std::size_t total) { bar.show(finished, total); });
+  const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
+  write_origin(options.folder, origin);
+  const auto report = write_report(options.folder, results, origin, context.assets);
+  std::cout << render(summarise(results, plan.axes), command.format);
+  std::cerr << fmt::format("results: {}\nreport: {}\n", (options.folder / "results.csv").string(),
+                           report.string());
+}
+
+} // namespace
+
+void add_sweep_command(CLI::App& app, const AppContext& context) {
+  auto options = std::make_shared<SweepCommandOptions>();
+  CLI::App* command = app.add_subcommand(
+      "sweep",
+      "Simulate every point of a grid; write results.csv and report.html. Run again on the same "
+      "folder, it goes on where it stopped.");
+  command
+      ->add_option("sweep", options->sweep, "Sweep file (TOML): a scenario and [axes] with lists")
+      ->type_name("SWEEP.toml")
+      ->required();
+  command->add_option("--out", options->folder, "Folder for the results")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--jobs", options->jobs, "Points at a time (default: one for each core)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--shard", options->shard, "Only part I of N of the points")
+      ->type_name("I/N");
+  add_settings_option(*command, options->settings);
+  add_format_option(*command, options->format);
+  command->callback([options, &context] { sweep_and_print(*options, context); });
+}
+
+void add_report_command(CLI::App& app, const AppContext& context) {
+  auto folder = std::make_shared<std::string>();
+  CLI::App* command =
+      app.add_subcommand("report", "Write a sweep's report.html again from its results.csv");
+  command->add_option("folder", *folder, "Folder of the sweep's results")
+      ->type_name("DIR")
+      ->required();
+  command->callback([folder, &context] {
+    const std::filesystem::path path = *folder;
+    const ReportTable results = read_results(path / "results.csv");
+    std::cout << write_report(path, results, read_origin(path), context.assets).string() << '\n';
+  });
+}
+
+} // namespace moesim

@@ -1,0 +1,113 @@
+#include "sim/study/sweep_plan.hpp"
+
+#include "sim/input/toml_document.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Axis {
+  std::string key;
+  std::vector<TomlValue> values;
+};
+
+/// `[axes]` may be written with dotted keys, quoted keys or nested tables: all mean the same.
+void collect(const TomlTable& table, const std::string& prefix, std::vector<Axis>& axes) {
+  for (const std::string& key : table.keys()) {
+    const std::string dotted = prefix.empty() ? key : prefix + "." + key;
+    if (table.is_table(key))
+      collect(table.table(key), dotted, axes);
+    else
+      axes.push_back({dotted, table.list(key)});
+  }
+}
+
+void collect_settings(const TomlTable& table, const std::string& prefix,
+                      std::vector<std::string>& settings) {
+  for (const std::string& key : table.keys()) {
+    const std::string dotted = prefix.empty() ? key : prefix + "." + key;
+    if (table.is_table(key))
+      collect_settings(table.table(key), dotted, settings);
+    else
+      settings.push_back(dotted + "=" + table.value(key).text);
+  }
+}
+
+bool names_a_file(const std::string& key) {
+  return key == "cluster.topology" || key == "model.config";
+}
+
+/// The assignment of a value, a path rewritten from the sweep's folder to the scenario's.
+std::string assignment(const std::string& key, const std::string& value,
+                       const fs::path& sweep_folder, const fs::path& scenario_folder) {
+  if (!names_a_file(key) || fs::path(value).is_absolute())
+    return key + "=" + value;
+  const fs::path folder = scenario_folder.empty() ? "." : scenario_folder;
+  return key + "=" + (sweep_folder / value).lexically_proximate(folder).string();
+}
+
+void remember_inputs(const std::vector<fs::path>& inputs, SweepPlan& plan) {
+  for (const fs::path& input : inputs)
+    if (std::find(plan.inputs.begin(), plan.inputs.end(), input) == plan.inputs.end())
+      plan.inputs.push_back(input);
+}
+
+SweepPoint read_point(const fs::path& scenario, const std::vector<std::string>& settings,
+                      std::vector<std::string> values, SweepPlan& plan) {
+  SweepPoint point{std::move(values), std::nullopt, ""};
+  try {
+    point.scenario = read_scenario(scenario, settings);
+    remember_inputs(point.scenario->inputs, plan);
+  } catch (const IllegalScenario& illegal) {
+    point.illegal_reason = illegal.message();
+  }
+  return point;
+}
+
+} // namespace
+
+SweepPlan read_sweep(const fs::path& path, const std::vector<std::string>& settings) {
+  const TomlDocument document = TomlDocument::read(path);
+  const TomlTable root = document.root();
+  const fs::path scenario = (path.parent_path() / root.text("scenario")).lexically_normal();
+  std::vector<Axis> axes;
+  collect(root.table("axes"), "", axes);
+  std::vector<std::string> fixed;
+  if (const auto set = root.optional_table("set"))
+    collect_settings(*set, "", fixed);
+  root.finish();
+  if (axes.empty())
+    throw InputError({path.string()}, "[axes] holds no axis",
+                     "add a dotted key of the scenario with a list of values");
+  SweepPlan plan;
+  plan.inputs.push_back(path);
+  fixed.insert(fixed.end(), settings.begin(), settings.end());
+  std::size_t count = 1;
+  for (const Axis& axis : axes) {
+    plan.axes.push_back(axis.key);
+    count *= axis.values.size();
+  }
+  for (std::size_t number = 0; number < count; ++number) {
+    std::vector<std::string> values;
+    std::vector<std::string> assignments = fixed;
+    std::size_t block = count;
+    for (const Axis& axis : axes) {
+      block /= axis.values.size();
+      values.push_back(axis.values[number / block % axis.values.size()].text);
+      assignments.push_back(
+          assignment(axis.key, values.back(), path.parent_path(), scenario.parent_path()));
+    }
+    plan.points.push_back(read_point(scenario, assignments, std::move(values), plan));
+    if (plan.seed.empty() && plan.points.back().scenario)
+      plan.seed = std::to_string(plan.points.back().scenario->workload.routing.seed);
+  }
+  return plan;
+}
+
+} // namespace moesim

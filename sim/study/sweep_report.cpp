@@ -1,0 +1,144 @@
+#include "sim/study/sweep_report.hpp"
+
+#include "sim/base/input_error.hpp"
+#include "sim/input/file_text.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+std::size_t column_of(const ReportTable& table, const std::string& name) {
+  return static_cast<std::size_t>(std::find(table.columns.begin(), table.columns.end(), name) -
+                                  table.columns.begin());
+}
+
+void write_file(const fs::path& path, const std::string& text) {
+  std::ofstream stream(path, std::ios::binary);
+  stream << text;
+  stream.close();
+  if (!stream)
+    throw InputError({path.string()}, "cannot be written");
+}
+
+/// The largest share of compute time outside measured tables, as a remark if it is worth one.
+std::vector<std::string> extrapolation_notes(const ReportTable& results) {
+  const std::size_t column = column_of(results, "extrapolated_percent");
+  std::vector<double> shares;
+  for (const auto& row : results.rows)
+    if (column < row.size() && !row[column].empty())
+      shares.push_back(std::stod(row[column]));
+  if (shares.empty() || *std::max_element(shares.begin(), shares.end()) <= 10.0)
+    return {};
+  std::sort(shares.begin(), shares.end());
+  return {fmt::format(
+      "Kernel costs outside measured tables, or derived from them by a stated rule, make up {:.0f} "
+      "% "
+      "of the compute time at the median point (up to {:.0f} %); see calibration/README.md.",
+      shares[shares.size() / 2], shares.back())};
+}
+
+std::string stem(const std::string& value) {
+  return value.ends_with(".toml") ? fs::path(value).stem().string() : value;
+}
+
+} // namespace
+
+ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
+                          const std::string& command_line, const std::string& version) {
+  ReportOrigin origin;
+  std::string model = "sweep";
+  for (const SweepPoint& point : plan.points)
+    if (point.scenario) {
+      model = point.scenario->workload.model.name;
+      break;
+    }
+  origin.title = fmt::format("{}: how much of the MoE saving is left?", model);
+  origin.command = command_line;
+  origin.version = version;
+  origin.seed = plan.seed;
+  origin.axes = plan.axes;
+  for (const fs::path& input : plan.inputs)
+    origin.inputs.emplace_back(input.lexically_normal().string(), read_file(input));
+  origin.notes = extrapolation_notes(results);
+  return origin;
+}
+
+void write_origin(const fs::path& folder, const ReportOrigin& origin) {
+  const ordered_json json = {{"title", origin.title},     {"command", origin.command},
+                             {"version", origin.version}, {"seed", origin.seed},
+                             {"axes", origin.axes},       {"inputs", origin.inputs},
+                             {"notes", origin.notes}};
+  write_file(folder / "origin.json", json.dump(2) + "\n");
+}
+
+ReportOrigin read_origin(const fs::path& folder) {
+  const fs::path path = folder / "origin.json";
+  try {
+    const ordered_json json = ordered_json::parse(read_file(path));
+    ReportOrigin origin;
+    json.at("title").get_to(origin.title);
+    json.at("command").get_to(origin.command);
+    json.at("version").get_to(origin.version);
+    json.at("seed").get_to(origin.seed);
+    json.at("axes").get_to(origin.axes);
+    json.at("inputs").get_to(origin.inputs);
+    json.at("notes").get_to(origin.notes);
+    return origin;
+  } catch (const ordered_json::exception& error) {
+    throw InputError({path.string()}, std::string("is not what a sweep writes: ") + error.what(),
+                     "run the sweep again on this folder; its results are kept");
+  }
+}
+
+fs::path write_report(const fs::path& folder, const ReportTable& results,
+                      const ReportOrigin& origin, const fs::path& assets) {
+  const fs::path path = folder / "report.html";
+  write_file(path, render_html_report(results, origin, assets));
+  return path;
+}
+
+ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes) {
+  const bool by_topology = std::find(axes.begin(), axes.end(), "cluster.topology") != axes.end();
+  const std::string key = by_topology ? "cluster.topology" : axes.front();
+  const std::size_t group = column_of(results, key);
+  const std::size_t kept = column_of(results, "savings_kept_percent");
+  ResultTable table{{key, "points", "ok", "out-of-memory", "illegal", "failed",
+                     "kept_least_percent", "kept_median_percent", "kept_most_percent"},
+                    {}};
+  std::vector<std::string> values;
+  for (const auto& row : results.rows)
+    if (std::find(values.begin(), values.end(), row[group]) == values.end())
+      values.push_back(row[group]);
+  for (const std::string& value : values) {
+    std::map<std::string, int> statuses;
+    std::vector<double> savings;
+    for (const auto& row : results.rows) {
+      if (row[group] != value)
+        continue;
+      ++statuses[row.front()];
+      ++statuses["points"];
+      if (!row[kept].empty())
+        savings.push_back(std::stod(row[kept]));
+    }
+    std::sort(savings.begin(), savings.end());
+    std::vector<std::string> cells{stem(value)};
+    for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
+      cells.push_back(std::to_string(statuses[status]));
+    for (const std::size_t rank : {std::size_t{0}, savings.size() / 2, savings.size() - 1})
+      cells.push_back(savings.empty() ? "" : fmt::format("{:.1f}", savings[rank]));
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+} // namespace moesim

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "sim/report/html_report.hpp"
+#include "sim/report/result_table.hpp"
+#include "sim/study/sweep_plan.hpp"
+
+#include <filesystem>
+#include <string>
+
+namespace moesim {
+
+/// What a sweep's report says of its making: command, version, seed, and the text of every input.
+ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
+                          const std::string& command_line, const std::string& version);
+
+/// Keeps the origin as `folder`/origin.json, so that `moesim report` can write the report again.
+void write_origin(const std::filesystem::path& folder, const ReportOrigin& origin);
+/// Throws InputError if the file is missing or broken.
+ReportOrigin read_origin(const std::filesystem::path& folder);
+
+/// Renders `folder`/report.html and returns its path.
+std::filesystem::path write_report(const std::filesystem::path& folder, const ReportTable& results,
+                                   const ReportOrigin& origin, const std::filesystem::path& assets);
+
+/// A row for each topology (or value of the first axis): points by status, and the least, median
+/// and greatest share of the savings that is kept.
+ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes);
+
+} // namespace moesim

@@ -1,0 +1,127 @@
+#include "tests/property/random_case.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <random>
+
+namespace moesim {
+
+namespace {
+
+class Draw {
+public:
+  explicit Draw(std::uint64_t seed) : engine_(seed) {}
+
+  /// Not a standard distribution: those differ between libraries.
+  template <typename T> const T& one_of(const std::vector<T>& choices) {
+    return choices[engine_() % choices.size()];
+  }
+  bool one_in(std::uint64_t chances) { return engine_() % chances == 0; }
+
+private:
+  std::mt19937_64 engine_;
+};
+
+using Numbers = std::vector<std::int64_t>;
+
+void draw_cluster(Draw& draw, RandomCase& drawn, std::int64_t gpus) {
+  const auto set = [&](const std::string& key, const auto& value) {
+    drawn.settings.push_back(fmt::format("cluster.{}={}", key, value));
+  };
+  const std::string topology = draw.one_of<std::string>(
+      {"hgx-h100-ndr400", "hgx-a100-hdr200", "ethernet-100g", "nvlink-only"});
+  set("topology", fmt::format("\"../../topologies/{}.toml\"", topology));
+  set("gpus", gpus);
+  if (topology == "nvlink-only")
+    return;
+  set("nodes_per_leaf", draw.one_of<std::int64_t>({1, 2, 3, 4, 8, 32}));
+  set("oversubscription", draw.one_of<double>({1.0, 1.5, 2.0, 4.0}));
+  if (draw.one_in(3))
+    set("nics", draw.one_of<std::int64_t>({1, 2, 4, 8}));
+  if (draw.one_in(4))
+    set("scale_up_gpus", draw.one_of<std::int64_t>({4, 8, 16, 32}));
+}
+
+struct Split {
+  std::int64_t pipeline = 1;
+  std::int64_t tensor = 1;
+  std::int64_t expert = 1;
+  std::int64_t layers = 1;
+  std::int64_t micro_batches = 1;
+};
+
+Split draw_split(Draw& draw, const std::string& workload) {
+  Split split;
+  split.pipeline = draw.one_of<std::int64_t>({1, 1, 2, 4});
+  split.tensor = draw.one_of<std::int64_t>({1, 1, 2, 4});
+  split.expert = draw.one_of<std::int64_t>({2, 3, 4, 6, 8, 8, 12, 16, 24, 32});
+  split.micro_batches = draw.one_of<std::int64_t>({1, 2, 3, 4});
+  // DeepSeek's first three layers are dense.
+  split.layers = workload == "deepseek-v3" ? 4 : draw.one_of<std::int64_t>({2, 3, 4});
+  return split;
+}
+
+void draw_plan(Draw& draw, RandomCase& drawn, const Split& split, std::int64_t gpus) {
+  const auto set = [&](const std::string& key, const auto& value) {
+    drawn.settings.push_back(fmt::format("{}={}", key, value));
+  };
+  set("model.layers", split.layers);
+  // Whole groups of DeepSeek's eight, and a multiple of most degrees.
+  set("model.experts", split.expert * (split.expert % 8 == 0 ? draw.one_of<std::int64_t>({1, 2})
+                                       : split.expert % 4 == 0 ? 2
+                                                               : 8));
+  set("parallel.pipeline", split.pipeline);
+  set("parallel.tensor", split.tensor);
+  set("parallel.expert", split.expert);
+  set("parallel.zero_stage", draw.one_of<std::int64_t>({0, 1}));
+  set("parallel.recompute", draw.one_of<std::string>({"\"none\"", "\"full\""}));
+  set("training.sequence_length", draw.one_of<std::int64_t>({512, 1024, 4096}));
+  const std::int64_t data = gpus / (split.tensor * split.pipeline);
+  set("training.global_batch", std::max<std::int64_t>(1, data * split.micro_batches));
+  set("communication.overlap", draw.one_of<std::string>({"\"none\"", "\"shared-expert\""}));
+  set("communication.dispatch_precision", draw.one_of<std::string>({"\"bf16\"", "\"fp8\""}));
+}
+
+std::optional<RandomCase> draw_case(std::uint64_t seed, const CaseLimits& limits) {
+  Draw draw(seed);
+  const std::int64_t gpus = draw.one_of(limits.gpus);
+  RandomCase drawn{
+      seed, draw.one_of<std::string>({"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b"}), {}};
+  draw_cluster(draw, drawn, gpus);
+  const Split split = draw_split(draw, drawn.workload);
+  draw_plan(draw, drawn, split, gpus);
+  if (gpus * split.expert * split.layers * split.micro_batches > limits.pair_messages_max)
+    return std::nullopt;
+  try {
+    scenario_of(drawn);
+  } catch (const InputError&) {
+    return std::nullopt; // a split that does not divide
+  }
+  return drawn;
+}
+
+} // namespace
+
+std::string RandomCase::text() const {
+  return fmt::format("seed {}: {} {}", seed, workload, fmt::join(settings, " "));
+}
+
+std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
+                                     const CaseLimits& limits) {
+  std::vector<RandomCase> cases;
+  for (; cases.size() < count; ++seed)
+    if (auto drawn = draw_case(seed, limits))
+      cases.push_back(std::move(*drawn));
+  return cases;
+}
+
+Scenario scenario_of(const RandomCase& drawn) {
+  const std::filesystem::path workloads =
+      std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads";
+  return read_scenario(workloads / drawn.workload / "scenario.toml", drawn.settings);
+}
+
+} // namespace moesim
