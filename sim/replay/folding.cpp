@@ -47,7 +47,8 @@ Profile profile_of(RankId rank, const ParallelPlan& plan, const Topology& topolo
       profile.push_back(ranks);
     }
   }
-  for (const GroupKind kind : {GroupKind::expert, GroupKind::tensor}) {
+  for (const GroupKind kind :
+       {GroupKind::expert, GroupKind::tensor, GroupKind::data, GroupKind::expert_data}) {
     const std::vector<RankId> group = group_of(plan, kind, rank);
     profile.push_back(peers_on_node(group, rank, topology));
     profile.push_back(peers_on_leaf(group, rank, topology));

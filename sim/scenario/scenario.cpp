@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace moesim {
 
 namespace {
@@ -29,10 +31,18 @@ std::string supported_choice(const TomlTable& table, const std::string& key,
 }
 
 std::optional<std::int64_t> optional_count(const TomlTable& table, const std::string& key,
-                                           std::int64_t least = 1) {
+                                           Range<std::int64_t> range = count) {
   if (!table.has(key))
     return std::nullopt;
-  return table.integer(key, {least, count.high});
+  return table.integer(key, range);
+}
+
+/// The override that a contradiction is about, as far as the keys tell; one of them is there.
+InputLocation where_overridden(const TomlTable& table) {
+  for (const char* key : {"experts_per_token", "experts", "expert_hidden", "shared_experts"})
+    if (table.has(key))
+      return table.where(key);
+  return table.where("layers");
 }
 
 ModelSpec read_model_table(const TomlTable& table, const fs::path& folder, Scenario& scenario) {
@@ -40,16 +50,16 @@ ModelSpec read_model_table(const TomlTable& table, const fs::path& folder, Scena
   scenario.inputs.push_back(config);
   ModelSpec model = read_model(config);
   ModelOverrides overrides;
-  overrides.layers = optional_count(table, "layers");
-  overrides.experts = optional_count(table, "experts", 0);
+  overrides.layers = optional_count(table, "layers", {1, layers_max});
+  overrides.experts = optional_count(table, "experts", {0, count.high});
   overrides.experts_per_token = optional_count(table, "experts_per_token");
   overrides.expert_hidden = optional_count(table, "expert_hidden");
-  overrides.shared_experts = optional_count(table, "shared_experts", 0);
+  overrides.shared_experts = optional_count(table, "shared_experts", {0, count.high});
   table.finish();
   try {
     return override_model(std::move(model), overrides);
   } catch (const std::invalid_argument& error) {
-    throw IllegalScenario(table.where("config"), error.what());
+    throw IllegalScenario(where_overridden(table), error.what());
   }
 }
 
@@ -98,13 +108,15 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   const std::string recompute =
       supported_choice(table, "recompute", {"none", "selective", "full"}, {"none", "full"});
   plan.recompute = recompute == "full" ? Recompute::full : Recompute::none;
+  const auto layers = static_cast<std::int64_t>(model.layers.size());
   if (table.has("layers_per_stage"))
     plan.layers_per_stage = table.integers("layers_per_stage", {0, count.high});
   else
-    plan.layers_per_stage =
-        spread_layers(static_cast<std::int64_t>(model.layers.size()), plan.pipeline);
+    // A pipeline longer than the model is refused with the plan; it must not cost memory before.
+    plan.layers_per_stage = spread_layers(layers, std::min(plan.pipeline, layers));
   if (table.has("expert") && table.is_text("expert")) {
-    table.choice("expert", {"auto"});
+    if (const std::string word = table.text("expert"); word != "auto")
+      table.fail("expert", fmt::format("\"{}\" is neither a whole number nor \"auto\"", word));
     plan.expert = largest_expert_parallel(model.is_moe() ? model.experts.experts : 0,
                                           std::max<std::int64_t>(1, plan.stage_ranks()));
   } else {

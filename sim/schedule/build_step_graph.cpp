@@ -121,9 +121,8 @@ private:
 
   /// Rank i of a stage talks to rank i of the next.
   void place_pairs() {
-    const std::int64_t tokens = workload_.training.micro_batch * workload_.training.sequence_length;
-    const std::int64_t bytes = tokens / workload_.plan.tensor * workload_.model.hidden * bf16_bytes;
-    graph_.transfers = {{"Activation", Bytes{bytes}}, {"ActivationGradient", Bytes{bytes}}};
+    const TransferWork activation = activation_transfer(workload_);
+    graph_.transfers = {activation, {"ActivationGradient", activation.bytes}};
     for (std::size_t stage = 0; stage + 1 < stages_.size(); ++stage)
       for (std::size_t i = 0; i < stages_[stage].devices.size(); ++i) {
         const DeviceId near = stages_[stage].devices[i];
@@ -218,6 +217,11 @@ private:
 };
 
 } // namespace
+
+TransferWork activation_transfer(const Workload& workload) {
+  const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length;
+  return {"Activation", Bytes{tokens / workload.plan.tensor * workload.model.hidden * bf16_bytes}};
+}
 
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout) {
   return Builder(workload, layout).build();

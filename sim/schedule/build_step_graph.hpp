@@ -5,6 +5,9 @@
 
 namespace moesim {
 
+/// What one rank sends to the next pipeline stage for one micro-batch; the gradient is as large.
+TransferWork activation_transfer(const Workload& workload);
+
 /// The whole optimizer step: every micro-batch through every stage under 1F1B, the transfers
 /// between stages, gradient reduction and optimizer. `layout` says which ranks are devices; the
 /// operations of one device are the same in every layout. The plan is legal (find_plan_fault).

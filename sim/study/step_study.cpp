@@ -1,5 +1,6 @@
 #include "sim/study/step_study.hpp"
 
+#include "sim/base/check.hpp"
 #include "sim/replay/replay.hpp"
 #include "sim/replay/traffic.hpp"
 #include "sim/schedule/build_step_graph.hpp"
@@ -11,6 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 
 namespace moesim {
 
@@ -82,6 +85,54 @@ Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
   return sum;
 }
 
+/// What one micro-batch costs a stage, and the end of the step, when nothing waits.
+struct StageTimes {
+  Seconds forward;
+  Seconds backward;
+  Seconds end;
+  Seconds send; ///< of its activations to the next stage
+  Seconds pass() const { return forward + backward; }
+};
+
+std::vector<StageTimes> stage_times(const Workload& workload, const Topology& topology,
+                                    const Costs& costs) {
+  const DeviceLayout layout = one_rank_per_stage(workload.plan);
+  TrafficPlanner planner(layout, workload.plan, topology, costs.network);
+  std::vector<StageTimes> stages;
+  for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
+    const auto device = DeviceId(static_cast<std::uint32_t>(stage));
+    const StageWork work = stage_work(workload, stage);
+    StageTimes times;
+    times.forward = sequence_time(work.forward, costs, planner, device);
+    times.backward = sequence_time(work.backward, costs, planner, device);
+    times.end = sequence_time(step_end_work(workload, stage), costs, planner, device);
+    if (stage + 1 < workload.plan.pipeline) {
+      const auto next = DeviceId(static_cast<std::uint32_t>(stage + 1));
+      const TrafficPlan send = planner.transfer(activation_transfer(workload), {device, next});
+      times.send = time_alone(send, planner.folding().links());
+    }
+    stages.push_back(times);
+  }
+  return stages;
+}
+
+/// In the steady state of 1F1B, k + 1 micro-batches pass from stage `first` to the k-th after it
+/// and back before that one may go on (see one_forward_one_backward): all their passes and 2 k
+/// sends.
+Seconds round_trip_bound(const std::vector<StageTimes>& stages, std::size_t first,
+                         double micro_batches) {
+  const double warm_up = static_cast<double>(stages.size() - 1 - first);
+  Seconds trip = stages[first].pass();
+  Seconds bound;
+  for (std::size_t last = first + 1; last < stages.size(); ++last) {
+    trip += 2.0 * stages[last - 1].send + stages[last].pass();
+    const auto in_turn = static_cast<double>(last - first + 1);
+    bound =
+        std::max(bound, std::floor(std::max(0.0, micro_batches - warm_up - 1.0) / in_turn) * trip);
+  }
+  return bound;
+}
+
 /// Plans worth trying for a dense model, in no order.
 std::vector<Workload> dense_candidates(const Workload& base, const Topology& topology) {
   std::vector<Workload> candidates;
@@ -136,19 +187,18 @@ StepReplay replay_step(const Workload& workload, const Topology& topology, Fidel
 }
 
 Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs) {
-  const DeviceLayout layout = one_rank_per_stage(workload.plan);
-  TrafficPlanner planner(layout, workload.plan, topology, costs.network);
-  Seconds filled; // one micro-batch through the stages before this one, there and back
-  Seconds bound;
+  const std::vector<StageTimes> stages = stage_times(workload, topology, costs);
   const auto micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
-  for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
-    const auto device = DeviceId(static_cast<std::uint32_t>(stage));
-    const StageWork work = stage_work(workload, stage);
-    const Seconds pass = sequence_time(work.forward, costs, planner, device) +
-                         sequence_time(work.backward, costs, planner, device);
-    const Seconds end = sequence_time(step_end_work(workload, stage), costs, planner, device);
-    bound = std::max(bound, filled + micro_batches * pass + (stage == 0 ? end : Seconds{}));
-    filled += pass;
+  Seconds filled;  // the first micro-batch on its way to this stage
+  Seconds drained; // the last one on its way back to the first stage
+  Seconds bound;
+  for (std::size_t stage = 0; stage < stages.size(); ++stage) {
+    const StageTimes& now = stages[stage];
+    const Seconds after = std::max(now.end, drained + stages.front().end);
+    bound = std::max(bound, filled + micro_batches * now.pass() + after);
+    filled += now.forward + now.send;
+    drained += now.backward + now.send;
+    bound = std::max(bound, round_trip_bound(stages, stage, micro_batches));
   }
   return bound;
 }

@@ -26,8 +26,6 @@ std::int64_t size_or(const JsonObject& json, const std::string& key, std::int64_
   return json.has(key) ? size(json, key, least) : otherwise;
 }
 
-constexpr std::int64_t layers_max = 10'000;
-
 /// Which layers hold experts: a rule over the layer's number.
 void fill_layers(const JsonObject& json, ModelSpec& model,
                  const std::function<bool(std::int64_t)>& is_moe) {
@@ -204,22 +202,9 @@ const std::map<std::string, Reader>& readers() {
   return known;
 }
 
-/// Roughly the number of parameters, as a real number, which cannot overflow.
-double estimate_parameters(const ModelSpec& model) {
-  const auto real = [](std::int64_t number) { return static_cast<double>(number); };
-  const AttentionSpec& a = model.attention;
-  const ExpertSpec& e = model.experts;
-  const double attention = 8.0 * real(a.heads) * real(a.head_dim + a.value_dim);
-  const double experts = 3.0 * (real(e.experts) * real(e.expert_hidden) + real(e.shared_hidden));
-  double columns = 2.0 * real(model.vocabulary);
-  for (const LayerSpec& layer : model.layers)
-    columns += attention + experts + 3.0 * real(layer.dense_hidden);
-  return columns * real(model.hidden);
-}
-
 void check(const JsonObject& json, const ModelSpec& model) {
-  if (estimate_parameters(model) > 1e16)
-    json.fail("model_type", "the sizes make a model of more than 10,000 trillion parameters");
+  if (const std::string reason = find_size_fault(model); !reason.empty())
+    json.fail("model_type", reason);
   const ExpertSpec& e = model.experts;
   const auto key = [&](const char* first, const char* second) {
     return json.has(first) ? first : second;

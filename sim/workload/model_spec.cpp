@@ -24,11 +24,30 @@ ModelSpec without_routing(const ModelSpec& model, std::int64_t routed_width,
   return dense;
 }
 
+/// Roughly the number of parameters, as a real number, which cannot overflow.
+double estimate_parameters(const ModelSpec& model) {
+  const auto real = [](std::int64_t number) { return static_cast<double>(number); };
+  const AttentionSpec& a = model.attention;
+  const ExpertSpec& e = model.experts;
+  const double attention = 8.0 * real(a.heads) * real(a.head_dim + a.value_dim);
+  const double experts = 3.0 * (real(e.experts) * real(e.expert_hidden) + real(e.shared_hidden));
+  double columns = 2.0 * real(model.vocabulary);
+  for (const LayerSpec& layer : model.layers)
+    columns += attention + experts + 3.0 * real(layer.dense_hidden);
+  return columns * real(model.hidden);
+}
+
 } // namespace
 
 bool ModelSpec::is_moe() const {
   return std::any_of(layers.begin(), layers.end(),
                      [](const LayerSpec& layer) { return layer.moe; });
+}
+
+std::string find_size_fault(const ModelSpec& model) {
+  return estimate_parameters(model) > 1e16
+             ? "the sizes make a model of more than 10,000 trillion parameters"
+             : "";
 }
 
 ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides) {
@@ -54,6 +73,8 @@ ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides) {
   if (e.groups > 1 && e.experts % e.groups != 0)
     throw std::invalid_argument(
         fmt::format("{} experts cannot be split into the config's {} groups", e.experts, e.groups));
+  if (const std::string reason = find_size_fault(model); !reason.empty())
+    throw std::invalid_argument(reason);
   return model;
 }
 

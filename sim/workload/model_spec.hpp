@@ -67,6 +67,12 @@ struct ModelSpec {
   bool is_moe() const;
 };
 
+/// No model of today has more; a config or an override that says so is a mistake.
+constexpr std::int64_t layers_max = 10'000;
+
+/// Why the sizes are beyond any model's, whose counts would not be exact; "" if they are not.
+std::string find_size_fault(const ModelSpec& model);
+
 /// The optional keys of a scenario's `[model]` that replace sizes of the config.
 struct ModelOverrides {
   std::optional<std::int64_t> layers; ///< cuts or repeats the last layer

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <optional>
 #include <random>
 
@@ -57,7 +58,9 @@ Split draw_split(Draw& draw, const std::string& workload) {
   Split split;
   split.pipeline = draw.one_of<std::int64_t>({1, 1, 2, 4});
   split.tensor = draw.one_of<std::int64_t>({1, 1, 2, 4});
-  split.expert = draw.one_of<std::int64_t>({2, 3, 4, 6, 8, 8, 12, 16, 24, 32});
+  split.expert = workload == "llama-2-70b"
+                     ? 1
+                     : draw.one_of<std::int64_t>({1, 2, 3, 4, 6, 8, 8, 12, 16, 24, 32});
   split.micro_batches = draw.one_of<std::int64_t>({1, 2, 3, 4});
   // DeepSeek's first three layers are dense.
   split.layers = workload == "deepseek-v3" ? 4 : draw.one_of<std::int64_t>({2, 3, 4});
@@ -69,10 +72,9 @@ void draw_plan(Draw& draw, RandomCase& drawn, const Split& split, std::int64_t g
     drawn.settings.push_back(fmt::format("{}={}", key, value));
   };
   set("model.layers", split.layers);
-  // Whole groups of DeepSeek's eight, and a multiple of most degrees.
-  set("model.experts", split.expert * (split.expert % 8 == 0 ? draw.one_of<std::int64_t>({1, 2})
-                                       : split.expert % 4 == 0 ? 2
-                                                               : 8));
+  // Whole groups of DeepSeek's eight.
+  if (drawn.workload != "llama-2-70b")
+    set("model.experts", std::lcm(split.expert, 8) * draw.one_of<std::int64_t>({1, 2}));
   set("parallel.pipeline", split.pipeline);
   set("parallel.tensor", split.tensor);
   set("parallel.expert", split.expert);
@@ -80,7 +82,9 @@ void draw_plan(Draw& draw, RandomCase& drawn, const Split& split, std::int64_t g
   set("parallel.recompute", draw.one_of<std::string>({"\"none\"", "\"full\""}));
   set("training.sequence_length", draw.one_of<std::int64_t>({512, 1024, 4096}));
   const std::int64_t data = gpus / (split.tensor * split.pipeline);
-  set("training.global_batch", std::max<std::int64_t>(1, data * split.micro_batches));
+  const std::int64_t micro_batch = draw.one_of<std::int64_t>({1, 1, 2});
+  set("training.micro_batch", micro_batch);
+  set("training.global_batch", std::max<std::int64_t>(1, data * split.micro_batches * micro_batch));
   set("communication.overlap", draw.one_of<std::string>({"\"none\"", "\"shared-expert\""}));
   set("communication.dispatch_precision", draw.one_of<std::string>({"\"bf16\"", "\"fp8\""}));
 }
@@ -89,7 +93,7 @@ std::optional<RandomCase> draw_case(std::uint64_t seed, const CaseLimits& limits
   Draw draw(seed);
   const std::int64_t gpus = draw.one_of(limits.gpus);
   RandomCase drawn{
-      seed, draw.one_of<std::string>({"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b"}), {}};
+      seed, draw.one_of<std::string>({"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b", "llama-2-70b"}), {}};
   draw_cluster(draw, drawn, gpus);
   const Split split = draw_split(draw, drawn.workload);
   draw_plan(draw, drawn, split, gpus);

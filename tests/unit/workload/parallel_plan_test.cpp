@@ -102,8 +102,11 @@ std::vector<ParallelPlan> many_plans() {
       for (std::int64_t tensor = 1; tensor <= gpus; ++tensor)
         for (std::int64_t expert = 1; expert <= gpus; ++expert)
           if (gpus % (tensor * pipeline) == 0 && gpus % (expert * pipeline) == 0)
-            plans.push_back(
-                {.gpus = gpus, .tensor = tensor, .pipeline = pipeline, .expert = expert});
+            plans.push_back({.gpus = gpus,
+                             .tensor = tensor,
+                             .pipeline = pipeline,
+                             .expert = expert,
+                             .layers_per_stage = {}});
   return plans;
 }
 

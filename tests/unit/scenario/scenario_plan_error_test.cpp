@@ -1,0 +1,334 @@
+#include "tests/unit/scenario/scenario_text.hpp"
+
+using namespace moesim;
+using namespace moesim::scenario_tests;
+
+namespace {
+
+/// One row for each rule.
+const std::vector<Refusal> not_modelled = {
+    {"virtual stages",
+     "tensor = 2",
+     "virtual_stages = 2",
+     {},
+     false,
+     "s.toml:11:18: error: virtual_stages parallelism above 1 is not modelled yet\n"
+     "  virtual_stages = 2\n"
+     "                   ^\n"
+     "  hint: use 1"},
+    {"context parallelism",
+     "tensor = 2",
+     "context = 2",
+     {},
+     false,
+     "s.toml:11:11: error: context parallelism above 1 is not modelled yet\n"
+     "  context = 2\n"
+     "            ^\n"
+     "  hint: use 1"},
+    {"tensor parallelism inside experts",
+     "tensor = 2",
+     "expert_tensor = 2",
+     {},
+     false,
+     "s.toml:11:17: error: expert_tensor parallelism above 1 is not modelled yet\n"
+     "  expert_tensor = 2\n"
+     "                  ^\n"
+     "  hint: use 1"},
+    {"a schedule",
+     "tensor = 2",
+     "schedule = \"dualpipe\"",
+     {},
+     false,
+     "s.toml:11:12: error: \"dualpipe\" is not modelled yet\n"
+     "  schedule = \"dualpipe\"\n"
+     "             ^\n"
+     "  hint: use 1f1b"},
+    {"a ZeRO stage",
+     "tensor = 2",
+     "zero_stage = 3",
+     {},
+     false,
+     "s.toml:11:14: error: ZeRO stage 3 is not modelled yet\n"
+     "  zero_stage = 3\n"
+     "               ^\n"
+     "  hint: use 0 or 1"},
+    {"a recomputation",
+     "tensor = 2",
+     "recompute = \"selective\"",
+     {},
+     false,
+     "s.toml:11:13: error: \"selective\" is not modelled yet\n"
+     "  recompute = \"selective\"\n"
+     "              ^\n"
+     "  hint: use none or full"},
+    {"a routing policy",
+     "load = \"uniform\"",
+     "policy = \"expert-choice\"",
+     {},
+     false,
+     "s.toml:15:10: error: \"expert-choice\" is not modelled yet\n"
+     "  policy = \"expert-choice\"\n"
+     "           ^\n"
+     "  hint: use top-k"},
+    {"a load",
+     "\"uniform\"",
+     "\"zipf\"",
+     {},
+     false,
+     "s.toml:15:8: error: \"zipf\" is not modelled yet\n"
+     "  load = \"zipf\"\n"
+     "         ^\n"
+     "  hint: use uniform"},
+    {"a dispatcher",
+     "\"alltoall\"",
+     "\"hierarchical\"",
+     {},
+     false,
+     "s.toml:17:14: error: \"hierarchical\" is not modelled yet\n"
+     "  dispatcher = \"hierarchical\"\n"
+     "               ^\n"
+     "  hint: use alltoall"},
+    {"an overlap",
+     "dispatcher = \"alltoall\"",
+     "overlap = \"batch\"",
+     {},
+     false,
+     "s.toml:17:11: error: \"batch\" is not modelled yet\n"
+     "  overlap = \"batch\"\n"
+     "            ^\n"
+     "  hint: use none or shared-expert"},
+    {"a fidelity",
+     "\"folded\"",
+     "\"ranks\"",
+     {},
+     false,
+     "s.toml:19:12: error: \"ranks\" is not modelled yet\n"
+     "  fidelity = \"ranks\"\n"
+     "             ^\n"
+     "  hint: use folded or flows"},
+};
+
+const std::vector<Refusal> cannot_run = {
+    {"GPUs that do not divide",
+     "gpus = 32",
+     "gpus = 30",
+     {},
+     true,
+     "s.toml:5:8: error: 30 GPUs cannot be split into tensor 2 x pipeline 2\n"
+     "  gpus = 30\n"
+     "         ^\n"
+     "  hint: the nearest number that can is 32"},
+    {"more GPUs than the topology holds",
+     "gpus = 32",
+     "gpus = 16388",
+     {},
+     true,
+     "s.toml:5:8: error: 16388 GPUs are more than the 16384 that hgx-h100-ndr400 holds\n"
+     "  gpus = 16388\n"
+     "         ^"},
+    {"experts that do not divide",
+     "expert = 8",
+     "expert = 16",
+     {},
+     true,
+     "s.toml:13:10: error: 24 experts cannot be split over expert 16\n"
+     "  expert = 16\n"
+     "           ^\n"
+     "  hint: the largest legal degree is 8"},
+    {"ranks that do not divide into expert groups",
+     "expert = 8",
+     "expert = 3",
+     {},
+     true,
+     "s.toml:13:10: error: the 16 ranks of a pipeline stage cannot be split into groups of expert "
+     "3\n"
+     "  expert = 3\n"
+     "           ^\n"
+     "  hint: the largest legal degree is 8"},
+    {"heads that do not divide",
+     "gpus = 32",
+     "gpus = 36",
+     {"parallel.tensor=3"},
+     true,
+     "--set parallel.tensor=3:1:17: error: 16 attention heads cannot be split over tensor 3\n"
+     "  parallel.tensor=3\n"
+     "                  ^\n"
+     "  hint: the nearest degree that can is 2"},
+    {"more stages than ranks",
+     "pipeline = 2",
+     "pipeline = 1000000000",
+     {"parallel.tensor=1"},
+     true,
+     "s.toml:5:8: error: 32 GPUs cannot be split into tensor 1 x pipeline 1000000000\n"
+     "  gpus = 32\n"
+     "         ^\n"
+     "  hint: the nearest number that can is 1000000000"},
+    {"more stages than layers",
+     "pipeline = 2",
+     "pipeline = 16",
+     {},
+     true,
+     "s.toml:12:12: error: 16 pipeline stages are more than the 12 layers\n"
+     "  pipeline = 16\n"
+     "             ^"},
+    {"layers per stage that do not add up",
+     "expert = 8",
+     "layers_per_stage = [6, 5]",
+     {},
+     true,
+     "s.toml:13:20: error: 2 entries with 11 layers in all do not split 12 layers over 2 stages\n"
+     "  layers_per_stage = [6, 5]\n"
+     "                     ^"},
+    {"micro-batches that do not divide",
+     "global_batch = 64",
+     "global_batch = 60",
+     {},
+     true,
+     "s.toml:8:16: error: 60 sequences cannot be split into micro-batches of 2 on data 8\n"
+     "  global_batch = 60\n"
+     "                 ^\n"
+     "  hint: the nearest number that can is 64"},
+    {"tokens that do not divide",
+     "sequence_length = 128",
+     "sequence_length = 127",
+     {},
+     true,
+     "s.toml:7:19: error: 127 tokens cannot be split over tensor 2\n"
+     "  sequence_length = 127\n"
+     "                    ^"},
+    {"experts without sequence parallelism",
+     "expert = 8",
+     "sequence_parallel = false",
+     {},
+     true,
+     "s.toml:13:21: error: an MoE layer under tensor parallelism needs sequence parallelism\n"
+     "  sequence_parallel = false\n"
+     "                      ^\n"
+     "  hint: set it to true"},
+    {"more experts a token than there are",
+     "[cluster]",
+     "experts_per_token = 25\n[cluster]",
+     {},
+     true,
+     "s.toml:3:21: error: a token cannot go to 25 of 24 experts\n"
+     "  experts_per_token = 25\n"
+     "                      ^"},
+    {"sizes whose product is beyond any model's",
+     "[cluster]",
+     "experts = 1000000000\nexpert_hidden = 1000000000\n[cluster]",
+     {},
+     true,
+     "s.toml:3:11: error: the sizes make a model of more than 10,000 trillion parameters\n"
+     "  experts = 1000000000\n"
+     "            ^"},
+    {"experts of a dense model",
+     "config.json\"",
+     "dense.json\"\nexperts = 8",
+     {},
+     true,
+     "s.toml:3:11: error: dense is dense: it has no experts to override\n"
+     "  experts = 8\n"
+     "            ^"},
+    {"expert parallelism of a dense model",
+     "config.json",
+     "dense.json",
+     {},
+     true,
+     "s.toml:13:10: error: a dense model has no experts to spread\n"
+     "  expert = 8\n"
+     "           ^\n"
+     "  hint: use 1"},
+};
+
+const std::vector<Refusal> wrong_settings = {
+    {"without a value",
+     "",
+     "",
+     {"parallel.expert"},
+     false,
+     "--set parallel.expert: error: expected KEY=VALUE"},
+    {"without a key", "", "", {"=8"}, false, "--set =8: error: expected KEY=VALUE"},
+    {"of an unknown key",
+     "",
+     "",
+     {"parallel.experts=8"},
+     false,
+     "--set parallel.experts=8:1:18: error: unknown key \"experts\" in [parallel]\n"
+     "  parallel.experts=8\n"
+     "                   ^\n"
+     "  hint: did you mean \"expert\"?"},
+    {"of an unknown table",
+     "",
+     "",
+     {"paralel.expert=8"},
+     false,
+     "--set paralel.expert=8:1:1: error: unknown key \"paralel\"\n"
+     "  paralel.expert=8\n"
+     "  ^\n"
+     "  hint: did you mean \"parallel\"?"},
+    {"of the wrong type",
+     "",
+     "",
+     {"parallel.expert=many"},
+     false,
+     "--set parallel.expert=many:1:17: error: \"many\" is neither a whole number nor \"auto\"\n"
+     "  parallel.expert=many\n"
+     "                  ^"},
+    {"out of range",
+     "",
+     "",
+     {"cluster.gpus=0"},
+     false,
+     "--set cluster.gpus=0:1:14: error: gpus must be between 1 and 1000000000, not 0\n"
+     "  cluster.gpus=0\n"
+     "               ^"},
+    {"inside a value",
+     "",
+     "",
+     {"cluster.gpus.x=0"},
+     false,
+     "--set cluster.gpus.x=0:1:1: error: \"gpus\" is not a table\n"
+     "  cluster.gpus.x=0\n"
+     "  ^"},
+    {"of a value that is not modelled",
+     "",
+     "",
+     {"parallel.zero_stage=2"},
+     false,
+     "--set parallel.zero_stage=2:1:21: error: ZeRO stage 2 is not modelled yet\n"
+     "  parallel.zero_stage=2\n"
+     "                      ^\n"
+     "  hint: use 0 or 1"},
+    {"of a plan that does not divide",
+     "",
+     "",
+     {"training.global_batch=72", "parallel.expert=16"},
+     true,
+     "--set parallel.expert=16:1:17: error: 24 experts cannot be split over expert 16\n"
+     "  parallel.expert=16\n"
+     "                  ^\n"
+     "  hint: the largest legal degree is 8"},
+    {"in a table that the file leaves out",
+     "[routing]\nload = \"uniform\"\n",
+     "",
+     {"routing.seeds=2"},
+     false,
+     "--set routing.seeds=2:1:15: error: unknown key \"seeds\" in [routing]\n"
+     "  routing.seeds=2\n"
+     "                ^\n"
+     "  hint: did you mean \"seed\"?"},
+};
+
+} // namespace
+
+TEST_CASE("a choice that is not modelled yet is refused with those that are") {
+  check(not_modelled);
+}
+
+TEST_CASE("a plan that cannot run is illegal, with the rule and the nearest legal value") {
+  check(cannot_run);
+}
+
+TEST_CASE("a wrong assignment is refused with its place in the assignment") {
+  check(wrong_settings);
+}
