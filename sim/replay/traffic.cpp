@@ -6,11 +6,45 @@
 
 namespace moesim {
 
+namespace {
+
+bool is_leaf_link(LinkKind kind) {
+  return kind == LinkKind::leaf_uplink || kind == LinkKind::leaf_downlink;
+}
+
+bool is_nic_link(LinkKind kind) {
+  return kind == LinkKind::nic_egress || kind == LinkKind::nic_ingress;
+}
+
+/// True for one ring over nodes that hold unlike numbers of its ranks: only some of them send to
+/// another node.
+bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topology& topology) {
+  const auto inside = std::count_if(ring.begin(), ring.end(), [&](const RankFlow& flow) {
+    return topology.node_of(flow.source) == topology.node_of(flow.sink);
+  });
+  return ring.size() == ranks && inside > 0 && inside < static_cast<std::ptrdiff_t>(ranks);
+}
+
+} // namespace
+
 double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
                                   double message_bytes) const {
   const bool inside = topology_.node_of(source) == topology_.node_of(sink);
   return network_.efficiency(inside ? Tier::scale_up : Tier::scale_out, kind,
                              Bytes{std::llround(message_bytes)});
+}
+
+RankId TrafficPlanner::farthest_sender(const std::vector<RankFlow>& flows, RankId first) const {
+  RankId farthest = first;
+  Seconds longest;
+  for (const RankFlow& flow : flows) {
+    const Seconds path = topology_.latency(topology_.route(flow.source, flow.sink));
+    if (path > longest || (path == longest && flow.source == first)) {
+      longest = path;
+      farthest = flow.source;
+    }
+  }
+  return farthest;
 }
 
 std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>& flows,
@@ -43,9 +77,13 @@ TrafficPlan TrafficPlanner::collective(const CollectiveWork& work, const DeviceG
   Seconds path;
   for (const RankFlow& flow : flows)
     path = std::max(path, topology_.latency(topology_.route(flow.source, flow.sink)));
-  // A device that stands for the whole group sends what its rank sends.
-  if (layout_.folded)
-    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != first; });
+  // A device that stands for the whole group sends what its rank sends. Around a ring of ranks that
+  // sit differently, only some send to another node, and all wait for those.
+  if (layout_.folded) {
+    const RankId sender =
+        work.kind == Collective::all_to_all ? first : farthest_sender(flows, first);
+    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != sender; });
+  }
   // The rank with the most peers outside its node starts last.
   std::int64_t inside = peers_on_node(ranks, first, topology_);
   if (!layout_.folded)
@@ -64,19 +102,25 @@ void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device&
   std::map<LinkKind, std::map<LinkId, std::uint32_t>> crossings;
   const RankFlow* crossing = nullptr;
   std::vector<RankFlow> rings;
+  bool ragged = false;
   const auto first = static_cast<std::uint32_t>(device.stage * plan_.stage_ranks());
   for (std::uint32_t rank = first; rank < first + plan_.stage_ranks(); ++rank) {
     const std::vector<RankId> ranks = group_of(plan_, work.group, RankId(rank));
     if (ranks.front() != RankId(rank) ||
         topology_.node_of(ranks.front()) == topology_.node_of(ranks.back()))
       continue;
-    for (const RankFlow& flow : collective_flows(work, ranks, topology_))
-      rings.push_back(flow);
+    const std::vector<RankFlow> own = collective_flows(work, ranks, topology_);
+    ragged = ragged || is_ragged(own, ranks.size(), topology_);
+    rings.insert(rings.end(), own.begin(), own.end());
   }
+  // Where all ranks send to another node, the sharers of a NIC are what loads it.
+  const auto is_counted = [ragged](LinkKind kind) {
+    return is_leaf_link(kind) || (ragged && is_nic_link(kind));
+  };
   for (const RankFlow& flow : rings)
     for (const LinkId link : topology_.route(flow.source, flow.sink)) {
       const LinkKind kind = topology_.link(link).kind;
-      if (kind != LinkKind::leaf_uplink && kind != LinkKind::leaf_downlink)
+      if (!is_counted(kind))
         continue;
       ++crossings[kind][link];
       crossing = &flow;
@@ -85,8 +129,7 @@ void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device&
     return;
   for (PlannedFlow& flow : flows)
     std::erase_if(flow.route.hops, [&](const MachineRoute::Hop& hop) {
-      const LinkKind kind = topology_.link(folding_.originals()[hop.link]).kind;
-      return kind == LinkKind::leaf_uplink || kind == LinkKind::leaf_downlink;
+      return is_counted(topology_.link(folding_.originals()[hop.link]).kind);
     });
   PlannedFlow planned{{}, crossing->bytes, 0.0};
   planned.amount = crossing->bytes /

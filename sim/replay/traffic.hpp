@@ -38,8 +38,11 @@ public:
 private:
   /// Joins the flows that take the same hops, and counts them as the weight of their sum.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
+  /// The sender of the flow with the longest path; `first` if it is among the equals.
+  RankId farthest_sender(const std::vector<RankFlow>& flows, RankId first) const;
   /// Rings cross a leaf's uplink only where neighbours are on different leaves, so the crossing is
-  /// counted over all rings of the stage, and one flow stands for those of the busiest leaf.
+  /// counted over all rings of the stage, and one flow stands for those of the busiest leaf; NICs
+  /// likewise, where only some ranks of a ring send to another node.
   void add_leaf_crossing(const CollectiveWork& work, const Device& device,
                          std::vector<PlannedFlow>& flows);
   double efficiency(RankId source, RankId sink, Collective kind, double message_bytes) const;

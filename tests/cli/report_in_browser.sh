@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The report of a small sweep, opened in headless Chromium: charts draw, nothing is logged, nothing
+# is fetched. `moesim report` writes the same bytes again.
+set -euo pipefail
+moesim=$1
+source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat >"$work/sweep.toml" <<TOML
+scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
+[set]
+model.layers = 4
+parallel.expert = "auto"
+[axes]
+cluster.topology = ["$source/topologies/nvlink-only.toml", "$source/topologies/ethernet-100g.toml"]
+cluster.gpus = [16, 64, 256]
+model.experts = [8, 64]
+cluster.nic_gbit_per_s = [100, 400]
+TOML
+"$moesim" sweep "$work/sweep.toml" --out "$work/out" >/dev/null 2>&1
+cp "$work/out/report.html" "$work/first.html"
+"$moesim" report "$work/out" >/dev/null
+cmp "$work/first.html" "$work/out/report.html"
+node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 4

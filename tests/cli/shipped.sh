@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Every shipped scenario simulates, shows its stages, and prints the same bytes twice.
+set -euo pipefail
+moesim=$1
+source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for scenario in "$source"/workloads/*/scenario.toml; do
+  "$moesim" simulate "$scenario" --format csv >"$work/first" 2>/dev/null
+  "$moesim" simulate "$scenario" --format csv >"$work/second" 2>/dev/null
+  cmp "$work/first" "$work/second"
+  grep -q '^ok,' "$work/first" || { echo "$scenario: $(tail -1 "$work/first")"; exit 1; }
+  for stage in model topology schedule memory; do
+    "$moesim" show "$stage" "$scenario" --format csv >"$work/$stage"
+    (($(wc -l <"$work/$stage") > 3)) || { echo "$scenario: show $stage is empty"; exit 1; }
+  done
+done
+scenario=$source/workloads/mixtral-8x7b/scenario.toml
+"$moesim" show routing "$scenario" --set cluster.gpus=32 --format csv >"$work/routing"
+grep -q '^0,0,' "$work/routing"
+"$moesim" show topology "$scenario" --graphviz "$work/graph.dot" >/dev/null
+grep -q 'Leaf\[0\]' "$work/graph.dot"
+"$moesim" simulate "$scenario" --trace "$work/trace.json" --format json >"$work/result.json" 2>/dev/null
+node -e '
+  const fs = require("fs");
+  const [trace, result] = process.argv.slice(1).map((file) => JSON.parse(fs.readFileSync(file)));
+  const spans = trace.traceEvents.filter((event) => event.ph === "X");
+  if (spans.length < 1000) throw new Error(`only ${spans.length} spans`);
+  const end = Math.max(...spans.map((span) => span.ts + span.dur)) / 1e3;
+  if (Math.abs(end / result.step_time_ms - 1) > 1e-6) throw new Error(`${end} ms in the trace`);
+  const parts = ["compute", "ep_exposed", "pp_bubble", "tp_exposed", "dp_exposed", "optimizer", "other"];
+  const sum = parts.reduce((total, part) => total + result[part + "_ms"], 0);
+  if (Math.abs(sum / result.step_time_ms - 1) > 1e-6) throw new Error(`waterfall sums to ${sum} ms`);
+  if (!result.diagnostics.dense_twin_plan) throw new Error("no plan of the dense twin");
+' "$work/trace.json" "$work/result.json"
+echo "every shipped scenario runs"

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# A sweep that is killed at any moment loses no finished point, and ends in the same bytes.
+set -euo pipefail
+moesim=$1
+source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cat >"$work/sweep.toml" <<TOML
+scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
+[set]
+model.layers = 4
+parallel.expert = "auto"
+training.global_batch = 256
+[axes]
+cluster.gpus = [8, 12, 32, 64, 128]
+model.experts = [8, 16, 2000]
+cluster.nic_gbit_per_s = [100, 400]
+TOML
+
+"$moesim" sweep "$work/sweep.toml" --out "$work/whole" --jobs 2 >"$work/whole.txt" 2>/dev/null
+for delay in 0.02 0.05 0.1 0.15 0.2 0.3 0.4; do
+  "$moesim" sweep "$work/sweep.toml" --out "$work/cut" --jobs 2 >/dev/null 2>&1 &
+  sweep=$!
+  sleep "$delay"
+  before=0
+  [[ ! -e $work/cut/journal.txt ]] || before=$(wc -l <"$work/cut/journal.txt")
+  kill -KILL "$sweep" 2>/dev/null || true
+  wait "$sweep" 2>/dev/null || true
+  after=$(grep -c . "$work/cut/journal.txt" 2>/dev/null || echo 0)
+  ((after >= before)) || { echo "lost points: $before, then $after"; exit 1; }
+done
+printf '99 half a li' >>"$work/cut/journal.txt" # a line that a kill cut off
+"$moesim" sweep "$work/sweep.toml" --out "$work/cut" --jobs 1 >"$work/cut.txt" 2>"$work/log"
+grep -q 'points were finished before' "$work/log"
+cmp "$work/whole/results.csv" "$work/cut/results.csv"
+cmp "$work/whole.txt" "$work/cut.txt"
+[[ $(wc -l <"$work/whole/results.csv") == 31 ]]
+grep -q '^illegal,' "$work/whole/results.csv"
+grep -q '^ok,' "$work/whole/results.csv"
+
+# Another sweep may not go on in this folder.
+if "$moesim" sweep "$work/sweep.toml" --set training.micro_batch=2 --out "$work/cut" 2>"$work/log"; then
+  echo "a folder with other results was taken"; exit 1
+fi
+grep -q 'belongs to another sweep' "$work/log"
+
+# The parts of a sharded sweep are the whole.
+for part in 1 2 3; do
+  "$moesim" sweep "$work/sweep.toml" --out "$work/part$part" --shard "$part/3" >/dev/null 2>&1
+done
+cat "$work"/part?/results.csv | grep -v '^status,' | sort >"$work/parts"
+grep -v '^status,' "$work/whole/results.csv" | sort | cmp - "$work/parts"
+echo "resumed and sharded sweeps agree"

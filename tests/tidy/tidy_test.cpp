@@ -1,0 +1,311 @@
+#include "tests/tidy/functions.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+/// The project's style as tests over its own files. A failure lists `file:line: rule`.
+namespace {
+
+using namespace moesim::tidy;
+namespace fs = std::filesystem;
+using Violations = std::vector<std::string>;
+
+const fs::path source_dir = MOESIM_SOURCE_DIR;
+
+/// Each module may use those before it.
+const std::vector<std::string> modules = {"base",     "input",  "workload", "platform",
+                                          "scenario", "cost",   "schedule", "replay",
+                                          "metrics",  "report", "study",    "app"};
+
+/// Folders whose files are ours; what people install or build there is not.
+const std::vector<std::string> folders = {
+    "sim",         "tests",      "bench",     "cuda_microbench",
+    "calibration", "topologies", "workloads", "reports"};
+const std::set<std::string> foreign = {"node_modules", "build", "dist", "package-lock.json"};
+
+constexpr std::size_t columns_max = 100;
+constexpr std::size_t file_lines_max = 400;
+constexpr std::size_t function_lines_max = 60;
+
+struct SourceFile {
+  std::string path; ///< relative to the project, with slashes
+  std::string text;
+  std::vector<std::string> lines;
+
+  bool is(std::initializer_list<const char*> extensions) const {
+    const std::string own = fs::path(path).extension().string();
+    return std::find(extensions.begin(), extensions.end(), own) != extensions.end();
+  }
+  bool is_cpp() const { return is({".cpp", ".hpp", ".cu", ".cuh"}); }
+  bool is_cmake() const { return is({".cmake"}) || fs::path(path).filename() == "CMakeLists.txt"; }
+  bool is_data() const { return is({".csv", ".json", ".toml"}); }
+  bool is_in(const std::string& prefix) const {
+    return path.compare(0, prefix.size(), prefix) == 0;
+  }
+};
+
+SourceFile read(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  SourceFile file{fs::relative(path, source_dir).generic_string(), text.str(), {}};
+  std::istringstream lines(file.text);
+  for (std::string line; std::getline(lines, line);)
+    file.lines.push_back(line);
+  return file;
+}
+
+bool is_text(const fs::path& path) {
+  static const std::set<std::string> extensions = {
+      ".cpp", ".hpp",  ".cu",  ".cuh", ".txt",  ".cmake", ".toml", ".csv",
+      ".md",  ".json", ".mjs", ".js",  ".html", ".css",   ".py",   ".sh"};
+  return extensions.count(path.extension().string()) > 0;
+}
+
+/// Every text file of the project, in the order of their names.
+std::vector<SourceFile> read_project() {
+  std::vector<fs::path> paths;
+  for (const auto& entry : fs::directory_iterator(source_dir))
+    if (entry.is_regular_file() && (is_text(entry.path()) || !entry.path().has_extension()))
+      paths.push_back(entry.path()); // scripts at the top have no extension
+  for (const std::string& folder : folders) {
+    if (!fs::exists(source_dir / folder))
+      continue;
+    for (auto entry = fs::recursive_directory_iterator(source_dir / folder);
+         entry != fs::recursive_directory_iterator(); ++entry)
+      if (foreign.count(entry->path().filename().string()) > 0)
+        entry.disable_recursion_pending();
+      else if (entry->is_regular_file() && is_text(entry->path()))
+        paths.push_back(entry->path());
+  }
+  std::sort(paths.begin(), paths.end());
+  std::vector<SourceFile> files;
+  for (const fs::path& path : paths)
+    files.push_back(read(path));
+  return files;
+}
+
+std::string place(const SourceFile& file, std::size_t line, const std::string& rule) {
+  return file.path + ":" + std::to_string(line + 1) + ": " + rule;
+}
+
+/// One line a violation, for the failure's message; empty if there are none.
+std::string listed(const Violations& violations) {
+  std::string text;
+  for (const std::string& violation : violations)
+    text += "\n" + violation;
+  return text;
+}
+
+/// Runs a rule over every line of the files that `applies` picks.
+template <typename Applies, typename Rule>
+std::string find_lines(Applies applies, const std::string& rule, Rule breaks) {
+  Violations found;
+  for (const SourceFile& file : read_project())
+    if (applies(file))
+      for (std::size_t line = 0; line < file.lines.size(); ++line)
+        if (breaks(file.lines[line]))
+          found.push_back(place(file, line, rule));
+  return listed(found);
+}
+
+bool everywhere(const SourceFile&) {
+  return true;
+}
+
+struct Include {
+  std::size_t line;
+  std::string path;
+  bool quoted;
+};
+
+std::vector<Include> includes_of(const SourceFile& file) {
+  static const std::regex pattern("^\\s*#\\s*include\\s*([<\"])([^>\"]+)[>\"]");
+  std::vector<Include> includes;
+  if (file.is_cpp())
+    for (std::size_t line = 0; line < file.lines.size(); ++line)
+      if (std::smatch match; std::regex_search(file.lines[line], match, pattern))
+        includes.push_back({line, match[2], match[1] == "\""});
+  return includes;
+}
+
+/// The position of the module that a path `sim/<module>/…` is in; past the end if there is none.
+std::size_t module_rank(const std::string& path) {
+  const std::size_t start = path.find('/') + 1;
+  const std::string name = path.substr(start, path.find('/', start) - start);
+  return static_cast<std::size_t>(std::find(modules.begin(), modules.end(), name) -
+                                  modules.begin());
+}
+
+/// Code points of a line: what a column is in an editor.
+std::size_t width_of(const std::string& line) {
+  return static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+  }));
+}
+
+} // namespace
+
+TEST_CASE("the counter of functions sees bodies, not classes, tables, literals or macros") {
+  const std::vector<Function> found = functions_of("#define OPEN \\\n  {\n"
+                                                   "namespace n {\n"
+                                                   "const int table[] = {\n  1'000,\n  2};\n"
+                                                   "struct S {\n"
+                                                   "  int f() const { return '{'; }\n"
+                                                   "};\n"
+                                                   "int g(int x) {\n"
+                                                   "  if (x) { // {\n"
+                                                   "    return h(\"}\", R\"(})\");\n"
+                                                   "  }\n"
+                                                   "}\n"
+                                                   "} // namespace n\n");
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].line == 7);
+  CHECK(found[0].length == 1);
+  CHECK(found[1].line == 9);
+  CHECK(found[1].length == 5);
+}
+
+TEST_CASE("the project's files are found") {
+  std::set<std::string> paths;
+  for (const SourceFile& file : read_project())
+    paths.insert(file.path);
+  for (const char* known :
+       {"CMakeLists.txt", "sim/base/units.hpp", "sim/app/main.cpp", "tests/tidy/tidy_test.cpp"}) {
+    INFO(known);
+    CHECK(paths.count(known) == 1);
+  }
+}
+
+TEST_CASE("a module includes only modules before it in the straight line") {
+  Violations found;
+  for (const SourceFile& file : read_project()) {
+    if (!file.is_in("sim/"))
+      continue;
+    const std::size_t own = module_rank(file.path);
+    if (own == modules.size())
+      found.push_back(place(file, 0, "is in no module of the straight line"));
+    for (const Include& include : includes_of(file))
+      if (include.quoted &&
+          (include.path.compare(0, 4, "sim/") != 0 || module_rank(include.path) > own))
+        found.push_back(place(file, include.line, "must not include " + include.path));
+  }
+  CHECK(listed(found) == "");
+}
+
+TEST_CASE("a library is included only where it is wrapped") {
+  struct Library {
+    std::string header; ///< how its headers begin
+    std::vector<std::string> places;
+  };
+  const std::vector<Library> libraries = {
+      {"simgrid/", {"sim/replay/machine.cpp"}},
+      {"xbt/", {"sim/replay/machine.cpp"}},
+      {"boost/graph", {"sim/platform/"}},
+      {"libfccp/", {"sim/input/csv_table.cpp"}},
+      {"toml++/", {"sim/input/toml_document.cpp"}},
+      {"nlohmann/", {"sim/input/", "sim/report/", "sim/study/", "sim/app/", "tests/"}},
+      {"pugixml", {}},
+  };
+  Violations found;
+  for (const SourceFile& file : read_project())
+    for (const Include& include : includes_of(file))
+      for (const Library& library : libraries)
+        if (include.path.compare(0, library.header.size(), library.header) == 0 &&
+            std::none_of(library.places.begin(), library.places.end(),
+                         [&](const std::string& allowed) { return file.is_in(allowed); }))
+          found.push_back(place(file, include.line, "must not include " + include.path));
+  CHECK(listed(found) == "");
+}
+
+TEST_CASE("lines of code are at most 100 columns wide") {
+  CHECK(find_lines([](const SourceFile& file) { return file.is_cpp() || file.is_cmake(); },
+                   "is wider than 100 columns",
+                   [](const std::string& line) { return width_of(line) > columns_max; }) == "");
+}
+
+TEST_CASE("files of code are at most 400 lines long") {
+  Violations found;
+  for (const SourceFile& file : read_project())
+    if (!file.is_data() && file.lines.size() > file_lines_max)
+      found.push_back(place(file, file.lines.size() - 1, "the file is longer than 400 lines"));
+  CHECK(listed(found) == "");
+}
+
+TEST_CASE("functions are at most 60 lines long") {
+  Violations found;
+  for (const SourceFile& file : read_project())
+    if (file.is_cpp())
+      for (const Function& function : functions_of(file.text))
+        if (function.length > function_lines_max)
+          found.push_back(place(file, function.line,
+                                "the function has " + std::to_string(function.length) + " lines"));
+  CHECK(listed(found) == "");
+}
+
+TEST_CASE("there are no tabs, no carriage returns and no spaces at the end of a line") {
+  CHECK(find_lines(everywhere, "has a tab, a carriage return or a space at its end",
+                   [](const std::string& line) {
+                     return line.find_first_of("\t\r") != std::string::npos ||
+                            (!line.empty() && line.back() == ' ');
+                   }) == "");
+}
+
+TEST_CASE("every file ends with one line end") {
+  Violations found;
+  for (const SourceFile& file : read_project()) {
+    const bool blank = file.lines.empty() || file.lines.back().empty();
+    if (blank || file.text.back() != '\n')
+      found.push_back(place(file, file.lines.empty() ? 0 : file.lines.size() - 1,
+                            "does not end with one line end"));
+  }
+  CHECK(listed(found) == "");
+}
+
+TEST_CASE("nothing is left to be done in a comment") {
+  const std::regex pattern("\\b(TO"
+                           "DO|FIX"
+                           "ME|X"
+                           "XX)\\b");
+  CHECK(find_lines(everywhere, "is left to be done", [&](const std::string& line) {
+          return std::regex_search(line, pattern);
+        }) == "");
+}
+
+TEST_CASE("no file names a folder of one machine") {
+  const std::regex pattern("(^|[^A-Za-z0-9_.)}-])/(wo"
+                           "rk|t"
+                           "mp|ro"
+                           "ot|ho"
+                           "me)(/|[^A-Za-z0-9_-]|$)");
+  CHECK(find_lines(everywhere, "names a folder of one machine", [&](const std::string& line) {
+          return std::regex_search(line, pattern);
+        }) == "");
+}
+
+TEST_CASE("every source file is built: its CMakeLists.txt names it") {
+  Violations found;
+  for (const SourceFile& file : read_project()) {
+    const bool globbed =
+        file.is_in("tests/unit/") && file.path.find("_test.cpp") != std::string::npos;
+    if (!file.is({".cpp", ".cu"}) || globbed)
+      continue;
+    fs::path folder = fs::path(file.path).parent_path();
+    while (!folder.empty() && !fs::exists(source_dir / folder / "CMakeLists.txt"))
+      folder = folder.parent_path();
+    const std::string name = fs::path(file.path).filename().string();
+    const std::regex named("(^|[\\s/])" + std::regex_replace(name, std::regex("\\."), "\\.") +
+                           "($|[\\s)])");
+    if (!std::regex_search(read(source_dir / folder / "CMakeLists.txt").text, named))
+      found.push_back(place(file, 0, "is not named in " + (folder / "CMakeLists.txt").string()));
+  }
+  CHECK(listed(found) == "");
+}
