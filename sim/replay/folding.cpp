@@ -1,7 +1,6 @@
 #include "sim/replay/folding.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/replay/rank_flows.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -23,22 +22,42 @@ Sharers count_sharers(const ParallelPlan& plan, const Topology& topology) {
   return sharers;
 }
 
-/// How many other ranks of `group` have their NICs on the same leaf.
-std::int64_t peers_on_leaf(const std::vector<RankId>& group, RankId rank,
-                           const Topology& topology) {
-  if (!topology.has_fabric())
-    return 0;
-  const LinkId leaf = topology.own_link(rank, LinkKind::leaf_uplink);
-  return std::count_if(group.begin(), group.end(), [&](RankId other) {
-    return other != rank && topology.own_link(other, LinkKind::leaf_uplink) == leaf;
-  });
+/// How many other ranks of a rank's group share its node, and how many have their NICs on its leaf.
+struct Peers {
+  std::int64_t on_node = 0;
+  std::int64_t on_leaf = 0;
+};
+
+/// By rank. Group by group, as a group may be as large as the job.
+std::vector<Peers> count_peers(const ParallelPlan& plan, GroupKind kind, const Topology& topology) {
+  std::vector<Peers> peers(static_cast<std::size_t>(plan.gpus));
+  std::vector<bool> counted(peers.size(), false);
+  for (std::uint32_t first = 0; first < plan.gpus; ++first) {
+    if (counted[first])
+      continue;
+    const std::vector<RankId> group = group_of(plan, kind, RankId(first));
+    std::map<std::int64_t, std::int64_t> on_node;
+    std::map<LinkId, std::int64_t> on_leaf;
+    for (const RankId rank : group) {
+      ++on_node[topology.node_of(rank)];
+      if (topology.has_fabric())
+        ++on_leaf[topology.own_link(rank, LinkKind::leaf_uplink)];
+    }
+    for (const RankId rank : group) {
+      counted[index(rank)] = true;
+      peers[index(rank)].on_node = on_node.at(topology.node_of(rank)) - 1;
+      if (topology.has_fabric())
+        peers[index(rank)].on_leaf = on_leaf.at(topology.own_link(rank, LinkKind::leaf_uplink)) - 1;
+    }
+  }
+  return peers;
 }
 
 /// What decides how a rank's traffic loads the cluster. Ranks with equal profiles sit alike.
 using Profile = std::vector<std::int64_t>;
 
 Profile profile_of(RankId rank, const ParallelPlan& plan, const Topology& topology,
-                   const Sharers& sharers) {
+                   const Sharers& sharers, const std::vector<std::vector<Peers>>& peers) {
   Profile profile;
   for (const LinkId link : topology.shared_links(rank)) {
     profile.push_back(-1); // separates links
@@ -47,11 +66,9 @@ Profile profile_of(RankId rank, const ParallelPlan& plan, const Topology& topolo
       profile.push_back(ranks);
     }
   }
-  for (const GroupKind kind :
-       {GroupKind::expert, GroupKind::tensor, GroupKind::data, GroupKind::expert_data}) {
-    const std::vector<RankId> group = group_of(plan, kind, rank);
-    profile.push_back(peers_on_node(group, rank, topology));
-    profile.push_back(peers_on_leaf(group, rank, topology));
+  for (const std::vector<Peers>& of_kind : peers) {
+    profile.push_back(of_kind[index(rank)].on_node);
+    profile.push_back(of_kind[index(rank)].on_leaf);
   }
   const std::int64_t step = plan.stage_ranks();
   const auto position = static_cast<std::int64_t>(index(rank));
@@ -68,19 +85,21 @@ Profile profile_of(RankId rank, const ParallelPlan& plan, const Topology& topolo
 
 FoldedLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
   const Sharers sharers = count_sharers(plan, topology);
+  std::vector<std::vector<Peers>> peers;
+  for (const GroupKind kind :
+       {GroupKind::expert, GroupKind::tensor, GroupKind::data, GroupKind::expert_data})
+    peers.push_back(count_peers(plan, kind, topology));
+  const std::vector<Peers>& expert_peers = peers.front();
   FoldedLayout folded{one_rank_per_stage(plan), false};
   bool alike = true;
   for (Device& device : folded.layout.devices) {
-    const Profile first = profile_of(device.rank, plan, topology, sharers);
-    std::int64_t fewest =
-        peers_on_node(group_of(plan, GroupKind::expert, device.rank), device.rank, topology);
+    const Profile first = profile_of(device.rank, plan, topology, sharers, peers);
+    std::int64_t fewest = expert_peers[index(device.rank)].on_node;
     const auto start = static_cast<std::uint32_t>(device.stage * plan.stage_ranks());
     for (std::uint32_t rank = start; rank < start + plan.stage_ranks(); ++rank) {
-      alike = alike && profile_of(RankId(rank), plan, topology, sharers) == first;
-      const std::int64_t peers =
-          peers_on_node(group_of(plan, GroupKind::expert, RankId(rank)), RankId(rank), topology);
-      if (peers < fewest) {
-        fewest = peers;
+      alike = alike && profile_of(RankId(rank), plan, topology, sharers, peers) == first;
+      if (expert_peers[rank].on_node < fewest) {
+        fewest = expert_peers[rank].on_node;
         device.rank = RankId(rank);
       }
     }

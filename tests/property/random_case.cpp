@@ -93,7 +93,9 @@ std::optional<RandomCase> draw_case(std::uint64_t seed, const CaseLimits& limits
   Draw draw(seed);
   const std::int64_t gpus = draw.one_of(limits.gpus);
   RandomCase drawn{
-      seed, draw.one_of<std::string>({"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b", "llama-2-70b"}), {}};
+      seed,
+      draw.one_of<std::string>({"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b", "llama-2-70b"}),
+      {}};
   draw_cluster(draw, drawn, gpus);
   const Split split = draw_split(draw, drawn.workload);
   draw_plan(draw, drawn, split, gpus);
@@ -123,8 +125,7 @@ std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
 }
 
 Scenario scenario_of(const RandomCase& drawn) {
-  const std::filesystem::path workloads =
-      std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads";
+  const std::filesystem::path workloads = std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads";
   return read_scenario(workloads / drawn.workload / "scenario.toml", drawn.settings);
 }
 

@@ -1,0 +1,92 @@
+#include "tests/model/ideal_cluster.hpp"
+
+#include "sim/cost/compute_constants.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <cmath>
+
+namespace moesim {
+
+namespace {
+
+const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
+constexpr const char* constants_file = "compute_constants.csv";
+/// So high that a whole number of bytes hits any time to 1e-15 s.
+constexpr BytesPerSecond memory_bandwidth{1e15};
+
+constexpr const char* collectives[] = {"all_to_all", "all_gather", "reduce_scatter", "all_reduce",
+                                       "point_to_point"};
+
+std::string full_efficiency() {
+  std::string text = "tier,collective,message_bytes,efficiency,provenance,tables\n";
+  for (const std::string tier : {"scale_up", "scale_out"})
+    for (const std::string collective : collectives)
+      text += tier + "," + collective + ",1,1,assumption,none\n";
+  return text;
+}
+
+std::string no_startup() {
+  std::string text =
+      "collective,base_us,per_inside_peer_us,scale_out_us,per_outside_peer_us,provenance\n";
+  for (const std::string collective : collectives)
+    text += collective + ",0,0,0,0,assumption\n";
+  return text;
+}
+
+} // namespace
+
+Costs ideal_costs() {
+  const TemporaryFolder folder;
+  folder.write("network.csv", full_efficiency());
+  folder.write("network_startup.csv", no_startup());
+  std::filesystem::copy_file(calibration / constants_file, folder.path() / constants_file);
+  return {ComputeCost::load(folder.path(), {"ideal", tflops(1000), tflops(1000), memory_bandwidth}),
+          NetworkCost::load(folder.path())};
+}
+
+Kernel lasting(Seconds time) {
+  const ComputeConstants constants = ComputeConstants::read(calibration / constants_file);
+  const double streamed = (time - constants.kernel_fixed_time).value * memory_bandwidth.value *
+                          constants.memory_bandwidth_share;
+  return memory_bound(KernelPart::dense, Bytes{std::llround(streamed)});
+}
+
+TopologySpec ideal_cluster(FabricKind fabric, std::int64_t nodes_per_leaf) {
+  TopologySpec spec;
+  spec.name = "ideal";
+  spec.gpus_max = 1024;
+  spec.node.gpus = 8;
+  spec.node.scale_up = gbyte_per_s(450);
+  spec.node.scale_up_latency = microseconds(0.25);
+  spec.node.nics = 8;
+  spec.node.nic = gbyte_per_s(50);
+  spec.node.nic_latency = microseconds(0.6);
+  spec.node.pcie = gbyte_per_s(50);
+  spec.fabric = {fabric, nodes_per_leaf, 1.0, microseconds(0.5)};
+  return spec;
+}
+
+LoneCollective lone_collective(const ParallelPlan& plan, const CollectiveWork& work,
+                               Fidelity fidelity) {
+  LoneCollective lone;
+  lone.layout = fidelity == Fidelity::flows ? every_rank(plan) : one_rank_per_stage(plan);
+  lone.graph.devices = lone.layout.devices;
+  DeviceGroup group{work.group, {}};
+  for (std::uint32_t device = 0; device < lone.layout.devices.size(); ++device)
+    group.devices.push_back(DeviceId(device));
+  lone.graph.groups = {group};
+  lone.graph.collectives = {work};
+  lone.graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 0});
+  lone.graph.seal();
+  return lone;
+}
+
+Seconds time_of(const ParallelPlan& plan, const CollectiveWork& work, Fidelity fidelity,
+                const TopologySpec& cluster) {
+  const Topology topology(cluster, plan.gpus);
+  const Costs costs = ideal_costs();
+  const LoneCollective lone = lone_collective(plan, work, fidelity);
+  return replay(lone.graph, lone.layout, {plan, topology, costs.compute, costs.network}).end;
+}
+
+} // namespace moesim

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "sim/replay/replay.hpp"
+#include "sim/study/step_study.hpp"
+
+namespace moesim {
+
+/// Costs without start-ups and with every link at full capacity, so that times can be worked out by
+/// hand; kernels as `lasting` says.
+Costs ideal_costs();
+
+/// A kernel that takes this long under `ideal_costs`.
+Kernel lasting(Seconds time);
+
+/// Nodes of 8 GPUs (scale-up 450 GB/s, 0.25 us to the switch) with 8 NICs (50 GB/s, 0.6 us to the
+/// leaf, PCIe as fast); leaves without oversubscription, 0.5 us below the spine.
+TopologySpec ideal_cluster(FabricKind fabric, std::int64_t nodes_per_leaf);
+
+/// One collective over all ranks of a plan without pipeline, on its own.
+struct LoneCollective {
+  StepGraph graph;
+  DeviceLayout layout;
+};
+LoneCollective lone_collective(const ParallelPlan& plan, const CollectiveWork& work,
+                               Fidelity fidelity);
+
+/// The time of that.
+Seconds time_of(const ParallelPlan& plan, const CollectiveWork& work, Fidelity fidelity,
+                const TopologySpec& cluster);
+
+} // namespace moesim

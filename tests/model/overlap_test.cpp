@@ -1,0 +1,62 @@
+#include "tests/model/ideal_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace moesim;
+
+namespace {
+
+/// Two collectives on different streams of the same 16 GPUs, started together.
+Seconds beside_each_other(const ParallelPlan& plan, const CollectiveWork& first,
+                          const CollectiveWork& second) {
+  const Topology topology(ideal_cluster(FabricKind::rail_optimised, 32), plan.gpus);
+  const Costs costs = ideal_costs();
+  StepGraph graph;
+  const DeviceLayout layout = every_rank(plan);
+  graph.devices = layout.devices;
+  for (const CollectiveWork& work : {first, second}) {
+    DeviceGroup group{work.group, {}};
+    for (std::uint32_t device = 0; device < layout.devices.size(); ++device)
+      group.devices.push_back(DeviceId(device));
+    graph.groups.push_back(group);
+    graph.collectives.push_back(work);
+  }
+  graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 0});
+  graph.add_op({OpKind::collective, Stream::data_parallel, 1, 1, 0});
+  graph.seal();
+  return replay(graph, layout, {plan, topology, costs.compute, costs.network}).end;
+}
+
+} // namespace
+
+// Through each NIC go 8 x 5 MB of the all-to-all (80 MB a rank, 16 ranks) and 60 MB of the
+// all-gather's ring that leaves there (8 rings; 512 MB x 15/16 / 8): 100 MB at 50 GB/s take 2 ms.
+// Both share the NIC from their start, 1.7 us and 1.2 us after 0; the ring alone has it for those
+// 0.5 us and no capacity is lost in the end, so the last byte leaves 1.2 us + 2 ms after 0.
+TEST_CASE("collectives of two streams share a NIC without losing capacity") {
+  ParallelPlan plan;
+  plan.gpus = 16;
+  plan.expert = 16;
+  const Seconds end = beside_each_other(
+      plan, {"Dispatch", Collective::all_to_all, GroupKind::expert, Bytes{80'000'000}},
+      {"WeightGather", Collective::all_gather, GroupKind::data, Bytes{512'000'000}});
+  CHECK(end.value == Approx(2e-3 + 1.2e-6).epsilon(1e-9));
+}
+
+// A collective of 3.75 ms + 1.2 us (see ring_test) beside a compute of 5 ms.
+TEST_CASE("a compute beside a collective takes the longer of the two") {
+  ParallelPlan plan;
+  plan.gpus = 16;
+  LoneCollective lone = lone_collective(
+      plan, {"WeightGather", Collective::all_gather, GroupKind::data, Bytes{1'600'000'000}},
+      Fidelity::folded);
+  lone.graph.computes = {{"Expert", {lasting(Seconds{5e-3})}}};
+  lone.graph.add_op({OpKind::compute, Stream::compute, 0, 0, 0});
+  lone.graph.seal();
+  const Topology topology(ideal_cluster(FabricKind::rail_optimised, 32), plan.gpus);
+  const Costs costs = ideal_costs();
+  const Timeline timeline =
+      replay(lone.graph, lone.layout, {plan, topology, costs.compute, costs.network});
+  CHECK(timeline.end.value == Approx(5e-3).epsilon(1e-9));
+  CHECK(timeline.ops[0].finish.value == Approx(3.75e-3 + 1.2e-6).epsilon(1e-9));
+}

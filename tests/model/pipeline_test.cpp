@@ -1,0 +1,103 @@
+#include "sim/metrics/step_metrics.hpp"
+#include "sim/schedule/build_step_graph.hpp"
+#include "tests/model/ideal_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace moesim;
+
+namespace {
+
+/// A dense model with a layer for each stage, one GPU a stage.
+Workload one_layer_per_stage(std::int64_t stages, std::int64_t micro_batches) {
+  Workload workload;
+  workload.model.hidden = 64;
+  workload.model.vocabulary = 64;
+  workload.model.attention.heads = 1;
+  workload.model.attention.kv_heads = 1;
+  workload.model.attention.head_dim = 64;
+  workload.model.attention.value_dim = 64;
+  workload.model.layers.assign(static_cast<std::size_t>(stages), {false, 1, 256});
+  workload.plan.gpus = stages;
+  workload.plan.pipeline = stages;
+  workload.plan.layers_per_stage.assign(static_cast<std::size_t>(stages), 1);
+  workload.training.sequence_length = 64;
+  workload.training.global_batch = micro_batches;
+  return workload;
+}
+
+/// The same step with computes of 1 ms forward and 2 ms backward on every stage, embedding and head
+/// included, and an optimizer that takes no time.
+StepGraph with_equal_stages(StepGraph graph, Bytes transfer) {
+  for (ComputeWork& work : graph.computes) {
+    const bool backward = work.name.find("Gradient") != std::string::npos;
+    work.kernels = {lasting(Seconds{backward ? 2e-3 : 1e-3})};
+    if (work.name == "Optimizer")
+      work.kernels.clear();
+  }
+  for (TransferWork& work : graph.transfers)
+    work.bytes = transfer;
+  return graph;
+}
+
+StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes transfer) {
+  const Topology topology(cluster, workload.plan.gpus);
+  const Costs costs = ideal_costs();
+  const DeviceLayout layout = one_rank_per_stage(workload.plan);
+  const StepGraph graph = with_equal_stages(build_step_graph(workload, layout), transfer);
+  const Timeline timeline =
+      replay(graph, layout, {workload.plan, topology, costs.compute, costs.network});
+  return measure_step(graph, timeline, topology, costs.compute);
+}
+
+TopologySpec without_latency() {
+  TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
+  cluster.node.scale_up_latency = {};
+  cluster.node.nic_latency = {};
+  return cluster;
+}
+
+} // namespace
+
+// 4 stages, 6 micro-batches of 1 + 2 ms: 18 ms of work, and a bubble of (4 - 1) x 3 ms = 9 ms,
+// which is (p - 1) / m = 1/2 of the work (Narayanan et al., arXiv 2104.04473, section 2.2).
+TEST_CASE("equal stages leave a bubble of (p - 1) / m of the work") {
+  const StepMetrics metrics = measure(one_layer_per_stage(4, 6), without_latency(), Bytes{0});
+  CHECK(metrics.step_time.value == Approx(27e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.compute.value == Approx(18e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(9e-3).epsilon(1e-9));
+}
+
+// 8 stages, 2 micro-batches, fewer than stages: (2 + 7) x 3 ms.
+TEST_CASE("a pipeline deeper than its micro-batches fills and drains") {
+  const StepMetrics metrics = measure(one_layer_per_stage(8, 2), without_latency(), Bytes{0});
+  CHECK(metrics.step_time.value == Approx(27e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(21e-3).epsilon(1e-9));
+}
+
+// 2 stages, 1 micro-batch: forward 1 + 1 ms, backward 2 + 2 ms, and between the stages there and
+// back 45 MB over NVLink at 450 GB/s and 0.5 us: 0.1005 ms each.
+TEST_CASE("a transfer between stages on one node goes over NVLink") {
+  const StepMetrics metrics = measure(
+      one_layer_per_stage(2, 1), ideal_cluster(FabricKind::rail_optimised, 32), Bytes{45'000'000});
+  CHECK(metrics.step_time.value == Approx(6e-3 + 2 * 0.1005e-3).epsilon(1e-9));
+}
+
+// The same with a node for each stage: 45 MB at 50 GB/s and 2 x 0.6 us are 0.9012 ms.
+TEST_CASE("a transfer between stages on two nodes goes over their NICs") {
+  TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
+  cluster.node.gpus = 1;
+  cluster.node.nics = 1;
+  const StepMetrics metrics = measure(one_layer_per_stage(2, 1), cluster, Bytes{45'000'000});
+  CHECK(metrics.step_time.value == Approx(6e-3 + 2 * 0.9012e-3).epsilon(1e-9));
+}
+
+// With 3 micro-batches, t for 0.1005 ms: the first stage runs F0, F1 in 2 ms and then waits for the
+// gradient of 0, which the second stage has done at 4 + t. So B0 runs there from 4 + 2t and F2 to
+// 7 + 2t; the second stage, idle since 7 + t, runs F2 and B2 from 7 + 3t to 10 + 3t, and B2 of the
+// first stage ends at 12 + 4t.
+TEST_CASE("one forward, one backward waits for each transfer in its turn") {
+  const StepMetrics metrics = measure(
+      one_layer_per_stage(2, 3), ideal_cluster(FabricKind::rail_optimised, 32), Bytes{45'000'000});
+  CHECK(metrics.step_time.value == Approx(12e-3 + 4 * 0.1005e-3).epsilon(1e-9));
+}

@@ -1,0 +1,74 @@
+#include "tests/property/random_case.hpp"
+
+#include "sim/study/step_study.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <functional>
+
+using namespace moesim;
+
+namespace {
+
+Seconds step_time(const Scenario& scenario) {
+  const Topology topology(scenario.topology, scenario.workload.plan.gpus);
+  const Costs costs =
+      load_costs(std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration", scenario.topology);
+  return replay_step(scenario.workload, topology, Fidelity::folded, costs).metrics.step_time;
+}
+
+using Change = std::function<void(TopologySpec&)>;
+
+/// Checks that no case is slower with a better topology, and that some are faster.
+void check_never_slower(
+    std::uint64_t seed, const Change& improve, const Change& prepare = [](TopologySpec&) {}) {
+  std::size_t faster = 0;
+  for (const RandomCase& drawn : random_cases(seed, 40, {{8, 16, 32, 64}, 6000})) {
+    INFO(drawn.text());
+    Scenario scenario = scenario_of(drawn);
+    prepare(scenario.topology);
+    const Seconds before = step_time(scenario);
+    improve(scenario.topology);
+    const Seconds after = step_time(scenario);
+    CHECK(after <= before * (1.0 + 1e-9));
+    faster += after < before ? 1 : 0;
+  }
+  CHECK(faster > 0);
+}
+
+} // namespace
+
+TEST_CASE("faster NICs never slow a step") {
+  check_never_slower(10'000, [](TopologySpec& spec) { spec.node.nic = spec.node.nic * 1.7; });
+}
+
+TEST_CASE("a faster scale-up network never slows a step") {
+  check_never_slower(11'000,
+                     [](TopologySpec& spec) { spec.node.scale_up = spec.node.scale_up * 1.7; });
+}
+
+// PCIe of the shipped topologies is faster than their NICs; here it starts from less.
+TEST_CASE("faster PCIe never slows a step") {
+  check_never_slower(
+      12'000, [](TopologySpec& spec) { spec.node.pcie = spec.node.pcie * 1.7; },
+      [](TopologySpec& spec) { spec.node.pcie = spec.node.nic * 0.2; });
+}
+
+TEST_CASE("less oversubscription never slows a step") {
+  check_never_slower(13'000, [](TopologySpec& spec) { spec.fabric.oversubscription = 1.0; });
+}
+
+TEST_CASE("faster device memory never slows a step") {
+  check_never_slower(14'000, [](TopologySpec& spec) {
+    spec.gpu.memory_bandwidth = spec.gpu.memory_bandwidth * 1.7;
+  });
+}
+
+TEST_CASE("shorter latencies never slow a step") {
+  check_never_slower(15'000, [](TopologySpec& spec) {
+    spec.node.scale_up_latency = {};
+    spec.node.nic_latency = {};
+    spec.fabric.switch_latency = {};
+  });
+}

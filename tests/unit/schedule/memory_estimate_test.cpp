@@ -1,0 +1,103 @@
+#include "sim/schedule/memory_estimate.hpp"
+#include "tests/unit/schedule/shipped_workload.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace moesim;
+
+namespace {
+
+constexpr std::int64_t gibibyte = 1LL << 30;
+
+/// One MoE layer: hidden 8, one head of 4, 4 experts of width 16, 2 a token, vocabulary 100; two
+/// ranks with two experts each; micro-batches of 10 tokens.
+Workload tiny() {
+  Workload workload;
+  ModelSpec& model = workload.model;
+  model.hidden = 8;
+  model.vocabulary = 100;
+  model.attention.heads = 1;
+  model.attention.kv_heads = 1;
+  model.attention.head_dim = 4;
+  model.attention.value_dim = 4;
+  model.experts.experts = 4;
+  model.experts.experts_per_token = 2;
+  model.experts.expert_hidden = 16;
+  model.layers = {{true, 1, 0}};
+  workload.plan.gpus = 2;
+  workload.plan.expert = 2;
+  workload.plan.layers_per_stage = {1};
+  workload.training.sequence_length = 10;
+  workload.training.global_batch = 2;
+  return workload;
+}
+
+// Attention 8 x (4 + 8) + 4 x 8 and a norm of 8: 136. Router 4 x 8, norm 8. Embedding and head
+// 2 x 800, final norm 8.
+constexpr std::int64_t dense = 136 + 32 + 8 + 1600 + 8;
+// Two experts of 3 x 8 x 16.
+constexpr std::int64_t experts = 2 * 384;
+
+} // namespace
+
+TEST_CASE("memory of a tiny model by hand") {
+  const MemoryEstimate memory = estimate_memory(tiny(), 0);
+  CHECK(memory.weights == Bytes{2 * (dense + experts)});
+  CHECK(memory.gradients == Bytes{4 * (dense + experts)});
+  // Three fp32 values, dense ones sharded over data 2; expert data is 1.
+  CHECK(memory.optimizer_states == Bytes{12 * (dense / 2 + experts)});
+  // bf16 values of 10 tokens: attention's input and norm 2 x 8, queries, keys, values, output 4 x
+  // 4; the block's input and norm 2 x 8; twice 2 routed copies of 8; gate, up and product of 2 x
+  // 16; fp32 scores of 4. Then logits and their gradient at 6 bytes.
+  const std::int64_t values = 10 * (16 + 16 + 16 + 2 * 2 * 8 + 3 * 2 * 16 + 2 * 4);
+  CHECK(memory.activations == Bytes{2 * values + 6 * 10 * 100});
+  // 20 routed tokens of 8 values, sent and received by dispatch and by combine.
+  CHECK(memory.dispatch_buffers == Bytes{4 * 20 * 8 * 2});
+  CHECK(memory.framework == Bytes{4 * gibibyte});
+  CHECK(memory.total() == memory.weights + memory.gradients + memory.optimizer_states +
+                              memory.activations + memory.dispatch_buffers + memory.framework);
+}
+
+TEST_CASE("without ZeRO every rank keeps all optimizer states") {
+  Workload workload = tiny();
+  workload.plan.zero_stage = 0;
+  CHECK(estimate_memory(workload, 0).optimizer_states == Bytes{12 * (dense + experts)});
+}
+
+TEST_CASE("full recompute keeps a layer's input, and one layer while it repeats it") {
+  Workload workload = tiny();
+  const Bytes kept = estimate_memory(workload, 0).activations;
+  workload.plan.recompute = Recompute::full;
+  // The input of 10 x 8 values in bf16 comes on top of the one layer under way.
+  CHECK(estimate_memory(workload, 0).activations == kept + Bytes{10 * 8 * 2});
+  workload.model.layers.resize(3, workload.model.layers.front());
+  workload.plan.layers_per_stage = {3};
+  CHECK(estimate_memory(workload, 0).activations == kept + Bytes{3 * 10 * 8 * 2});
+}
+
+TEST_CASE("experts on one rank need no dispatch buffers") {
+  Workload workload = tiny();
+  workload.plan.gpus = 1;
+  workload.plan.expert = 1;
+  CHECK(estimate_memory(workload, 0).dispatch_buffers == Bytes{0});
+}
+
+TEST_CASE("a stage keeps the micro-batches in flight") {
+  Workload workload = tiny();
+  workload.model.layers.resize(2, workload.model.layers.front());
+  workload.plan.gpus = 4;
+  workload.plan.pipeline = 2;
+  workload.plan.layers_per_stage = {1, 1};
+  workload.training.global_batch = 8; // 4 micro-batches
+  const Bytes logits{6 * 10 * 100};
+  const Bytes one = estimate_memory(workload, 1).activations - logits;
+  CHECK(estimate_memory(workload, 0).activations == 2 * one);
+}
+
+TEST_CASE("the fullest stage is the first of the fullest") {
+  const Workload workload = with_pipeline(shipped_workload("mixtral-8x7b", 8), 4);
+  const MemoryEstimate fullest = fullest_stage(workload);
+  for (std::int64_t stage = 0; stage < 4; ++stage)
+    CHECK(estimate_memory(workload, stage).total() <= fullest.total());
+  CHECK(estimate_memory(workload, fullest.stage).total() == fullest.total());
+}
