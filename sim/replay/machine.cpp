@@ -14,15 +14,17 @@ namespace {
 
 namespace s4u = simgrid::s4u;
 
-/// SimGrid counts compute in flops; a device does this many a second, so that a delay in seconds
-/// becomes an amount well above SimGrid's precision.
-constexpr double flops_per_second = 1e9;
+/// SimGrid's solver compares with absolute precisions, so its unit of time is chosen to bring rates
+/// and weights near 1: ticks of 10 picoseconds.
+constexpr double ticks_per_second = 1e11;
+/// Two moments nearer than this, in ticks, are one.
+constexpr double same_moment_ticks = 0.1;
 /// SimGrid counts whole bytes; amounts and capacities are scaled so that rounding stays below 1e-9.
 constexpr double parts_per_byte = 4096.0;
 /// CM02 shares a link in inverse proportion to a flow's latency. Latencies are part of an
-/// operation's start-up here, so SimGrid's latency is free to carry the weight: this one, far below
-/// any time that matters, stands for weight 1.
-constexpr double unit_latency_s = 1e-12;
+/// operation's start-up here, so SimGrid's latency is free to carry the weight: this one, too short
+/// to tell from nothing, stands for weight 1.
+constexpr double unit_latency_ticks = 0.1;
 /// A completed activity must outlive its own callback.
 constexpr std::size_t completed_kept = 16;
 
@@ -38,8 +40,8 @@ void configure(s4u::Engine& engine) {
   engine.set_config("cpu/optim:Lazy");
   engine.set_config("cpu/model:Cas01");
   engine.set_config("host/model:default");
-  engine.set_config("surf/precision:1e-12");
-  engine.set_config("maxmin/precision:1e-9");
+  engine.set_config("surf/precision", same_moment_ticks);
+  engine.set_config("maxmin/precision", 1e-9);
 }
 
 /// The command line that SimGrid's engine wants: a name, no options.
@@ -112,16 +114,16 @@ Machine::Machine(std::size_t devices, const std::vector<MachineLink>& links)
   constexpr int concurrent = 64;
   for (std::size_t device = 0; device < devices; ++device)
     engine_->devices.push_back(
-        zone->create_host("Device" + std::to_string(device), flops_per_second)
-            ->set_core_count(concurrent));
+        zone->create_host("Device" + std::to_string(device), 1.0)->set_core_count(concurrent));
   zone->seal();
   for (std::size_t link = 0; link < links.size(); ++link)
-    engine_->links.push_back(engine_->root
-                                 ->create_link("Link" + std::to_string(link),
-                                               links[link].capacity.value * parts_per_byte)
-                                 ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
-                                 ->set_latency(0.0)
-                                 ->seal());
+    engine_->links.push_back(
+        engine_->root
+            ->create_link("Link" + std::to_string(link),
+                          links[link].capacity.value * parts_per_byte / ticks_per_second)
+            ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
+            ->set_latency(0.0)
+            ->seal());
 }
 
 Machine::~Machine() = default;
@@ -133,11 +135,11 @@ std::uint32_t Machine::add_route(const MachineRoute& route) {
   // A zone of its own: SimGrid keeps a table of all pairs of hosts of a zone.
   s4u::NetZone* zone = s4u::create_full_zone(name);
   zone->set_parent(engine_->root);
-  s4u::Host* source = zone->create_host(name + ".Source", flops_per_second);
-  s4u::Host* sink = zone->create_host(name + ".Sink", flops_per_second);
+  s4u::Host* source = zone->create_host(name + ".Source", 1.0);
+  s4u::Host* sink = zone->create_host(name + ".Sink", 1.0);
   s4u::Link* weight = zone->create_link(name + ".Weight", 1e30)
                           ->set_sharing_policy(s4u::Link::SharingPolicy::FATPIPE)
-                          ->set_latency(unit_latency_s / route.weight)
+                          ->set_latency(unit_latency_ticks / route.weight)
                           ->seal();
   std::vector<s4u::LinkInRoute> hops{s4u::LinkInRoute(weight)};
   for (const MachineRoute::Hop& hop : route.hops)
@@ -152,7 +154,7 @@ std::uint32_t Machine::add_route(const MachineRoute& route) {
 void Machine::start_delay(std::uint32_t device, Seconds duration, std::uint32_t token) {
   const s4u::ExecPtr exec = s4u::Exec::init();
   exec->set_host(engine_->devices[device]);
-  exec->set_flops_amount(duration.value * flops_per_second);
+  exec->set_flops_amount(duration.value * ticks_per_second);
   engine_->start(exec, token);
 }
 
@@ -175,7 +177,7 @@ void Machine::run(const std::function<void()>& on_start,
 }
 
 Seconds Machine::now() const {
-  return {s4u::Engine::get_clock()};
+  return {s4u::Engine::get_clock() / ticks_per_second};
 }
 
 std::uint64_t Machine::activities() const {
