@@ -146,11 +146,17 @@ void Topology::append_scale_out(Route& route, RankId source, RankId sink) const 
 
 Route Topology::route(RankId source, RankId sink) const {
   Route route;
+  find_route(source, sink, route);
+  return route;
+}
+
+void Topology::find_route(RankId source, RankId sink, Route& route) const {
+  route.clear();
   if (source == sink)
-    return route;
+    return;
   if (node_of(source) == node_of(sink)) {
     append_scale_up(route, source, sink);
-    return route;
+    return;
   }
   const std::int64_t gpus = spec_.node.gpus;
   const std::int64_t rail_mate =
@@ -165,7 +171,6 @@ Route Topology::route(RankId source, RankId sink) const {
   } else {
     append_scale_out(route, source, sink);
   }
-  return route;
 }
 
 LinkId Topology::own_link(RankId rank, LinkKind kind) const {

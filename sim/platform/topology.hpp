@@ -70,6 +70,8 @@ public:
   /// The route between two ranks; empty from a rank to itself. On a rail-optimised fabric the bytes
   /// for another rail first cross the scale-up switch to the GPU on that rail, as NCCL's PXN does.
   Route route(RankId source, RankId sink) const;
+  /// The same into `route`, which keeps its memory: for loops over many pairs.
+  void find_route(RankId source, RankId sink, Route& route) const;
   /// The link of a kind that traffic of `rank` uses: its GPU's, its NIC's, its leaf's.
   LinkId own_link(RankId rank, LinkKind kind) const;
   /// The rank on whose GPU a scale-up or PCIe link ends.

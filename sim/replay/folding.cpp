@@ -11,14 +11,21 @@ namespace {
 
 constexpr std::int64_t unfolded_ranks_max = 64;
 
-using Sharers = std::map<LinkId, std::map<std::int64_t, std::uint32_t>>;
+/// For each link that ranks share, how many ranks of each stage do: by LinkId, stages in order.
+using LinkSharers = std::vector<std::vector<std::pair<std::int64_t, std::uint32_t>>>;
 
-/// How many ranks of each stage share each NIC and each leaf.
-Sharers count_sharers(const ParallelPlan& plan, const Topology& topology) {
-  Sharers sharers;
-  for (std::uint32_t rank = 0; rank < plan.gpus; ++rank)
-    for (const LinkId link : topology.shared_links(RankId(rank)))
-      ++sharers[link][plan.stage_of(RankId(rank))];
+/// Counts the ranks behind each NIC and each leaf.
+LinkSharers count_sharers(const ParallelPlan& plan, const Topology& topology) {
+  LinkSharers sharers(topology.links());
+  for (std::uint32_t rank = 0; rank < plan.gpus; ++rank) {
+    const std::int64_t stage = plan.stage_of(RankId(rank));
+    for (const LinkId link : topology.shared_links(RankId(rank))) {
+      auto& stages = sharers[index(link)];
+      if (stages.empty() || stages.back().first != stage)
+        stages.emplace_back(stage, 0U);
+      ++stages.back().second;
+    }
+  }
   return sharers;
 }
 
@@ -29,39 +36,46 @@ struct Peers {
 };
 
 /// By rank. Group by group, as a group may be as large as the job.
-std::vector<Peers> count_peers(const ParallelPlan& plan, GroupKind kind, const Topology& topology) {
+std::vector<Peers> count_peers(const ParallelPlan& plan, GroupKind kind, const Topology& topology,
+                               const std::vector<LinkId>& leaf_of) {
   std::vector<Peers> peers(static_cast<std::size_t>(plan.gpus));
-  std::vector<bool> counted(peers.size(), false);
-  for (std::uint32_t first = 0; first < plan.gpus; ++first) {
-    if (counted[first])
-      continue;
-    const std::vector<RankId> group = group_of(plan, kind, RankId(first));
-    std::map<std::int64_t, std::int64_t> on_node;
-    std::map<LinkId, std::int64_t> on_leaf;
-    for (const RankId rank : group) {
-      ++on_node[topology.node_of(rank)];
-      if (topology.has_fabric())
-        ++on_leaf[topology.own_link(rank, LinkKind::leaf_uplink)];
+  std::vector<std::int64_t> nodes;
+  std::vector<LinkId> leaves;
+  const auto alike = [](const auto& sorted, const auto& value) {
+    const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), value);
+    return static_cast<std::int64_t>(last - first) - 1;
+  };
+  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
+    for (const std::vector<RankId>& group : groups_of_stage(plan, kind, stage)) {
+      nodes.clear();
+      leaves.clear();
+      for (const RankId rank : group) {
+        nodes.push_back(topology.node_of(rank));
+        if (topology.has_fabric())
+          leaves.push_back(leaf_of[index(rank)]);
+      }
+      std::sort(leaves.begin(), leaves.end());
+      for (const RankId rank : group) {
+        Peers& own = peers[index(rank)];
+        own.on_node = alike(nodes, topology.node_of(rank));
+        if (topology.has_fabric())
+          own.on_leaf = alike(leaves, leaf_of[index(rank)]);
+      }
     }
-    for (const RankId rank : group) {
-      counted[index(rank)] = true;
-      peers[index(rank)].on_node = on_node.at(topology.node_of(rank)) - 1;
-      if (topology.has_fabric())
-        peers[index(rank)].on_leaf = on_leaf.at(topology.own_link(rank, LinkKind::leaf_uplink)) - 1;
-    }
-  }
   return peers;
 }
 
 /// What decides how a rank's traffic loads the cluster. Ranks with equal profiles sit alike.
 using Profile = std::vector<std::int64_t>;
 
-Profile profile_of(RankId rank, const ParallelPlan& plan, const Topology& topology,
-                   const Sharers& sharers, const std::vector<std::vector<Peers>>& peers) {
-  Profile profile;
+void find_profile(RankId rank, const ParallelPlan& plan, const Topology& topology,
+                  const LinkSharers& sharers, const std::vector<std::vector<Peers>>& peers,
+                  Profile& profile) {
+  profile.clear();
+  Route route;
   for (const LinkId link : topology.shared_links(rank)) {
     profile.push_back(-1); // separates links
-    for (const auto& [stage, ranks] : sharers.at(link)) {
+    for (const auto& [stage, ranks] : sharers[index(link)]) {
       profile.push_back(stage);
       profile.push_back(ranks);
     }
@@ -74,30 +88,58 @@ Profile profile_of(RankId rank, const ParallelPlan& plan, const Topology& topolo
   const auto position = static_cast<std::int64_t>(index(rank));
   for (const std::int64_t other : {position - step, position + step}) {
     profile.push_back(-1);
-    if (other >= 0 && other < plan.gpus)
-      for (const LinkId link : topology.route(rank, RankId(static_cast<std::uint32_t>(other))))
-        profile.push_back(static_cast<std::int64_t>(topology.link(link).kind));
+    if (other < 0 || other >= plan.gpus)
+      continue;
+    topology.find_route(rank, RankId(static_cast<std::uint32_t>(other)), route);
+    for (const LinkId link : route)
+      profile.push_back(static_cast<std::int64_t>(topology.link(link).kind));
   }
-  return profile;
+}
+
+/// True if stages and groups fill blocks of `unit` ranks evenly: then a shift by a block maps
+/// ranks, groups and links onto each other.
+bool fills_evenly(const ParallelPlan& plan, std::int64_t unit) {
+  const auto fits = [unit](std::int64_t degree) {
+    return unit % degree == 0 || degree % unit == 0;
+  };
+  return plan.stage_ranks() % unit == 0 && fits(plan.tensor) && fits(plan.expert);
+}
+
+/// Enough for all ranks of a stage to sit alike, and quick to tell: whole nodes, and whole leaves
+/// or one leaf for all.
+bool sit_alike_by_arithmetic(const ParallelPlan& plan, const Topology& topology) {
+  const std::int64_t node = topology.spec().node.gpus;
+  const std::int64_t leaf = node * std::max<std::int64_t>(1, topology.spec().fabric.nodes_per_leaf);
+  return fills_evenly(plan, node) && (plan.gpus <= leaf || fills_evenly(plan, leaf));
 }
 
 } // namespace
 
 FoldedLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
-  const Sharers sharers = count_sharers(plan, topology);
+  if (sit_alike_by_arithmetic(plan, topology))
+    return {one_rank_per_stage(plan), false};
+  const LinkSharers sharers = count_sharers(plan, topology);
+  std::vector<LinkId> leaf_of;
+  for (std::uint32_t rank = 0; topology.has_fabric() && rank < plan.gpus; ++rank)
+    leaf_of.push_back(topology.own_link(RankId(rank), LinkKind::leaf_uplink));
   std::vector<std::vector<Peers>> peers;
   for (const GroupKind kind :
        {GroupKind::expert, GroupKind::tensor, GroupKind::data, GroupKind::expert_data})
-    peers.push_back(count_peers(plan, kind, topology));
+    peers.push_back(count_peers(plan, kind, topology, leaf_of));
   const std::vector<Peers>& expert_peers = peers.front();
   FoldedLayout folded{one_rank_per_stage(plan), false};
   bool alike = true;
+  Profile first;
+  Profile other;
   for (Device& device : folded.layout.devices) {
-    const Profile first = profile_of(device.rank, plan, topology, sharers, peers);
+    find_profile(device.rank, plan, topology, sharers, peers, first);
     std::int64_t fewest = expert_peers[index(device.rank)].on_node;
     const auto start = static_cast<std::uint32_t>(device.stage * plan.stage_ranks());
     for (std::uint32_t rank = start; rank < start + plan.stage_ranks(); ++rank) {
-      alike = alike && profile_of(RankId(rank), plan, topology, sharers, peers) == first;
+      if (alike) {
+        find_profile(RankId(rank), plan, topology, sharers, peers, other);
+        alike = other == first;
+      }
       if (expert_peers[rank].on_node < fewest) {
         fewest = expert_peers[rank].on_node;
         device.rank = RankId(rank);
@@ -112,14 +154,17 @@ FoldedLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
 
 LinkFolding::LinkFolding(const DeviceLayout& layout, const ParallelPlan& plan,
                          const Topology& topology)
-    : layout_(layout), plan_(plan), topology_(topology) {
-  if (layout.folded)
-    sharers_ = count_sharers(plan, topology);
-}
+    : layout_(layout), plan_(plan), topology_(topology) {}
 
-std::uint32_t LinkFolding::times(LinkId link, std::int64_t stage) const {
-  const auto found = sharers_.find(link);
-  return found == sharers_.end() ? 1 : found->second.at(stage);
+std::uint32_t LinkFolding::times(LinkId link, std::int64_t stage) {
+  const auto [place, added] = times_.emplace(std::pair(link, stage), 0U);
+  if (!added)
+    return place->second;
+  const LinkKind kind = topology_.link(link).kind;
+  const auto first = static_cast<std::uint32_t>(stage * plan_.stage_ranks());
+  for (std::uint32_t rank = first; rank < first + plan_.stage_ranks(); ++rank)
+    place->second += topology_.own_link(RankId(rank), kind) == link ? 1 : 0;
+  return place->second;
 }
 
 MachineRoute::Hop LinkFolding::number(LinkId original, std::uint32_t times) {

@@ -40,13 +40,13 @@ public:
 
 private:
   MachineRoute::Hop number(LinkId original, std::uint32_t times);
-  std::uint32_t times(LinkId link, std::int64_t stage) const;
+  /// How many ranks of a stage share the link, each once.
+  std::uint32_t times(LinkId link, std::int64_t stage);
 
   const DeviceLayout& layout_;
   const ParallelPlan& plan_;
   const Topology& topology_;
-  /// For a link that ranks share: how many ranks of each stage do.
-  std::map<LinkId, std::map<std::int64_t, std::uint32_t>> sharers_;
+  std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counted so far
   std::map<LinkId, std::uint32_t> index_;
   std::vector<LinkId> originals_;
 };

@@ -1,7 +1,6 @@
 #include "sim/replay/rank_flows.hpp"
 
 #include <algorithm>
-#include <map>
 
 namespace moesim {
 
@@ -17,16 +16,23 @@ std::vector<RankFlow> all_to_all(double message, const std::vector<RankId>& grou
   return flows;
 }
 
-/// The group by node, nodes in order.
-std::vector<std::vector<RankId>> by_node(const std::vector<RankId>& group,
-                                         const Topology& topology) {
-  std::map<std::int64_t, std::vector<RankId>> nodes;
-  for (const RankId rank : group)
-    nodes[topology.node_of(rank)].push_back(rank);
-  std::vector<std::vector<RankId>> rows;
-  for (auto& [node, ranks] : nodes)
-    rows.push_back(std::move(ranks));
-  return rows;
+/// How many ranks of the group each of its nodes holds, if all hold as many; 0 if not. Groups are
+/// in the order of ranks, so a node's ranks follow each other.
+std::size_t ranks_per_node(const std::vector<RankId>& group, const Topology& topology) {
+  std::size_t width = 0;
+  std::size_t run = 0;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    ++run;
+    const bool ends =
+        i + 1 == group.size() || topology.node_of(group[i]) != topology.node_of(group[i + 1]);
+    if (!ends)
+      continue;
+    if (width != 0 && run != width)
+      return 0;
+    width = run;
+    run = 0;
+  }
+  return width;
 }
 
 std::vector<RankFlow> one_ring(double passed, double message, const std::vector<RankId>& group) {
@@ -38,23 +44,21 @@ std::vector<RankFlow> one_ring(double passed, double message, const std::vector<
 
 std::vector<RankFlow> rings(double passed, double message, const std::vector<RankId>& group,
                             const Topology& topology) {
-  const auto nodes = by_node(group, topology);
-  const std::size_t width = nodes.front().size();
-  const bool even =
-      std::all_of(nodes.begin(), nodes.end(), [&](const auto& row) { return row.size() == width; });
-  if (nodes.size() == 1 || !even)
+  const std::size_t width = ranks_per_node(group, topology);
+  if (width == 0 || width == group.size())
     return one_ring(passed, message, group);
   // As many rings as a node has ranks; each leaves the node at another rank.
   const double leaving = passed / static_cast<double>(width);
   const double ring_message = message / static_cast<double>(width);
   std::vector<RankFlow> flows;
-  for (std::size_t node = 0; node < nodes.size(); ++node)
-    for (std::size_t i = 0; i < width; ++i) {
-      const RankId rank = nodes[node][i];
-      if (width > 1)
-        flows.push_back({rank, nodes[node][(i + 1) % width], passed - leaving, ring_message});
-      flows.push_back({rank, nodes[(node + 1) % nodes.size()][i], leaving, ring_message});
-    }
+  flows.reserve(2 * group.size());
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const std::size_t place = i % width;
+    if (width > 1)
+      flows.push_back(
+          {group[i], group[i - place + (place + 1) % width], passed - leaving, ring_message});
+    flows.push_back({group[i], group[(i + width) % group.size()], leaving, ring_message});
+  }
   return flows;
 }
 

@@ -27,6 +27,11 @@ bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topol
 
 } // namespace
 
+// Where all ranks send to another node, the sharers of a NIC are what loads it.
+bool TrafficPlanner::Crossing::counts(LinkKind kind) const {
+  return is_leaf_link(kind) || (ragged && is_nic_link(kind));
+}
+
 double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
                                   double message_bytes) const {
   const bool inside = topology_.node_of(source) == topology_.node_of(sink);
@@ -37,8 +42,10 @@ double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
 RankId TrafficPlanner::farthest_sender(const std::vector<RankFlow>& flows, RankId first) const {
   RankId farthest = first;
   Seconds longest;
+  Route route;
   for (const RankFlow& flow : flows) {
-    const Seconds path = topology_.latency(topology_.route(flow.source, flow.sink));
+    topology_.find_route(flow.source, flow.sink, route);
+    const Seconds path = topology_.latency(route);
     if (path > longest || (path == longest && flow.source == first)) {
       longest = path;
       farthest = flow.source;
@@ -69,19 +76,34 @@ std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>&
   return planned;
 }
 
-TrafficPlan TrafficPlanner::collective(const CollectiveWork& work, const DeviceGroup& group) {
+const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
+                                              const DeviceGroup& group) {
+  // Layers are alike: most collectives of a step were planned before.
+  const CollectiveKey key{work.kind, work.group, work.bytes, group.devices.front()};
+  const auto known = collectives_.find(key);
+  if (known != collectives_.end())
+    return known->second;
+  return collectives_.emplace(key, plan_collective(work, group)).first->second;
+}
+
+TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const DeviceGroup& group) {
   const RankId first = layout_.devices[index(group.devices.front())].rank;
   const std::vector<RankId> ranks = group_of(plan_, work.group, first);
   std::vector<RankFlow> flows = collective_flows(work, ranks, topology_);
   TrafficPlan plan;
+  // All ranks of a folded all-to-all are alike.
+  if (layout_.folded && work.kind == Collective::all_to_all)
+    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != first; });
   Seconds path;
-  for (const RankFlow& flow : flows)
-    path = std::max(path, topology_.latency(topology_.route(flow.source, flow.sink)));
-  // A device that stands for the whole group sends what its rank sends. Around a ring of ranks that
-  // sit differently, only some send to another node, and all wait for those.
-  if (layout_.folded) {
-    const RankId sender =
-        work.kind == Collective::all_to_all ? first : farthest_sender(flows, first);
+  Route route;
+  for (const RankFlow& flow : flows) {
+    topology_.find_route(flow.source, flow.sink, route);
+    path = std::max(path, topology_.latency(route));
+  }
+  // Around a ring of ranks that sit differently, only some send to another node, and all wait for
+  // those.
+  if (layout_.folded && work.kind != Collective::all_to_all) {
+    const RankId sender = farthest_sender(flows, first);
     std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != sender; });
   }
   // The rank with the most peers outside its node starts last.
@@ -97,49 +119,57 @@ TrafficPlan TrafficPlanner::collective(const CollectiveWork& work, const DeviceG
   return plan;
 }
 
-void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device& device,
-                                       std::vector<PlannedFlow>& flows) {
-  std::map<LinkKind, std::map<LinkId, std::uint32_t>> crossings;
-  const RankFlow* crossing = nullptr;
+const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork& work,
+                                                            const Device& device) {
+  const auto [place, added] = crossings_.emplace(
+      std::tuple(work.group, device.stage, work.kind == Collective::all_reduce), Crossing{});
+  Crossing& crossing = place->second;
+  if (!added)
+    return crossing;
   std::vector<RankFlow> rings;
-  bool ragged = false;
-  const auto first = static_cast<std::uint32_t>(device.stage * plan_.stage_ranks());
-  for (std::uint32_t rank = first; rank < first + plan_.stage_ranks(); ++rank) {
-    const std::vector<RankId> ranks = group_of(plan_, work.group, RankId(rank));
-    if (ranks.front() != RankId(rank) ||
-        topology_.node_of(ranks.front()) == topology_.node_of(ranks.back()))
+  for (const std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage)) {
+    if (topology_.node_of(ranks.front()) == topology_.node_of(ranks.back()))
       continue;
     const std::vector<RankFlow> own = collective_flows(work, ranks, topology_);
-    ragged = ragged || is_ragged(own, ranks.size(), topology_);
-    rings.insert(rings.end(), own.begin(), own.end());
+    crossing.ragged = crossing.ragged || is_ragged(own, ranks.size(), topology_);
+    for (const RankFlow& flow : own)
+      if (topology_.node_of(flow.source) != topology_.node_of(flow.sink))
+        rings.push_back(flow);
   }
-  // Where all ranks send to another node, the sharers of a NIC are what loads it.
-  const auto is_counted = [ragged](LinkKind kind) {
-    return is_leaf_link(kind) || (ragged && is_nic_link(kind));
-  };
-  for (const RankFlow& flow : rings)
-    for (const LinkId link : topology_.route(flow.source, flow.sink)) {
-      const LinkKind kind = topology_.link(link).kind;
-      if (!is_counted(kind))
-        continue;
-      ++crossings[kind][link];
-      crossing = &flow;
-    }
-  if (!crossing)
+  std::map<LinkKind, std::map<LinkId, std::uint32_t>> loads;
+  Route route;
+  for (const RankFlow& flow : rings) {
+    topology_.find_route(flow.source, flow.sink, route);
+    for (const LinkId link : route)
+      if (crossing.counts(topology_.link(link).kind)) {
+        ++loads[topology_.link(link).kind][link];
+        crossing.share = flow.bytes / static_cast<double>(work.bytes.value);
+        crossing.message_share = flow.message_bytes / static_cast<double>(work.bytes.value);
+        crossing.source = flow.source;
+        crossing.sink = flow.sink;
+      }
+  }
+  for (const auto& [kind, links] : loads)
+    for (const auto& [link, load] : links)
+      crossing.loads[kind] = std::max(crossing.loads[kind], load);
+  return crossing;
+}
+
+void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device& device,
+                                       std::vector<PlannedFlow>& flows) {
+  const Crossing& crossing = crossing_of(work, device);
+  if (crossing.loads.empty())
     return;
   for (PlannedFlow& flow : flows)
     std::erase_if(flow.route.hops, [&](const MachineRoute::Hop& hop) {
-      return is_counted(topology_.link(folding_.originals()[hop.link]).kind);
+      return crossing.counts(topology_.link(folding_.originals()[hop.link]).kind);
     });
-  PlannedFlow planned{{}, crossing->bytes, 0.0};
-  planned.amount = crossing->bytes /
-                   efficiency(crossing->source, crossing->sink, work.kind, crossing->message_bytes);
-  for (const auto& [kind, loads] : crossings) {
-    std::uint32_t most = 0;
-    for (const auto& [link, load] : loads)
-      most = std::max(most, load);
-    planned.route.hops.push_back(folding_.hop(device.rank, kind, most));
-  }
+  const auto bytes = static_cast<double>(work.bytes.value);
+  PlannedFlow planned{{}, crossing.share * bytes, 0.0};
+  planned.amount = planned.bytes / efficiency(crossing.source, crossing.sink, work.kind,
+                                              crossing.message_share * bytes);
+  for (const auto& [kind, load] : crossing.loads)
+    planned.route.hops.push_back(folding_.hop(device.rank, kind, load));
   flows.push_back(std::move(planned));
 }
 

@@ -4,6 +4,9 @@
 #include "sim/replay/folding.hpp"
 #include "sim/replay/rank_flows.hpp"
 
+#include <map>
+#include <tuple>
+
 namespace moesim {
 
 /// A flow of the replay: an amount of work for a route. `bytes` is what arrives; `amount` is that
@@ -31,15 +34,30 @@ public:
       : layout_(layout), plan_(plan), topology_(topology), network_(network),
         folding_(layout, plan, topology) {}
 
-  TrafficPlan collective(const CollectiveWork& work, const DeviceGroup& group);
+  /// Valid until the planner dies.
+  const TrafficPlan& collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
   const LinkFolding& folding() const { return folding_; }
 
 private:
+  using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, DeviceId>;
+  TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   /// Joins the flows that take the same hops, and counts them as the weight of their sum.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
   /// The sender of the flow with the longest path; `first` if it is among the equals.
   RankId farthest_sender(const std::vector<RankFlow>& flows, RankId first) const;
+  /// How the rings of a stage load the links that only some of their neighbours use.
+  struct Crossing {
+    bool ragged = false;                     ///< only some ranks of a ring send to another node
+    std::map<LinkKind, std::uint32_t> loads; ///< flows over the busiest link of a kind
+    RankId source{};
+    RankId sink{};
+    double share = 0.0;         ///< bytes of one such flow over the collective's bytes
+    double message_share = 0.0; ///< likewise of its messages
+    bool counts(LinkKind kind) const;
+  };
+  /// Alike for all ring collectives of a group, but twice the bytes for an all-reduce.
+  const Crossing& crossing_of(const CollectiveWork& work, const Device& device);
   /// Rings cross a leaf's uplink only where neighbours are on different leaves, so the crossing is
   /// counted over all rings of the stage, and one flow stands for those of the busiest leaf; NICs
   /// likewise, where only some ranks of a ring send to another node.
@@ -52,6 +70,8 @@ private:
   const Topology& topology_;
   const NetworkCost& network_;
   LinkFolding folding_;
+  std::map<CollectiveKey, TrafficPlan> collectives_;
+  std::map<std::tuple<GroupKind, std::int64_t, bool>, Crossing> crossings_;
 };
 
 } // namespace moesim

@@ -13,7 +13,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <functional>
+#include <queue>
 
 namespace moesim {
 
@@ -76,7 +77,7 @@ Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
       time = compute_time(*compute, costs.compute).total;
     else {
       const auto& work = std::get<CollectiveWork>(segment.work);
-      const TrafficPlan traffic = planner.collective(work, {work.group, {device}});
+      const TrafficPlan& traffic = planner.collective(work, {work.group, {device}});
       time = time_alone(traffic, planner.folding().links());
     }
     sum += segment.beside_previous ? std::max(time, last) - last : time;
@@ -114,6 +115,21 @@ std::vector<StageTimes> stage_times(const Workload& workload, const Topology& to
     stages.push_back(times);
   }
   return stages;
+}
+
+/// The busiest stage's compute alone, without communication: a bound that is quick to find.
+Seconds compute_bound(const Workload& workload, const Costs& costs) {
+  Seconds busiest;
+  for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
+    const StageWork work = stage_work(workload, stage);
+    Seconds pass;
+    for (const auto* segments : {&work.forward, &work.backward})
+      for (const Segment& segment : *segments)
+        if (const auto* compute = std::get_if<ComputeWork>(&segment.work))
+          pass += compute_time(*compute, costs.compute).total;
+    busiest = std::max(busiest, pass);
+  }
+  return busiest * static_cast<double>(workload.plan.micro_batches(workload.training));
 }
 
 /// In the steady state of 1F1B, k + 1 micro-batches pass from stage `first` to the k-th after it
@@ -205,18 +221,30 @@ Seconds step_time_bound(const Workload& workload, const Topology& topology, cons
 
 std::optional<BestPlan> best_dense_plan(const Workload& workload, const Topology& topology,
                                         Fidelity fidelity, const Costs& costs) {
-  std::vector<std::pair<Seconds, Workload>> ordered;
-  for (Workload& candidate : dense_candidates(workload, topology)) {
-    const Seconds bound = step_time_bound(candidate, topology, costs);
-    ordered.emplace_back(bound, std::move(candidate));
-  }
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  // Ordered by bound. A plan enters with a bound that is quick to find, comes back with the real
+  // one, and is replayed when no other can be faster: few are.
+  using Entry = std::pair<Seconds, std::size_t>;
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open;
+  const std::vector<Workload> candidates = dense_candidates(workload, topology);
+  std::vector<bool> bounded(candidates.size(), false);
+  for (std::size_t number = 0; number < candidates.size(); ++number)
+    open.emplace(compute_bound(candidates[number], costs), number);
   std::optional<BestPlan> best;
-  for (const auto& [bound, candidate] : ordered) {
+  while (!open.empty()) {
+    const auto [bound, number] = open.top();
+    open.pop();
     if (best && bound >= best->replay.metrics.step_time)
       break;
+    const Workload& candidate = candidates[number];
+    if (!bounded[number]) {
+      bounded[number] = true;
+      open.emplace(step_time_bound(candidate, topology, costs), number);
+      continue;
+    }
     const StepReplay replay = replay_step(candidate, topology, fidelity, costs);
+    INVARIANT(replay.metrics.step_time.value >= bound.value * (1.0 - 1e-9),
+              "step {} bound {} for {}", replay.metrics.step_time.value, bound.value,
+              plan_text(candidate.plan));
     if (!best || replay.metrics.step_time < best->replay.metrics.step_time)
       best = {candidate.plan, replay};
   }

@@ -98,6 +98,29 @@ std::optional<PlanFault> find_batch_fault(const ParallelPlan& plan, const Traini
   return std::nullopt;
 }
 
+/// How the ranks of a group lie within a stage.
+struct GroupShape {
+  std::int64_t size = 1;
+  std::int64_t stride = 1;
+  bool contiguous = true;
+};
+
+GroupShape shape_of(const ParallelPlan& plan, GroupKind kind) {
+  const bool by_expert = kind == GroupKind::expert || kind == GroupKind::expert_data;
+  const std::int64_t inner = by_expert ? plan.expert : plan.tensor;
+  if (kind == GroupKind::expert || kind == GroupKind::tensor)
+    return {inner, 1, true};
+  return {plan.stage_ranks() / inner, inner, false};
+}
+
+std::vector<RankId> members(const GroupShape& shape, std::int64_t first) {
+  std::vector<RankId> ranks;
+  ranks.reserve(static_cast<std::size_t>(shape.size));
+  for (std::int64_t member = 0; member < shape.size; ++member)
+    ranks.push_back(RankId(static_cast<std::uint32_t>(first + member * shape.stride)));
+  return ranks;
+}
+
 } // namespace
 
 double RoutingSpec::kept_share() const {
@@ -146,17 +169,20 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank) {
   const std::int64_t first_of_stage = plan.stage_of(rank) * plan.stage_ranks();
   const std::int64_t local = static_cast<std::int64_t>(index(rank)) - first_of_stage;
-  const bool by_expert = kind == GroupKind::expert || kind == GroupKind::expert_data;
-  const std::int64_t inner = by_expert ? plan.expert : plan.tensor;
-  const bool contiguous = kind == GroupKind::expert || kind == GroupKind::tensor;
-  const std::int64_t size = contiguous ? inner : plan.stage_ranks() / inner;
-  const std::int64_t first = contiguous ? local / inner * inner : local % inner;
-  std::vector<RankId> ranks;
-  ranks.reserve(static_cast<std::size_t>(size));
-  for (std::int64_t member = 0; member < size; ++member)
-    ranks.push_back(RankId(
-        static_cast<std::uint32_t>(first_of_stage + first + member * (contiguous ? 1 : inner))));
-  return ranks;
+  const GroupShape shape = shape_of(plan, kind);
+  const std::int64_t inner = shape.contiguous ? shape.size : shape.stride;
+  const std::int64_t first = shape.contiguous ? local / inner * inner : local % inner;
+  return members(shape, first_of_stage + first);
+}
+
+std::vector<std::vector<RankId>> groups_of_stage(const ParallelPlan& plan, GroupKind kind,
+                                                 std::int64_t stage) {
+  const std::int64_t first_of_stage = stage * plan.stage_ranks();
+  const GroupShape shape = shape_of(plan, kind);
+  std::vector<std::vector<RankId>> groups;
+  for (std::int64_t group = 0; group < plan.stage_ranks() / shape.size; ++group)
+    groups.push_back(members(shape, first_of_stage + group * (shape.contiguous ? shape.size : 1)));
+  return groups;
 }
 
 } // namespace moesim

@@ -78,4 +78,8 @@ enum class GroupKind { tensor, data, expert, expert_data };
 /// The ranks of the group of `rank`, in the order of the group.
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank);
 
+/// Every group of a kind in a stage, by its first rank.
+std::vector<std::vector<RankId>> groups_of_stage(const ParallelPlan& plan, GroupKind kind,
+                                                 std::int64_t stage);
+
 } // namespace moesim
