@@ -2,6 +2,7 @@
 #include "sim/base/check.hpp"
 #include "sim/base/input_error.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -38,6 +39,15 @@ moesim::AppContext find_folders(int count, char** arguments) {
   return context;
 }
 
+/// A command that nobody knows: the nearest one.
+void print_suggestion(const CLI::App& app, const std::string& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* known : app.get_subcommands({}))
+    names.push_back(known->get_name());
+  if (std::find(names.begin(), names.end(), command) == names.end())
+    std::cerr << moesim::suggest_name(command, names) << '\n';
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
@@ -56,7 +66,10 @@ int main(int count, char** arguments) {
     moesim::add_report_command(app, context);
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_usage;
+    const int code = app.exit(error);
+    if (code != 0 && count > 1)
+      print_suggestion(app, arguments[1]);
+    return code == 0 ? 0 : exit_usage;
   } catch (const moesim::InputError& error) {
     std::cerr << error.what() << '\n';
     return exit_usage;

@@ -22,6 +22,7 @@ struct SweepCommandOptions {
   std::string folder;
   std::size_t jobs = 0;
   std::string shard = "1/1";
+  bool restart = false;
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
 };
@@ -84,6 +85,7 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   options.jobs =
       command.jobs > 0 ? command.jobs : std::max(1U, std::thread::hardware_concurrency());
   std::tie(options.shard, options.shards) = parse_shard(command.shard);
+  options.restart = command.restart;
   ProgressBar bar;
   const ReportTable results = run_sweep(
       plan, options, [&](std::size_t finished, std::size_t total) { bar.show(finished, total); });
@@ -115,6 +117,8 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
       ->check(CLI::PositiveNumber);
   command->add_option("--shard", options->shard, "Only part I of N of the points")
       ->type_name("I/N");
+  command->add_flag("--restart", options->restart,
+                    "Replace the results that another sweep, or another version, left in DIR");
   add_settings_option(*command, options->settings);
   add_format_option(*command, options->format);
   command->callback([options, &context] { sweep_and_print(*options, context); });

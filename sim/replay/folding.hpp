@@ -35,6 +35,10 @@ public:
 
   /// The real links that the replay needs, in the order of their numbers.
   const std::vector<LinkId>& originals() const { return originals_; }
+  /// The full capacity of a link of the replay.
+  BytesPerSecond capacity(std::uint32_t link) const {
+    return topology_.link(originals_[link]).capacity;
+  }
   /// The links of the replay at full capacity.
   std::vector<MachineLink> links() const;
 

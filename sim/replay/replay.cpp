@@ -104,14 +104,13 @@ private:
   /// private links. Negative for the others.
   void find_known_durations() {
     const std::vector<bool> is_private = find_private_links();
-    const std::vector<MachineLink> links = planner_.folding().links();
     std::map<TrafficKey, double> known;
     for (const auto& [key, plan] : plans_) {
       const bool fixed =
           plan.flows.size() == 1 &&
           std::all_of(plan.flows.front().route.hops.begin(), plan.flows.front().route.hops.end(),
                       [&](const MachineRoute::Hop& hop) { return is_private[hop.link]; });
-      known[key] = fixed ? time_alone(plan, links).value : -1.0;
+      known[key] = fixed ? time_alone(plan, planner_.folding()).value : -1.0;
     }
     for (const Op& op : graph_.ops)
       duration_.push_back(op.kind == OpKind::compute ? compute_times_[op.work].total.value

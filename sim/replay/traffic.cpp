@@ -157,6 +157,9 @@ const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork
 
 void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device& device,
                                        std::vector<PlannedFlow>& flows) {
+  // Tensor-parallel groups that divide a node never leave it.
+  if (work.group == GroupKind::tensor && topology_.spec().node.gpus % plan_.tensor == 0)
+    return;
   const Crossing& crossing = crossing_of(work, device);
   if (crossing.loads.empty())
     return;
@@ -173,14 +176,14 @@ void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device&
   flows.push_back(std::move(planned));
 }
 
-Seconds time_alone(const TrafficPlan& plan, const std::vector<MachineLink>& links) {
+Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding) {
   std::map<std::uint32_t, double> amounts;
   for (const PlannedFlow& flow : plan.flows)
     for (const MachineRoute::Hop& hop : flow.route.hops)
       amounts[hop.link] += flow.amount * hop.times;
   Seconds longest;
   for (const auto& [link, amount] : amounts)
-    longest = std::max(longest, Seconds{amount / links[link].capacity.value});
+    longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
   return plan.startup + longest;
 }
 

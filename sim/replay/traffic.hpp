@@ -24,7 +24,7 @@ struct TrafficPlan {
 };
 
 /// The time of a communication that has its links to itself; exact for one flow, else a bound.
-Seconds time_alone(const TrafficPlan& plan, const std::vector<MachineLink>& links);
+Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
 
 /// Plans the traffic of the communications of a graph on the links of a replay.
 class TrafficPlanner {

@@ -78,7 +78,7 @@ Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
     else {
       const auto& work = std::get<CollectiveWork>(segment.work);
       const TrafficPlan& traffic = planner.collective(work, {work.group, {device}});
-      time = time_alone(traffic, planner.folding().links());
+      time = time_alone(traffic, planner.folding());
     }
     sum += segment.beside_previous ? std::max(time, last) - last : time;
     last = time;
@@ -110,7 +110,7 @@ std::vector<StageTimes> stage_times(const Workload& workload, const Topology& to
     if (stage + 1 < workload.plan.pipeline) {
       const auto next = DeviceId(static_cast<std::uint32_t>(stage + 1));
       const TrafficPlan send = planner.transfer(activation_transfer(workload), {device, next});
-      times.send = time_alone(send, planner.folding().links());
+      times.send = time_alone(send, planner.folding());
     }
     stages.push_back(times);
   }

@@ -92,7 +92,9 @@ ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
   fs::create_directories(options.folder, error);
   if (error)
     throw InputError({options.folder.string()}, "cannot be made: " + error.message());
-  SweepJournal journal(options.folder, sweep_fingerprint(plan, options));
+  SweepJournal journal(options.folder, sweep_fingerprint(plan, options),
+                       options.restart ? SweepJournal::OnOther::replace
+                                       : SweepJournal::OnOther::refuse);
   CostLibrary costs(options.calibration);
   std::vector<ChildTask> tasks;
   std::size_t total = 0;

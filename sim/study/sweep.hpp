@@ -15,6 +15,7 @@ struct SweepOptions {
   std::size_t jobs = 1;  ///< points at a time, each a process
   std::size_t shard = 1; ///< of `shards`, from 1: this run's part of the points
   std::size_t shards = 1;
+  bool restart = false; ///< replace what another sweep left in the folder
 };
 
 /// Called when a point is finished, with how many are, and how many there are.

@@ -14,15 +14,16 @@
 
 namespace moesim {
 
-SweepJournal::SweepJournal(const std::filesystem::path& folder, const std::string& fingerprint) {
+SweepJournal::SweepJournal(const std::filesystem::path& folder, const std::string& fingerprint,
+                           OnOther on_other) {
   const std::filesystem::path path = folder / "journal.txt";
   const std::string header = "moesim sweep " + fingerprint;
   if (std::filesystem::exists(path))
-    read_back(path, header);
+    read_back(path, header, on_other);
   descriptor_ = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0)
     throw InputError({path.string()}, std::string("cannot be written: ") + std::strerror(errno));
-  if (std::filesystem::file_size(path) == 0)
+  if (std::filesystem::file_size(path) == 0) // new
     append(header);
 }
 
@@ -30,13 +31,19 @@ SweepJournal::~SweepJournal() {
   close(descriptor_);
 }
 
-void SweepJournal::read_back(const std::filesystem::path& path, const std::string& header) {
+void SweepJournal::read_back(const std::filesystem::path& path, const std::string& header,
+                             OnOther on_other) {
   const std::string text = read_file(path);
   const std::size_t complete = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
   const std::size_t header_end = text.find('\n');
-  if (complete > 0 && text.substr(0, header_end) != header)
-    throw InputError({path.string()}, "belongs to another sweep: other inputs, settings or version",
-                     "choose another folder for --out, or remove this one");
+  if (complete > 0 && text.substr(0, header_end) != header) {
+    if (on_other == OnOther::refuse)
+      throw InputError({path.string()},
+                       "belongs to another sweep: other inputs, settings or version",
+                       "choose another folder for --out, or add --restart to replace its results");
+    std::filesystem::remove(path);
+    return;
+  }
   for (std::size_t start = header_end + 1; complete > 0 && start < complete;) {
     const std::size_t end = text.find('\n', start);
     std::size_t point = 0;

@@ -12,8 +12,11 @@ namespace moesim {
 class SweepJournal {
 public:
   /// Opens `folder`/journal.txt. `fingerprint` identifies the sweep: inputs, settings and version.
-  /// Throws InputError if the folder holds the journal of another sweep, or cannot be written.
-  SweepJournal(const std::filesystem::path& folder, const std::string& fingerprint);
+  /// The journal of another sweep is replaced under `OnOther::replace`, else an InputError; so is a
+  /// journal that cannot be written.
+  enum class OnOther { refuse, replace };
+  SweepJournal(const std::filesystem::path& folder, const std::string& fingerprint,
+               OnOther on_other);
   ~SweepJournal();
   SweepJournal(const SweepJournal&) = delete;
   SweepJournal& operator=(const SweepJournal&) = delete;
@@ -23,7 +26,7 @@ public:
   void add(std::size_t point, const std::string& row);
 
 private:
-  void read_back(const std::filesystem::path& path, const std::string& header);
+  void read_back(const std::filesystem::path& path, const std::string& header, OnOther on_other);
   void append(const std::string& line);
 
   std::map<std::size_t, std::string> rows_;

@@ -44,6 +44,10 @@ if "$moesim" sweep "$work/sweep.toml" --set training.micro_batch=2 --out "$work/
   echo "a folder with other results was taken"; exit 1
 fi
 grep -q 'belongs to another sweep' "$work/log"
+"$moesim" sweep "$work/sweep.toml" --set training.micro_batch=2 --out "$work/cut" --restart >/dev/null 2>&1
+if cmp -s "$work/whole/results.csv" "$work/cut/results.csv"; then
+  echo "--restart kept the results of another sweep"; exit 1
+fi
 
 # The parts of a sharded sweep are the whole.
 for part in 1 2 3; do
