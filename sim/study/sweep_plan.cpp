@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 struct Axis {
   std::string key;
   std::vector<TomlValue> values;
+  std::pair<int, int> place; ///< line and column in the sweep file
 };
 
 /// `[axes]` may be written with dotted keys, quoted keys or nested tables: all mean the same.
@@ -24,7 +25,7 @@ void collect(const TomlTable& table, const std::string& prefix, std::vector<Axis
     if (table.is_table(key))
       collect(table.table(key), dotted, axes);
     else
-      axes.push_back({dotted, table.list(key)});
+      axes.push_back({dotted, table.list(key), {table.where(key).line, table.where(key).column}});
   }
 }
 
@@ -78,6 +79,9 @@ SweepPlan read_sweep(const fs::path& path, const std::vector<std::string>& setti
   const fs::path scenario = (path.parent_path() / root.text("scenario")).lexically_normal();
   std::vector<Axis> axes;
   collect(root.table("axes"), "", axes);
+  // Dotted keys of one table may stand apart; the file's order is the user's.
+  std::sort(axes.begin(), axes.end(),
+            [](const Axis& a, const Axis& b) { return a.place < b.place; });
   std::vector<std::string> fixed;
   if (const auto set = root.optional_table("set"))
     collect_settings(*set, "", fixed);
