@@ -39,17 +39,15 @@ double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
                              Bytes{std::llround(message_bytes)});
 }
 
-RankId TrafficPlanner::farthest_sender(const std::vector<RankFlow>& flows, RankId first) const {
-  RankId farthest = first;
-  Seconds longest;
+TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlow>& flows,
+                                                       RankId first) const {
+  Farthest farthest{first, {}};
   Route route;
   for (const RankFlow& flow : flows) {
     topology_.find_route(flow.source, flow.sink, route);
     const Seconds path = topology_.latency(route);
-    if (path > longest || (path == longest && flow.source == first)) {
-      longest = path;
-      farthest = flow.source;
-    }
+    if (path > farthest.path || (path == farthest.path && flow.source == first))
+      farthest = {flow.source, path};
   }
   return farthest;
 }
@@ -94,25 +92,18 @@ TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const De
   // All ranks of a folded all-to-all are alike.
   if (layout_.folded && work.kind == Collective::all_to_all)
     std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != first; });
-  Seconds path;
-  Route route;
-  for (const RankFlow& flow : flows) {
-    topology_.find_route(flow.source, flow.sink, route);
-    path = std::max(path, topology_.latency(route));
-  }
+  const Farthest farthest = find_farthest(flows, first);
   // Around a ring of ranks that sit differently, only some send to another node, and all wait for
   // those.
-  if (layout_.folded && work.kind != Collective::all_to_all) {
-    const RankId sender = farthest_sender(flows, first);
-    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != sender; });
-  }
+  if (layout_.folded)
+    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != farthest.sender; });
   // The rank with the most peers outside its node starts last.
   std::int64_t inside = peers_on_node(ranks, first, topology_);
   if (!layout_.folded)
     for (const RankId rank : ranks)
       inside = std::min(inside, peers_on_node(ranks, rank, topology_));
   const auto peers = static_cast<std::int64_t>(ranks.size()) - 1;
-  plan.startup = network_.startup(work.kind, inside, peers - inside) + path;
+  plan.startup = network_.startup(work.kind, inside, peers - inside) + farthest.path;
   plan.flows = plan_flows(flows, work.kind);
   if (layout_.folded && work.kind != Collective::all_to_all)
     add_leaf_crossing(work, layout_.devices[index(group.devices.front())], plan.flows);

@@ -44,8 +44,12 @@ private:
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   /// Joins the flows that take the same hops, and counts them as the weight of their sum.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
-  /// The sender of the flow with the longest path; `first` if it is among the equals.
-  RankId farthest_sender(const std::vector<RankFlow>& flows, RankId first) const;
+  /// The longest path of some flows, and who sends over it; `first` if it is among the equals.
+  struct Farthest {
+    RankId sender{};
+    Seconds path;
+  };
+  Farthest find_farthest(const std::vector<RankFlow>& flows, RankId first) const;
   /// How the rings of a stage load the links that only some of their neighbours use.
   struct Crossing {
     bool ragged = false;                     ///< only some ranks of a ring send to another node

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 
@@ -43,14 +44,31 @@ std::string row_without_result(const SweepPoint& point, const std::string& statu
   return row_text(point, result);
 }
 
-/// What makes two sweeps the same: the text of every input, the points, the version.
+/// The text of every table below a folder, in the order of their names.
+std::string calibration_text(const fs::path& folder) {
+  if (!fs::is_directory(folder))
+    throw InputError({folder.string()}, "is no folder of calibration tables");
+  std::vector<fs::path> tables;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.path().extension() == ".csv")
+      tables.push_back(entry.path());
+  std::sort(tables.begin(), tables.end());
+  std::string text;
+  for (const fs::path& table : tables)
+    text += read_file(table);
+  return text;
+}
+
+/// What makes two sweeps the same: the version, the text of every input, the settings, the points,
+/// and the costs.
 std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options) {
   std::string text = options.version + fmt::format("{}/{}", options.shard, options.shards);
   for (const fs::path& input : plan.inputs)
     text += read_file(input);
+  text += csv_line(plan.settings);
   for (const SweepPoint& point : plan.points)
     text += csv_line(point.values) + point.illegal_reason;
-  return fingerprint_of(text);
+  return fingerprint_of(text + calibration_text(options.calibration));
 }
 
 /// Cost tables, read once for each GPU that the points name.

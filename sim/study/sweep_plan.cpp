@@ -18,26 +18,37 @@ struct Axis {
   std::pair<int, int> place; ///< line and column in the sweep file
 };
 
-/// `[axes]` may be written with dotted keys, quoted keys or nested tables: all mean the same.
-void collect(const TomlTable& table, const std::string& prefix, std::vector<Axis>& axes) {
+/// Calls `visit(dotted key, table, key)` for every plain key of a table and of those inside it:
+/// dotted keys, quoted keys and nested tables all mean the same.
+template <typename Visit>
+void walk(const TomlTable& table, const std::string& prefix, const Visit& visit) {
   for (const std::string& key : table.keys()) {
     const std::string dotted = prefix.empty() ? key : prefix + "." + key;
     if (table.is_table(key))
-      collect(table.table(key), dotted, axes);
+      walk(table.table(key), dotted, visit);
     else
-      axes.push_back({dotted, table.list(key), {table.where(key).line, table.where(key).column}});
+      visit(dotted, table, key);
   }
 }
 
-void collect_settings(const TomlTable& table, const std::string& prefix,
-                      std::vector<std::string>& settings) {
-  for (const std::string& key : table.keys()) {
-    const std::string dotted = prefix.empty() ? key : prefix + "." + key;
-    if (table.is_table(key))
-      collect_settings(table.table(key), dotted, settings);
-    else
-      settings.push_back(dotted + "=" + table.value(key).text);
-  }
+std::vector<Axis> read_axes(const TomlTable& table) {
+  std::vector<Axis> axes;
+  walk(table, "", [&](const std::string& dotted, const TomlTable& inner, const std::string& key) {
+    const InputLocation where = inner.where(key);
+    axes.push_back({dotted, inner.list(key), {where.line, where.column}});
+  });
+  // Dotted keys of one table may stand apart; the file's order is the user's.
+  std::sort(axes.begin(), axes.end(),
+            [](const Axis& a, const Axis& b) { return a.place < b.place; });
+  return axes;
+}
+
+std::vector<std::string> read_settings(const TomlTable& table) {
+  std::vector<std::string> settings;
+  walk(table, "", [&](const std::string& dotted, const TomlTable& inner, const std::string& key) {
+    settings.push_back(dotted + "=" + inner.value(key).text);
+  });
+  return settings;
 }
 
 bool names_a_file(const std::string& key) {
@@ -77,21 +88,16 @@ SweepPlan read_sweep(const fs::path& path, const std::vector<std::string>& setti
   const TomlDocument document = TomlDocument::read(path);
   const TomlTable root = document.root();
   const fs::path scenario = (path.parent_path() / root.text("scenario")).lexically_normal();
-  std::vector<Axis> axes;
-  collect(root.table("axes"), "", axes);
-  // Dotted keys of one table may stand apart; the file's order is the user's.
-  std::sort(axes.begin(), axes.end(),
-            [](const Axis& a, const Axis& b) { return a.place < b.place; });
-  std::vector<std::string> fixed;
+  const std::vector<Axis> axes = read_axes(root.table("axes"));
+  SweepPlan plan;
   if (const auto set = root.optional_table("set"))
-    collect_settings(*set, "", fixed);
+    plan.settings = read_settings(*set);
+  plan.settings.insert(plan.settings.end(), settings.begin(), settings.end());
   root.finish();
   if (axes.empty())
     throw InputError({path.string()}, "[axes] holds no axis",
                      "add a dotted key of the scenario with a list of values");
-  SweepPlan plan;
   plan.inputs.push_back(path);
-  fixed.insert(fixed.end(), settings.begin(), settings.end());
   std::size_t count = 1;
   for (const Axis& axis : axes) {
     plan.axes.push_back(axis.key);
@@ -99,7 +105,7 @@ SweepPlan read_sweep(const fs::path& path, const std::vector<std::string>& setti
   }
   for (std::size_t number = 0; number < count; ++number) {
     std::vector<std::string> values;
-    std::vector<std::string> assignments = fixed;
+    std::vector<std::string> assignments = plan.settings;
     std::size_t block = count;
     for (const Axis& axis : axes) {
       block /= axis.values.size();

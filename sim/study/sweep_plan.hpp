@@ -18,8 +18,9 @@ struct SweepPoint {
 
 /// A sweep file, read and checked: every point is known before the first is simulated.
 struct SweepPlan {
-  std::vector<std::string> axes;             ///< dotted keys, in the order of the file
-  std::vector<SweepPoint> points;            ///< the first axis changes slowest
+  std::vector<std::string> axes;     ///< dotted keys, in the order of the file
+  std::vector<std::string> settings; ///< KEY=VALUE for every point: [set], then the command line
+  std::vector<SweepPoint> points;    ///< the first axis changes slowest
   std::vector<std::filesystem::path> inputs; ///< every file read, once, in the order of reading
   std::string seed;
 };

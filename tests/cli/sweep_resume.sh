@@ -44,6 +44,17 @@ if "$moesim" sweep "$work/sweep.toml" --set training.micro_batch=2 --out "$work/
   echo "a folder with other results was taken"; exit 1
 fi
 grep -q 'belongs to another sweep' "$work/log"
+# A setting that no axis and no reason shows, and other measured costs, make another sweep too.
+cp -r "$source/calibration" "$work/calibration"
+sed -i 's/^scale_out,all_to_all,\(.*\),0\.8/scale_out,all_to_all,\1,0.7/' "$work/calibration/network.csv"
+for other in "sweep $work/sweep.toml --set training.sequence_length=2048" \
+  "--calibration $work/calibration sweep $work/sweep.toml"; do
+  # shellcheck disable=SC2086 # the words are options
+  if "$moesim" $other --out "$work/cut" >/dev/null 2>"$work/log"; then
+    echo "a folder with other results was taken: $other"; exit 1
+  fi
+  grep -q 'belongs to another sweep' "$work/log"
+done
 "$moesim" sweep "$work/sweep.toml" --set training.micro_batch=2 --out "$work/cut" --restart >/dev/null 2>&1
 if cmp -s "$work/whole/results.csv" "$work/cut/results.csv"; then
   echo "--restart kept the results of another sweep"; exit 1
