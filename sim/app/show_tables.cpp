@@ -89,6 +89,7 @@ ResultTable show_topology(const Scenario& scenario) {
   out.add("nodes", topology.nodes(), "nodes");
   out.add("gpus_per_node", spec.node.gpus, "GPUs");
   out.add("nics", topology.count(VertexKind::nic), "NICs");
+  out.add("scale_up_domains", topology.domains(), "domains");
   out.add("leaf_switches", topology.count(VertexKind::leaf), "switches");
   out.add("links", static_cast<std::int64_t>(topology.links()), "directed links");
   out.add("gpus_max", spec.gpus_max, "GPUs");
@@ -101,7 +102,10 @@ ResultTable show_topology(const Scenario& scenario) {
   out.add("scale_out_gbyte_per_s_per_gpu", spec.node.nic.value * nics_per_gpu * 1e-9,
           "GB/s, one direction");
   out.add("oversubscription", spec.fabric.oversubscription, "down over up");
-  out.add("bisection_gbyte_per_s", topology.bisection().value * 1e-9, "GB/s, one direction");
+  const Bisection bisection = topology.bisection();
+  out.add("bisection_gbyte_per_s", bisection.rate.value * 1e-9, "GB/s, one direction");
+  for (const auto& [kind, links] : bisection.cut)
+    out.add("narrowest_cut_" + kind, links, "links");
   return out.take();
 }
 

@@ -26,6 +26,13 @@ private:
   std::string message_;
 };
 
+/// A scenario that is well formed but cannot run: a plan that does not divide, more GPUs than the
+/// cluster holds, a cluster cut in two. In a sweep it is a row with a reason.
+class IllegalScenario : public InputError {
+public:
+  using InputError::InputError;
+};
+
 /// The position of byte `offset` (from 0) of a text, with the line that holds it.
 InputLocation locate_offset(const std::string& file, const std::string& text, std::size_t offset);
 

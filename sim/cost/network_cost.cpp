@@ -21,7 +21,23 @@ std::size_t index(Tier tier) {
   return static_cast<std::size_t>(tier);
 }
 std::size_t index(Collective collective) {
-  return static_cast<std::size_t>(collective);
+  switch (collective) {
+  case Collective::all_to_all:
+  case Collective::dispatch:
+  case Collective::combine:
+    return 0;
+  case Collective::all_gather:
+    return 1;
+  case Collective::reduce_scatter:
+    return 2;
+  case Collective::all_reduce:
+  case Collective::all_reduce_tree:
+  case Collective::all_reduce_in_switch:
+    return 3;
+  case Collective::point_to_point:
+    break;
+  }
+  return 4;
 }
 
 std::size_t name_at(const CsvTable& table, std::size_t row, const std::string& column,

@@ -171,6 +171,11 @@ bool TomlTable::is_table(const std::string& key) const {
   return node && node->is_table();
 }
 
+bool TomlTable::is_list(const std::string& key) const {
+  const toml::node* node = state_->find(key);
+  return node && node->is_array();
+}
+
 std::optional<TomlTable> TomlTable::optional_table(const std::string& key) const {
   const toml::node* node = state_->find(key);
   if (!node)
@@ -182,6 +187,27 @@ std::optional<TomlTable> TomlTable::optional_table(const std::string& key) const
   state->table = node->as_table();
   state->name = state_->dotted(key);
   return TomlTable(std::move(state));
+}
+
+std::vector<TomlTable> TomlTable::tables(const std::string& key) const {
+  std::vector<TomlTable> found;
+  const toml::node* node = state_->find(key);
+  if (!node)
+    return found;
+  const toml::array* array = node->as_array();
+  if (!array)
+    fail(key, fmt::format("{} must be an array of tables, not {}", key, type_name(*node)),
+         fmt::format("write [[{}]]", state_->dotted(key)));
+  for (const toml::node& item : *array) {
+    if (!item.is_table())
+      fail(key, fmt::format("{} must hold tables, not {}", key, type_name(item)));
+    auto state = std::make_shared<State>();
+    state->content = state_->content;
+    state->table = item.as_table();
+    state->name = fmt::format("{}[{}]", state_->dotted(key), found.size());
+    found.push_back(TomlTable(std::move(state)));
+  }
+  return found;
 }
 
 TomlTable TomlTable::table(const std::string& key) const {
@@ -301,6 +327,21 @@ std::vector<std::int64_t> TomlTable::integers(const std::string& key,
       fail(key,
            fmt::format("{} must be between {} and {}, not {}", key, range.low, range.high, value));
     values.push_back(value);
+  }
+  return values;
+}
+
+std::vector<double> TomlTable::numbers(const std::string& key, Range<double> range) const {
+  list(key); // not empty, plain values
+  std::vector<double> values;
+  for (const toml::node& item : *state_->find(key)->as_array()) {
+    const auto value = item.is_number() ? item.value<double>() : std::nullopt;
+    if (!value)
+      fail(key, fmt::format("{} must hold numbers, not {}", key, type_name(item)));
+    if (!std::isfinite(*value) || *value < range.low || *value > range.high)
+      fail(key,
+           fmt::format("{} must be between {} and {}, not {}", key, range.low, range.high, *value));
+    values.push_back(*value);
   }
   return values;
 }

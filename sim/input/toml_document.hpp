@@ -55,9 +55,13 @@ public:
   /// True if the key holds a string: for keys that take a number or a word, as `expert = "auto"`.
   bool is_text(const std::string& key) const;
   bool is_table(const std::string& key) const;
+  /// True if the key holds an array: for keys that take a number or a list of them.
+  bool is_list(const std::string& key) const;
   /// A table inside this one. `table` throws InputError if it is missing.
   TomlTable table(const std::string& key) const;
   std::optional<TomlTable> optional_table(const std::string& key) const;
+  /// The tables of an array of tables, `[[key]]`; none if it is missing.
+  std::vector<TomlTable> tables(const std::string& key) const;
 
   std::string text(const std::string& key) const;
   std::string text_or(const std::string& key, const std::string& otherwise) const;
@@ -76,6 +80,7 @@ public:
   /// The values of a non-empty array of plain values.
   std::vector<TomlValue> list(const std::string& key) const;
   std::vector<std::int64_t> integers(const std::string& key, Range<std::int64_t> range) const;
+  std::vector<double> numbers(const std::string& key, Range<double> range) const;
 
   /// The keys of this table, in the order of the file.
   std::vector<std::string> keys() const;

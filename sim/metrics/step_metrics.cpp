@@ -128,12 +128,9 @@ void find_bottleneck(const Timeline& timeline, const std::vector<DeviceLoad>& lo
       metrics.bottleneck = name;
     }
   };
-  for (std::size_t device = 0; device < loads.size(); ++device) {
-    const auto rank = static_cast<std::int64_t>(index(graph.devices[device].rank));
-    const std::int64_t gpus = topology.spec().node.gpus;
-    consider(fmt::format("Node[{}].Gpu[{}]", rank / gpus, rank % gpus),
+  for (std::size_t device = 0; device < loads.size(); ++device)
+    consider(topology.name_of(graph.devices[device].rank),
              loads[device].computing / timeline.end.value);
-  }
   for (const LinkUse& link : timeline.links)
     consider(link.name, link.bytes / link.capacity.value / timeline.end.value);
 }

@@ -3,6 +3,7 @@
 #include <boost/graph/push_relabel_max_flow.hpp>
 
 #include <limits>
+#include <map>
 
 namespace moesim {
 
@@ -28,34 +29,59 @@ void add_flow_edge(FlowGraph& graph, std::size_t from, std::size_t to, long long
   graph[backward].reverse = forward;
 }
 
+/// The vertices that `source` still reaches over what the flow leaves of the edges.
+std::vector<bool> reached_from(std::size_t source, const FlowGraph& flow) {
+  std::vector<bool> reached(boost::num_vertices(flow), false);
+  std::vector<std::size_t> open = {source};
+  reached[source] = true;
+  while (!open.empty()) {
+    const std::size_t vertex = open.back();
+    open.pop_back();
+    for (auto [edge, end] = boost::out_edges(vertex, flow); edge != end; ++edge) {
+      const std::size_t next = boost::target(*edge, flow);
+      if (flow[*edge].residual <= 0 || reached[next])
+        continue;
+      reached[next] = true;
+      open.push_back(next);
+    }
+  }
+  return reached;
+}
+
 } // namespace
 
-BytesPerSecond Topology::bisection() const {
-  if (gpus_ < 2)
+Bisection Topology::bisection() const {
+  if (gpus() < 2)
     return {};
-  FlowGraph flow(boost::num_vertices(graph_) + 2);
-  const std::size_t source = boost::num_vertices(graph_);
+  const Graph& graph = cluster_.graph;
+  FlowGraph flow(boost::num_vertices(graph) + 2);
+  const std::size_t source = boost::num_vertices(graph);
   const std::size_t sink = source + 1;
-  for (VertexId vertex = 0; vertex < boost::num_vertices(graph_); ++vertex)
-    for (auto [edge, end] = boost::out_edges(vertex, graph_); edge != end; ++edge)
-      add_flow_edge(flow, vertex, boost::target(*edge, graph_),
-                    static_cast<long long>(graph_[*edge].capacity.value));
-  std::int64_t rank = 0;
-  for (auto [vertex, end] = boost::vertices(graph_); vertex != end; ++vertex) {
-    if (graph_[*vertex].kind != VertexKind::gpu)
-      continue;
-    const long long unbounded = std::numeric_limits<long long>::max() / (2 * gpus_);
-    if (rank++ < gpus_ / 2)
-      add_flow_edge(flow, source, *vertex, unbounded);
+  for (auto [edge, end] = boost::edges(graph); edge != end; ++edge)
+    add_flow_edge(flow, boost::source(*edge, graph), boost::target(*edge, graph),
+                  static_cast<long long>(graph[*edge].capacity.value));
+  const long long unbounded = std::numeric_limits<long long>::max() / (2 * gpus());
+  for (std::int64_t rank = 0; rank < gpus(); ++rank) {
+    const auto vertex = cluster_.gpus[static_cast<std::size_t>(rank)].vertex;
+    if (rank < gpus() / 2)
+      add_flow_edge(flow, source, vertex, unbounded);
     else
-      add_flow_edge(flow, *vertex, sink, unbounded);
+      add_flow_edge(flow, vertex, sink, unbounded);
   }
   const long long rate =
       boost::push_relabel_max_flow(flow, source, sink,
                                    boost::capacity_map(boost::get(&FlowEdge::capacity, flow))
                                        .residual_capacity_map(boost::get(&FlowEdge::residual, flow))
                                        .reverse_edge_map(boost::get(&FlowEdge::reverse, flow)));
-  return {static_cast<double>(rate)};
+  const std::vector<bool> reached = reached_from(source, flow);
+  std::map<LinkKind, std::int64_t> cut;
+  for (auto [edge, end] = boost::edges(graph); edge != end; ++edge)
+    if (reached[boost::source(*edge, graph)] && !reached[boost::target(*edge, graph)])
+      ++cut[graph[*edge].kind];
+  Bisection bisection{{static_cast<double>(rate)}, {}};
+  for (const auto& [kind, links] : cut)
+    bisection.cut.emplace_back(moesim::name_of(kind), links);
+  return bisection;
 }
 
 } // namespace moesim

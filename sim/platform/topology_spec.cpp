@@ -1,109 +1,134 @@
 #include "sim/platform/topology_spec.hpp"
 
+#include "sim/platform/cluster_graph.hpp"
+#include "sim/platform/overridden.hpp"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
+#include <map>
 
 namespace moesim {
 
 namespace {
 
-constexpr Range<double> positive{1e-9, 1e9};
-constexpr Range<double> not_negative{0.0, 1e9};
-constexpr Range<std::int64_t> count{1, 1'000'000'000};
-
-/// A topology table together with the scenario's table that may override its keys.
-class Overridden {
-public:
-  Overridden(TomlTable file, const TomlTable& cluster)
-      : file_(std::move(file)), cluster_(cluster) {}
-
-  double number(const std::string& key, Range<double> range) const {
-    const double from_file = file_.number(key, range);
-    return cluster_.number_or(key, range, from_file);
-  }
-  double number_or(const std::string& key, Range<double> range, double otherwise) const {
-    return cluster_.number_or(key, range, file_.number_or(key, range, otherwise));
-  }
-  std::int64_t integer(const std::string& key, Range<std::int64_t> range) const {
-    const std::int64_t from_file = file_.integer(key, range);
-    return cluster_.integer_or(key, range, from_file);
-  }
-  const TomlTable& file() const { return file_; }
-  const TomlTable& cluster() const { return cluster_; }
-
-private:
-  TomlTable file_;
-  const TomlTable& cluster_;
-};
+const std::vector<std::string> scale_up_media = {"nvlink3", "nvlink4", "nvlink5", "nvlink6",
+                                                 "pcie"};
+const std::vector<std::string> nic_media = {"infiniband", "roce", "efa"};
 
 GpuSpec read_gpu(const Overridden& table) {
   GpuSpec gpu;
   gpu.kind = table.file().text("kind");
-  gpu.memory = Bytes{std::llround(table.number("memory_gib", positive) * 1024.0 * 1024.0 * 1024.0)};
-  gpu.bf16 = tflops(table.number("bf16_tflops", positive));
-  gpu.fp8 = tflops(table.number_or("fp8_tflops", positive, gpu.bf16.value * 1e-12));
-  gpu.memory_bandwidth = gbyte_per_s(table.number("memory_gbyte_per_s", positive));
+  gpu.memory =
+      Bytes{std::llround(table.number("memory_gib", positive_number) * 1024.0 * 1024.0 * 1024.0)};
+  gpu.bf16 = tflops(table.number("bf16_tflops", positive_number));
+  gpu.fp8 = tflops(table.number_or("fp8_tflops", positive_number, gpu.bf16.value * 1e-12));
+  gpu.memory_bandwidth = gbyte_per_s(table.number("memory_gbyte_per_s", positive_number));
+  gpu.sms = table.integer("sms", positive_count);
   table.file().text_or("source", "");
   table.file().finish();
   return gpu;
 }
 
-/// NICs of a node whose GPU count a scenario changed: the same share of a NIC for every GPU.
-std::int64_t scaled_nics(const TomlTable& cluster, std::int64_t nics, std::int64_t from,
-                         std::int64_t to) {
-  if (nics * to % from != 0)
-    cluster.fail("scale_up_gpus",
-                 fmt::format("{} GPUs cannot share NICs as {} GPUs share {}", to, from, nics));
-  return nics * to / from;
+/// A domain smaller than a node splits the node; its NICs are shared out alike.
+void split_node(const TomlTable& source, NodeSpec& node) {
+  const std::int64_t to = node.scale_up_gpus;
+  if (node.nics * to % node.gpus != 0)
+    source.fail("scale_up_gpus", fmt::format("{} GPUs cannot share NICs as {} GPUs share {}", to,
+                                             node.gpus, node.nics));
+  node.nics = node.nics * to / node.gpus;
+  node.gpus = to;
+}
+
+void read_scale_up(const Overridden& table, NodeSpec& node) {
+  const TomlTable& file = table.file();
+  node.scale_up_medium = file.choice("scale_up", scale_up_media);
+  node.scale_up = gbyte_per_s(table.number("scale_up_gbyte_per_s", positive_number));
+  node.scale_up_latency = microseconds(table.number("scale_up_latency_us", not_negative_number));
+  node.scale_up_gpus = table.integer_or("scale_up_gpus", positive_count, node.gpus);
+  if (node.scale_up_gpus < node.gpus)
+    split_node(table.source("scale_up_gpus"), node);
+  else if (node.scale_up_gpus % node.gpus != 0)
+    table.source("scale_up_gpus")
+        .fail("scale_up_gpus", fmt::format("a scale-up domain of {} GPUs does not hold whole nodes "
+                                           "of {}",
+                                           node.scale_up_gpus, node.gpus));
+  node.scale_up_switch_gpus =
+      std::min(node.scale_up_gpus,
+               table.integer_or("scale_up_switch_gpus", positive_count, node.scale_up_gpus));
+  if (node.scale_up_gpus % node.scale_up_switch_gpus != 0)
+    table.source("scale_up_switch_gpus")
+        .fail("scale_up_switch_gpus",
+              fmt::format("does not divide the {} GPUs of a domain", node.scale_up_gpus));
+  node.scale_up_oversubscription = table.number_or("scale_up_oversubscription", {1.0, 1000.0}, 1.0);
+  node.in_switch_reduction = file.flag_or("in_switch_reduction", false);
+}
+
+/// Several NICs of a GPU work as one: the collective libraries stripe every message over them.
+void merge_ports(const TomlTable& source, NodeSpec& node) {
+  if (node.nics % node.gpus != 0)
+    source.fail("nics", fmt::format("{} NICs cannot serve {} GPUs evenly", node.nics, node.gpus));
+  node.nic = node.nic * (static_cast<double>(node.nics) / static_cast<double>(node.gpus));
+  node.nics = node.gpus;
 }
 
 NodeSpec read_node(const Overridden& table) {
   NodeSpec node;
   const TomlTable& file = table.file();
-  node.gpus = file.integer("gpus", count);
-  node.scale_up = gbyte_per_s(table.number("scale_up_gbyte_per_s", positive));
-  node.scale_up_latency = microseconds(table.number("scale_up_latency_us", not_negative));
+  node.gpus = file.integer("gpus", positive_count);
   node.nics = table.integer("nics", {0, 1'000'000});
-  if (table.cluster().has("scale_up_gpus")) {
-    const std::int64_t gpus = table.cluster().integer("scale_up_gpus", count);
-    node.nics = scaled_nics(table.cluster(), node.nics, node.gpus, gpus);
-    node.gpus = gpus;
-  }
+  read_scale_up(table, node);
   if (node.nics > 0) {
+    node.nic_medium = file.choice("nic", nic_media);
+    node.nic = gbit_per_s(table.number("nic_gbit_per_s", positive_number));
+    node.nic_latency = microseconds(table.number("nic_latency_us", not_negative_number));
+    node.pcie = gbyte_per_s(table.number("pcie_gbyte_per_s", positive_number));
+    if (node.nics > node.gpus)
+      merge_ports(table.source("nics"), node);
     if (node.gpus % node.nics != 0)
-      file.fail("nics", fmt::format("{} GPUs cannot share {} NICs evenly", node.gpus, node.nics));
-    node.nic = gbit_per_s(table.number("nic_gbit_per_s", positive));
-    node.nic_latency = microseconds(table.number("nic_latency_us", not_negative));
-    node.pcie = gbyte_per_s(table.number("pcie_gbyte_per_s", positive));
+      table.source("nics").fail(
+          "nics", fmt::format("{} GPUs cannot share {} NICs evenly", node.gpus, node.nics));
   } else {
     // A sweep over NIC speeds may include a topology that has no NICs: the key then changes
     // nothing.
-    table.cluster().number_or("nic_gbit_per_s", positive, 0.0);
+    table.cluster().number_or("nic_gbit_per_s", positive_number, 0.0);
   }
   file.text_or("source", "");
   file.finish();
   return node;
 }
 
-FabricSpec read_fabric(const Overridden& table, const NodeSpec& node) {
-  FabricSpec fabric;
-  const TomlTable& file = table.file();
-  const std::string kind = file.choice("kind", {"none", "rail-optimised", "leaf-spine"});
+/// The node of an explicit graph, whose sizes are in the graph.
+NodeSpec read_media(const TomlTable& file) {
+  NodeSpec node;
+  node.scale_up_medium = file.choice("scale_up", scale_up_media);
+  node.nic_medium = file.choice_or("nic", nic_media, "infiniband");
+  node.in_switch_reduction = file.flag_or("in_switch_reduction", false);
   file.text_or("source", "");
-  if (kind == "none") {
-    file.finish();
-    return fabric;
-  }
-  if (node.nics == 0)
-    file.fail("kind", fmt::format("a {} fabric needs NICs, but [node] nics is 0", kind));
-  fabric.kind = kind == "leaf-spine" ? FabricKind::leaf_spine : FabricKind::rail_optimised;
-  fabric.nodes_per_leaf = table.integer("nodes_per_leaf", count);
-  fabric.oversubscription = table.number("oversubscription", {1.0, 1000.0});
-  fabric.switch_latency = microseconds(table.number("switch_latency_us", not_negative));
   file.finish();
-  return fabric;
+  return node;
+}
+
+void read_sizes(TopologySpec& topology) {
+  const ClusterGraph cluster = read_explicit_graph(topology);
+  std::map<std::int64_t, std::int64_t> of_domain;
+  for (const ClusterGraph::Gpu& gpu : cluster.gpus) {
+    topology.node.gpus = std::max(topology.node.gpus, gpu.local + 1);
+    topology.node.scale_up_gpus = std::max(topology.node.scale_up_gpus, ++of_domain[gpu.domain]);
+  }
+  topology.gpus_max = static_cast<std::int64_t>(cluster.gpus.size());
+  if (topology.gpus_max == 0)
+    throw InputError({.file = topology.fabric.nodes_file.string(), .source_line = ""},
+                     "there is no gpu among the nodes");
+}
+
+void check_torus(const TomlTable& root, const TopologySpec& topology) {
+  const auto& sizes = topology.fabric.dimensions;
+  const std::int64_t gpus = sizes[0] * sizes[1] * sizes[2] * topology.node.gpus;
+  if (topology.fabric.kind == FabricKind::torus && topology.gpus_max > gpus)
+    root.fail("gpus_max", fmt::format("{} GPUs are more than the {} of a torus of {} nodes",
+                                      topology.gpus_max, gpus, gpus / topology.node.gpus));
 }
 
 } // namespace
@@ -115,13 +140,21 @@ TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& c
   topology.name = path.stem().string();
   root.text_or("source", "");
   topology.gpu = read_gpu({root.table("gpu"), cluster});
-  topology.node = read_node({root.table("node"), cluster});
-  topology.fabric = read_fabric({root.table("fabric"), cluster}, topology.node);
-  topology.gpus_max = Overridden(root, cluster).integer("gpus_max", count);
-  if (topology.fabric.kind == FabricKind::none && topology.gpus_max > topology.node.gpus)
-    root.fail("gpus_max",
-              fmt::format("{} GPUs do not fit into one node of {}, and there is no fabric",
-                          topology.gpus_max, topology.node.gpus));
+  const TomlTable fabric = root.table("fabric");
+  const bool from_graph = fabric.text("kind") == "explicit";
+  topology.node =
+      from_graph ? read_media(root.table("node")) : read_node({root.table("node"), cluster});
+  topology.fabric = read_fabric({fabric, cluster}, topology.node, path.parent_path());
+  if (from_graph)
+    read_sizes(topology);
+  else
+    topology.gpus_max = Overridden(root, cluster).integer("gpus_max", positive_count);
+  if (topology.fabric.kind == FabricKind::none && topology.gpus_max > topology.node.scale_up_gpus)
+    root.fail("gpus_max", fmt::format("{} GPUs do not fit into one scale-up domain of {}, and "
+                                      "there is no fabric",
+                                      topology.gpus_max, topology.node.scale_up_gpus));
+  check_torus(root, topology);
+  topology.faults = read_faults(cluster);
   root.finish();
   return topology;
 }

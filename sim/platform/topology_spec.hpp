@@ -3,9 +3,11 @@
 #include "sim/base/units.hpp"
 #include "sim/input/toml_document.hpp"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace moesim {
 
@@ -16,31 +18,68 @@ struct GpuSpec {
   FlopsPerSecond bf16; ///< dense peak
   FlopsPerSecond fp8;  ///< dense peak; the bf16 peak where the hardware has no fp8
   BytesPerSecond memory_bandwidth;
+  std::int64_t sms = 0; ///< streaming multiprocessors
 };
 
-/// One node: a scale-up domain of GPUs around one switch, with its NICs.
+/// One node: a host with its GPUs and NICs, and its part of a scale-up domain.
 struct NodeSpec {
   std::int64_t gpus = 0;
-  BytesPerSecond scale_up;  ///< of one GPU, one direction
-  Seconds scale_up_latency; ///< GPU to switch; a path has two
-  std::int64_t nics = 0;    ///< 0: a node that stands alone
-  BytesPerSecond nic;       ///< of one NIC, one direction
-  Seconds nic_latency;      ///< NIC to leaf switch; a path has two
-  BytesPerSecond pcie;      ///< between one GPU and its NIC, one direction
+  std::string scale_up_medium;    ///< "nvlink4", "pcie", …: which measured curves apply
+  std::int64_t scale_up_gpus = 0; ///< GPUs of one scale-up domain: `gpus`, or several nodes of them
+  BytesPerSecond scale_up;        ///< of one GPU, one direction
+  Seconds scale_up_latency;       ///< GPU to switch; a path has two
+  /// GPUs under one first-level scale-up switch; `scale_up_gpus` where one level reaches all.
+  std::int64_t scale_up_switch_gpus = 0;
+  double scale_up_oversubscription = 1.0; ///< first-level switch: capacity down over capacity up
+  bool in_switch_reduction = false;       ///< the scale-up switch can sum (NVLink SHARP)
+  std::int64_t nics = 0;  ///< 0: a node that stands alone. Several ports of a GPU are one NIC.
+  std::string nic_medium; ///< "infiniband", "roce", "efa"
+  BytesPerSecond nic;     ///< of one NIC, one direction
+  Seconds nic_latency;    ///< NIC to leaf switch; a path has two
+  BytesPerSecond pcie;    ///< between one GPU and its NIC, one direction
+
+  /// NICs hang off the PCIe switch that is the scale-up switch, not off a link of their GPU.
+  bool nics_on_switch() const { return scale_up_medium == "pcie"; }
 };
 
 enum class FabricKind {
-  none,           ///< one node
+  none,           ///< one scale-up domain
   rail_optimised, ///< the i-th NIC of every node on the i-th leaf of its group; spines above
-  leaf_spine      ///< all NICs of a node on one leaf; spines above
+  leaf_spine,     ///< all NICs of a node on one leaf; spines above
+  multi_plane,    ///< as rail-optimised, but the rails do not meet: a spine for each plane
+  dragonfly,      ///< groups of fully connected routers, groups fully connected
+  torus,          ///< one node a router, routers in a ring along each of three dimensions
+  explicit_graph  ///< from nodes.csv and links.csv
 };
 
 /// The network between nodes.
 struct FabricSpec {
   FabricKind kind = FabricKind::none;
-  std::int64_t nodes_per_leaf = 0; ///< nodes whose NICs share a leaf (of one rail)
-  double oversubscription = 1.0;   ///< leaf: capacity down over capacity up
-  Seconds switch_latency;          ///< leaf to spine; a path has two
+  std::int64_t tiers = 2;            ///< of switches: 2 or 3, for the first three kinds
+  std::int64_t nodes_per_leaf = 0;   ///< nodes whose NICs share a leaf (of one rail), or a router
+  std::int64_t leaves_per_pod = 0;   ///< three tiers: leaves under one group of spines
+  double oversubscription = 1.0;     ///< leaf: capacity down over capacity up
+  double pod_oversubscription = 1.0; ///< spine: the same, three tiers
+  Seconds switch_latency;            ///< switch to switch; a path over a spine has two
+  /// Hashed routing: flows that one NIC hashes at a time. 0: adaptive, spread evenly.
+  std::int64_t ecmp_flows_per_nic = 0;
+  std::int64_t routers_per_group = 0;              ///< dragonfly
+  BytesPerSecond local_link;                       ///< dragonfly: between two routers of a group
+  BytesPerSecond global_link;                      ///< dragonfly: between two groups
+  std::array<std::int64_t, 3> dimensions{1, 1, 1}; ///< torus
+  BytesPerSecond torus_link;                       ///< between neighbours, one direction
+  std::filesystem::path nodes_file;                ///< explicit
+  std::filesystem::path links_file;                ///< explicit
+};
+
+/// What one `[[cluster.fault]]` takes down or slows.
+struct FaultSpec {
+  enum class Part { link, nic, rail, network_switch, gpu };
+  Part part = Part::link;
+  std::string name;          ///< as `show topology --graphviz` prints it; empty for a rail
+  std::int64_t rail = 0;     ///< number of the NIC in its node
+  double capacity_share = 0; ///< what is left: 0 is down
+  InputLocation where;
 };
 
 /// A cluster as a topology file describes it.
@@ -50,12 +89,14 @@ struct TopologySpec {
   NodeSpec node;
   FabricSpec fabric;
   std::int64_t gpus_max = 0; ///< the largest cluster that this fabric holds
+  std::vector<FaultSpec> faults;
 
   std::int64_t gpus_per_nic() const { return node.nics == 0 ? 0 : node.gpus / node.nics; }
 };
 
 /// Reads a topology file. Keys that `cluster` (a scenario's `[cluster]`) names as well take their
-/// value from there: `scale_up_gpus` stands for the node's `gpus` and scales its NICs alike.
+/// value from there; a `scale_up_gpus` below a node's GPUs makes nodes of that size and scales
+/// their NICs alike. `[[cluster.fault]]` gives the faults.
 /// Throws InputError, for what is malformed, unknown, missing or contradictory.
 TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& cluster);
 

@@ -3,7 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
 namespace moesim {
 
@@ -14,13 +14,13 @@ constexpr std::int64_t unfolded_ranks_max = 64;
 /// For each link that ranks share, how many ranks of each stage do: by LinkId, stages in order.
 using LinkSharers = std::vector<std::vector<std::pair<std::int64_t, std::uint32_t>>>;
 
-/// Counts the ranks behind each NIC and each leaf.
+/// Counts the ranks behind each NIC, each leaf and each pod.
 LinkSharers count_sharers(const ParallelPlan& plan, const Topology& topology) {
   LinkSharers sharers(topology.links());
   for (std::uint32_t rank = 0; rank < plan.gpus; ++rank) {
     const std::int64_t stage = plan.stage_of(RankId(rank));
-    for (const LinkId link : topology.shared_links(RankId(rank))) {
-      auto& stages = sharers[index(link)];
+    for (const LinkKind kind : topology.shared_kinds()) {
+      auto& stages = sharers[index(topology.own_link(RankId(rank), kind))];
       if (stages.empty() || stages.back().first != stage)
         stages.emplace_back(stage, 0U);
       ++stages.back().second;
@@ -29,39 +29,41 @@ LinkSharers count_sharers(const ParallelPlan& plan, const Topology& topology) {
   return sharers;
 }
 
-/// How many other ranks of a rank's group share its node, and how many have their NICs on its leaf.
-struct Peers {
-  std::int64_t on_node = 0;
-  std::int64_t on_leaf = 0;
-};
+/// The places of a rank, from near to far: its node, its domain, and the switches above. By rank,
+/// then by place.
+std::vector<std::vector<std::int64_t>> find_places(const ParallelPlan& plan,
+                                                   const Topology& topology) {
+  std::vector<std::vector<std::int64_t>> places;
+  for (std::uint32_t rank = 0; rank < plan.gpus; ++rank) {
+    places.push_back({topology.node_of(RankId(rank)), topology.domain_of(RankId(rank))});
+    for (const LinkKind kind : topology.shared_kinds())
+      if (is_switch_uplink(kind))
+        places.back().push_back(
+            static_cast<std::int64_t>(index(topology.own_link(RankId(rank), kind))));
+  }
+  return places;
+}
 
-/// By rank. Group by group, as a group may be as large as the job.
-std::vector<Peers> count_peers(const ParallelPlan& plan, GroupKind kind, const Topology& topology,
-                               const std::vector<LinkId>& leaf_of) {
-  std::vector<Peers> peers(static_cast<std::size_t>(plan.gpus));
-  std::vector<std::int64_t> nodes;
-  std::vector<LinkId> leaves;
-  const auto alike = [](const auto& sorted, const auto& value) {
-    const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), value);
-    return static_cast<std::int64_t>(last - first) - 1;
-  };
+/// For each rank, how many other ranks of its group share each of its places. Group by group, as a
+/// group may be as large as the job.
+std::vector<std::vector<std::int64_t>>
+count_peers(const ParallelPlan& plan, GroupKind kind,
+            const std::vector<std::vector<std::int64_t>>& places) {
+  std::vector<std::vector<std::int64_t>> peers(places.size());
+  std::vector<std::int64_t> sorted;
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
-    for (const std::vector<RankId>& group : groups_of_stage(plan, kind, stage)) {
-      nodes.clear();
-      leaves.clear();
-      for (const RankId rank : group) {
-        nodes.push_back(topology.node_of(rank));
-        if (topology.has_fabric())
-          leaves.push_back(leaf_of[index(rank)]);
+    for (const std::vector<RankId>& group : groups_of_stage(plan, kind, stage))
+      for (std::size_t place = 0; place < places.front().size(); ++place) {
+        sorted.clear();
+        for (const RankId rank : group)
+          sorted.push_back(places[index(rank)][place]);
+        std::sort(sorted.begin(), sorted.end());
+        for (const RankId rank : group) {
+          const auto [first, last] =
+              std::equal_range(sorted.begin(), sorted.end(), places[index(rank)][place]);
+          peers[index(rank)].push_back(static_cast<std::int64_t>(last - first) - 1);
+        }
       }
-      std::sort(leaves.begin(), leaves.end());
-      for (const RankId rank : group) {
-        Peers& own = peers[index(rank)];
-        own.on_node = alike(nodes, topology.node_of(rank));
-        if (topology.has_fabric())
-          own.on_leaf = alike(leaves, leaf_of[index(rank)]);
-      }
-    }
   return peers;
 }
 
@@ -69,21 +71,20 @@ std::vector<Peers> count_peers(const ParallelPlan& plan, GroupKind kind, const T
 using Profile = std::vector<std::int64_t>;
 
 void find_profile(RankId rank, const ParallelPlan& plan, const Topology& topology,
-                  const LinkSharers& sharers, const std::vector<std::vector<Peers>>& peers,
+                  const LinkSharers& sharers,
+                  const std::vector<std::vector<std::vector<std::int64_t>>>& peers,
                   Profile& profile) {
   profile.clear();
   Route route;
-  for (const LinkId link : topology.shared_links(rank)) {
+  for (const LinkKind kind : topology.shared_kinds()) {
     profile.push_back(-1); // separates links
-    for (const auto& [stage, ranks] : sharers[index(link)]) {
+    for (const auto& [stage, ranks] : sharers[index(topology.own_link(rank, kind))]) {
       profile.push_back(stage);
       profile.push_back(ranks);
     }
   }
-  for (const std::vector<Peers>& of_kind : peers) {
-    profile.push_back(of_kind[index(rank)].on_node);
-    profile.push_back(of_kind[index(rank)].on_leaf);
-  }
+  for (const auto& of_kind : peers)
+    profile.insert(profile.end(), of_kind[index(rank)].begin(), of_kind[index(rank)].end());
   const std::int64_t step = plan.stage_ranks();
   const auto position = static_cast<std::int64_t>(index(rank));
   for (const std::int64_t other : {position - step, position + step}) {
@@ -91,8 +92,8 @@ void find_profile(RankId rank, const ParallelPlan& plan, const Topology& topolog
     if (other < 0 || other >= plan.gpus)
       continue;
     topology.find_route(rank, RankId(static_cast<std::uint32_t>(other)), route);
-    for (const LinkId link : route)
-      profile.push_back(static_cast<std::int64_t>(topology.link(link).kind));
+    for (const RouteHop& hop : route)
+      profile.push_back(static_cast<std::int64_t>(topology.link(hop.link).kind));
   }
 }
 
@@ -106,50 +107,77 @@ bool fills_evenly(const ParallelPlan& plan, std::int64_t unit) {
 }
 
 /// Enough for all ranks of a stage to sit alike, and quick to tell: whole nodes, and whole leaves
-/// or one leaf for all.
+/// or one leaf for all, and so on upwards.
 bool sit_alike_by_arithmetic(const ParallelPlan& plan, const Topology& topology) {
-  const std::int64_t node = topology.spec().node.gpus;
-  const std::int64_t leaf = node * std::max<std::int64_t>(1, topology.spec().fabric.nodes_per_leaf);
-  return fills_evenly(plan, node) && (plan.gpus <= leaf || fills_evenly(plan, leaf));
+  const NodeSpec& node = topology.spec().node;
+  const FabricSpec& fabric = topology.spec().fabric;
+  const std::int64_t leaf = node.gpus * std::max<std::int64_t>(1, fabric.nodes_per_leaf);
+  const bool rails = fabric.kind != FabricKind::leaf_spine;
+  const std::int64_t leaves_alike = fabric.kind == FabricKind::rail_optimised ? node.nics : 1;
+  const std::int64_t pod =
+      leaf * std::max<std::int64_t>(1, fabric.leaves_per_pod / (rails ? leaves_alike : 1));
+  const auto fills = [&](std::int64_t unit) {
+    return plan.gpus <= unit || fills_evenly(plan, unit);
+  };
+  return fills_evenly(plan, node.gpus) && fills(node.scale_up_switch_gpus) &&
+         fills(node.scale_up_gpus) && fills(leaf) && (fabric.tiers < 3 || fills(pod));
+}
+
+/// True if the profiles of all ranks of each stage are equal.
+bool sit_alike_by_profile(const ParallelPlan& plan, const Topology& topology) {
+  const LinkSharers sharers = count_sharers(plan, topology);
+  const auto places = find_places(plan, topology);
+  std::vector<std::vector<std::vector<std::int64_t>>> peers;
+  for (const GroupKind kind :
+       {GroupKind::expert, GroupKind::tensor, GroupKind::data, GroupKind::expert_data})
+    peers.push_back(count_peers(plan, kind, places));
+  Profile first;
+  Profile other;
+  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
+    const auto start = static_cast<std::uint32_t>(stage * plan.stage_ranks());
+    find_profile(RankId(start), plan, topology, sharers, peers, first);
+    for (std::uint32_t rank = start + 1; rank < start + plan.stage_ranks(); ++rank) {
+      find_profile(RankId(rank), plan, topology, sharers, peers, other);
+      if (other != first)
+        return false;
+    }
+  }
+  return true;
+}
+
+/// Each stage by the rank that computes slowest.
+DeviceLayout slowest_rank_per_stage(const ParallelPlan& plan, const Topology& topology) {
+  DeviceLayout layout = one_rank_per_stage(plan);
+  for (Device& device : layout.devices) {
+    const auto start = static_cast<std::uint32_t>(device.stage * plan.stage_ranks());
+    for (std::uint32_t rank = start; rank < start + plan.stage_ranks(); ++rank)
+      if (topology.gpu(RankId(rank)).speed_share < topology.gpu(device.rank).speed_share)
+        device.rank = RankId(rank);
+  }
+  return layout;
+}
+
+/// How many times each hop stands so that all shares are kept, at most to one part in 64.
+double parts_of(const Route& route) {
+  constexpr double parts_max = 64.0;
+  constexpr double exact = 1e-9;
+  for (double parts = 1.0; parts < parts_max; parts += 1.0)
+    if (std::all_of(route.begin(), route.end(), [parts](const RouteHop& hop) {
+          return std::abs(hop.share * parts - std::round(hop.share * parts)) < exact;
+        }))
+      return parts;
+  return parts_max;
 }
 
 } // namespace
 
-FoldedLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
-  if (sit_alike_by_arithmetic(plan, topology))
-    return {one_rank_per_stage(plan), false};
-  const LinkSharers sharers = count_sharers(plan, topology);
-  std::vector<LinkId> leaf_of;
-  for (std::uint32_t rank = 0; topology.has_fabric() && rank < plan.gpus; ++rank)
-    leaf_of.push_back(topology.own_link(RankId(rank), LinkKind::leaf_uplink));
-  std::vector<std::vector<Peers>> peers;
-  for (const GroupKind kind :
-       {GroupKind::expert, GroupKind::tensor, GroupKind::data, GroupKind::expert_data})
-    peers.push_back(count_peers(plan, kind, topology, leaf_of));
-  const std::vector<Peers>& expert_peers = peers.front();
-  FoldedLayout folded{one_rank_per_stage(plan), false};
-  bool alike = true;
-  Profile first;
-  Profile other;
-  for (Device& device : folded.layout.devices) {
-    find_profile(device.rank, plan, topology, sharers, peers, first);
-    std::int64_t fewest = expert_peers[index(device.rank)].on_node;
-    const auto start = static_cast<std::uint32_t>(device.stage * plan.stage_ranks());
-    for (std::uint32_t rank = start; rank < start + plan.stage_ranks(); ++rank) {
-      if (alike) {
-        find_profile(RankId(rank), plan, topology, sharers, peers, other);
-        alike = other == first;
-      }
-      if (expert_peers[rank].on_node < fewest) {
-        fewest = expert_peers[rank].on_node;
-        device.rank = RankId(rank);
-      }
-    }
-  }
-  if (!alike && plan.gpus <= unfolded_ranks_max)
-    return {every_rank(plan), false};
-  folded.approximate = !alike;
-  return folded;
+ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
+  if (topology.regular() &&
+      (sit_alike_by_arithmetic(plan, topology) || sit_alike_by_profile(plan, topology)))
+    return {one_rank_per_stage(plan), LoadModel::representative, false};
+  if (plan.gpus <= unfolded_ranks_max)
+    return {every_rank(plan), LoadModel::pairs, false};
+  return {slowest_rank_per_stage(plan, topology), LoadModel::stage_links, true};
 }
 
 LinkFolding::LinkFolding(const DeviceLayout& layout, const ParallelPlan& plan,
@@ -189,32 +217,37 @@ std::vector<MachineLink> LinkFolding::links() const {
   return links;
 }
 
-MachineRoute LinkFolding::route(RankId source, RankId sink, double weight) {
-  MachineRoute route;
-  route.weight = weight;
+LinkFolding::FoldedRoute LinkFolding::route(RankId source, const Route& route) {
+  FoldedRoute folded;
+  if (!layout_.folded) {
+    folded.parts = parts_of(route);
+    for (const RouteHop& hop : route)
+      folded.route.hops.push_back(number(hop.link, static_cast<std::uint32_t>(std::max<long>(
+                                                       1, std::lround(hop.share * folded.parts)))));
+    return folded;
+  }
   // The owner of a link is the rank whose own link it is: the sender's, then that of the GPU which
   // forwards for it, then the receiver's.
   RankId owner = source;
-  for (const LinkId link : topology_.route(source, sink)) {
-    switch (topology_.link(link).kind) {
-    case LinkKind::scale_up_ingress:
-      owner = topology_.owner(link);
-      break;
-    case LinkKind::leaf_downlink:
-    case LinkKind::nic_ingress:
-    case LinkKind::pcie_ingress:
-      owner = sink;
-      break;
-    default:
-      break;
-    }
-    const LinkKind kind = topology_.link(link).kind;
+  for (std::size_t place = 0; place < route.size(); ++place) {
+    const LinkKind kind = topology_.link(route[place].link).kind;
+    if (is_inbound(kind))
+      owner = next_stop(route, place);
     const MachineRoute::Hop own = hop(owner, kind, 1);
-    route.hops.push_back(layout_.folded ? number(originals_[own.link],
-                                                 times(originals_[own.link], plan_.stage_of(owner)))
-                                        : number(link, 1));
+    folded.route.hops.push_back(
+        number(originals_[own.link], times(originals_[own.link], plan_.stage_of(owner))));
   }
-  return route;
+  return folded;
+}
+
+RankId LinkFolding::next_stop(const Route& route, std::size_t place) const {
+  const bool nics_on_switch = topology_.spec().node.nics_on_switch();
+  for (; place < route.size(); ++place) {
+    const LinkKind kind = topology_.link(route[place].link).kind;
+    if (kind == LinkKind::scale_up_ingress || (kind == LinkKind::pcie_ingress && !nics_on_switch))
+      return topology_.owner(route[place].link);
+  }
+  INVARIANT(false, "a route of {} links ends at no GPU", route.size());
 }
 
 } // namespace moesim

@@ -19,16 +19,26 @@ struct RoutedFlow {
   double amount = 0.0;
 };
 
-struct RoutedTraffic {
+struct RoutedPhase {
   Seconds startup;
   std::vector<RoutedFlow> flows;
 };
+using RoutedTraffic = std::vector<RoutedPhase>;
+
+/// The flows of all phases.
+std::vector<PlannedFlow> flows_of(const TrafficPlan& plan) {
+  std::vector<PlannedFlow> flows;
+  for (const TrafficPhase& phase : plan.phases)
+    flows.insert(flows.end(), phase.flows.begin(), phase.flows.end());
+  return flows;
+}
 
 /// The state of a replay under way.
 class Player {
 public:
-  Player(const StepGraph& graph, const DeviceLayout& layout, const ReplayContext& context)
-      : graph_(graph), planner_(layout, context.plan, context.topology, context.network) {
+  Player(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
+      : graph_(graph), topology_(context.topology),
+        planner_(layout.layout, layout.model, context.plan, context.topology, context.network) {
     for (const ComputeWork& work : graph.computes)
       compute_times_.push_back(compute_time(work, context.compute));
     plan_traffic();
@@ -39,11 +49,12 @@ public:
     waiting_.resize(graph.ops.size());
     unfinished_parts_.assign(graph.ops.size(), 0);
     flowing_.assign(graph.ops.size(), false);
+    phase_.assign(graph.ops.size(), 0);
     for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
       waiting_[op] = graph.predecessor_count(OpId(op));
   }
 
-  Timeline play(const Topology& topology) {
+  Timeline play() {
     machine_->run(
         [this] {
           for (std::uint32_t op = 0; op < graph_.ops.size(); ++op)
@@ -59,7 +70,7 @@ public:
     for (const OpSpan& span : timeline_.ops)
       timeline_.end = std::max(timeline_.end, span.finish);
     timeline_.activities = machine_->activities();
-    count_link_bytes(topology);
+    count_link_bytes();
     return std::move(timeline_);
   }
 
@@ -90,7 +101,7 @@ private:
       const bool alone = kind == OpKind::collective && graph_.groups[place].devices.size() == 1;
       const std::uint32_t device =
           alone ? static_cast<std::uint32_t>(index(graph_.groups[place].devices.front())) : several;
-      for (const PlannedFlow& flow : plan.flows)
+      for (const PlannedFlow& flow : flows_of(plan))
         for (const MachineRoute::Hop& hop : flow.route.hops)
           user[hop.link] = user[hop.link] == nobody || user[hop.link] == device ? device : several;
     }
@@ -100,6 +111,21 @@ private:
     return is_private;
   }
 
+  /// True if the duration of a phase follows from its own flows: there is one at most, over private
+  /// links, or each has a private link of its own.
+  static bool runs_alone(const TrafficPhase& phase, const std::vector<bool>& is_private) {
+    const bool single_hops =
+        std::all_of(phase.flows.begin(), phase.flows.end(),
+                    [](const PlannedFlow& flow) { return flow.route.hops.size() == 1; });
+    if (phase.flows.size() > 1 && !single_hops)
+      return false;
+    for (const PlannedFlow& flow : phase.flows)
+      for (const MachineRoute::Hop& hop : flow.route.hops)
+        if (!is_private[hop.link])
+          return false;
+    return true;
+  }
+
   /// The durations that are known before the replay: computes, and collectives of one flow over
   /// private links. Negative for the others.
   void find_known_durations() {
@@ -107,14 +133,18 @@ private:
     std::map<TrafficKey, double> known;
     for (const auto& [key, plan] : plans_) {
       const bool fixed =
-          plan.flows.size() == 1 &&
-          std::all_of(plan.flows.front().route.hops.begin(), plan.flows.front().route.hops.end(),
-                      [&](const MachineRoute::Hop& hop) { return is_private[hop.link]; });
+          std::all_of(plan.phases.begin(), plan.phases.end(),
+                      [&](const TrafficPhase& phase) { return runs_alone(phase, is_private); });
       known[key] = fixed ? time_alone(plan, planner_.folding()).value : -1.0;
     }
     for (const Op& op : graph_.ops)
-      duration_.push_back(op.kind == OpKind::compute ? compute_times_[op.work].total.value
-                                                     : known.at(key_of(op)));
+      duration_.push_back(op.kind == OpKind::compute
+                              ? compute_times_[op.work].total.value / speed_share(op.place)
+                              : known.at(key_of(op)));
+  }
+
+  double speed_share(std::uint32_t device) const {
+    return topology_.gpu(graph_.devices[device].rank).speed_share;
   }
 
   /// Joins operations of known duration that follow each other and nothing else into chains, which
@@ -137,7 +167,7 @@ private:
     std::vector<MachineLink> links = planner_.folding().links();
     common_.assign(links.size(), 0);
     for (const auto& [key, plan] : plans_)
-      for (const PlannedFlow& flow : plan.flows)
+      for (const PlannedFlow& flow : flows_of(plan))
         for (const MachineRoute::Hop& hop : flow.route.hops)
           common_[hop.link] = std::gcd(common_[hop.link], hop.times);
     for (std::size_t link = 0; link < links.size(); ++link)
@@ -145,26 +175,32 @@ private:
     return links;
   }
 
-  void route_traffic() {
-    using RouteKey = std::pair<std::vector<std::pair<std::uint32_t, std::uint32_t>>, double>;
-    std::map<RouteKey, std::uint32_t> known;
-    for (const auto& [key, plan] : plans_) {
-      RoutedTraffic& routed = traffic_[key];
-      routed.startup = plan.startup;
-      for (const PlannedFlow& flow : plan.flows) {
-        RouteKey route{{}, flow.route.weight};
-        for (const MachineRoute::Hop& hop : flow.route.hops)
-          route.first.emplace_back(hop.link, hop.times);
-        const auto [place, added] = known.emplace(std::move(route), 0);
-        if (added) {
-          MachineRoute reduced = flow.route;
-          for (MachineRoute::Hop& hop : reduced.hops)
-            hop.times /= common_[hop.link];
-          place->second = machine_->add_route(reduced);
-        }
-        routed.flows.push_back({place->second, flow.amount});
-      }
+  using RouteKey = std::pair<std::vector<std::pair<std::uint32_t, std::uint32_t>>, double>;
+
+  /// The machine's number of a flow's route.
+  std::uint32_t number_of(const MachineRoute& route, std::map<RouteKey, std::uint32_t>& known) {
+    RouteKey key{{}, route.weight};
+    for (const MachineRoute::Hop& hop : route.hops)
+      key.first.emplace_back(hop.link, hop.times);
+    const auto [place, added] = known.emplace(std::move(key), 0);
+    if (added) {
+      MachineRoute reduced = route;
+      for (MachineRoute::Hop& hop : reduced.hops)
+        hop.times /= common_[hop.link];
+      place->second = machine_->add_route(reduced);
     }
+    return place->second;
+  }
+
+  void route_traffic() {
+    std::map<RouteKey, std::uint32_t> known;
+    for (const auto& [key, plan] : plans_)
+      for (const TrafficPhase& phase : plan.phases) {
+        RoutedPhase& routed = traffic_[key].emplace_back();
+        routed.startup = phase.startup;
+        for (const PlannedFlow& flow : phase.flows)
+          routed.flows.push_back({number_of(flow.route, known), flow.amount});
+      }
     op_traffic_.resize(graph_.ops.size(), nullptr);
     for (std::size_t op = 0; op < graph_.ops.size(); ++op)
       if (graph_.ops[op].kind != OpKind::compute)
@@ -185,8 +221,15 @@ private:
     timeline_.ops[op].start = machine_->now();
     if (duration_[op] >= 0.0)
       start_chain(op);
-    else if (op_traffic_[op]->startup > Seconds{0.0})
-      start_delay(op, op_traffic_[op]->startup);
+    else
+      start_phase(id);
+  }
+
+  void start_phase(OpId id) {
+    const auto op = static_cast<std::uint32_t>(index(id));
+    const RoutedPhase& phase = (*op_traffic_[op])[phase_[op]];
+    if (phase.startup > Seconds{0.0})
+      start_delay(op, phase.startup);
     else
       start_flows(id);
   }
@@ -216,12 +259,21 @@ private:
   }
 
   void start_flows(OpId id) {
-    const RoutedTraffic& traffic = *op_traffic_[index(id)];
+    const RoutedPhase& phase = (*op_traffic_[index(id)])[phase_[index(id)]];
     flowing_[index(id)] = true;
-    unfinished_parts_[index(id)] = static_cast<std::uint32_t>(traffic.flows.size());
-    for (const RoutedFlow& flow : traffic.flows)
+    unfinished_parts_[index(id)] = static_cast<std::uint32_t>(phase.flows.size());
+    for (const RoutedFlow& flow : phase.flows)
       machine_->start_flow(flow.route, flow.amount, static_cast<std::uint32_t>(index(id)));
-    if (traffic.flows.empty())
+    if (phase.flows.empty())
+      finish_phase(id);
+  }
+
+  void finish_phase(OpId id) {
+    const std::size_t op = index(id);
+    flowing_[op] = false;
+    if (++phase_[op] < op_traffic_[op]->size())
+      start_phase(id);
+    else
       finish(id, machine_->now());
   }
 
@@ -235,7 +287,7 @@ private:
     else if (!flowing_[op])
       start_flows(id); // the start-up is over
     else
-      finish(id, machine_->now());
+      finish_phase(id);
   }
 
   void finish_chain(std::uint32_t op) {
@@ -274,9 +326,9 @@ private:
                   timeline_.ops[op].finish.value);
   }
 
-  void count_link_bytes(const Topology& topology) {
+  void count_link_bytes() {
     for (const LinkId original : planner_.folding().originals()) {
-      const Link& real = topology.link(original);
+      const Link& real = topology_.link(original);
       timeline_.links.push_back({real.name, real.kind, 0.0, real.capacity});
     }
     std::map<TrafficKey, double> repeats;
@@ -284,7 +336,7 @@ private:
       if (op.kind != OpKind::compute)
         repeats[key_of(op)] += 1.0;
     for (const auto& [key, count] : repeats)
-      for (const PlannedFlow& flow : plans_.at(key).flows)
+      for (const PlannedFlow& flow : flows_of(plans_.at(key)))
         for (const MachineRoute::Hop& hop : flow.route.hops)
           timeline_.links[hop.link].bytes += count * flow.bytes * hop.times;
   }
@@ -292,6 +344,7 @@ private:
   static constexpr std::uint32_t no_op = ~0U;
 
   const StepGraph& graph_;
+  const Topology& topology_;
   TrafficPlanner planner_;
   std::unique_ptr<Machine> machine_;
   std::vector<std::uint32_t> common_; ///< by link of the replay
@@ -303,7 +356,8 @@ private:
   std::vector<std::uint32_t> next_in_chain_;     ///< by OpId; no_op at the end of a chain
   std::vector<std::uint32_t> waiting_;           ///< predecessors that have not ended
   std::vector<std::uint32_t> unfinished_parts_;  ///< activities of an operation under way
-  std::vector<bool> flowing_;                    ///< past its start-up
+  std::vector<bool> flowing_;                    ///< past the start-up of its phase
+  std::vector<std::uint32_t> phase_;             ///< that a communication is in
   std::vector<OpId> ready_;
   std::size_t finished_ = 0;
   Timeline timeline_;
@@ -322,8 +376,8 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost) {
   return sum;
 }
 
-Timeline replay(const StepGraph& graph, const DeviceLayout& layout, const ReplayContext& context) {
-  return Player(graph, layout, context).play(context.topology);
+Timeline replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context) {
+  return Player(graph, layout, context).play();
 }
 
 } // namespace moesim

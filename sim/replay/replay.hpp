@@ -2,6 +2,7 @@
 
 #include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
+#include "sim/replay/folding.hpp"
 #include "sim/replay/timeline.hpp"
 #include "sim/schedule/step_graph.hpp"
 
@@ -25,6 +26,6 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost);
 /// Plays the graph on the cluster: computes take their cost; a collective takes its start-up, then
 /// its flows share the links by max-min fairness. Afterwards every operation has run exactly once
 /// and none before what it waits for, or InternalError is thrown. Once a process: see Machine.
-Timeline replay(const StepGraph& graph, const DeviceLayout& layout, const ReplayContext& context);
+Timeline replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context);
 
 } // namespace moesim

@@ -2,41 +2,57 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace moesim {
 
 namespace {
 
-bool is_leaf_link(LinkKind kind) {
-  return kind == LinkKind::leaf_uplink || kind == LinkKind::leaf_downlink;
+bool is_switch_link(LinkKind kind) {
+  return kind >= LinkKind::leaf_uplink || kind == LinkKind::scale_up_uplink ||
+         kind == LinkKind::scale_up_downlink;
 }
 
 bool is_nic_link(LinkKind kind) {
   return kind == LinkKind::nic_egress || kind == LinkKind::nic_ingress;
 }
 
-/// True for one ring over nodes that hold unlike numbers of its ranks: only some of them send to
-/// another node.
+bool is_ring(Collective kind) {
+  return kind == Collective::all_gather || kind == Collective::reduce_scatter ||
+         kind == Collective::all_reduce || kind == Collective::all_reduce_tree ||
+         kind == Collective::all_reduce_in_switch;
+}
+
+/// True for one ring over domains that hold unlike numbers of its ranks: only some of them send to
+/// another domain.
 bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topology& topology) {
   const auto inside = std::count_if(ring.begin(), ring.end(), [&](const RankFlow& flow) {
-    return topology.node_of(flow.source) == topology.node_of(flow.sink);
+    return topology.domain_of(flow.source) == topology.domain_of(flow.sink);
   });
   return ring.size() == ranks && inside > 0 && inside < static_cast<std::ptrdiff_t>(ranks);
 }
 
 } // namespace
 
-// Where all ranks send to another node, the sharers of a NIC are what loads it.
+// Where all ranks send to another domain, the sharers of a NIC are what loads it.
 bool TrafficPlanner::Crossing::counts(LinkKind kind) const {
-  return is_leaf_link(kind) || (ragged && is_nic_link(kind));
+  return is_switch_link(kind) || (ragged && is_nic_link(kind));
 }
 
 double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
                                   double message_bytes) const {
-  const bool inside = topology_.node_of(source) == topology_.node_of(sink);
+  const bool inside = topology_.domain_of(source) == topology_.domain_of(sink);
   return network_.efficiency(inside ? Tier::scale_up : Tier::scale_out, kind,
                              Bytes{std::llround(message_bytes)});
+}
+
+// From a rank to itself: to the first scale-up switch and back.
+void TrafficPlanner::find_route(const RankFlow& flow, Route& route) const {
+  if (flow.source != flow.sink) {
+    topology_.find_route(flow.source, flow.sink, route);
+    return;
+  }
+  route.clear();
+  topology_.append_to_switch_and_back(flow.source, route);
 }
 
 TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlow>& flows,
@@ -44,7 +60,7 @@ TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlo
   Farthest farthest{first, {}};
   Route route;
   for (const RankFlow& flow : flows) {
-    topology_.find_route(flow.source, flow.sink, route);
+    find_route(flow, route);
     const Seconds path = topology_.latency(route);
     if (path > farthest.path || (path == farthest.path && flow.source == first))
       farthest = {flow.source, path};
@@ -55,20 +71,24 @@ TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlo
 std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>& flows,
                                                     Collective kind) {
   std::vector<PlannedFlow> planned;
+  Route route;
   for (const RankFlow& flow : flows) {
     if (flow.bytes <= 0.0)
       continue;
-    const MachineRoute route = folding_.route(flow.source, flow.sink, 1.0);
-    const double amount = flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes);
+    find_route(flow, route);
+    LinkFolding::FoldedRoute folded = folding_.route(flow.source, route);
+    const double amount =
+        flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes) / folded.parts;
     const auto same = std::find_if(planned.begin(), planned.end(), [&](const PlannedFlow& other) {
-      return other.route.hops == route.hops;
+      return other.route.hops == folded.route.hops;
     });
     if (layout_.folded && same != planned.end()) {
       same->route.weight += 1.0;
       same->bytes += flow.bytes;
       same->amount += amount;
     } else {
-      planned.push_back({route, flow.bytes, amount});
+      folded.route.weight = 1.0 / folded.parts;
+      planned.push_back({std::move(folded.route), flow.bytes / folded.parts, amount});
     }
   }
   return planned;
@@ -77,63 +97,176 @@ std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>&
 const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
                                               const DeviceGroup& group) {
   // Layers are alike: most collectives of a step were planned before.
-  const CollectiveKey key{work.kind, work.group, work.bytes, group.devices.front()};
+  const CollectiveKey key{work.kind,         work.group,       work.bytes,
+                          work.hierarchical, work.loads.get(), group.devices.front()};
   const auto known = collectives_.find(key);
   if (known != collectives_.end())
     return known->second;
-  return collectives_.emplace(key, plan_collective(work, group)).first->second;
+  return collectives_.emplace(key, plan_fastest(work, group)).first->second;
+}
+
+TrafficPlan TrafficPlanner::plan_fastest(const CollectiveWork& work, const DeviceGroup& group) {
+  TrafficPlan fastest = plan_collective(work, group);
+  if (work.kind != Collective::all_reduce || !work.any_algorithm)
+    return fastest;
+  std::vector<Collective> others = {Collective::all_reduce_tree};
+  if (topology_.spec().node.in_switch_reduction)
+    others.push_back(Collective::all_reduce_in_switch);
+  for (const Collective kind : others) {
+    CollectiveWork other = work;
+    other.kind = kind;
+    TrafficPlan plan = plan_collective(other, group);
+    if (time_alone(plan, folding_) < time_alone(fastest, folding_))
+      fastest = std::move(plan);
+  }
+  return fastest;
 }
 
 TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const DeviceGroup& group) {
-  const RankId first = layout_.devices[index(group.devices.front())].rank;
-  const std::vector<RankId> ranks = group_of(plan_, work.group, first);
-  std::vector<RankFlow> flows = collective_flows(work, ranks, topology_);
-  TrafficPlan plan;
+  const Device& device = layout_.devices[index(group.devices.front())];
+  const CollectiveFlows flows(work, group_of(plan_, work.group, device.rank), topology_);
+  const bool by_links = model_ == LoadModel::stage_links || model_ == LoadModel::group_links;
+  TrafficPlan plan{work.kind, {}};
+  for (std::size_t phase = 0; phase < flows.phases(); ++phase)
+    plan.phases.push_back(by_links ? plan_link_loads(flows, phase, work, device)
+                                   : plan_phase(flows, phase, work, device));
+  return plan;
+}
+
+TrafficPhase TrafficPlanner::plan_phase(const CollectiveFlows& group_flows, std::size_t phase,
+                                        const CollectiveWork& work, const Device& device) {
+  const std::vector<RankId>& ranks = group_flows.ranks();
+  const RankId first = device.rank;
+  const bool ring = is_ring(work.kind);
+  const auto place =
+      static_cast<std::size_t>(std::find(ranks.begin(), ranks.end(), first) - ranks.begin());
+  std::vector<RankFlow> flows;
   // All ranks of a folded all-to-all are alike.
-  if (layout_.folded && work.kind == Collective::all_to_all)
-    std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != first; });
+  if (layout_.folded && !ring)
+    group_flows.append(phase, place, flows);
+  else
+    flows = group_flows.all(phase);
   const Farthest farthest = find_farthest(flows, first);
-  // Around a ring of ranks that sit differently, only some send to another node, and all wait for
-  // those.
+  // Around a ring of ranks that sit differently, only some send to another domain, and all wait
+  // for those.
   if (layout_.folded)
     std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != farthest.sender; });
-  // The rank with the most peers outside its node starts last.
-  std::int64_t inside = peers_on_node(ranks, first, topology_);
-  if (!layout_.folded)
-    for (const RankId rank : ranks)
-      inside = std::min(inside, peers_on_node(ranks, rank, topology_));
-  const auto peers = static_cast<std::int64_t>(ranks.size()) - 1;
-  plan.startup = network_.startup(work.kind, inside, peers - inside) + farthest.path;
-  plan.flows = plan_flows(flows, work.kind);
-  if (layout_.folded && work.kind != Collective::all_to_all)
-    add_leaf_crossing(work, layout_.devices[index(group.devices.front())], plan.flows);
-  return plan;
+  // The rank with the most peers outside its domain starts last.
+  PeerCount peers = group_flows.peers(phase, place);
+  for (std::size_t other = 0; !layout_.folded && other < ranks.size(); ++other)
+    if (const PeerCount count = group_flows.peers(phase, other); count.outside > peers.outside)
+      peers = count;
+  TrafficPhase planned;
+  planned.startup = network_.startup(work.kind, peers.inside, peers.outside) + farthest.path;
+  planned.flows = plan_flows(flows, work.kind);
+  if (layout_.folded && ring)
+    add_switch_crossing(work, device, planned.flows);
+  return planned;
+}
+
+TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows, std::size_t phase,
+                                             const CollectiveWork& work, const Device& device) {
+  std::vector<double> bytes(topology_.links(), 0.0);
+  std::vector<double> amounts(topology_.links(), 0.0);
+  TrafficPhase planned;
+  const auto add_group = [&](const CollectiveFlows& flows) {
+    for (std::size_t place = 0; place < flows.ranks().size(); ++place) {
+      std::vector<RankFlow> sent;
+      flows.append(phase, place, sent);
+      const PeerCount peers = flows.peers(phase, place);
+      planned.startup =
+          std::max(planned.startup, network_.startup(work.kind, peers.inside, peers.outside));
+      add_rank_loads(sent, work.kind, bytes, amounts);
+    }
+  };
+  if (model_ == LoadModel::stage_links)
+    for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage))
+      add_group(CollectiveFlows(work, std::move(ranks), topology_));
+  else
+    add_group(group_flows);
+  const auto place = static_cast<std::size_t>(
+      std::find(group_flows.ranks().begin(), group_flows.ranks().end(), device.rank) -
+      group_flows.ranks().begin());
+  std::vector<RankFlow> sent;
+  if (model_ == LoadModel::stage_links)
+    group_flows.append(phase, place, sent);
+  else
+    sent = group_flows.all(phase);
+  planned.startup += find_farthest(sent, device.rank).path;
+  std::map<LinkKind, LinkId> busiest;
+  const auto time = [&](std::size_t link) {
+    return amounts[link] / topology_.link(LinkId(static_cast<std::uint32_t>(link))).capacity.value;
+  };
+  for (std::uint32_t link = 0; link < amounts.size(); ++link) {
+    if (amounts[link] <= 0.0)
+      continue;
+    if (model_ == LoadModel::group_links) {
+      planned.flows.push_back({{{folding_.hop(LinkId(link))}, 1.0}, bytes[link], amounts[link]});
+      continue;
+    }
+    LinkId& worst = busiest.emplace(topology_.link(LinkId(link)).kind, LinkId(link)).first->second;
+    if (time(link) > time(index(worst)))
+      worst = LinkId(link);
+  }
+  for (const auto& [kind, link] : busiest)
+    planned.flows.push_back(
+        {{{folding_.hop(link)}, 1.0}, bytes[index(link)], amounts[index(link)]});
+  return planned;
+}
+
+void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, Collective kind,
+                                    std::vector<double>& bytes,
+                                    std::vector<double>& amounts) const {
+  if (sent.empty())
+    return;
+  std::vector<RankId> sinks;
+  std::vector<double> sent_bytes;
+  std::vector<double> sent_amounts;
+  Route route;
+  for (const RankFlow& flow : sent) {
+    const double amount = flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes);
+    if (flow.source == flow.sink) {
+      find_route(flow, route);
+      for (const RouteHop& hop : route) {
+        bytes[index(hop.link)] += flow.bytes;
+        amounts[index(hop.link)] += amount;
+      }
+      continue;
+    }
+    sinks.push_back(flow.sink);
+    sent_bytes.push_back(flow.bytes);
+    sent_amounts.push_back(amount);
+  }
+  topology_.add_loads(sent.front().source, sinks, sent_bytes, bytes);
+  topology_.add_loads(sent.front().source, sinks, sent_amounts, amounts);
 }
 
 const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork& work,
                                                             const Device& device) {
-  const auto [place, added] = crossings_.emplace(
-      std::tuple(work.group, device.stage, work.kind == Collective::all_reduce), Crossing{});
+  const auto [place, added] =
+      crossings_.emplace(std::tuple(work.group, device.stage, work.kind), Crossing{});
   Crossing& crossing = place->second;
   if (!added)
     return crossing;
   std::vector<RankFlow> rings;
-  for (const std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage)) {
-    if (topology_.node_of(ranks.front()) == topology_.node_of(ranks.back()))
+  for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage)) {
+    if (topology_.domain_of(ranks.front()) == topology_.domain_of(ranks.back()) &&
+        topology_.domain_gpus() == topology_.spec().node.scale_up_switch_gpus)
       continue;
-    const std::vector<RankFlow> own = collective_flows(work, ranks, topology_);
-    crossing.ragged = crossing.ragged || is_ragged(own, ranks.size(), topology_);
+    const CollectiveFlows flows(work, std::move(ranks), topology_);
+    const std::vector<RankFlow> own = flows.all(0);
+    crossing.ragged = crossing.ragged || is_ragged(own, flows.ranks().size(), topology_);
     for (const RankFlow& flow : own)
-      if (topology_.node_of(flow.source) != topology_.node_of(flow.sink))
+      if (flow.source != flow.sink)
         rings.push_back(flow);
   }
   std::map<LinkKind, std::map<LinkId, std::uint32_t>> loads;
   Route route;
   for (const RankFlow& flow : rings) {
     topology_.find_route(flow.source, flow.sink, route);
-    for (const LinkId link : route)
-      if (crossing.counts(topology_.link(link).kind)) {
-        ++loads[topology_.link(link).kind][link];
+    for (const RouteHop& hop : route)
+      if (crossing.counts(topology_.link(hop.link).kind)) {
+        ++loads[topology_.link(hop.link).kind][hop.link];
         crossing.share = flow.bytes / static_cast<double>(work.bytes.value);
         crossing.message_share = flow.message_bytes / static_cast<double>(work.bytes.value);
         crossing.source = flow.source;
@@ -146,8 +279,8 @@ const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork
   return crossing;
 }
 
-void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device& device,
-                                       std::vector<PlannedFlow>& flows) {
+void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Device& device,
+                                         std::vector<PlannedFlow>& flows) {
   // Tensor-parallel groups that divide a node never leave it.
   if (work.group == GroupKind::tensor && topology_.spec().node.gpus % plan_.tensor == 0)
     return;
@@ -168,26 +301,30 @@ void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device&
 }
 
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding) {
-  std::map<std::uint32_t, double> amounts;
-  for (const PlannedFlow& flow : plan.flows)
-    for (const MachineRoute::Hop& hop : flow.route.hops)
-      amounts[hop.link] += flow.amount * hop.times;
-  Seconds longest;
-  for (const auto& [link, amount] : amounts)
-    longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
-  return plan.startup + longest;
+  Seconds total;
+  for (const TrafficPhase& phase : plan.phases) {
+    std::map<std::uint32_t, double> amounts;
+    for (const PlannedFlow& flow : phase.flows)
+      for (const MachineRoute::Hop& hop : flow.route.hops)
+        amounts[hop.link] += flow.amount * hop.times;
+    Seconds longest;
+    for (const auto& [link, amount] : amounts)
+      longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
+    total += phase.startup + longest;
+  }
+  return total;
 }
 
 TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair& pair) {
   const RankId source = layout_.devices[index(pair.source)].rank;
   const RankId sink = layout_.devices[index(pair.sink)].rank;
-  const bool inside = topology_.node_of(source) == topology_.node_of(sink);
+  const bool inside = topology_.domain_of(source) == topology_.domain_of(sink);
   const auto bytes = static_cast<double>(work.bytes.value);
-  TrafficPlan plan;
-  plan.startup = network_.startup(Collective::point_to_point, inside ? 1 : 0, inside ? 0 : 1) +
-                 topology_.latency(topology_.route(source, sink));
-  plan.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point);
-  return plan;
+  TrafficPhase phase;
+  phase.startup = network_.startup(Collective::point_to_point, inside ? 1 : 0, inside ? 0 : 1) +
+                  topology_.latency(topology_.route(source, sink));
+  phase.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point);
+  return {Collective::point_to_point, {std::move(phase)}};
 }
 
 } // namespace moesim

@@ -17,31 +17,45 @@ struct PlannedFlow {
   double amount = 0.0;
 };
 
-/// What a collective or a transfer does to the network: a start-up, then flows that run together.
-struct TrafficPlan {
+/// A start-up, then flows that run together.
+struct TrafficPhase {
   Seconds startup;
   std::vector<PlannedFlow> flows;
 };
 
-/// The time of a communication that has its links to itself; exact for one flow, else a bound.
+/// What a collective or a transfer does to the network: phases, one after the other.
+struct TrafficPlan {
+  Collective algorithm = Collective::all_to_all; ///< the one chosen
+  std::vector<TrafficPhase> phases;
+};
+
+/// The time of a communication that has its links to itself; exact for one flow a phase, else a
+/// bound.
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
 
 /// Plans the traffic of the communications of a graph on the links of a replay.
 class TrafficPlanner {
 public:
-  TrafficPlanner(const DeviceLayout& layout, const ParallelPlan& plan, const Topology& topology,
-                 const NetworkCost& network)
-      : layout_(layout), plan_(plan), topology_(topology), network_(network),
+  TrafficPlanner(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
+                 const Topology& topology, const NetworkCost& network)
+      : layout_(layout), model_(model), plan_(plan), topology_(topology), network_(network),
         folding_(layout, plan, topology) {}
 
-  /// Valid until the planner dies.
+  /// Valid until the planner dies. An all-reduce takes the algorithm that is fastest on its own, as
+  /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
   const TrafficPlan& collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
   const LinkFolding& folding() const { return folding_; }
 
 private:
-  using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, DeviceId>;
+  using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, bool, const LoadMatrix*, DeviceId>;
+  TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
+  TrafficPhase plan_phase(const CollectiveFlows& group_flows, std::size_t phase,
+                          const CollectiveWork& work, const Device& device);
+  /// The same from the loads of links: of the group, or of all groups of the stage.
+  TrafficPhase plan_link_loads(const CollectiveFlows& group_flows, std::size_t phase,
+                               const CollectiveWork& work, const Device& device);
   /// Joins the flows that take the same hops, and counts them as the weight of their sum.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
   /// The longest path of some flows, and who sends over it; `first` if it is among the equals.
@@ -52,7 +66,7 @@ private:
   Farthest find_farthest(const std::vector<RankFlow>& flows, RankId first) const;
   /// How the rings of a stage load the links that only some of their neighbours use.
   struct Crossing {
-    bool ragged = false;                     ///< only some ranks of a ring send to another node
+    bool ragged = false;                     ///< only some ranks of a ring send to another domain
     std::map<LinkKind, std::uint32_t> loads; ///< flows over the busiest link of a kind
     RankId source{};
     RankId sink{};
@@ -62,20 +76,25 @@ private:
   };
   /// Alike for all ring collectives of a group, but twice the bytes for an all-reduce.
   const Crossing& crossing_of(const CollectiveWork& work, const Device& device);
-  /// Rings cross a leaf's uplink only where neighbours are on different leaves, so the crossing is
-  /// counted over all rings of the stage, and one flow stands for those of the busiest leaf; NICs
-  /// likewise, where only some ranks of a ring send to another node.
-  void add_leaf_crossing(const CollectiveWork& work, const Device& device,
-                         std::vector<PlannedFlow>& flows);
+  /// Rings cross a switch's uplink only where neighbours are on different switches, so the crossing
+  /// is counted over all rings of the stage, and one flow stands for those of the busiest; NICs
+  /// likewise, where only some ranks of a ring send to another domain.
+  void add_switch_crossing(const CollectiveWork& work, const Device& device,
+                           std::vector<PlannedFlow>& flows);
+  /// Adds what the flows of one rank load links with.
+  void add_rank_loads(const std::vector<RankFlow>& sent, Collective kind,
+                      std::vector<double>& bytes, std::vector<double>& amounts) const;
   double efficiency(RankId source, RankId sink, Collective kind, double message_bytes) const;
+  void find_route(const RankFlow& flow, Route& route) const;
 
   const DeviceLayout& layout_;
+  LoadModel model_;
   const ParallelPlan& plan_;
   const Topology& topology_;
   const NetworkCost& network_;
   LinkFolding folding_;
   std::map<CollectiveKey, TrafficPlan> collectives_;
-  std::map<std::tuple<GroupKind, std::int64_t, bool>, Crossing> crossings_;
+  std::map<std::tuple<GroupKind, std::int64_t, Collective>, Crossing> crossings_;
 };
 
 } // namespace moesim

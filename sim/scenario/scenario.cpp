@@ -1,5 +1,7 @@
 #include "sim/scenario/scenario.hpp"
 
+#include "sim/platform/topology.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -74,6 +76,10 @@ void read_cluster_table(const TomlTable& table, const fs::path& folder, Scenario
                           fmt::format("{} GPUs are more than the {} that {} holds",
                                       scenario.workload.plan.gpus, scenario.topology.gpus_max,
                                       scenario.topology.name));
+  // Faults and explicit graphs may not hold the job together.
+  if (!scenario.topology.faults.empty() ||
+      scenario.topology.fabric.kind == FabricKind::explicit_graph)
+    Topology(scenario.topology, scenario.workload.plan.gpus);
 }
 
 TrainingSpec read_training_table(const TomlTable& table) {
@@ -138,8 +144,12 @@ RoutingSpec read_routing_table(const TomlTable& table) {
 
 CommunicationSpec read_communication_table(const TomlTable& table) {
   CommunicationSpec communication;
-  supported_choice(table, "dispatcher", {"alltoall", "allgather", "hierarchical", "node-limited"},
-                   {"alltoall"});
+  const std::vector<std::string> dispatchers = {"alltoall", "allgather", "hierarchical",
+                                                "node-limited"};
+  const std::string dispatcher = table.choice_or("dispatcher", dispatchers, "alltoall");
+  for (std::size_t i = 0; i < dispatchers.size(); ++i)
+    if (dispatchers[i] == dispatcher)
+      communication.dispatcher = static_cast<Dispatcher>(i);
   communication.dispatch_precision =
       table.choice_or("dispatch_precision", {"bf16", "fp8"}, "bf16") == "fp8" ? Precision::fp8
                                                                               : Precision::bf16;
@@ -178,10 +188,11 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   scenario.workload.communication =
       read_communication_table(table_or_empty(root, "communication", empty));
   const TomlTable simulation = table_or_empty(root, "simulation", empty);
-  scenario.fidelity = supported_choice(simulation, "fidelity", {"folded", "ranks", "flows"},
-                                       {"folded", "flows"}) == "flows"
-                          ? Fidelity::flows
-                          : Fidelity::folded;
+  const std::string fidelity =
+      simulation.choice_or("fidelity", {"folded", "ranks", "flows"}, "folded");
+  scenario.fidelity = fidelity == "flows"   ? Fidelity::flows
+                      : fidelity == "ranks" ? Fidelity::ranks
+                                            : Fidelity::folded;
   simulation.finish();
   root.finish();
   const Workload& workload = scenario.workload;

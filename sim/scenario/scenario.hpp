@@ -13,6 +13,7 @@ namespace moesim {
 /// How finely the cluster is replayed.
 enum class Fidelity {
   folded, ///< one device for each class of ranks that sit alike and carry alike load
+  ranks,  ///< every rank a device, collectives as the loads of links: the slowest link ends them
   flows   ///< every rank a device, every pair of an all-to-all a flow
 };
 
@@ -23,13 +24,6 @@ struct Scenario {
   Fidelity fidelity = Fidelity::folded;
   /// The files that it was read from: the scenario, the config, the topology.
   std::vector<std::filesystem::path> inputs;
-};
-
-/// A scenario that is well formed but cannot run: a plan that does not divide, more GPUs than the
-/// cluster holds. In a sweep it is a row with a reason.
-class IllegalScenario : public InputError {
-public:
-  using InputError::InputError;
 };
 
 /// Reads a scenario file with the `--set` assignments laid over it. Paths in it are relative to

@@ -29,14 +29,45 @@ void reduce_tokens(Sequence& out, const std::string& layer, const Workload& work
         workload.plan.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce, s));
 }
 
-std::int64_t dispatch_bytes_per_value(const Workload& workload) {
-  return workload.communication.dispatch_precision == Precision::fp8 ? 1 : bf16_bytes;
+/// The bytes of one token's activations: fp8 with a 4-byte scale for each 128 values (DeepSeek-V3,
+/// arXiv 2412.19437, section 3.3).
+std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
+  constexpr std::int64_t block = 128;
+  constexpr std::int64_t scale_bytes = 4;
+  return precision == Precision::fp8 ? hidden + (hidden + block - 1) / block * scale_bytes
+                                     : hidden * bf16_bytes;
 }
 
-CollectiveWork all_to_all(const std::string& name, const Workload& workload,
-                          std::int64_t value_bytes) {
-  const std::int64_t values = routed_tokens_per_rank(workload) * workload.model.hidden;
-  return {name, Collective::all_to_all, GroupKind::expert, Bytes{values * value_bytes}};
+/// Tokens to their experts, or results and gradients the other way (`back`).
+CollectiveWork expert_collective(const std::string& name, const Workload& workload, bool back,
+                                 Precision precision) {
+  const ExpertSpec& e = workload.model.experts;
+  const std::int64_t size = token_bytes(workload.model.hidden, precision);
+  CollectiveWork work{name, Collective::all_to_all, GroupKind::expert,
+                      Bytes{routed_tokens_per_rank(workload) * size}};
+  switch (workload.communication.dispatcher) {
+  case Dispatcher::all_to_all:
+    break;
+  case Dispatcher::hierarchical:
+    work.hierarchical = true;
+    break;
+  case Dispatcher::all_gather:
+    work.kind = back ? Collective::reduce_scatter : Collective::all_gather;
+    work.bytes = Bytes{tokens_per_rank(workload) * workload.plan.expert * size};
+    break;
+  case Dispatcher::node_limited:
+    work.kind = back ? Collective::combine : Collective::dispatch;
+    work.fan_out = {e.experts, e.experts_per_token, e.groups, e.groups_per_token};
+    break;
+  }
+  return work;
+}
+
+CollectiveWork dispatch(const std::string& name, const Workload& workload) {
+  return expert_collective(name, workload, false, workload.communication.dispatch_precision);
+}
+CollectiveWork combine(const std::string& name, const Workload& workload) {
+  return expert_collective(name, workload, true, Precision::bf16);
 }
 
 void add_moe_block(Sequence& out, const std::string& layer, const Workload& workload,
@@ -55,7 +86,7 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
     reduce_tokens(out, layer, workload, s);
   }
   if (spread)
-    out.collective(all_to_all(layer + ".Dispatch", workload, dispatch_bytes_per_value(workload)));
+    out.collective(dispatch(layer + ".Dispatch", workload));
   if (shared_beside)
     out.compute_apart(layer + ".SharedExpert", shared(), true);
   if (shared_beside)
@@ -63,7 +94,7 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
   else
     out.compute(layer + ".Expert", expert_kernels(workload, s));
   if (spread)
-    out.collective(all_to_all(layer + ".Combine", workload, bf16_bytes));
+    out.collective(combine(layer + ".Combine", workload));
   out.compute(layer + ".Unpermute", unpermute_kernels(workload, s));
 }
 
@@ -99,19 +130,17 @@ std::string gradient_name(const std::string& name) {
 
 /// The collective that carries the gradient back.
 CollectiveWork gradient_of(const CollectiveWork& forward, const Workload& workload) {
+  const std::string name = forward.name + "Gradient";
+  // Gradients of combine travel as dispatch does, gradients of dispatch as combine does
+  // (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
+  if (forward.group == GroupKind::expert)
+    return forward.name.ends_with(".Combine") ? dispatch(name, workload) : combine(name, workload);
   CollectiveWork work = forward;
-  work.name += "Gradient";
+  work.name = name;
   if (forward.kind == Collective::all_gather)
     work.kind = Collective::reduce_scatter;
   if (forward.kind == Collective::reduce_scatter)
     work.kind = Collective::all_gather;
-  if (forward.kind == Collective::all_to_all) {
-    // Gradients of combine travel as dispatch does, gradients of dispatch as combine does
-    // (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
-    const bool combine = forward.name.ends_with(".Combine");
-    work =
-        all_to_all(work.name, workload, combine ? dispatch_bytes_per_value(workload) : bf16_bytes);
-  }
   return work;
 }
 

@@ -46,6 +46,16 @@ std::int64_t layer_values(const Workload& workload, const LayerSpec& layer, cons
   return values + 2 * s.tokens_per_rank * e.experts; // scores, in fp32
 }
 
+/// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
+/// group, and a reduce-scatter sends as many results.
+Bytes dispatch_buffers(const Workload& workload, const Sizes& s) {
+  const std::int64_t routed = routed_tokens_per_rank(workload);
+  const bool gathers = workload.communication.dispatcher == Dispatcher::all_gather;
+  const std::int64_t far = gathers ? s.tokens_per_rank * workload.plan.expert : routed;
+  const std::int64_t own = gathers ? s.tokens_per_rank : routed;
+  return Bytes{2 * (own + far) * s.hidden * bf16_bytes};
+}
+
 } // namespace
 
 Bytes MemoryEstimate::total() const {
@@ -86,7 +96,7 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
     memory.activations +=
         Bytes{s.tokens * workload.model.vocabulary / s.tensor * (bf16_bytes + fp32_bytes)};
   if (plan.expert > 1)
-    memory.dispatch_buffers = Bytes{4 * routed_tokens_per_rank(workload) * s.hidden * bf16_bytes};
+    memory.dispatch_buffers = dispatch_buffers(workload, s);
   return memory;
 }
 

@@ -6,6 +6,7 @@
 #include "sim/workload/parallel_plan.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,15 +29,33 @@ struct ComputeWork {
   std::vector<Kernel> kernels;
 };
 
-/// An amount of communication within one group of ranks, alike for every rank of the group.
+/// How a token fans out over the ranks of a dispatch: decides how many domains and ranks it goes
+/// to.
+struct TokenFanOut {
+  std::int64_t experts = 1;
+  std::int64_t experts_per_token = 1;
+  /// Experts come in as many groups, of which a token may use `groups_per_token`.
+  std::int64_t groups = 1;
+  std::int64_t groups_per_token = 1;
+};
+
+/// An amount of communication within one group of ranks.
 struct CollectiveWork {
   std::string name;
   Collective kind = Collective::all_to_all;
   GroupKind group = GroupKind::expert;
-  /// All-to-all: what a rank holds for all ranks, itself included. All-gather: what a rank has
-  /// received in the end, its own part included; reduce-scatter and all-reduce: what a rank holds
-  /// at the start. As nccl-tests defines its size column.
+  /// All-to-all, dispatch and combine: what a rank holds for all ranks, itself included, a token as
+  /// often as it has experts. All-gather: what a rank has received in the end, its own part
+  /// included; reduce-scatter and all-reduce: what a rank holds at the start. As nccl-tests defines
+  /// its size column.
   Bytes bytes;
+  /// All-to-all in two phases: within the scale-up domain, then between domains (2D all-to-all).
+  bool hierarchical = false;
+  /// All-reduce: the fastest algorithm, not just rings.
+  bool any_algorithm = true;
+  TokenFanOut fan_out = {}; ///< dispatch and combine
+  /// Uneven loads by position in the group; none where all pairs carry alike.
+  std::shared_ptr<const LoadMatrix> loads = nullptr;
 };
 
 /// What passes between two pipeline stages for one micro-batch: the bytes of one rank.

@@ -98,7 +98,9 @@ struct StageTimes {
 std::vector<StageTimes> stage_times(const Workload& workload, const Topology& topology,
                                     const Costs& costs) {
   const DeviceLayout layout = one_rank_per_stage(workload.plan);
-  TrafficPlanner planner(layout, workload.plan, topology, costs.network);
+  // A group's own loads are a bound wherever its ranks sit.
+  const LoadModel model = topology.regular() ? LoadModel::representative : LoadModel::group_links;
+  TrafficPlanner planner(layout, model, workload.plan, topology, costs.network);
   std::vector<StageTimes> stages;
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
     const auto device = DeviceId(static_cast<std::uint32_t>(stage));
@@ -174,6 +176,18 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
   return candidates;
 }
 
+ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, Fidelity fidelity) {
+  switch (fidelity) {
+  case Fidelity::flows:
+    return {every_rank(plan), LoadModel::pairs, false};
+  case Fidelity::ranks:
+    return {every_rank(plan), LoadModel::group_links, false};
+  case Fidelity::folded:
+    break;
+  }
+  return fold_ranks(plan, topology);
+}
+
 } // namespace
 
 Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology) {
@@ -185,12 +199,10 @@ Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& t
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const TimelineObserver& observe) {
   return from_text(run_in_child([&] {
-    const FoldedLayout folded = fidelity == Fidelity::flows
-                                    ? FoldedLayout{every_rank(workload.plan), false}
-                                    : fold_ranks(workload.plan, topology);
+    const ReplayLayout folded = replay_layout(workload.plan, topology, fidelity);
     const StepGraph graph = build_step_graph(workload, folded.layout);
     const Timeline timeline =
-        replay(graph, folded.layout, {workload.plan, topology, costs.compute, costs.network});
+        replay(graph, folded, {workload.plan, topology, costs.compute, costs.network});
     if (observe)
       observe(graph, timeline);
     StepReplay result;

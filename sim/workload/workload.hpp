@@ -6,7 +6,15 @@
 namespace moesim {
 
 /// How tokens travel to their experts and back.
+enum class Dispatcher {
+  all_to_all,   ///< one all-to-all over the expert-parallel group: NCCL
+  all_gather,   ///< every rank receives all tokens of the group; results are reduce-scattered
+  hierarchical, ///< an all-to-all within the scale-up domain, then one between domains
+  node_limited  ///< once to each scale-up domain, forwarded there: DeepEP
+};
+
 struct CommunicationSpec {
+  Dispatcher dispatcher = Dispatcher::all_to_all;
   Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends
   /// The shared experts' compute runs while dispatch is under way.
   bool overlap_shared_expert = false;

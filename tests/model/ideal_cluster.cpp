@@ -56,23 +56,30 @@ TopologySpec ideal_cluster(FabricKind fabric, std::int64_t nodes_per_leaf) {
   spec.name = "ideal";
   spec.gpus_max = 1024;
   spec.node.gpus = 8;
+  spec.node.scale_up_medium = "nvlink4";
+  spec.node.scale_up_gpus = 8;
+  spec.node.scale_up_switch_gpus = 8;
   spec.node.scale_up = gbyte_per_s(450);
   spec.node.scale_up_latency = microseconds(0.25);
   spec.node.nics = 8;
   spec.node.nic = gbyte_per_s(50);
   spec.node.nic_latency = microseconds(0.6);
   spec.node.pcie = gbyte_per_s(50);
-  spec.fabric = {fabric, nodes_per_leaf, 1.0, microseconds(0.5)};
+  spec.fabric.kind = fabric;
+  spec.fabric.nodes_per_leaf = nodes_per_leaf;
+  spec.fabric.switch_latency = microseconds(0.5);
   return spec;
 }
 
 LoneCollective lone_collective(const ParallelPlan& plan, const CollectiveWork& work,
                                Fidelity fidelity) {
   LoneCollective lone;
-  lone.layout = fidelity == Fidelity::flows ? every_rank(plan) : one_rank_per_stage(plan);
-  lone.graph.devices = lone.layout.devices;
+  lone.layout = fidelity == Fidelity::flows
+                    ? ReplayLayout{every_rank(plan), LoadModel::pairs, false}
+                    : ReplayLayout{one_rank_per_stage(plan), LoadModel::representative, false};
+  lone.graph.devices = lone.layout.layout.devices;
   DeviceGroup group{work.group, {}};
-  for (std::uint32_t device = 0; device < lone.layout.devices.size(); ++device)
+  for (std::uint32_t device = 0; device < lone.graph.devices.size(); ++device)
     group.devices.push_back(DeviceId(device));
   lone.graph.groups = {group};
   lone.graph.collectives = {work};

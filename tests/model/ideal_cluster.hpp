@@ -19,7 +19,7 @@ TopologySpec ideal_cluster(FabricKind fabric, std::int64_t nodes_per_leaf);
 /// One collective over all ranks of a plan without pipeline, on its own.
 struct LoneCollective {
   StepGraph graph;
-  DeviceLayout layout;
+  ReplayLayout layout;
 };
 LoneCollective lone_collective(const ParallelPlan& plan, const CollectiveWork& work,
                                Fidelity fidelity);

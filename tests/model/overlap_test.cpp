@@ -12,11 +12,11 @@ Seconds beside_each_other(const ParallelPlan& plan, const CollectiveWork& first,
   const Topology topology(ideal_cluster(FabricKind::rail_optimised, 32), plan.gpus);
   const Costs costs = ideal_costs();
   StepGraph graph;
-  const DeviceLayout layout = every_rank(plan);
-  graph.devices = layout.devices;
+  const ReplayLayout layout{every_rank(plan), LoadModel::pairs, false};
+  graph.devices = layout.layout.devices;
   for (const CollectiveWork& work : {first, second}) {
     DeviceGroup group{work.group, {}};
-    for (std::uint32_t device = 0; device < layout.devices.size(); ++device)
+    for (std::uint32_t device = 0; device < layout.layout.devices.size(); ++device)
       group.devices.push_back(DeviceId(device));
     graph.groups.push_back(group);
     graph.collectives.push_back(work);

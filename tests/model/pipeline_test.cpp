@@ -43,8 +43,8 @@ StepGraph with_equal_stages(StepGraph graph, Bytes transfer) {
 StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes transfer) {
   const Topology topology(cluster, workload.plan.gpus);
   const Costs costs = ideal_costs();
-  const DeviceLayout layout = one_rank_per_stage(workload.plan);
-  const StepGraph graph = with_equal_stages(build_step_graph(workload, layout), transfer);
+  const ReplayLayout layout{one_rank_per_stage(workload.plan), LoadModel::representative, false};
+  const StepGraph graph = with_equal_stages(build_step_graph(workload, layout.layout), transfer);
   const Timeline timeline =
       replay(graph, layout, {workload.plan, topology, costs.compute, costs.network});
   return measure_step(graph, timeline, topology, costs.compute);
@@ -87,6 +87,8 @@ TEST_CASE("a transfer between stages on one node goes over NVLink") {
 TEST_CASE("a transfer between stages on two nodes goes over their NICs") {
   TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
   cluster.node.gpus = 1;
+  cluster.node.scale_up_gpus = 1;
+  cluster.node.scale_up_switch_gpus = 1;
   cluster.node.nics = 1;
   const StepMetrics metrics = measure(one_layer_per_stage(2, 1), cluster, Bytes{45'000'000});
   CHECK(metrics.step_time.value == Approx(6e-3 + 2 * 0.9012e-3).epsilon(1e-9));

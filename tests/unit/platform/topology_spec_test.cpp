@@ -18,6 +18,7 @@ const std::string rails = "gpus_max = 64\n"
                           "bf16_tflops = 1000\n"
                           "fp8_tflops = 2000\n"
                           "memory_gbyte_per_s = 3000\n"
+                          "sms = 132\n"
                           "[node]\n"
                           "gpus = 8\n"
                           "scale_up_gbyte_per_s = 450\n"
@@ -26,6 +27,8 @@ const std::string rails = "gpus_max = 64\n"
                           "nic_gbit_per_s = 400\n"
                           "nic_latency_us = 0.5\n"
                           "pcie_gbyte_per_s = 60\n"
+                          "scale_up = \"nvlink4\"\n"
+                          "nic = \"infiniband\"\n"
                           "[fabric]\n"
                           "kind = \"rail-optimised\"\n"
                           "nodes_per_leaf = 4\n"
@@ -73,9 +76,9 @@ struct Refusal {
 };
 
 const std::vector<Refusal> refusals = {
-    {"an unknown key", with("nics = 4", "nic = 4\nnics = 4"), "",
-     "rails.toml:12:1: error: unknown key \"nic\" in [node]\n"
-     "  nic = 4\n"
+    {"an unknown key", with("nics = 4", "nick = 4\nnics = 4"), "",
+     "rails.toml:13:1: error: unknown key \"nick\" in [node]\n"
+     "  nick = 4\n"
      "  ^\n"
      "  hint: did you mean \"nics\"?"},
     {"a missing key", with("memory_gib = 80\n", ""), "",
@@ -83,13 +86,14 @@ const std::vector<Refusal> refusals = {
      "  [gpu]\n"
      "  ^"},
     {"a missing NIC speed", with("nic_gbit_per_s = 400\n", ""), "",
-     "rails.toml:8:1: error: the key \"nic_gbit_per_s\" is missing in [node]\n"
+     "rails.toml:9:1: error: the key \"nic_gbit_per_s\" is missing in [node]\n"
      "  [node]\n"
      "  ^"},
     {"a missing table", with("[gpu]", "[gpus]"), "",
      "rails.toml: error: the table [gpu] is missing"},
     {"an unknown fabric", with("rail-optimised", "rail-optimized"), "",
-     "rails.toml:17:8: error: \"rail-optimized\" is not one of none, rail-optimised, leaf-spine\n"
+     "rails.toml:20:8: error: \"rail-optimized\" is not one of none, rail-optimised, leaf-spine, "
+     "multi-plane, dragonfly, torus, explicit\n"
      "  kind = \"rail-optimized\"\n"
      "         ^\n"
      "  hint: did you mean \"rail-optimised\"?"},
@@ -98,31 +102,33 @@ const std::vector<Refusal> refusals = {
           "switch_latency_us = 0.2\n",
           "kind = \"none\"\n"),
      "",
-     "rails.toml:1:12: error: 64 GPUs do not fit into one node of 8, and there is no fabric\n"
+     "rails.toml:1:12: error: 64 GPUs do not fit into one scale-up domain of 8, and there "
+     "is no fabric\n"
      "  gpus_max = 64\n"
      "             ^"},
     {"a key of a fabric that is not there",
      with("kind = \"rail-optimised\"\n", "kind = \"none\"\n"), "",
-     "rails.toml:18:1: error: unknown key \"nodes_per_leaf\" in [fabric]\n"
+     "rails.toml:21:1: error: unknown key \"nodes_per_leaf\" in [fabric]\n"
      "  nodes_per_leaf = 4\n"
      "  ^"},
     {"a fabric without NICs",
-     with("nics = 4\nnic_gbit_per_s = 400\nnic_latency_us = 0.5\npcie_gbyte_per_s = 60\n",
-          "nics = 0\n"),
+     with("nics = 4\nnic_gbit_per_s = 400\nnic_latency_us = 0.5\npcie_gbyte_per_s = 60\n"
+          "scale_up = \"nvlink4\"\nnic = \"infiniband\"\n",
+          "nics = 0\nscale_up = \"nvlink4\"\n"),
      "",
-     "rails.toml:14:8: error: a rail-optimised fabric needs NICs, but [node] nics is 0\n"
+     "rails.toml:16:8: error: a rail-optimised fabric needs NICs, but [node] nics is 0\n"
      "  kind = \"rail-optimised\"\n"
      "         ^"},
     {"NICs that GPUs cannot share evenly", with("nics = 4", "nics = 3"), "",
-     "rails.toml:12:8: error: 8 GPUs cannot share 3 NICs evenly\n"
+     "rails.toml:13:8: error: 8 GPUs cannot share 3 NICs evenly\n"
      "  nics = 3\n"
      "         ^"},
     {"a speed of zero", with("nic_gbit_per_s = 400", "nic_gbit_per_s = 0"), "",
-     "rails.toml:13:18: error: nic_gbit_per_s must be between 1e-09 and 1000000000, not 0\n"
+     "rails.toml:14:18: error: nic_gbit_per_s must be between 1e-09 and 1000000000, not 0\n"
      "  nic_gbit_per_s = 0\n"
      "                   ^"},
     {"less capacity down than up", with("oversubscription = 1.5", "oversubscription = 0.5"), "",
-     "rails.toml:19:20: error: oversubscription must be between 1 and 1000, not 0.5\n"
+     "rails.toml:22:20: error: oversubscription must be between 1 and 1000, not 0.5\n"
      "  oversubscription = 0.5\n"
      "                     ^"},
     {"an override out of range", rails, "nic_gbit_per_s = -1\n",
@@ -179,25 +185,24 @@ TEST_CASE("a scenario's keys stand before those of the file") {
   CHECK(spec.gpus_max == 128);
 }
 
-TEST_CASE("scale_up_gpus scales the NICs of a node alike") {
+TEST_CASE("scale_up_gpus joins whole nodes to a domain, or splits one") {
   const TopologySpec larger = read(rails, "scale_up_gpus = 32\n");
-  CHECK(larger.node.gpus == 32);
-  CHECK(larger.node.nics == 16);
+  CHECK(larger.node.scale_up_gpus == 32);
+  CHECK(larger.node.gpus == 8);
+  CHECK(larger.node.nics == 4);
   const TopologySpec smaller = read(rails, "scale_up_gpus = 2\n");
+  CHECK(smaller.node.scale_up_gpus == 2);
   CHECK(smaller.node.gpus == 2);
   CHECK(smaller.node.nics == 1);
 }
 
-TEST_CASE("scale_up_gpus scales NICs that the scenario names") {
-  const TopologySpec spec = read(rails, "nics = 2\nscale_up_gpus = 16\n");
-  CHECK(spec.node.nics == 4);
-}
-
 TEST_CASE("a node without NICs ignores a sweep over their speed") {
-  const std::string alone = "gpus_max = 8\n[gpu]\nkind = \"h100-sxm\"\nmemory_gib = 80\n"
-                            "bf16_tflops = 1000\nmemory_gbyte_per_s = 3000\n[node]\ngpus = 8\n"
-                            "scale_up_gbyte_per_s = 450\nscale_up_latency_us = 0.25\nnics = 0\n"
-                            "[fabric]\nkind = \"none\"\n";
+  const std::string alone =
+      "gpus_max = 8\n[gpu]\nkind = \"h100-sxm\"\nmemory_gib = 80\n"
+      "bf16_tflops = 1000\nmemory_gbyte_per_s = 3000\nsms = 132\n[node]\ngpus = 8\n"
+      "scale_up = \"nvlink4\"\n"
+      "scale_up_gbyte_per_s = 450\nscale_up_latency_us = 0.25\nnics = 0\n"
+      "[fabric]\nkind = \"none\"\n";
   const TopologySpec spec = read(alone, "nic_gbit_per_s = 200\n");
   CHECK(spec.node.nics == 0);
   CHECK(spec.fabric.kind == FabricKind::none);

@@ -14,13 +14,18 @@ TopologySpec spec_of(FabricKind kind, std::int64_t nodes_per_leaf, std::int64_t 
   TopologySpec spec;
   spec.gpus_max = 1024;
   spec.node.gpus = 8;
+  spec.node.scale_up_medium = "nvlink4";
+  spec.node.scale_up_gpus = 8;
+  spec.node.scale_up_switch_gpus = 8;
   spec.node.scale_up = gbyte_per_s(450);
   spec.node.scale_up_latency = microseconds(0.25);
   spec.node.nics = nics;
   spec.node.nic = gbyte_per_s(50);
   spec.node.nic_latency = microseconds(0.6);
   spec.node.pcie = gbyte_per_s(60);
-  spec.fabric = {kind, nodes_per_leaf, 1.0, microseconds(0.5)};
+  spec.fabric.kind = kind;
+  spec.fabric.nodes_per_leaf = nodes_per_leaf;
+  spec.fabric.switch_latency = microseconds(0.5);
   return spec;
 }
 
@@ -30,8 +35,8 @@ RankId rank(std::uint32_t number) {
 
 std::vector<std::string> names_of(const Topology& topology, const Route& route) {
   std::vector<std::string> names;
-  for (const LinkId id : route)
-    names.push_back(topology.link(id).name);
+  for (const RouteHop& hop : route)
+    names.push_back(topology.link(hop.link).name);
   return names;
 }
 
@@ -58,9 +63,10 @@ void check_routes_are_walks(const Topology& topology) {
   for (std::uint32_t source = 0; source < topology.gpus(); ++source)
     for (std::uint32_t sink = 0; sink < topology.gpus(); ++sink) {
       std::string place = gpu_name(topology, source);
-      for (const LinkId link : topology.route(rank(source), rank(sink))) {
+      for (const auto& [link, share] : topology.route(rank(source), rank(sink))) {
         INFO("from " << source << " to " << sink << " over " << topology.link(link).name);
         REQUIRE(ends.at(link).first == place);
+        REQUIRE(share == 1.0);
         place = ends.at(link).second;
       }
       REQUIRE(place == gpu_name(topology, sink));
@@ -98,7 +104,7 @@ TEST_CASE("one node has no fabric, whatever its NICs") {
   CHECK_FALSE(topology.has_fabric());
   CHECK(topology.count(VertexKind::nic) == 0);
   CHECK(topology.links() == 16);
-  CHECK(topology.shared_links(rank(3)).empty());
+  CHECK(topology.shared_kinds().empty());
 }
 
 TEST_CASE("the last node may be partly empty") {
@@ -146,13 +152,13 @@ TEST_CASE("rails of two groups meet at the spine") {
   CHECK(topology.latency(route).value == Approx(1.2e-6 + 1.0e-6));
 }
 
-TEST_CASE("where no GPU can forward, the bytes change rail at the spine") {
+TEST_CASE("where the sender's node lacks the rail, the receiver's node forwards") {
   // Rank 12 would go over GPU 5 of node 1, which the job does not have.
   const Topology topology(spec_of(FabricKind::rail_optimised, 32), 13);
   CHECK(names_of(topology, topology.route(rank(12), rank(5))) ==
         std::vector<std::string>{"Node[1].Gpu[4].PcieEgress", "Node[1].Nic[4].Egress",
-                                 "Leaf[4].Uplink", "Leaf[5].Downlink", "Node[0].Nic[5].Ingress",
-                                 "Node[0].Gpu[5].PcieIngress"});
+                                 "Node[0].Nic[4].Ingress", "Node[0].Gpu[4].PcieIngress",
+                                 "Node[0].Gpu[4].ScaleUpEgress", "Node[0].Gpu[5].ScaleUpIngress"});
 }
 
 TEST_CASE("routes are walks in the graph") {
@@ -177,7 +183,7 @@ TEST_CASE("own links are those that a rank's routes use") {
   CHECK(name(LinkKind::leaf_uplink) == "Leaf[1].Uplink");
   CHECK(name(LinkKind::leaf_downlink) == "Leaf[1].Downlink");
   CHECK(topology.owner(topology.own_link(rank(13), LinkKind::pcie_egress)) == rank(13));
-  CHECK(topology.shared_links(rank(13)).size() == 4);
+  CHECK(topology.shared_kinds().size() == 4);
 }
 
 TEST_CASE("a leaf's uplink carries its NICs over the oversubscription") {
@@ -191,31 +197,33 @@ TEST_CASE("a leaf's uplink carries its NICs over the oversubscription") {
 
 // 8 NICs of 50 GB/s leave each of two nodes: 400 GB/s one direction.
 TEST_CASE("the bisection of two nodes is that of their NICs") {
-  CHECK(Topology(spec_of(FabricKind::rail_optimised, 32), 16).bisection().value == Approx(400e9));
-  CHECK(Topology(spec_of(FabricKind::leaf_spine, 1), 16).bisection().value == Approx(400e9));
+  CHECK(Topology(spec_of(FabricKind::rail_optimised, 32), 16).bisection().rate.value ==
+        Approx(400e9));
+  CHECK(Topology(spec_of(FabricKind::leaf_spine, 1), 16).bisection().rate.value == Approx(400e9));
 }
 
 TEST_CASE("PCIe slower than the NIC bounds the bisection") {
   TopologySpec spec = spec_of(FabricKind::rail_optimised, 32);
   spec.node.pcie = gbyte_per_s(31.25);
-  CHECK(Topology(spec, 16).bisection().value == Approx(250e9));
+  CHECK(Topology(spec, 16).bisection().rate.value == Approx(250e9));
 }
 
 TEST_CASE("oversubscription halves only what crosses leaves") {
   TopologySpec spec = spec_of(FabricKind::leaf_spine, 1);
   spec.fabric.oversubscription = 2.0;
-  CHECK(Topology(spec, 16).bisection().value == Approx(200e9));
+  CHECK(Topology(spec, 16).bisection().rate.value == Approx(200e9));
   spec.fabric.nodes_per_leaf = 2; // both nodes on one leaf
-  CHECK(Topology(spec, 16).bisection().value == Approx(400e9));
+  CHECK(Topology(spec, 16).bisection().rate.value == Approx(400e9));
 }
 
 // 4 x 450 GB/s out of the first half of a node.
 TEST_CASE("the bisection of one node is that of its GPUs") {
-  CHECK(Topology(spec_of(FabricKind::rail_optimised, 32), 8).bisection().value == Approx(1800e9));
+  CHECK(Topology(spec_of(FabricKind::rail_optimised, 32), 8).bisection().rate.value ==
+        Approx(1800e9));
 }
 
 TEST_CASE("one GPU has no bisection") {
-  CHECK(Topology(spec_of(FabricKind::rail_optimised, 32), 1).bisection().value == 0.0);
+  CHECK(Topology(spec_of(FabricKind::rail_optimised, 32), 1).bisection().rate.value == 0.0);
 }
 
 TEST_CASE("the graph is written for Graphviz with the names of its devices") {

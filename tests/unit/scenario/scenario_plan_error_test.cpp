@@ -79,15 +79,6 @@ const std::vector<Refusal> not_modelled = {
      "  load = \"zipf\"\n"
      "         ^\n"
      "  hint: use uniform"},
-    {"a dispatcher",
-     "\"alltoall\"",
-     "\"hierarchical\"",
-     {},
-     false,
-     "s.toml:17:14: error: \"hierarchical\" is not modelled yet\n"
-     "  dispatcher = \"hierarchical\"\n"
-     "               ^\n"
-     "  hint: use alltoall"},
     {"an overlap",
      "dispatcher = \"alltoall\"",
      "overlap = \"batch\"",
@@ -97,15 +88,6 @@ const std::vector<Refusal> not_modelled = {
      "  overlap = \"batch\"\n"
      "            ^\n"
      "  hint: use none or shared-expert"},
-    {"a fidelity",
-     "\"folded\"",
-     "\"ranks\"",
-     {},
-     false,
-     "s.toml:19:12: error: \"ranks\" is not modelled yet\n"
-     "  fidelity = \"ranks\"\n"
-     "             ^\n"
-     "  hint: use folded or flows"},
 };
 
 const std::vector<Refusal> cannot_run = {

@@ -1,0 +1,100 @@
+#include "sim/platform/cluster_graph.hpp"
+#include "sim/platform/topology_spec.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace moesim {
+
+namespace {
+
+using VertexId = ClusterGraph::VertexId;
+
+std::size_t at(std::int64_t position) {
+  return static_cast<std::size_t>(position);
+}
+
+/// Connects the NICs of every node to the router that `nodes_per_leaf` nodes share.
+void attach_nics(const TopologySpec& spec, const NicVertices& nics,
+                 const std::vector<VertexId>& routers, ClusterGraph& cluster) {
+  const NodeSpec& node = spec.node;
+  for (std::size_t nic = 0; nic < nics.size(); ++nic) {
+    const std::int64_t host = static_cast<std::int64_t>(nic) / node.nics;
+    const VertexId router = routers[at(host / spec.fabric.nodes_per_leaf)];
+    const std::string name = cluster.graph[nics[nic]].name;
+    cluster.add_link(nics[nic], router, name + ".Egress", LinkKind::nic_egress, node.nic,
+                     node.nic_latency);
+    cluster.add_link(router, nics[nic], name + ".Ingress", LinkKind::nic_ingress, node.nic,
+                     node.nic_latency);
+  }
+}
+
+} // namespace
+
+// Minimal routes: local, global, local. Which router of a group holds the cable to another group
+// is spread evenly: cable number (other − own − 1) mod groups goes to that router mod routers.
+void add_dragonfly(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& cluster) {
+  const FabricSpec& fabric = spec.fabric;
+  const std::int64_t size = fabric.routers_per_group;
+  const std::int64_t used = (cluster.nodes + fabric.nodes_per_leaf - 1) / fabric.nodes_per_leaf;
+  const std::int64_t groups = (used + size - 1) / size;
+  std::vector<VertexId> routers;
+  for (std::int64_t router = 0; router < groups * size; ++router)
+    routers.push_back(
+        cluster.add_vertex(fmt::format("Group[{}].Router[{}]", router / size, router % size),
+                           VertexKind::network_switch));
+  const auto connect = [&](std::int64_t from, std::int64_t to, LinkKind kind,
+                           BytesPerSecond capacity) {
+    const std::string name = fmt::format("{}.To[{}]", cluster.graph[routers[at(from)]].name,
+                                         cluster.graph[routers[at(to)]].name);
+    cluster.add_link(routers[at(from)], routers[at(to)], name, kind, capacity,
+                     fabric.switch_latency);
+  };
+  for (std::int64_t group = 0; group < groups; ++group) {
+    for (std::int64_t from = 0; from < size; ++from)
+      for (std::int64_t to = 0; to < size; ++to)
+        if (from != to)
+          connect(group * size + from, group * size + to, LinkKind::local_link, fabric.local_link);
+    for (std::int64_t other = 0; other < groups; ++other) {
+      if (other == group)
+        continue;
+      const std::int64_t cable = (other - group - 1 + groups) % groups;
+      const std::int64_t back = (group - other - 1 + groups) % groups;
+      connect(group * size + cable % size, other * size + back % size, LinkKind::global_link,
+              fabric.global_link);
+    }
+  }
+  attach_nics(spec, nics, routers, cluster);
+}
+
+// All routers stand, also those whose nodes are not part of the job: routes pass through them.
+void add_torus(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& cluster) {
+  const auto& sizes = spec.fabric.dimensions;
+  const std::int64_t count = sizes[0] * sizes[1] * sizes[2];
+  std::vector<VertexId> routers;
+  for (std::int64_t router = 0; router < count; ++router)
+    routers.push_back(cluster.add_vertex(fmt::format("Router[{},{},{}]", router % sizes[0],
+                                                     router / sizes[0] % sizes[1],
+                                                     router / (sizes[0] * sizes[1])),
+                                         VertexKind::network_switch));
+  std::int64_t stride = 1;
+  for (const std::int64_t size : sizes) {
+    for (std::int64_t router = 0; router < count; ++router) {
+      const std::int64_t place = router / stride % size;
+      // A set: in a ring of two, both neighbours are the same router.
+      std::set<std::int64_t> neighbours = {router + ((place + 1) % size - place) * stride,
+                                           router + ((place + size - 1) % size - place) * stride};
+      neighbours.erase(router);
+      for (const std::int64_t other : neighbours)
+        cluster.add_link(routers[at(router)], routers[at(other)],
+                         fmt::format("{}.To[{}]", cluster.graph[routers[at(router)]].name,
+                                     cluster.graph[routers[at(other)]].name),
+                         LinkKind::torus_link, spec.fabric.torus_link, spec.fabric.switch_latency);
+    }
+    stride *= size;
+  }
+  attach_nics(spec, nics, routers, cluster);
+}
+
+} // namespace moesim

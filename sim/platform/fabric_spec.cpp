@@ -1,0 +1,131 @@
+#include "sim/platform/overridden.hpp"
+#include "sim/platform/topology_spec.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace moesim {
+
+namespace {
+
+const std::vector<std::string> fabric_names = {
+    "none", "rail-optimised", "leaf-spine", "multi-plane", "dragonfly", "torus", "explicit"};
+
+/// `oversubscription` is a number, of the leaves, or a list with a number for each tier.
+void read_oversubscription(const Overridden& table, FabricSpec& fabric) {
+  constexpr Range<double> range{1.0, 1000.0};
+  const TomlTable& source = table.source("oversubscription");
+  table.file().has("oversubscription"); // known, even where the scenario overrides it
+  if (!source.is_list("oversubscription")) {
+    fabric.oversubscription = table.number("oversubscription", range);
+    return;
+  }
+  const std::vector<double> tiers = source.numbers("oversubscription", range);
+  if (tiers.size() != static_cast<std::size_t>(fabric.tiers - 1))
+    source.fail("oversubscription",
+                fmt::format("{} tiers of switches have {} capacities up, not {}", fabric.tiers,
+                            fabric.tiers - 1, tiers.size()));
+  fabric.oversubscription = tiers[0];
+  if (fabric.tiers == 3)
+    fabric.pod_oversubscription = tiers[1];
+}
+
+void read_tree(const Overridden& table, const NodeSpec& node, FabricSpec& fabric) {
+  const TomlTable& file = table.file();
+  fabric.tiers = table.integer_or("tiers", {2, 3}, 2);
+  fabric.nodes_per_leaf = table.integer("nodes_per_leaf", positive_count);
+  if (fabric.tiers == 3) {
+    fabric.leaves_per_pod = table.integer("leaves_per_pod", positive_count);
+    if (fabric.kind == FabricKind::rail_optimised && fabric.leaves_per_pod % node.nics != 0)
+      table.source("leaves_per_pod")
+          .fail("leaves_per_pod",
+                fmt::format("a pod holds whole groups of one leaf a rail: a multiple of {}",
+                            node.nics));
+  }
+  read_oversubscription(table, fabric);
+  if (file.choice_or("routing", {"adaptive", "ecmp"}, "adaptive") == "ecmp")
+    fabric.ecmp_flows_per_nic = table.integer("ecmp_flows_per_nic", positive_count);
+}
+
+void read_dragonfly(const Overridden& table, FabricSpec& fabric) {
+  fabric.nodes_per_leaf = table.integer("nodes_per_leaf", positive_count);
+  fabric.routers_per_group = table.integer("routers_per_group", positive_count);
+  fabric.local_link = gbit_per_s(table.number("local_gbit_per_s", positive_number));
+  fabric.global_link = gbit_per_s(table.number("global_gbit_per_s", positive_number));
+}
+
+void read_torus(const Overridden& table, FabricSpec& fabric) {
+  const auto sizes = table.file().integers("dimensions", {1, 10'000});
+  if (sizes.size() != fabric.dimensions.size())
+    table.file().fail("dimensions", fmt::format("a torus has 3 dimensions, not {}", sizes.size()),
+                      "a dimension of 1 is flat");
+  std::copy(sizes.begin(), sizes.end(), fabric.dimensions.begin());
+  fabric.torus_link = gbit_per_s(table.number("link_gbit_per_s", positive_number));
+  fabric.nodes_per_leaf = 1;
+}
+
+} // namespace
+
+FabricSpec read_fabric(const Overridden& table, const NodeSpec& node,
+                       const std::filesystem::path& folder) {
+  FabricSpec fabric;
+  const TomlTable& file = table.file();
+  const std::string kind = file.choice("kind", fabric_names);
+  for (std::size_t i = 0; i < fabric_names.size(); ++i)
+    if (fabric_names[i] == kind)
+      fabric.kind = static_cast<FabricKind>(i);
+  file.text_or("source", "");
+  if (fabric.kind == FabricKind::explicit_graph) {
+    fabric.nodes_file = folder / file.text("nodes");
+    fabric.links_file = folder / file.text("links");
+  } else if (fabric.kind != FabricKind::none) {
+    if (node.nics == 0)
+      file.fail("kind", fmt::format("a {} fabric needs NICs, but [node] nics is 0", kind));
+    fabric.switch_latency = microseconds(table.number("switch_latency_us", not_negative_number));
+    if (fabric.kind == FabricKind::dragonfly)
+      read_dragonfly(table, fabric);
+    else if (fabric.kind == FabricKind::torus)
+      read_torus(table, fabric);
+    else
+      read_tree(table, node, fabric);
+  }
+  file.finish();
+  return fabric;
+}
+
+std::vector<FaultSpec> read_faults(const TomlTable& cluster) {
+  using Part = FaultSpec::Part;
+  static const std::map<std::string, Part> parts = {{"link", Part::link},
+                                                    {"nic", Part::nic},
+                                                    {"rail", Part::rail},
+                                                    {"switch", Part::network_switch},
+                                                    {"gpu", Part::gpu}};
+  std::vector<FaultSpec> faults;
+  for (const TomlTable& table : cluster.tables("fault")) {
+    FaultSpec fault;
+    std::string named;
+    for (const auto& [key, part] : parts) {
+      if (!table.has(key))
+        continue;
+      if (!named.empty())
+        table.fail(key, fmt::format("a fault has one of {} and {}, not both", named, key),
+                   "write a [[cluster.fault]] for each");
+      named = key;
+      fault.part = part;
+      fault.where = table.where(key);
+      if (part == Part::rail)
+        fault.rail = table.integer(key, {0, 1'000'000});
+      else
+        fault.name = table.text(key);
+    }
+    if (named.empty())
+      table.fail("capacity_share", "a fault names a link, nic, rail, switch or gpu");
+    fault.capacity_share = table.number_or("capacity_share", {0.0, 1.0}, 0.0);
+    table.finish();
+    faults.push_back(fault);
+  }
+  return faults;
+}
+
+} // namespace moesim

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "sim/input/toml_document.hpp"
+
+#include <limits>
+
+namespace moesim {
+
+constexpr Range<double> positive_number{1e-9, 1e9};
+constexpr Range<double> not_negative_number{0.0, 1e9};
+constexpr Range<std::int64_t> positive_count{1, 1'000'000'000};
+
+/// A topology table together with the scenario's table that may override its keys.
+class Overridden {
+public:
+  Overridden(TomlTable file, const TomlTable& cluster)
+      : file_(std::move(file)), cluster_(cluster) {}
+
+  double number(const std::string& key, Range<double> range) const {
+    const double from_file = file_.number(key, range);
+    return cluster_.number_or(key, range, from_file);
+  }
+  double number_or(const std::string& key, Range<double> range, double otherwise) const {
+    return cluster_.number_or(key, range, file_.number_or(key, range, otherwise));
+  }
+  std::int64_t integer(const std::string& key, Range<std::int64_t> range) const {
+    const std::int64_t from_file = file_.integer(key, range);
+    return cluster_.integer_or(key, range, from_file);
+  }
+  std::int64_t integer_or(const std::string& key, Range<std::int64_t> range,
+                          std::int64_t otherwise) const {
+    return cluster_.integer_or(key, range, file_.integer_or(key, range, otherwise));
+  }
+  /// The table that a value comes from: where to point at it.
+  const TomlTable& source(const std::string& key) const {
+    return cluster_.has(key) ? cluster_ : file_;
+  }
+  const TomlTable& file() const { return file_; }
+  const TomlTable& cluster() const { return cluster_; }
+
+private:
+  TomlTable file_;
+  const TomlTable& cluster_;
+};
+
+struct FabricSpec;
+struct FaultSpec;
+struct NodeSpec;
+
+/// Reads `[fabric]`. Paths in it are relative to `folder`. Throws InputError.
+FabricSpec read_fabric(const Overridden& table, const NodeSpec& node,
+                       const std::filesystem::path& folder);
+
+/// Reads `[[cluster.fault]]`. Throws InputError.
+std::vector<FaultSpec> read_faults(const TomlTable& cluster);
+
+} // namespace moesim
