@@ -24,6 +24,7 @@ std::string version_text();
 /// and throws InputError or InternalError.
 void add_simulate_command(CLI::App& app, const AppContext& context);
 void add_sweep_command(CLI::App& app, const AppContext& context);
+void add_collective_command(CLI::App& app, const AppContext& context);
 void add_show_command(CLI::App& app, const AppContext& context);
 void add_report_command(CLI::App& app, const AppContext& context);
 

@@ -40,7 +40,7 @@ public:
       : graph_(graph), topology_(context.topology),
         planner_(layout.layout, layout.model, context.plan, context.topology, context.network) {
     for (const ComputeWork& work : graph.computes)
-      compute_times_.push_back(compute_time(work, context.compute));
+      compute_times_.push_back(compute_time(work, *context.compute));
     plan_traffic();
     find_chains();
     machine_ = std::make_unique<Machine>(graph.devices.size(), reduce_links());
@@ -71,6 +71,7 @@ public:
       timeline_.end = std::max(timeline_.end, span.finish);
     timeline_.activities = machine_->activities();
     count_link_bytes();
+    note_algorithms();
     return std::move(timeline_);
   }
 
@@ -324,6 +325,13 @@ private:
                   "{} starts at {} before {} ends at {}", graph_.name_of(next),
                   timeline_.ops[index(next)].start.value, graph_.name_of(OpId(op)),
                   timeline_.ops[op].finish.value);
+  }
+
+  void note_algorithms() {
+    timeline_.algorithms.resize(graph_.collectives.size(), Collective::all_to_all);
+    for (const auto& [key, plan] : plans_)
+      if (std::get<OpKind>(key) == OpKind::collective)
+        timeline_.algorithms[std::get<1>(key)] = plan.algorithm;
   }
 
   void count_link_bytes() {

@@ -12,7 +12,7 @@ namespace moesim {
 struct ReplayContext {
   const ParallelPlan& plan;
   const Topology& topology;
-  const ComputeCost& compute;
+  const ComputeCost* compute; ///< none for a graph that computes nothing
   const NetworkCost& network;
 };
 

@@ -2,6 +2,7 @@
 
 #include "sim/base/units.hpp"
 #include "sim/platform/topology.hpp"
+#include "sim/workload/collective.hpp"
 
 #include <cstdint>
 #include <string>
@@ -28,7 +29,8 @@ struct Timeline {
   std::vector<OpSpan> ops; ///< by OpId
   Seconds end;             ///< the step time
   std::vector<LinkUse> links;
-  std::uint64_t activities = 0; ///< that SimGrid simulated
+  std::vector<Collective> algorithms; ///< that each collective of the graph took, by its number
+  std::uint64_t activities = 0;       ///< that SimGrid simulated
 };
 
 } // namespace moesim

@@ -65,23 +65,6 @@ ModelSpec read_model_table(const TomlTable& table, const fs::path& folder, Scena
   }
 }
 
-void read_cluster_table(const TomlTable& table, const fs::path& folder, Scenario& scenario) {
-  const fs::path file = folder / table.text("topology");
-  scenario.inputs.push_back(file);
-  scenario.topology = read_topology(file, table);
-  scenario.workload.plan.gpus = table.integer("gpus", count);
-  table.finish();
-  if (scenario.workload.plan.gpus > scenario.topology.gpus_max)
-    throw IllegalScenario(table.where("gpus"),
-                          fmt::format("{} GPUs are more than the {} that {} holds",
-                                      scenario.workload.plan.gpus, scenario.topology.gpus_max,
-                                      scenario.topology.name));
-  // Faults and explicit graphs may not hold the job together.
-  if (!scenario.topology.faults.empty() ||
-      scenario.topology.fabric.kind == FabricKind::explicit_graph)
-    Topology(scenario.topology, scenario.workload.plan.gpus);
-}
-
 TrainingSpec read_training_table(const TomlTable& table) {
   TrainingSpec training;
   training.sequence_length = table.integer("sequence_length", count);
@@ -168,6 +151,34 @@ TomlTable table_or_empty(const TomlTable& root, const std::string& key, const To
 
 } // namespace
 
+ClusterChoice read_cluster(const TomlTable& table, const fs::path& folder) {
+  ClusterChoice cluster;
+  cluster.file = folder / table.text("topology");
+  cluster.topology = read_topology(cluster.file, table);
+  cluster.gpus = table.integer("gpus", count);
+  table.finish();
+  if (cluster.gpus > cluster.topology.gpus_max)
+    throw IllegalScenario(table.where("gpus"),
+                          fmt::format("{} GPUs are more than the {} that {} holds", cluster.gpus,
+                                      cluster.topology.gpus_max, cluster.topology.name));
+  // Faults and explicit graphs may not hold the job together.
+  if (!cluster.topology.faults.empty() ||
+      cluster.topology.fabric.kind == FabricKind::explicit_graph)
+    Topology(cluster.topology, cluster.gpus);
+  return cluster;
+}
+
+Fidelity read_fidelity(const TomlTable& root) {
+  const auto table = root.optional_table("simulation");
+  if (!table)
+    return Fidelity::folded;
+  const std::string fidelity = table->choice_or("fidelity", {"folded", "ranks", "flows"}, "folded");
+  table->finish();
+  return fidelity == "flows"   ? Fidelity::flows
+         : fidelity == "ranks" ? Fidelity::ranks
+                               : Fidelity::folded;
+}
+
 Scenario read_scenario(const fs::path& path, const std::vector<std::string>& settings) {
   TomlDocument document = TomlDocument::read(path);
   for (const std::string& setting : settings)
@@ -181,19 +192,16 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   const TomlTable training = root.table("training");
   scenario.workload.model = read_model_table(root.table("model"), folder, scenario);
   const TomlTable cluster = root.table("cluster");
-  read_cluster_table(cluster, folder, scenario);
+  ClusterChoice choice = read_cluster(cluster, folder);
+  scenario.inputs.push_back(choice.file);
+  scenario.topology = std::move(choice.topology);
+  scenario.workload.plan.gpus = choice.gpus;
   scenario.workload.training = read_training_table(training);
   read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
   scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty));
   scenario.workload.communication =
       read_communication_table(table_or_empty(root, "communication", empty));
-  const TomlTable simulation = table_or_empty(root, "simulation", empty);
-  const std::string fidelity =
-      simulation.choice_or("fidelity", {"folded", "ranks", "flows"}, "folded");
-  scenario.fidelity = fidelity == "flows"   ? Fidelity::flows
-                      : fidelity == "ranks" ? Fidelity::ranks
-                                            : Fidelity::folded;
-  simulation.finish();
+  scenario.fidelity = read_fidelity(root);
   root.finish();
   const Workload& workload = scenario.workload;
   if (const auto fault = find_plan_fault(workload.plan, workload.model, workload.training)) {

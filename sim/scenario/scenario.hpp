@@ -26,6 +26,19 @@ struct Scenario {
   std::vector<std::filesystem::path> inputs;
 };
 
+/// What `[cluster]` says: the topology and how many of its GPUs the job takes.
+struct ClusterChoice {
+  std::filesystem::path file;
+  TopologySpec topology;
+  std::int64_t gpus = 0;
+};
+/// Reads `[cluster]`; paths are relative to `folder`. Throws InputError for malformed input,
+/// IllegalScenario where the cluster does not hold the job.
+ClusterChoice read_cluster(const TomlTable& table, const std::filesystem::path& folder);
+
+/// Reads `[simulation]`, which may be missing.
+Fidelity read_fidelity(const TomlTable& root);
+
 /// Reads a scenario file with the `--set` assignments laid over it. Paths in it are relative to
 /// the file. Throws InputError for malformed input, IllegalScenario for an impossible plan.
 Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings);

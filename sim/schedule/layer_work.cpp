@@ -29,15 +29,6 @@ void reduce_tokens(Sequence& out, const std::string& layer, const Workload& work
         workload.plan.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce, s));
 }
 
-/// The bytes of one token's activations: fp8 with a 4-byte scale for each 128 values (DeepSeek-V3,
-/// arXiv 2412.19437, section 3.3).
-std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
-  constexpr std::int64_t block = 128;
-  constexpr std::int64_t scale_bytes = 4;
-  return precision == Precision::fp8 ? hidden + (hidden + block - 1) / block * scale_bytes
-                                     : hidden * bf16_bytes;
-}
-
 /// Tokens to their experts, or results and gradients the other way (`back`).
 CollectiveWork expert_collective(const std::string& name, const Workload& workload, bool back,
                                  Precision precision) {
@@ -188,6 +179,13 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t stage) {
 }
 
 } // namespace
+
+std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
+  constexpr std::int64_t block = 128;
+  constexpr std::int64_t scale_bytes = 4;
+  return precision == Precision::fp8 ? hidden + (hidden + block - 1) / block * scale_bytes
+                                     : hidden * bf16_bytes;
+}
 
 StageWork stage_work(const Workload& workload, std::int64_t stage) {
   const std::vector<Block> blocks = stage_blocks(workload, stage);

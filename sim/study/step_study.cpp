@@ -176,6 +176,14 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
   return candidates;
 }
 
+} // namespace
+
+Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology) {
+  const GpuSpec& gpu = topology.gpu;
+  return {ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth}),
+          NetworkCost::load(calibration)};
+}
+
 ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, Fidelity fidelity) {
   switch (fidelity) {
   case Fidelity::flows:
@@ -188,21 +196,13 @@ ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, F
   return fold_ranks(plan, topology);
 }
 
-} // namespace
-
-Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology) {
-  const GpuSpec& gpu = topology.gpu;
-  return {ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth}),
-          NetworkCost::load(calibration)};
-}
-
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const TimelineObserver& observe) {
   return from_text(run_in_child([&] {
     const ReplayLayout folded = replay_layout(workload.plan, topology, fidelity);
     const StepGraph graph = build_step_graph(workload, folded.layout);
     const Timeline timeline =
-        replay(graph, folded, {workload.plan, topology, costs.compute, costs.network});
+        replay(graph, folded, {workload.plan, topology, &costs.compute, costs.network});
     if (observe)
       observe(graph, timeline);
     StepReplay result;

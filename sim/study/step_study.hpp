@@ -3,6 +3,7 @@
 #include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
 #include "sim/metrics/step_metrics.hpp"
+#include "sim/replay/folding.hpp"
 #include "sim/scenario/scenario.hpp"
 
 #include <filesystem>
@@ -18,6 +19,9 @@ struct Costs {
 };
 /// Reads the tables for the GPU kind of `topology` from the folder `calibration`.
 Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology);
+
+/// The devices of a replay of a plan.
+ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, Fidelity fidelity);
 
 /// What one replay of one step tells.
 struct StepReplay {

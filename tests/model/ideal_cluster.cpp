@@ -93,7 +93,7 @@ Seconds time_of(const ParallelPlan& plan, const CollectiveWork& work, Fidelity f
   const Topology topology(cluster, plan.gpus);
   const Costs costs = ideal_costs();
   const LoneCollective lone = lone_collective(plan, work, fidelity);
-  return replay(lone.graph, lone.layout, {plan, topology, costs.compute, costs.network}).end;
+  return replay(lone.graph, lone.layout, {plan, topology, &costs.compute, costs.network}).end;
 }
 
 } // namespace moesim

@@ -24,7 +24,7 @@ Seconds beside_each_other(const ParallelPlan& plan, const CollectiveWork& first,
   graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 0});
   graph.add_op({OpKind::collective, Stream::data_parallel, 1, 1, 0});
   graph.seal();
-  return replay(graph, layout, {plan, topology, costs.compute, costs.network}).end;
+  return replay(graph, layout, {plan, topology, &costs.compute, costs.network}).end;
 }
 
 } // namespace
@@ -56,7 +56,7 @@ TEST_CASE("a compute beside a collective takes the longer of the two") {
   const Topology topology(ideal_cluster(FabricKind::rail_optimised, 32), plan.gpus);
   const Costs costs = ideal_costs();
   const Timeline timeline =
-      replay(lone.graph, lone.layout, {plan, topology, costs.compute, costs.network});
+      replay(lone.graph, lone.layout, {plan, topology, &costs.compute, costs.network});
   CHECK(timeline.end.value == Approx(5e-3).epsilon(1e-9));
   CHECK(timeline.ops[0].finish.value == Approx(3.75e-3 + 1.2e-6).epsilon(1e-9));
 }

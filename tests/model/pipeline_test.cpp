@@ -46,7 +46,7 @@ StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes
   const ReplayLayout layout{one_rank_per_stage(workload.plan), LoadModel::representative, false};
   const StepGraph graph = with_equal_stages(build_step_graph(workload, layout.layout), transfer);
   const Timeline timeline =
-      replay(graph, layout, {workload.plan, topology, costs.compute, costs.network});
+      replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
   return measure_step(graph, timeline, topology, costs.compute);
 }
 

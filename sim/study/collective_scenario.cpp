@@ -1,0 +1,105 @@
+#include "sim/study/collective_scenario.hpp"
+
+#include "sim/schedule/layer_work.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace moesim {
+
+namespace {
+
+constexpr Range<std::int64_t> count{1, 1'000'000'000};
+constexpr Range<std::int64_t> size_range{1, std::int64_t{1} << 50};
+
+const std::map<std::string, Collective> kinds = {
+    {"all-to-all", Collective::all_to_all}, {"all-reduce", Collective::all_reduce},
+    {"all-gather", Collective::all_gather}, {"reduce-scatter", Collective::reduce_scatter},
+    {"dispatch", Collective::dispatch},     {"combine", Collective::combine}};
+
+void read_algorithm(const TomlTable& table, CollectiveWork& work) {
+  std::vector<std::string> choices = {"fastest"};
+  if (work.kind == Collective::all_reduce)
+    choices = {"fastest", "ring", "tree", "in-switch"};
+  if (work.kind == Collective::all_to_all)
+    choices = {"flat", "hierarchical"};
+  const std::string algorithm = table.choice_or("algorithm", choices, choices.front());
+  work.any_algorithm = algorithm == "fastest";
+  work.hierarchical = algorithm == "hierarchical";
+  if (algorithm == "tree")
+    work.kind = Collective::all_reduce_tree;
+  if (algorithm == "in-switch")
+    work.kind = Collective::all_reduce_in_switch;
+}
+
+std::vector<Bytes> read_sizes(const TomlTable& table) {
+  if (!table.is_list("bytes"))
+    return {Bytes{table.integer("bytes", size_range)}};
+  std::vector<Bytes> sizes;
+  for (const std::int64_t bytes : table.integers("bytes", size_range))
+    sizes.push_back(Bytes{bytes});
+  return sizes;
+}
+
+/// The bytes and the fan-out of a dispatch or combine, from what DeepEP's tests name.
+Bytes read_tokens(const TomlTable& table, CollectiveWork& work) {
+  TokenFanOut& fan_out = work.fan_out;
+  fan_out.experts = table.integer("experts", count);
+  fan_out.experts_per_token = table.integer("experts_per_token", {1, fan_out.experts});
+  fan_out.groups = table.integer_or("groups", {1, fan_out.experts}, 1);
+  fan_out.groups_per_token =
+      table.integer_or("groups_per_token", {1, fan_out.groups}, fan_out.groups);
+  if (fan_out.experts % fan_out.groups != 0)
+    table.fail("groups", fmt::format("{} experts do not make {} equal groups", fan_out.experts,
+                                     fan_out.groups));
+  const std::int64_t eligible = fan_out.experts / fan_out.groups * fan_out.groups_per_token;
+  if (fan_out.experts_per_token > eligible)
+    table.fail("experts_per_token",
+               fmt::format("{} experts a token are more than the {} of its groups",
+                           fan_out.experts_per_token, eligible));
+  const std::string precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16");
+  const std::int64_t bytes = token_bytes(table.integer("hidden", count),
+                                         precision == "fp8" ? Precision::fp8 : Precision::bf16);
+  return Bytes{table.integer("tokens", count) * fan_out.experts_per_token * bytes};
+}
+
+} // namespace
+
+const std::vector<std::string>& collective_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const auto& [name, kind] : kinds)
+      all.push_back(name);
+    return all;
+  }();
+  return names;
+}
+
+CollectiveScenario read_collective(const TomlDocument& document,
+                                   const std::filesystem::path& folder) {
+  const TomlTable root = document.root();
+  const TomlTable table = root.table("collective");
+  CollectiveScenario scenario;
+  scenario.work.name = table.choice("name", collective_names());
+  scenario.work.kind = kinds.at(scenario.work.name);
+  scenario.work.group = GroupKind::expert;
+  const bool fans_out =
+      scenario.work.kind == Collective::dispatch || scenario.work.kind == Collective::combine;
+  if (fans_out)
+    scenario.sizes = {read_tokens(table, scenario.work)};
+  else
+    scenario.sizes = read_sizes(table);
+  read_algorithm(table, scenario.work);
+  table.finish();
+  const ClusterChoice cluster = read_cluster(root.table("cluster"), folder);
+  scenario.topology = cluster.topology;
+  scenario.plan.gpus = cluster.gpus;
+  scenario.plan.expert = cluster.gpus;
+  scenario.fidelity = read_fidelity(root);
+  root.finish();
+  return scenario;
+}
+
+} // namespace moesim

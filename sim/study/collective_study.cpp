@@ -1,0 +1,104 @@
+#include "sim/study/collective_study.hpp"
+
+#include "sim/replay/replay.hpp"
+#include "sim/study/child_process.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace moesim {
+
+namespace {
+
+/// Bus bandwidth over algorithm bandwidth (nccl-tests, doc/PERFORMANCE.md).
+double bus_factor(Collective kind, double ranks) {
+  switch (kind) {
+  case Collective::all_reduce:
+  case Collective::all_reduce_tree:
+  case Collective::all_reduce_in_switch:
+    return 2.0 * (ranks - 1.0) / ranks;
+  case Collective::all_to_all:
+  case Collective::all_gather:
+  case Collective::reduce_scatter:
+    return (ranks - 1.0) / ranks;
+  case Collective::point_to_point:
+  case Collective::dispatch:
+  case Collective::combine:
+    break;
+  }
+  return 1.0;
+}
+
+std::string algorithm_name(const CollectiveWork& work, Collective chosen) {
+  switch (chosen) {
+  case Collective::all_to_all:
+    return work.hierarchical ? "hierarchical" : "flat";
+  case Collective::all_reduce_tree:
+    return "tree";
+  case Collective::all_reduce_in_switch:
+    return "in-switch";
+  case Collective::dispatch:
+  case Collective::combine:
+    return "node-limited";
+  default:
+    return "ring";
+  }
+}
+
+StepGraph lone_graph(const CollectiveWork& work, const DeviceLayout& layout) {
+  StepGraph graph;
+  graph.devices = layout.devices;
+  DeviceGroup group{work.group, {}};
+  for (std::uint32_t device = 0; device < layout.devices.size(); ++device)
+    group.devices.push_back(DeviceId(device));
+  graph.groups = {group};
+  graph.collectives = {work};
+  graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 0});
+  graph.seal();
+  return graph;
+}
+
+} // namespace
+
+CollectiveResult replay_collective(const CollectiveWork& work, const ParallelPlan& plan,
+                                   const Topology& topology, Fidelity fidelity,
+                                   const NetworkCost& network) {
+  const ReplayLayout layout = replay_layout(plan, topology, fidelity);
+  const StepGraph graph = lone_graph(work, layout.layout);
+  const Timeline timeline = replay(graph, layout, {plan, topology, nullptr, network});
+  CollectiveResult result;
+  result.size = work.bytes;
+  result.time = timeline.end;
+  result.algorithm = algorithm_name(work, timeline.algorithms.front());
+  double highest = 0.0;
+  for (const LinkUse& link : timeline.links)
+    if (const double use = link.bytes / link.capacity.value; use > highest) {
+      highest = use;
+      result.bottleneck = link.name;
+    }
+  const double gbytes = static_cast<double>(work.bytes.value) * 1e-9;
+  result.algbw_gbyte_per_s = gbytes / result.time.value;
+  result.busbw_gbyte_per_s =
+      result.algbw_gbyte_per_s * bus_factor(work.kind, static_cast<double>(plan.gpus));
+  return result;
+}
+
+std::vector<CollectiveResult> time_collective(const CollectiveScenario& scenario,
+                                              const NetworkCost& network) {
+  using nlohmann::json;
+  const Topology topology(scenario.topology, scenario.plan.gpus);
+  std::vector<CollectiveResult> results;
+  for (const Bytes size : scenario.sizes) {
+    CollectiveWork work = scenario.work;
+    work.bytes = size;
+    const json answer = json::parse(run_in_child([&] {
+      const CollectiveResult r =
+          replay_collective(work, scenario.plan, topology, scenario.fidelity, network);
+      return json{r.time.value, r.algorithm, r.bottleneck, r.algbw_gbyte_per_s, r.busbw_gbyte_per_s}
+          .dump();
+    }));
+    results.push_back({size, {answer[0]}, answer[1], answer[2], answer[3], answer[4]});
+  }
+  return results;
+}
+
+} // namespace moesim

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "sim/study/collective_scenario.hpp"
+#include "sim/study/step_study.hpp"
+
+namespace moesim {
+
+/// The time of one collective alone, as nccl-tests prints it.
+struct CollectiveResult {
+  Bytes size;
+  Seconds time;
+  std::string algorithm;  ///< the one chosen
+  std::string bottleneck; ///< the link with the highest use
+  double algbw_gbyte_per_s = 0.0;
+  double busbw_gbyte_per_s = 0.0; ///< algbw times the factor that nccl-tests documents
+};
+
+/// Replays `work` over all ranks of `plan`, in this process: SimGrid simulates once a process.
+CollectiveResult replay_collective(const CollectiveWork& work, const ParallelPlan& plan,
+                                   const Topology& topology, Fidelity fidelity,
+                                   const NetworkCost& network);
+
+/// The results of all sizes of a scenario, each in a process of its own.
+std::vector<CollectiveResult> time_collective(const CollectiveScenario& scenario,
+                                              const NetworkCost& network);
+
+} // namespace moesim
