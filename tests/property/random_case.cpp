@@ -1,30 +1,17 @@
 #include "tests/property/random_case.hpp"
 
+#include "tests/property/random_cluster.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
 #include <optional>
-#include <random>
 
 namespace moesim {
 
 namespace {
-
-class Draw {
-public:
-  explicit Draw(std::uint64_t seed) : engine_(seed) {}
-
-  /// Not a standard distribution: those differ between libraries.
-  template <typename T> const T& one_of(const std::vector<T>& choices) {
-    return choices[engine_() % choices.size()];
-  }
-  bool one_in(std::uint64_t chances) { return engine_() % chances == 0; }
-
-private:
-  std::mt19937_64 engine_;
-};
 
 using Numbers = std::vector<std::int64_t>;
 

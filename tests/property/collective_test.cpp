@@ -1,0 +1,56 @@
+#include "tests/property/random_cluster.hpp"
+
+#include "sim/study/child_process.hpp"
+#include "sim/study/collective_study.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+using namespace moesim;
+
+namespace {
+
+const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
+
+ParallelPlan one_group(std::int64_t gpus) {
+  ParallelPlan plan;
+  plan.gpus = gpus;
+  plan.expert = gpus;
+  return plan;
+}
+
+double seconds(const RandomCollective& drawn, Fidelity fidelity, const NetworkCost& network) {
+  const Topology topology(drawn.cluster, drawn.gpus);
+  return std::stod(run_in_child([&] {
+    const auto result =
+        replay_collective(drawn.work, one_group(drawn.gpus), topology, fidelity, network);
+    return std::to_string(result.time.value * 1e12);
+  }));
+}
+
+} // namespace
+
+TEST_CASE("folded collectives take the time of the flows, on every fabric") {
+  const NetworkCost network = NetworkCost::load(calibration);
+  for (std::uint64_t seed = 1; seed <= 250; ++seed) {
+    const RandomCollective drawn = random_collective(seed, {4, 8, 12, 16, 24, 32, 40, 48, 56, 64});
+    INFO(drawn.text());
+    const double flows = seconds(drawn, Fidelity::flows, network);
+    CHECK(std::abs(seconds(drawn, Fidelity::folded, network) / flows - 1.0) < 1e-6);
+  }
+}
+
+TEST_CASE("ranks agree with flows under skewed loads") {
+  const NetworkCost network = NetworkCost::load(calibration);
+  for (std::uint64_t seed = 5000; seed < 5200; ++seed) {
+    RandomCollective drawn = random_collective(seed, {8, 16, 32, 48, 64, 96, 128});
+    skew_loads(drawn, 0.3);
+    INFO(drawn.text());
+    const double flows = seconds(drawn, Fidelity::flows, network);
+    const double ranks = seconds(drawn, Fidelity::ranks, network);
+    CHECK(std::abs(ranks / flows - 1.0) < 0.02);
+  }
+}
