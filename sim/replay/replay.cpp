@@ -17,6 +17,7 @@ namespace {
 struct RoutedFlow {
   std::uint32_t route = 0;
   double amount = 0.0;
+  std::uint32_t load = 0; ///< its place in Timeline::loads
 };
 
 struct RoutedTraffic {
@@ -52,7 +53,7 @@ public:
           start_ready();
         },
         [this](std::uint32_t token) {
-          finish_part(OpId(token));
+          finish_part(op_of(token));
           start_ready();
         });
     check();
@@ -162,13 +163,22 @@ private:
             hop.times /= common_[hop.link];
           place->second = machine_->add_route(reduced);
         }
-        routed.flows.push_back({place->second, flow.amount});
+        routed.flows.push_back(
+            {place->second, flow.amount, static_cast<std::uint32_t>(timeline_.loads.size())});
+        timeline_.loads.push_back(loads_of(flow));
       }
     }
     op_traffic_.resize(graph_.ops.size(), nullptr);
     for (std::size_t op = 0; op < graph_.ops.size(); ++op)
       if (graph_.ops[op].kind != OpKind::compute)
         op_traffic_[op] = &traffic_.at(key_of(graph_.ops[op]));
+  }
+
+  static std::vector<LinkLoad> loads_of(const PlannedFlow& flow) {
+    std::vector<LinkLoad> loads;
+    for (const MachineRoute::Hop& hop : flow.route.hops)
+      loads.push_back({hop.link, flow.bytes * hop.times});
+    return loads;
   }
 
   void start_ready() {
@@ -219,10 +229,26 @@ private:
     const RoutedTraffic& traffic = *op_traffic_[index(id)];
     flowing_[index(id)] = true;
     unfinished_parts_[index(id)] = static_cast<std::uint32_t>(traffic.flows.size());
-    for (const RoutedFlow& flow : traffic.flows)
-      machine_->start_flow(flow.route, flow.amount, static_cast<std::uint32_t>(index(id)));
+    for (const RoutedFlow& flow : traffic.flows) {
+      machine_->start_flow(flow.route, flow.amount, token_of_next_flow());
+      timeline_.flows.push_back({id, flow.load, machine_->now(), {}});
+    }
     if (traffic.flows.empty())
       finish(id, machine_->now());
+  }
+
+  /// The tokens of flows follow those of operations.
+  std::uint32_t token_of_next_flow() const {
+    return static_cast<std::uint32_t>(graph_.ops.size() + timeline_.flows.size());
+  }
+
+  /// The operation of which a part has ended; notes the end of a flow.
+  OpId op_of(std::uint32_t token) {
+    if (token < graph_.ops.size())
+      return OpId(token);
+    FlowSpan& flow = timeline_.flows[token - graph_.ops.size()];
+    flow.finish = machine_->now();
+    return flow.op;
   }
 
   void finish_part(OpId id) {
@@ -242,11 +268,19 @@ private:
     Seconds time = timeline_.ops[op].start;
     for (std::uint32_t next = next_in_chain_[op]; next != no_op; next = next_in_chain_[next]) {
       time += Seconds{duration_[op]};
-      finish(OpId(op), time);
+      finish_in_chain(op, time);
       timeline_.ops[next].start = time;
       op = next;
     }
-    finish(OpId(op), machine_->now());
+    finish_in_chain(op, machine_->now());
+  }
+
+  void finish_in_chain(std::uint32_t op, Seconds now) {
+    finish(OpId(op), now);
+    if (op_traffic_[op])
+      for (const RoutedFlow& flow : op_traffic_[op]->flows)
+        timeline_.flows.push_back(
+            {OpId(op), flow.load, timeline_.ops[op].start + op_traffic_[op]->startup, now});
   }
 
   void finish(OpId id, Seconds now) {
