@@ -182,22 +182,28 @@ Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& t
           NetworkCost::load(calibration)};
 }
 
+PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                     const Costs& costs) {
+  const FoldedLayout folded = fidelity == Fidelity::flows
+                                  ? FoldedLayout{every_rank(workload.plan), false}
+                                  : fold_ranks(workload.plan, topology);
+  PlayedStep step{build_step_graph(workload, folded.layout), {}, folded.approximate};
+  step.timeline =
+      replay(step.graph, folded.layout, {workload.plan, topology, costs.compute, costs.network});
+  return step;
+}
+
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const TimelineObserver& observe) {
   return from_text(run_in_child([&] {
-    const FoldedLayout folded = fidelity == Fidelity::flows
-                                    ? FoldedLayout{every_rank(workload.plan), false}
-                                    : fold_ranks(workload.plan, topology);
-    const StepGraph graph = build_step_graph(workload, folded.layout);
-    const Timeline timeline =
-        replay(graph, folded.layout, {workload.plan, topology, costs.compute, costs.network});
+    const PlayedStep step = play_step(workload, topology, fidelity, costs);
     if (observe)
-      observe(graph, timeline);
+      observe(step.graph, step.timeline);
     StepReplay result;
-    result.metrics = measure_step(graph, timeline, topology, costs.compute);
-    result.operations = graph.ops.size();
-    result.activities = timeline.activities;
-    result.approximate = folded.approximate;
+    result.metrics = measure_step(step.graph, step.timeline, topology, costs.compute);
+    result.operations = step.graph.ops.size();
+    result.activities = step.timeline.activities;
+    result.approximate = step.approximate;
     return to_text(result);
   }));
 }
