@@ -19,7 +19,7 @@ file(REMOVE_RECURSE ${DESTINATION})
 file(GLOB charts ${SOURCE}/charts/*.vl.json)
 file(COPY ${charts} DESTINATION ${DESTINATION}/charts)
 file(COPY ${SOURCE}/template.html ${SOURCE}/style.css DESTINATION ${DESTINATION})
-set(scripts points contours charts table main)
+set(scripts points contours charts links table main)
 list(TRANSFORM scripts REPLACE "(.+)" "${SOURCE}/scripts/\\1.js")
 join_files(${DESTINATION}/page.js ${scripts})
 set(libraries vega vega-lite vega-embed) # in the order in which they need one another

@@ -113,7 +113,7 @@ function lay_out(spec) {
   return spec;
 }
 
-/** The spec with its data, selectors and sizes. */
+/** The spec with its data, selectors and sizes; how many values are held, and what to say of them. */
 function complete(file_spec) {
   const spec = lay_out(structuredClone(file_spec));
   const held = held_axes(spec);
@@ -131,13 +131,19 @@ function complete(file_spec) {
   walk(spec, (node) => node.data?.name && used.add(node.data.name));
   // A copy for each chart: Vega marks the objects it reads, and marked copies would merge.
   spec.datasets = structuredClone(Object.fromEntries(Object.entries(datasets).filter(([name]) => used.has(name))));
-  return { spec: { ...spec, params, config: theme }, held };
+  return { spec: { ...spec, params, config: theme }, held: held.length, describe: (chosen) => describe_choice(held, chosen) };
 }
 
-/** Says in words which values are shown (paper has no selectors), and if no point has them. */
-function describe_choice(line, held, chosen) {
-  const count = ok_rows.filter((row) => held.every((axis, i) => row[axis] === chosen[i])).length;
-  const words = held.map((axis, i) => `${axis_title(axis)} ${chosen[i]}`).join(", ");
+/** In words, which values are shown, and how many points that ran have them. */
+function describe_choice(held, chosen) {
+  return {
+    words: held.map((axis, i) => `${axis_title(axis)} ${chosen[i]}`).join(", "),
+    count: ok_rows.filter((row) => held.every((axis, i) => row[axis] === chosen[i])).length,
+  };
+}
+
+/** Says below the selectors what is shown (paper has no selectors), and if no point has it. */
+function show_choice(line, { words, count }) {
   line.textContent = count > 0 ? (words && `Shown: ${words}`) : `No point that ran has ${words}: choose another value.`;
   line.classList.toggle("empty", count === 0);
 }
@@ -145,13 +151,14 @@ function describe_choice(line, held, chosen) {
 /** Draws one chart into its section. */
 async function draw_chart(name, file_spec) {
   const section = document.getElementById(name);
-  const { spec, held } = complete(file_spec);
+  const { spec, held, describe } = file_spec.usermeta.table === "links" ? complete_links(file_spec) : complete(file_spec);
   const { view } = await vegaEmbed(section.querySelector(".view"), spec, {
     mode: "vega-lite", renderer: "svg", actions: false, ast: true, bind: section.querySelector(".selectors"),
   });
-  const describe = () => describe_choice(section.querySelector(".shown"), held, held.map((_, i) => view.signal(`held_${i}`)));
-  held.forEach((_, i) => view.addSignalListener(`held_${i}`, describe));
-  describe();
+  const signals = Array.from({ length: held }, (_, i) => `held_${i}`);
+  const show = () => show_choice(section.querySelector(".shown"), describe(signals.map((signal) => view.signal(signal))));
+  signals.forEach((signal) => view.addSignalListener(signal, show));
+  show();
 }
 
 /** Draws every chart; one that fails says so in its place and does not stop the others. */

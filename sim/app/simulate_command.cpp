@@ -1,6 +1,7 @@
 #include "sim/app/commands.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/report/link_report.hpp"
 #include "sim/report/trace_report.hpp"
 #include "sim/study/simulate.hpp"
 
@@ -19,6 +20,7 @@ struct SimulateOptions {
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
   std::string trace;
+  std::string links;
 };
 
 std::string columns_help() {
@@ -44,34 +46,51 @@ ResultTable as_row(const StepResult& result, const std::vector<std::string>& set
 }
 
 /// For people: a line for each column, with what it means.
-ResultTable as_lines(const StepResult& result) {
+ResultTable as_lines(const Prediction& prediction) {
+  const StepResult& result = prediction.result;
   ResultTable table{{"column", "value", "meaning"}, {}};
   table.rows.push_back({"status", result.status, result.reason});
   for (const ResultColumn& column : result_columns())
     if (const std::string cell = cell_text(result, column); !cell.empty())
       table.rows.push_back({column.name, cell, column.description});
+  if (!result.bottleneck.empty())
+    table.rows.push_back({"bottleneck_use_percent",
+                          fmt::format("{:.1f}", prediction.bottleneck_use_percent),
+                          "busy share of the step of that resource"});
   return table;
+}
+
+/// Throws InputError before the step is simulated rather than after.
+void check_writable(const std::string& file) {
+  if (!file.empty() && !std::ofstream(file))
+    throw InputError({file}, "cannot be written");
+}
+
+/// Writes the files that the user asked for; nothing if there are none.
+TimelineObserver observer_of(const SimulateOptions& options) {
+  check_writable(options.trace);
+  check_writable(options.links);
+  return [&options](const StepGraph& graph, const Timeline& timeline) {
+    if (!options.trace.empty()) {
+      std::ofstream stream(options.trace);
+      write_trace(graph, timeline, stream);
+    }
+    if (!options.links.empty())
+      std::ofstream(options.links)
+          << render(link_table(link_utilisation(timeline)), TableFormat::csv);
+  };
 }
 
 void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
   const Scenario scenario = read_scenario(options.scenario, options.settings);
   const Costs costs = load_costs(context.calibration, scenario.topology);
-  TimelineObserver observe;
-  if (!options.trace.empty()) {
-    if (!std::ofstream(options.trace))
-      throw InputError({options.trace}, "cannot be written");
-    observe = [&](const StepGraph& graph, const Timeline& timeline) {
-      std::ofstream stream(options.trace);
-      write_trace(graph, timeline, stream);
-    };
-  }
-  const Prediction prediction = simulate(scenario, costs, observe);
+  const Prediction prediction = simulate(scenario, costs, observer_of(options));
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
     return;
   }
   std::cout << (options.format == TableFormat::table
-                    ? render(as_lines(prediction.result), options.format)
+                    ? render(as_lines(prediction), options.format)
                     : render(as_row(prediction.result, options.settings), options.format));
   for (const auto& [name, value] : prediction.diagnostics)
     std::cerr << fmt::format("{}: {}\n", name, value);
@@ -92,6 +111,13 @@ void add_simulate_command(CLI::App& app, const AppContext& context) {
       ->add_option("--trace", options->trace,
                    "Write the step as Chrome trace JSON (opens in Perfetto)")
       ->type_name("FILE");
+  command
+      ->add_option("--links", options->links,
+                   "Write how full the links are over the step as CSV: for each hundredth of the "
+                   "step and each class of links (NIC egress, leaf uplink, ...) the mean over its "
+                   "links, the busiest link and its use, in percent of the capacity. Tells which "
+                   "network to make faster, and when in the step it is full")
+      ->type_name("FILE.csv");
   command->footer(columns_help());
   command->callback([options, &context] { simulate_and_print(*options, context); });
 }

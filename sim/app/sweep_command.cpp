@@ -1,7 +1,9 @@
 #include "sim/app/commands.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/study/axis_effects.hpp"
 #include "sim/study/sweep.hpp"
+#include "sim/study/sweep_links.hpp"
 #include "sim/study/sweep_report.hpp"
 
 #include <fmt/format.h>
@@ -87,14 +89,19 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   std::tie(options.shard, options.shards) = parse_shard(command.shard);
   options.restart = command.restart;
   ProgressBar bar;
-  const ReportTable results = run_sweep(
+  SweepTables tables;
+  const ReportTable& results = tables.results = run_sweep(
       plan, options, [&](std::size_t finished, std::size_t total) { bar.show(finished, total); });
+  tables.links = write_links(plan, results, options);
   const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
   write_origin(options.folder, origin);
-  const auto report = write_report(options.folder, results, origin, context.assets);
-  std::cout << render(summarise(results, plan.axes), command.format);
-  std::cerr << fmt::format("results: {}\nreport: {}\n", (options.folder / "results.csv").string(),
-                           report.string());
+  const auto report = write_report(options.folder, tables, origin, context.assets);
+  std::cout << render(summarise(results, plan.axes), command.format) << std::flush;
+  for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes)))
+    std::cerr << note << '\n';
+  std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",
+                           (options.folder / "results.csv").string(),
+                           (options.folder / "links.csv").string(), report.string());
 }
 
 } // namespace
@@ -103,8 +110,9 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
   auto options = std::make_shared<SweepCommandOptions>();
   CLI::App* command = app.add_subcommand(
       "sweep",
-      "Simulate every point of a grid; write results.csv and report.html. Run again on the same "
-      "folder, it goes on where it stopped.");
+      "Simulate every point of a grid; write results.csv, links.csv (how full the links of a few "
+      "points are over their step) and report.html. Run again on the same folder, it goes on where "
+      "it stopped.");
   command
       ->add_option("sweep", options->sweep, "Sweep file (TOML): a scenario and [axes] with lists")
       ->type_name("SWEEP.toml")
@@ -126,15 +134,15 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
 
 void add_report_command(CLI::App& app, const AppContext& context) {
   auto folder = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("report", "Write a sweep's report.html again from its results.csv");
+  CLI::App* command = app.add_subcommand(
+      "report", "Write a sweep's report.html again from its results.csv and links.csv");
   command->add_option("folder", *folder, "Folder of the sweep's results")
       ->type_name("DIR")
       ->required();
   command->callback([folder, &context] {
     const std::filesystem::path path = *folder;
-    const ReportTable results = read_results(path / "results.csv");
-    std::cout << write_report(path, results, read_origin(path), context.assets).string() << '\n';
+    const SweepTables tables{read_results(path / "results.csv"), read_links(path)};
+    std::cout << write_report(path, tables, read_origin(path), context.assets).string() << '\n';
   });
 }
 

@@ -46,8 +46,9 @@ void add_dragonfly(const TopologySpec& spec, const NicVertices& nics, ClusterGra
                            VertexKind::network_switch));
   const auto connect = [&](std::int64_t from, std::int64_t to, LinkKind kind,
                            BytesPerSecond capacity) {
-    const std::string name = fmt::format("{}.To[{}]", cluster.graph[routers[at(from)]].name,
-                                         cluster.graph[routers[at(to)]].name);
+    const std::string end = kind == LinkKind::local_link ? fmt::format("Local[{}]", to % size)
+                                                         : fmt::format("Global[{}]", to / size);
+    const std::string name = fmt::format("{}.{}", cluster.graph[routers[at(from)]].name, end);
     cluster.add_link(routers[at(from)], routers[at(to)], name, kind, capacity,
                      fabric.switch_latency);
   };
@@ -72,6 +73,10 @@ void add_dragonfly(const TopologySpec& spec, const NicVertices& nics, ClusterGra
 void add_torus(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& cluster) {
   const auto& sizes = spec.fabric.dimensions;
   const std::int64_t count = sizes[0] * sizes[1] * sizes[2];
+  const auto place_of = [&](std::int64_t router) {
+    return fmt::format("{},{},{}", router % sizes[0], router / sizes[0] % sizes[1],
+                       router / (sizes[0] * sizes[1]));
+  };
   std::vector<VertexId> routers;
   for (std::int64_t router = 0; router < count; ++router)
     routers.push_back(cluster.add_vertex(fmt::format("Router[{},{},{}]", router % sizes[0],
@@ -88,8 +93,7 @@ void add_torus(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& 
       neighbours.erase(router);
       for (const std::int64_t other : neighbours)
         cluster.add_link(routers[at(router)], routers[at(other)],
-                         fmt::format("{}.To[{}]", cluster.graph[routers[at(router)]].name,
-                                     cluster.graph[routers[at(other)]].name),
+                         fmt::format("Router[{}].To[{}]", place_of(router), place_of(other)),
                          LinkKind::torus_link, spec.fabric.torus_link, spec.fabric.switch_latency);
     }
     stride *= size;

@@ -1,13 +1,12 @@
 #include "sim/replay/replay.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/replay/chains.hpp"
 #include "sim/replay/machine.hpp"
-#include "sim/replay/traffic.hpp"
 
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <tuple>
 
 namespace moesim {
 
@@ -17,21 +16,15 @@ namespace {
 struct RoutedFlow {
   std::uint32_t route = 0;
   double amount = 0.0;
+  std::uint32_t load = 0; ///< its place in Timeline::loads
 };
 
 struct RoutedPhase {
   Seconds startup;
+  Seconds alone; ///< with the links to itself
   std::vector<RoutedFlow> flows;
 };
 using RoutedTraffic = std::vector<RoutedPhase>;
-
-/// The flows of all phases.
-std::vector<PlannedFlow> flows_of(const TrafficPlan& plan) {
-  std::vector<PlannedFlow> flows;
-  for (const TrafficPhase& phase : plan.phases)
-    flows.insert(flows.end(), phase.flows.begin(), phase.flows.end());
-  return flows;
-}
 
 /// The state of a replay under way.
 class Player {
@@ -39,10 +32,8 @@ public:
   Player(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
       : graph_(graph), topology_(context.topology),
         planner_(layout.layout, layout.model, context.plan, context.topology, context.network) {
-    for (const ComputeWork& work : graph.computes)
-      compute_times_.push_back(compute_time(work, *context.compute));
     plan_traffic();
-    find_chains();
+    chains_ = find_chains(graph, plans_, planner_.folding(), compute_durations(context));
     machine_ = std::make_unique<Machine>(graph.devices.size(), reduce_links());
     route_traffic();
     timeline_.ops.assign(graph.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
@@ -63,7 +54,7 @@ public:
           start_ready();
         },
         [this](std::uint32_t token) {
-          finish_part(OpId(token));
+          finish_part(op_of(token));
           start_ready();
         });
     check();
@@ -76,10 +67,6 @@ public:
   }
 
 private:
-  /// What an operation sends: its work and its place, alike for all micro-batches.
-  using TrafficKey = std::tuple<OpKind, std::uint32_t, std::uint32_t>;
-  static TrafficKey key_of(const Op& op) { return {op.kind, op.work, op.place}; }
-
   void plan_traffic() {
     for (const Op& op : graph_.ops) {
       if (op.kind == OpKind::compute || plans_.contains(key_of(op)))
@@ -91,75 +78,19 @@ private:
     }
   }
 
-  /// Links that only the collectives of one device use. Those never overlap each other, so nothing
-  /// contends for such a link.
-  std::vector<bool> find_private_links() const {
-    constexpr std::uint32_t nobody = ~0U;
-    constexpr std::uint32_t several = nobody - 1;
-    std::vector<std::uint32_t> user(planner_.folding().originals().size(), nobody);
-    for (const auto& [key, plan] : plans_) {
-      const auto& [kind, work, place] = key;
-      const bool alone = kind == OpKind::collective && graph_.groups[place].devices.size() == 1;
-      const std::uint32_t device =
-          alone ? static_cast<std::uint32_t>(index(graph_.groups[place].devices.front())) : several;
-      for (const PlannedFlow& flow : flows_of(plan))
-        for (const MachineRoute::Hop& hop : flow.route.hops)
-          user[hop.link] = user[hop.link] == nobody || user[hop.link] == device ? device : several;
+  /// By OpId, in seconds; 0 for what does not compute.
+  std::vector<double> compute_durations(const ReplayContext& context) const {
+    std::vector<double> by_work;
+    for (const ComputeWork& work : graph_.computes)
+      by_work.push_back(compute_time(work, *context.compute).total.value);
+    std::vector<double> durations(graph_.ops.size(), 0.0);
+    for (std::size_t op = 0; op < graph_.ops.size(); ++op) {
+      if (graph_.ops[op].kind != OpKind::compute)
+        continue;
+      const RankId rank = graph_.devices[graph_.ops[op].place].rank;
+      durations[op] = by_work[graph_.ops[op].work] / topology_.gpu(rank).speed_share;
     }
-    std::vector<bool> is_private;
-    for (const std::uint32_t device : user)
-      is_private.push_back(device != several);
-    return is_private;
-  }
-
-  /// True if the duration of a phase follows from its own flows: there is one at most, over private
-  /// links, or each has a private link of its own.
-  static bool runs_alone(const TrafficPhase& phase, const std::vector<bool>& is_private) {
-    const bool single_hops =
-        std::all_of(phase.flows.begin(), phase.flows.end(),
-                    [](const PlannedFlow& flow) { return flow.route.hops.size() == 1; });
-    if (phase.flows.size() > 1 && !single_hops)
-      return false;
-    for (const PlannedFlow& flow : phase.flows)
-      for (const MachineRoute::Hop& hop : flow.route.hops)
-        if (!is_private[hop.link])
-          return false;
-    return true;
-  }
-
-  /// The durations that are known before the replay: computes, and collectives of one flow over
-  /// private links. Negative for the others.
-  void find_known_durations() {
-    const std::vector<bool> is_private = find_private_links();
-    std::map<TrafficKey, double> known;
-    for (const auto& [key, plan] : plans_) {
-      const bool fixed =
-          std::all_of(plan.phases.begin(), plan.phases.end(),
-                      [&](const TrafficPhase& phase) { return runs_alone(phase, is_private); });
-      known[key] = fixed ? time_alone(plan, planner_.folding()).value : -1.0;
-    }
-    for (const Op& op : graph_.ops)
-      duration_.push_back(op.kind == OpKind::compute
-                              ? compute_times_[op.work].total.value / speed_share(op.place)
-                              : known.at(key_of(op)));
-  }
-
-  double speed_share(std::uint32_t device) const {
-    return topology_.gpu(graph_.devices[device].rank).speed_share;
-  }
-
-  /// Joins operations of known duration that follow each other and nothing else into chains, which
-  /// the machine plays as one delay. Exact, and most of a step without contention is such chains.
-  void find_chains() {
-    find_known_durations();
-    next_in_chain_.assign(graph_.ops.size(), no_op);
-    for (std::uint32_t op = 0; op < graph_.ops.size(); ++op) {
-      const auto successors = graph_.successors(OpId(op));
-      if (duration_[op] >= 0.0 && successors.size() == 1 &&
-          graph_.predecessor_count(successors.front()) == 1 &&
-          duration_[index(successors.front())] >= 0.0)
-        next_in_chain_[op] = static_cast<std::uint32_t>(index(successors.front()));
-    }
+    return durations;
   }
 
   /// Divides a link's capacity, and the times that routes load it, by their common factor: fewer
@@ -199,13 +130,24 @@ private:
       for (const TrafficPhase& phase : plan.phases) {
         RoutedPhase& routed = traffic_[key].emplace_back();
         routed.startup = phase.startup;
-        for (const PlannedFlow& flow : phase.flows)
-          routed.flows.push_back({number_of(flow.route, known), flow.amount});
+        routed.alone = time_alone(phase, planner_.folding());
+        for (const PlannedFlow& flow : phase.flows) {
+          routed.flows.push_back({number_of(flow.route, known), flow.amount,
+                                  static_cast<std::uint32_t>(timeline_.loads.size())});
+          timeline_.loads.push_back(loads_of(flow));
+        }
       }
     op_traffic_.resize(graph_.ops.size(), nullptr);
     for (std::size_t op = 0; op < graph_.ops.size(); ++op)
       if (graph_.ops[op].kind != OpKind::compute)
         op_traffic_[op] = &traffic_.at(key_of(graph_.ops[op]));
+  }
+
+  static std::vector<LinkLoad> loads_of(const PlannedFlow& flow) {
+    std::vector<LinkLoad> loads;
+    for (const MachineRoute::Hop& hop : flow.route.hops)
+      loads.push_back({hop.link, flow.bytes * hop.times});
+    return loads;
   }
 
   void start_ready() {
@@ -220,7 +162,7 @@ private:
     const auto op = static_cast<std::uint32_t>(index(id));
     INVARIANT(timeline_.ops[op].start < Seconds{0.0}, "{} starts twice", graph_.name_of(id));
     timeline_.ops[op].start = machine_->now();
-    if (duration_[op] >= 0.0)
+    if (chains_.duration[op] >= 0.0)
       start_chain(op);
     else
       start_phase(id);
@@ -236,9 +178,9 @@ private:
   }
 
   void start_chain(std::uint32_t first) {
-    double total = duration_[first];
-    for (std::uint32_t op = next_in_chain_[first]; op != no_op; op = next_in_chain_[op])
-      total += duration_[op];
+    double total = chains_.duration[first];
+    for (std::uint32_t op = chains_.next[first]; op != Chains::no_op; op = chains_.next[op])
+      total += chains_.duration[op];
     start_delay(first, Seconds{total});
   }
 
@@ -263,8 +205,10 @@ private:
     const RoutedPhase& phase = (*op_traffic_[index(id)])[phase_[index(id)]];
     flowing_[index(id)] = true;
     unfinished_parts_[index(id)] = static_cast<std::uint32_t>(phase.flows.size());
-    for (const RoutedFlow& flow : phase.flows)
-      machine_->start_flow(flow.route, flow.amount, static_cast<std::uint32_t>(index(id)));
+    for (const RoutedFlow& flow : phase.flows) {
+      machine_->start_flow(flow.route, flow.amount, token_of_next_flow());
+      timeline_.flows.push_back({id, flow.load, machine_->now(), {}});
+    }
     if (phase.flows.empty())
       finish_phase(id);
   }
@@ -278,12 +222,26 @@ private:
       finish(id, machine_->now());
   }
 
+  /// The tokens of flows follow those of operations.
+  std::uint32_t token_of_next_flow() const {
+    return static_cast<std::uint32_t>(graph_.ops.size() + timeline_.flows.size());
+  }
+
+  /// The operation of which a part has ended; notes the end of a flow.
+  OpId op_of(std::uint32_t token) {
+    if (token < graph_.ops.size())
+      return OpId(token);
+    FlowSpan& flow = timeline_.flows[token - graph_.ops.size()];
+    flow.finish = machine_->now();
+    return flow.op;
+  }
+
   void finish_part(OpId id) {
     const std::size_t op = index(id);
     INVARIANT(unfinished_parts_[op] > 0, "{} ends more often than it starts", graph_.name_of(id));
     if (--unfinished_parts_[op] > 0)
       return;
-    if (duration_[op] >= 0.0)
+    if (chains_.duration[op] >= 0.0)
       finish_chain(static_cast<std::uint32_t>(op));
     else if (!flowing_[op])
       start_flows(id); // the start-up is over
@@ -293,13 +251,26 @@ private:
 
   void finish_chain(std::uint32_t op) {
     Seconds time = timeline_.ops[op].start;
-    for (std::uint32_t next = next_in_chain_[op]; next != no_op; next = next_in_chain_[next]) {
-      time += Seconds{duration_[op]};
-      finish(OpId(op), time);
+    for (std::uint32_t next = chains_.next[op]; next != Chains::no_op; next = chains_.next[next]) {
+      time += Seconds{chains_.duration[op]};
+      finish_in_chain(op, time);
       timeline_.ops[next].start = time;
       op = next;
     }
-    finish(OpId(op), machine_->now());
+    finish_in_chain(op, machine_->now());
+  }
+
+  void finish_in_chain(std::uint32_t op, Seconds now) {
+    finish(OpId(op), now);
+    if (!op_traffic_[op])
+      return;
+    Seconds start = timeline_.ops[op].start;
+    for (const RoutedPhase& phase : *op_traffic_[op]) {
+      const Seconds end = std::min(now, start + phase.alone); // rounding may go past the operation
+      for (const RoutedFlow& flow : phase.flows)
+        timeline_.flows.push_back({OpId(op), flow.load, std::min(end, start + phase.startup), end});
+      start += phase.alone;
+    }
   }
 
   void finish(OpId id, Seconds now) {
@@ -311,7 +282,7 @@ private:
       INVARIANT(waiting_[index(next)] > 0, "{} has started before {}", graph_.name_of(next),
                 graph_.name_of(id));
       // What a chain holds starts within the chain.
-      if (--waiting_[index(next)] == 0 && next_in_chain_[index(id)] == no_op)
+      if (--waiting_[index(next)] == 0 && chains_.next[index(id)] == Chains::no_op)
         ready_.push_back(next);
     }
   }
@@ -349,19 +320,15 @@ private:
           timeline_.links[hop.link].bytes += count * flow.bytes * hop.times;
   }
 
-  static constexpr std::uint32_t no_op = ~0U;
-
   const StepGraph& graph_;
   const Topology& topology_;
   TrafficPlanner planner_;
   std::unique_ptr<Machine> machine_;
   std::vector<std::uint32_t> common_; ///< by link of the replay
-  std::vector<ComputeTime> compute_times_;
-  std::map<TrafficKey, TrafficPlan> plans_;
+  TrafficPlans plans_;
+  Chains chains_;
   std::map<TrafficKey, RoutedTraffic> traffic_;
   std::vector<const RoutedTraffic*> op_traffic_; ///< by OpId; none for computes
-  std::vector<double> duration_;                 ///< in seconds, by OpId; negative if not known
-  std::vector<std::uint32_t> next_in_chain_;     ///< by OpId; no_op at the end of a chain
   std::vector<std::uint32_t> waiting_;           ///< predecessors that have not ended
   std::vector<std::uint32_t> unfinished_parts_;  ///< activities of an operation under way
   std::vector<bool> flowing_;                    ///< past the start-up of its phase

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/base/ids.hpp"
 #include "sim/base/units.hpp"
 #include "sim/platform/topology.hpp"
 #include "sim/workload/collective.hpp"
@@ -24,13 +25,29 @@ struct LinkUse {
   BytesPerSecond capacity; ///< of the real link
 };
 
+/// What one flow puts on one link.
+struct LinkLoad {
+  std::uint32_t link = 0; ///< its place in Timeline::links
+  double bytes = 0.0;     ///< on the real link, all that share it counted
+};
+
+/// When a flow of an operation ran: from the end of the operation's start-up to its own end.
+struct FlowSpan {
+  OpId op{};
+  std::uint32_t load = 0; ///< its place in Timeline::loads
+  Seconds start;
+  Seconds finish;
+};
+
 /// The result of a replay: plain data.
 struct Timeline {
   std::vector<OpSpan> ops; ///< by OpId
   Seconds end;             ///< the step time
   std::vector<LinkUse> links;
   std::vector<Collective> algorithms; ///< that each collective of the graph took, by its number
-  std::uint64_t activities = 0;       ///< that SimGrid simulated
+  std::vector<std::vector<LinkLoad>> loads; ///< of each distinct flow, the links that it loads
+  std::vector<FlowSpan> flows;              ///< in the order in which the replay met them
+  std::uint64_t activities = 0;             ///< that SimGrid simulated
 };
 
 } // namespace moesim

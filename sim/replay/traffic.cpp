@@ -300,18 +300,21 @@ void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Devic
   flows.push_back(std::move(planned));
 }
 
+Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding) {
+  std::map<std::uint32_t, double> amounts;
+  for (const PlannedFlow& flow : phase.flows)
+    for (const MachineRoute::Hop& hop : flow.route.hops)
+      amounts[hop.link] += flow.amount * hop.times;
+  Seconds longest;
+  for (const auto& [link, amount] : amounts)
+    longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
+  return phase.startup + longest;
+}
+
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding) {
   Seconds total;
-  for (const TrafficPhase& phase : plan.phases) {
-    std::map<std::uint32_t, double> amounts;
-    for (const PlannedFlow& flow : phase.flows)
-      for (const MachineRoute::Hop& hop : flow.route.hops)
-        amounts[hop.link] += flow.amount * hop.times;
-    Seconds longest;
-    for (const auto& [link, amount] : amounts)
-      longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
-    total += phase.startup + longest;
-  }
+  for (const TrafficPhase& phase : plan.phases)
+    total += time_alone(phase, folding);
   return total;
 }
 

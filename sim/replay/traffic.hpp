@@ -32,6 +32,7 @@ struct TrafficPlan {
 /// The time of a communication that has its links to itself; exact for one flow a phase, else a
 /// bound.
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
+Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding);
 
 /// Plans the traffic of the communications of a graph on the links of a replay.
 class TrafficPlanner {

@@ -1,17 +1,13 @@
 #pragma once
 
+#include "sim/report/report_table.hpp"
+
 #include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace moesim {
-
-/// A sweep's results as the report shows them: text cells, as in results.csv.
-struct ReportTable {
-  std::vector<std::string> columns;
-  std::vector<std::vector<std::string>> rows;
-};
 
 /// What identifies a report: printed at its end, so that anyone can repeat it.
 struct ReportOrigin {
@@ -27,9 +23,11 @@ struct ReportOrigin {
 /// One HTML page that opens offline: text, charts (Vega-Lite specs of `assets/charts/*.vl.json`,
 /// data and JavaScript inlined), the table of every point, the origin. Same input, same bytes.
 /// `assets` is the folder that the build target `moesim_report_assets` fills: `template.html`,
-/// `style.css`, `page.js`, `libraries.js` and `charts/`. A chart whose columns the table lacks is
-/// replaced by a line that says so. Throws InputError if an asset is missing or broken.
-std::string render_html_report(const ReportTable& table, const ReportOrigin& origin,
+/// `style.css`, `page.js`, `libraries.js` and `charts/`. A chart names in `usermeta.needs` the
+/// columns that it needs, of results.csv or of the table that `usermeta.table` names; one that
+/// lacks them is replaced by a line that says so. Throws InputError if an asset is missing or
+/// broken.
+std::string render_html_report(const SweepTables& tables, const ReportOrigin& origin,
                                const std::filesystem::path& assets);
 
 } // namespace moesim

@@ -129,10 +129,11 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
       replay_step(scenario.workload, topology, scenario.fidelity, costs, observe);
   fill_waterfall(replay.metrics, result);
   fill_throughput(scenario, result);
+  prediction.bottleneck_use_percent = 100.0 * replay.metrics.bottleneck_use;
   prediction.diagnostics = {
       {"operations", std::to_string(replay.operations)},
       {"activities", std::to_string(replay.activities)},
-      {"bottleneck_use_percent", fmt::format("{:.1f}", 100.0 * replay.metrics.bottleneck_use)}};
+      {"bottleneck_use_percent", fmt::format("{:.1f}", prediction.bottleneck_use_percent)}};
   if (replay.approximate)
     prediction.diagnostics.emplace_back(
         "folding",

@@ -12,6 +12,7 @@ namespace moesim {
 /// A prediction, with what stands beside it on stderr: facts that do not belong into results.csv.
 struct Prediction {
   StepResult result;
+  double bottleneck_use_percent = no_value; ///< busy share of the step of the bottleneck
   /// "dense_twin_plan" → "tensor 8, …", "operations" → "16464", … in order.
   std::vector<std::pair<std::string, std::string>> diagnostics;
 };

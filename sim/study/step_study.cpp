@@ -196,20 +196,26 @@ ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, F
   return fold_ranks(plan, topology);
 }
 
+PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                     const Costs& costs) {
+  const ReplayLayout folded = replay_layout(workload.plan, topology, fidelity);
+  PlayedStep step{build_step_graph(workload, folded.layout), {}, folded.approximate};
+  step.timeline =
+      replay(step.graph, folded, {workload.plan, topology, &costs.compute, costs.network});
+  return step;
+}
+
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const TimelineObserver& observe) {
   return from_text(run_in_child([&] {
-    const ReplayLayout folded = replay_layout(workload.plan, topology, fidelity);
-    const StepGraph graph = build_step_graph(workload, folded.layout);
-    const Timeline timeline =
-        replay(graph, folded, {workload.plan, topology, &costs.compute, costs.network});
+    const PlayedStep step = play_step(workload, topology, fidelity, costs);
     if (observe)
-      observe(graph, timeline);
+      observe(step.graph, step.timeline);
     StepReplay result;
-    result.metrics = measure_step(graph, timeline, topology, costs.compute);
-    result.operations = graph.ops.size();
-    result.activities = timeline.activities;
-    result.approximate = folded.approximate;
+    result.metrics = measure_step(step.graph, step.timeline, topology, costs.compute);
+    result.operations = step.graph.ops.size();
+    result.activities = step.timeline.activities;
+    result.approximate = step.approximate;
     return to_text(result);
   }));
 }

@@ -4,6 +4,7 @@
 #include "sim/cost/network_cost.hpp"
 #include "sim/metrics/step_metrics.hpp"
 #include "sim/replay/folding.hpp"
+#include "sim/replay/timeline.hpp"
 #include "sim/scenario/scenario.hpp"
 
 #include <filesystem>
@@ -22,20 +23,31 @@ Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& t
 
 /// The devices of a replay of a plan.
 ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, Fidelity fidelity);
+/// A step as it was played.
+struct PlayedStep {
+  StepGraph graph;
+  Timeline timeline;
+  bool approximate = false; ///< ranks of a stage sit differently, and one stands for all
+};
+
+/// Builds the graph and replays it in this process, which must not simulate again: SimGrid
+/// simulates once a process.
+PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                     const Costs& costs);
 
 /// What one replay of one step tells.
 struct StepReplay {
   StepMetrics metrics;
   std::uint64_t operations = 0;
   std::uint64_t activities = 0;
-  bool approximate = false; ///< ranks of a stage sit differently, and one stands for all
+  bool approximate = false; ///< as in PlayedStep
 };
 
 /// Called with what a replay saw, before it is forgotten; for traces and dumps.
 using TimelineObserver = std::function<void(const StepGraph&, const Timeline&)>;
 
-/// Builds the graph, replays it in a process of its own (SimGrid simulates once a process) and
-/// measures it. `observe` runs in that process. Throws InternalError with the child's message.
+/// Plays a step in a process of its own and measures it. `observe` runs in that process. Throws
+/// InternalError with the child's message.
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const TimelineObserver& observe = {});
 

@@ -5,14 +5,14 @@
 #include "sim/input/file_text.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/study/child_process.hpp"
+#include "sim/study/cost_library.hpp"
+#include "sim/study/output_file.hpp"
 #include "sim/study/simulate.hpp"
 #include "sim/study/sweep_journal.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <map>
 
 namespace moesim {
 
@@ -71,37 +71,6 @@ std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options
   return fingerprint_of(text + calibration_text(options.calibration));
 }
 
-/// Cost tables, read once for each GPU that the points name.
-class CostLibrary {
-public:
-  explicit CostLibrary(fs::path calibration) : calibration_(std::move(calibration)) {}
-
-  const Costs& of(const TopologySpec& topology) {
-    const GpuSpec& gpu = topology.gpu;
-    const std::string key = fmt::format("{} {} {} {}", gpu.kind, gpu.bf16.value, gpu.fp8.value,
-                                        gpu.memory_bandwidth.value);
-    const auto found = costs_.find(key);
-    return found != costs_.end()
-               ? found->second
-               : costs_.emplace(key, load_costs(calibration_, topology)).first->second;
-  }
-
-private:
-  fs::path calibration_;
-  std::map<std::string, Costs> costs_;
-};
-
-void write_results(const fs::path& path, const std::string& text) {
-  // Written beside and renamed: a reader never sees half a table.
-  const fs::path partial = path.string() + ".partial";
-  std::ofstream stream(partial, std::ios::binary);
-  stream << text;
-  stream.close();
-  if (!stream)
-    throw InputError({partial.string()}, "cannot be written");
-  fs::rename(partial, path);
-}
-
 } // namespace
 
 ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
@@ -140,7 +109,7 @@ ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
   std::string text = csv_line(header_cells(plan)) + "\n";
   for (const auto& [number, row] : journal.rows())
     text += row + "\n";
-  write_results(options.folder / "results.csv", text);
+  write_file(options.folder / "results.csv", text);
   return read_results(options.folder / "results.csv");
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/report/html_report.hpp"
+#include "sim/report/report_table.hpp"
 #include "sim/study/sweep_plan.hpp"
 
 #include <filesystem>

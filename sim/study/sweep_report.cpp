@@ -2,12 +2,13 @@
 
 #include "sim/base/input_error.hpp"
 #include "sim/input/file_text.hpp"
+#include "sim/study/axis_effects.hpp"
+#include "sim/study/output_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 
 namespace moesim {
@@ -17,22 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-std::size_t column_of(const ReportTable& table, const std::string& name) {
-  return static_cast<std::size_t>(std::find(table.columns.begin(), table.columns.end(), name) -
-                                  table.columns.begin());
-}
-
-void write_file(const fs::path& path, const std::string& text) {
-  std::ofstream stream(path, std::ios::binary);
-  stream << text;
-  stream.close();
-  if (!stream)
-    throw InputError({path.string()}, "cannot be written");
-}
-
 /// The largest share of compute time outside measured tables, as a remark if it is worth one.
 std::vector<std::string> extrapolation_notes(const ReportTable& results) {
-  const std::size_t column = column_of(results, "extrapolated_percent");
+  const std::size_t column = results.find("extrapolated_percent");
   std::vector<double> shares;
   for (const auto& row : results.rows)
     if (column < row.size() && !row[column].empty())
@@ -45,10 +33,6 @@ std::vector<std::string> extrapolation_notes(const ReportTable& results) {
       "% "
       "of the compute time at the median point (up to {:.0f} %); see calibration/README.md.",
       shares[shares.size() / 2], shares.back())};
-}
-
-std::string stem(const std::string& value) {
-  return value.ends_with(".toml") ? fs::path(value).stem().string() : value;
 }
 
 } // namespace
@@ -69,7 +53,9 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
   origin.axes = plan.axes;
   for (const fs::path& input : plan.inputs)
     origin.inputs.emplace_back(input.lexically_normal().string(), read_file(input));
-  origin.notes = extrapolation_notes(results);
+  origin.notes = unchanged_notes(axis_effects(results, plan.axes));
+  for (std::string& note : extrapolation_notes(results))
+    origin.notes.push_back(std::move(note));
   return origin;
 }
 
@@ -100,18 +86,18 @@ ReportOrigin read_origin(const fs::path& folder) {
   }
 }
 
-fs::path write_report(const fs::path& folder, const ReportTable& results,
-                      const ReportOrigin& origin, const fs::path& assets) {
+fs::path write_report(const fs::path& folder, const SweepTables& tables, const ReportOrigin& origin,
+                      const fs::path& assets) {
   const fs::path path = folder / "report.html";
-  write_file(path, render_html_report(results, origin, assets));
+  write_file(path, render_html_report(tables, origin, assets));
   return path;
 }
 
 ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes) {
   const bool by_topology = std::find(axes.begin(), axes.end(), "cluster.topology") != axes.end();
   const std::string key = by_topology ? "cluster.topology" : axes.front();
-  const std::size_t group = column_of(results, key);
-  const std::size_t kept = column_of(results, "savings_kept_percent");
+  const std::size_t group = results.find(key);
+  const std::size_t kept = results.find("savings_kept_percent");
   ResultTable table{{key, "points", "ok", "out-of-memory", "illegal", "failed",
                      "kept_least_percent", "kept_median_percent", "kept_most_percent"},
                     {}};
@@ -131,7 +117,7 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
         savings.push_back(std::stod(row[kept]));
     }
     std::sort(savings.begin(), savings.end());
-    std::vector<std::string> cells{stem(value)};
+    std::vector<std::string> cells{shown_value(value)};
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
     for (const std::size_t rank : {std::size_t{0}, savings.size() / 2, savings.size() - 1})

@@ -19,7 +19,7 @@ void write_origin(const std::filesystem::path& folder, const ReportOrigin& origi
 ReportOrigin read_origin(const std::filesystem::path& folder);
 
 /// Renders `folder`/report.html and returns its path.
-std::filesystem::path write_report(const std::filesystem::path& folder, const ReportTable& results,
+std::filesystem::path write_report(const std::filesystem::path& folder, const SweepTables& tables,
                                    const ReportOrigin& origin, const std::filesystem::path& assets);
 
 /// A row for each topology (or value of the first axis): points by status, and the least, median

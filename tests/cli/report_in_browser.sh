@@ -17,8 +17,14 @@ cluster.gpus = [16, 64, 256]
 model.experts = [8, 64]
 cluster.nic_gbit_per_s = [100, 400]
 TOML
-"$moesim" sweep "$work/sweep.toml" --out "$work/out" >/dev/null 2>&1
+"$moesim" sweep "$work/sweep.toml" --out "$work/out" >/dev/null 2>"$work/log"
+grep -q 'cluster.nic_gbit_per_s changed nothing in .* all at cluster.topology nvlink-only' "$work/log"
 cp "$work/out/report.html" "$work/first.html"
 "$moesim" report "$work/out" >/dev/null
 cmp "$work/first.html" "$work/out/report.html"
+node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 5
+
+# A folder without links.csv, as an older version left it: the chart of the links is left out.
+rm "$work/out/links.csv"
+"$moesim" report "$work/out" >/dev/null
 node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 4

@@ -20,7 +20,11 @@ scenario=$source/workloads/mixtral-8x7b/scenario.toml
 grep -q '^0,0,' "$work/routing"
 "$moesim" show topology "$scenario" --graphviz "$work/graph.dot" >/dev/null
 grep -q 'Leaf\[0\]' "$work/graph.dot"
-"$moesim" simulate "$scenario" --trace "$work/trace.json" --format json >"$work/result.json" 2>/dev/null
+"$moesim" simulate "$scenario" --trace "$work/trace.json" --links "$work/links.csv" \
+  --format json >"$work/result.json" 2>/dev/null
+[[ $(head -1 "$work/links.csv") == time_ms,link_class,mean_percent,max_percent,busiest_link ]]
+[[ $(grep -c ',NIC egress,' "$work/links.csv") == 100 ]]
+"$moesim" simulate "$scenario" 2>/dev/null | grep -q '^bottleneck_use_percent '
 node -e '
   const fs = require("fs");
   const [trace, result] = process.argv.slice(1).map((file) => JSON.parse(fs.readFileSync(file)));

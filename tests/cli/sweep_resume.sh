@@ -34,6 +34,8 @@ printf '99 half a li' >>"$work/cut/journal.txt" # a line that a kill cut off
 "$moesim" sweep "$work/sweep.toml" --out "$work/cut" --jobs 1 >"$work/cut.txt" 2>"$work/log"
 grep -q 'points were finished before' "$work/log"
 cmp "$work/whole/results.csv" "$work/cut/results.csv"
+cmp "$work/whole/links.csv" "$work/cut/links.csv"
+grep -q '^[0-9]*,fastest,0,scale-up egress,' "$work/whole/links.csv"
 cmp "$work/whole.txt" "$work/cut.txt"
 [[ $(wc -l <"$work/whole/results.csv") == 31 ]]
 grep -q '^illegal,' "$work/whole/results.csv"
@@ -63,6 +65,11 @@ fi
 # The parts of a sharded sweep are the whole.
 for part in 1 2 3; do
   "$moesim" sweep "$work/sweep.toml" --out "$work/part$part" --shard "$part/3" >/dev/null 2>&1
+done
+for part in 1 2 3; do
+  cp "$work/part$part/links.csv" "$work/first_links"
+  "$moesim" sweep "$work/sweep.toml" --out "$work/part$part" --shard "$part/3" >/dev/null 2>&1
+  cmp "$work/first_links" "$work/part$part/links.csv"
 done
 cat "$work"/part?/results.csv | grep -v '^status,' | sort >"$work/parts"
 grep -v '^status,' "$work/whole/results.csv" | sort | cmp - "$work/parts"

@@ -1,6 +1,8 @@
 #include "tests/property/random_case.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/metrics/link_utilisation.hpp"
+#include "sim/metrics/resource_class.hpp"
 #include "sim/replay/rank_flows.hpp"
 #include "sim/study/simulate.hpp"
 
@@ -9,6 +11,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
 
 using namespace moesim;
 
@@ -74,6 +77,36 @@ void expect_conserved_bytes(const StepGraph&, const Timeline& timeline) {
               static_cast<int>(out), static_cast<int>(in), bytes[out], bytes[in]);
 }
 
+/// The bins of a step hold what the links carried in the whole step, and no flow runs outside its
+/// operation: utilisation x capacity x length of the bin, summed, are the bytes.
+void expect_conserved_bins(const StepGraph&, const Timeline& timeline) {
+  for (const FlowSpan& flow : timeline.flows) {
+    const OpSpan& op = timeline.ops[index(flow.op)];
+    INVARIANT(op.start <= flow.start && flow.start <= flow.finish && flow.finish <= op.finish,
+              "a flow from {} to {} in an operation from {} to {}", flow.start.value,
+              flow.finish.value, op.start.value, op.finish.value);
+  }
+  const std::size_t bins = 37; // no divisor of anything
+  const std::vector<std::vector<double>> bytes = link_bytes(timeline, bins);
+  std::map<std::string, double> expected; // by class, of mean x capacity x length x links
+  std::map<std::string, double> capacity; // of all links
+  for (std::size_t number = 0; number < timeline.links.size(); ++number) {
+    const LinkUse& link = timeline.links[number];
+    const double sum = std::accumulate(bytes[number].begin(), bytes[number].end(), 0.0);
+    INVARIANT(std::abs(sum - link.bytes) <= 1e-9 * link.bytes, "{} carried {} bytes, in bins {}",
+              link.name, link.bytes, sum);
+    expected[link_class(link.kind, link.name)] += link.bytes;
+    capacity[link_class(link.kind, link.name)] += link.capacity.value;
+  }
+  std::map<std::string, double> used;
+  for (const LinkUtilisation& row : link_utilisation(timeline, bins))
+    used[row.link_class] += row.mean_percent / 100.0 * capacity[row.link_class] *
+                            timeline.end.value / static_cast<double>(bins);
+  for (const auto& [name, amount] : expected)
+    INVARIANT(std::abs(used[name] - amount) <= 1e-9 * amount, "{} carried {} bytes, used for {}",
+              name, amount, used[name]);
+}
+
 void check_observed(std::uint64_t seed, Fidelity fidelity, const TimelineObserver& observe) {
   for (const RandomCase& drawn : random_cases(seed, 40, small)) {
     INFO(drawn.text());
@@ -91,6 +124,11 @@ TEST_CASE("no step ends before its busiest link has carried its bytes") {
 TEST_CASE("no step ends before its busiest device has computed") {
   check_observed(22'000, Fidelity::folded, expect_device_bounds);
   check_observed(23'000, Fidelity::flows, expect_device_bounds);
+}
+
+TEST_CASE("the bins of a step hold what its links carried") {
+  check_observed(30'000, Fidelity::folded, expect_conserved_bins);
+  check_observed(31'000, Fidelity::flows, expect_conserved_bins);
 }
 
 TEST_CASE("every operation runs once, after all it waits for") {

@@ -71,6 +71,26 @@ async function check_labels(page) {
   assert.equal(labels, expected, "labels in the waterfall");
 }
 
+/** The chart of links: for each point a hundred bins for each of its classes, and a mean a class. */
+async function check_links(page) {
+  const section = page.locator('[id="5_links"]');
+  if (await section.count() === 0) return;
+  const table = await page.$eval("#links", (element) => JSON.parse(element.textContent));
+  const column = (name) => table.columns.indexOf(name);
+  for (const option of await section.locator("select option").evaluateAll((all) => all.map((one) => one.value))) {
+    await section.locator("select").selectOption(option);
+    await page.waitForFunction(() => new Promise((done) => requestAnimationFrame(() => done(true))));
+    const point = Number(option.match(/point (\d+)/)[1]);
+    const bins = table.rows.filter((row) => row[column("point")] === point);
+    const classes = new Set(bins.map((row) => row[column("link_class")]));
+    assert.equal(bins.length, 100 * classes.size, `bins of point ${point}`);
+    assert.equal(await section.locator(".mark-rect.role-mark path").count(), bins.length, `cells of point ${point}`);
+    const colours = await section.locator(".mark-rect.role-mark path").evaluateAll((cells) => new Set(cells.map((cell) => cell.getAttribute("fill"))).size);
+    assert.ok(colours > 1, `point ${point} is drawn in more than one colour`);
+    assert.equal(await section.locator(".mark-text.role-mark text").count(), classes.size, `means of point ${point}`);
+  }
+}
+
 /** Every value of every selector leaves a chart with marks, or a line that says there are none. */
 async function check_selectors(page) {
   let tried = 0;
@@ -142,6 +162,7 @@ try {
   const drawn = await check_charts(page);
   if (options.screenshot) await save_pictures(page, options.screenshot);
   await check_labels(page);
+  await check_links(page);
   const tried = await check_selectors(page);
   const rows = await check_table(page);
   assert.deepEqual(found, [], "no error, no warning, no request");

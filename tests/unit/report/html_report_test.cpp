@@ -20,9 +20,10 @@ class Assets {
 public:
   Assets() {
     std::filesystem::create_directories(folder_ / "charts");
-    write("template.html", "title={{title}}\nanswer={{answer}}\nnotes={{notes}}\n"
-                           "charts={{charts}}\norigin={{origin}}\ndata={{data}}\naxes={{axes}}\n"
-                           "columns={{columns}}\nspecs={{specs}}\n{{style}}{{libraries}}{{page}}");
+    write("template.html",
+          "title={{title}}\nanswer={{answer}}\nnotes={{notes}}\n"
+          "charts={{charts}}\norigin={{origin}}\ndata={{data}}\nlinks={{links}}\naxes={{axes}}\n"
+          "columns={{columns}}\nspecs={{specs}}\n{{style}}{{libraries}}{{page}}");
     for (const char* name : {"style.css", "libraries.js", "page.js"})
       write(name, "");
     write("charts/1_lines.vl.json",
@@ -43,11 +44,12 @@ private:
                                   ("moesim-report-assets-" + std::to_string(::getpid()));
 };
 
-const ReportTable two_points{
-    .columns = {"status", "reason", "cluster.gpus", "step_time_ms", "ep_exposed_ms",
-                "savings_kept_percent"},
-    .rows = {{"ok", "", "64", "200", "50", "80.5"},
-             {"out-of-memory", "needs </script><b> 96 GiB", "32", "", "", ""}}};
+const SweepTables two_points{
+    .results = {.columns = {"status", "reason", "cluster.gpus", "step_time_ms", "ep_exposed_ms",
+                            "savings_kept_percent"},
+                .rows = {{"ok", "", "64", "200", "50", "80.5"},
+                         {"out-of-memory", "needs </script><b> 96 GiB", "32", "", "", ""}}},
+    .links = {}};
 
 ReportOrigin origin_of_two_points() {
   return {.title = "A & B",
@@ -92,9 +94,9 @@ TEST_CASE("a report escapes titles, commands, notes and inputs") {
 
 TEST_CASE("a report's cells that only look like numbers stay text") {
   const Assets assets;
-  ReportTable table = two_points;
-  table.rows = {{"ok", "7", "1e400", "nan", "-0.25", "12 "}};
-  const std::string page = render_html_report(table, origin_of_two_points(), assets.folder());
+  SweepTables tables = two_points;
+  tables.results.rows = {{"ok", "7", "1e400", "nan", "-0.25", "12 "}};
+  const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
   CHECK_THAT(page, Contains("\"reason\":\"7\",\"cluster.gpus\":\"1e400\",\"step_time_ms\":\"nan\","
                             "\"ep_exposed_ms\":-0.25,\"savings_kept_percent\":\"12 \""));
 }
@@ -117,9 +119,9 @@ TEST_CASE("a report answers with the savings kept and the largest loss") {
 
 TEST_CASE("a report without a point that ran says so") {
   const Assets assets;
-  ReportTable table = two_points;
-  table.rows.erase(table.rows.begin());
-  const std::string page = render_html_report(table, origin_of_two_points(), assets.folder());
+  SweepTables tables = two_points;
+  tables.results.rows.erase(tables.results.rows.begin());
+  const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
   CHECK_THAT(page, Contains("No point has a savings kept. 1 point: <b>0 ok</b>"));
   CHECK_THAT(page, Contains("specs={}\n"));
 }
@@ -134,6 +136,35 @@ TEST_CASE("a report leaves a chart out, with a note, when the sweep lacks its ax
                             "model.experts.</p>"));
   CHECK_THAT(page, Contains("specs={\"1_lines\":{"));
   CHECK_THAT(page, !Contains("\"2_map\""));
+}
+
+TEST_CASE("a report draws a chart of the links from links.csv, or says that it cannot") {
+  const Assets assets;
+  assets.write("charts/2_map.vl.json", R"({"usermeta": {"title": "Map", "table": "links",
+                                                        "needs": ["time_ms", "max_percent"]}})");
+  SweepTables tables = two_points;
+  const std::string without = render_html_report(tables, origin_of_two_points(), assets.folder());
+  CHECK_THAT(without, Contains("links={\"columns\":[],\"rows\":[]}\n"));
+  CHECK_THAT(without, Contains("<p class=\"left-out\">Chart left out, “Map”: the sweep&#39;s "
+                               "links.csv lacks time_ms, max_percent.</p>"));
+  tables.links = {.columns = {"time_ms", "max_percent"}, .rows = {{"0", "12.5"}, {"1", "0"}}};
+  const std::string with = render_html_report(tables, origin_of_two_points(), assets.folder());
+  CHECK_THAT(with, Contains("links={\"columns\":[\"time_ms\",\"max_percent\"],"
+                            "\"rows\":[[0,12.5],[1,0]]}\n"));
+  CHECK_THAT(with, Contains("<section class=\"chart\" id=\"2_map\">"));
+}
+
+TEST_CASE("a report counts which class of resources is busiest, the most frequent first") {
+  const Assets assets;
+  SweepTables tables = two_points;
+  tables.results.columns.emplace_back("bottleneck");
+  const auto row = [](const char* status, const char* bottleneck) {
+    return std::vector<std::string>{status, "", "64", "200", "50", "80.5", bottleneck};
+  };
+  tables.results.rows = {row("ok", "Node[1].Nic[7].Egress"), row("ok", "Node[0].Gpu[3]"),
+                         row("ok", "Node[9].Gpu[0]"), row("failed", "Leaf[0].Uplink")};
+  CHECK_THAT(render_html_report(tables, origin_of_two_points(), assets.folder()),
+             Contains(" The busiest resource: GPU compute (at 2 of 3 points), NIC egress (at 1)."));
 }
 
 TEST_CASE("a report names the asset that is missing, and how to make it") {

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// A table of a sweep as the report shows it: text cells, as in its CSV.
+struct ReportTable {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;
+
+  /// The place of a column; the number of columns if there is none of that name.
+  std::size_t find(const std::string& column) const;
+  bool has(const std::string& column) const { return find(column) < columns.size(); }
+};
+
+/// What a sweep leaves for its report.
+struct SweepTables {
+  ReportTable results; ///< results.csv
+  ReportTable links;   ///< links.csv; without columns if the folder holds none
+};
+
+/// A value of an axis as people read it: "../../topologies/hgx-h100-ndr400.toml" is shown as
+/// "hgx-h100-ndr400", everything else as it is.
+std::string shown_value(const std::string& text);
+
+/// The whole text as a finite number, or nothing.
+std::optional<double> finite_number(const std::string& text);
+
+/// A table of results by the names of its columns. The table must outlive it.
+class TableReader {
+public:
+  /// Throws InternalError if a row is not as long as the header.
+  explicit TableReader(const ReportTable& table);
+
+  std::size_t size() const { return table_.rows.size(); }
+  /// A cell; empty for a column that the table lacks.
+  const std::string& text(std::size_t row, const std::string& column) const;
+  std::optional<double> number(std::size_t row, const std::string& column) const;
+  bool is_ok(std::size_t row) const { return text(row, "status") == "ok"; }
+  /// Whether any point that ran has a value in the column.
+  bool ran_with(const std::string& column) const;
+
+private:
+  const ReportTable& table_;
+  std::map<std::string, std::size_t> positions_;
+};
+
+} // namespace moesim

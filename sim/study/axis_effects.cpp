@@ -1,0 +1,116 @@
+#include "sim/study/axis_effects.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+namespace moesim {
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+/// What an axis acts on, where its name does not say it: why it may change nothing.
+const std::map<std::string, std::string> acts_on = {
+    {"cluster.nic_gbit_per_s", "It acts only on what crosses the NICs."},
+    {"cluster.oversubscription", "It acts only on what crosses from leaf to leaf."},
+    {"routing.seed", "It acts only on a load that is drawn at random."},
+};
+
+/// Points that differ in one axis only.
+struct Group {
+  std::vector<const Row*> rows;
+
+  bool tells() const {
+    return rows.size() > 1 && std::any_of(rows.begin(), rows.end(),
+                                          [](const Row* row) { return row->front() == "ok"; });
+  }
+  bool is_unchanged(std::size_t axis) const {
+    return std::all_of(rows.begin(), rows.end(), [&](const Row* row) {
+      for (std::size_t column = 0; column < row->size(); ++column)
+        if (column != axis && (*row)[column] != (*rows.front())[column])
+          return false;
+      return true;
+    });
+  }
+};
+
+/// The values of a column, in the order of the table, at which every group is unchanged.
+std::vector<std::string> always_unchanged(const std::vector<std::pair<const Row*, bool>>& groups,
+                                          std::size_t column) {
+  std::vector<std::string> values;
+  std::map<std::string, bool> always;
+  for (const auto& [row, unchanged] : groups) {
+    const auto [known, added] = always.emplace((*row)[column], true);
+    if (added)
+      values.push_back((*row)[column]);
+    known->second = known->second && unchanged;
+  }
+  std::erase_if(values, [&](const std::string& value) { return !always.at(value); });
+  return values;
+}
+
+AxisEffect effect_of(const ReportTable& results, const std::vector<std::string>& axes,
+                     const std::string& axis) {
+  std::map<Row, std::size_t> places; // by the values of the other axes
+  std::vector<Group> groups;
+  for (const Row& row : results.rows) {
+    Row others;
+    for (const std::string& other : axes)
+      if (other != axis)
+        others.push_back(row[results.find(other)]);
+    const auto [place, added] = places.emplace(std::move(others), groups.size());
+    if (added)
+      groups.emplace_back();
+    groups[place->second].rows.push_back(&row);
+  }
+  AxisEffect effect{axis, 0, 0, {}};
+  std::vector<std::pair<const Row*, bool>> judged;
+  for (const Group& group : groups)
+    if (group.tells()) {
+      judged.emplace_back(group.rows.front(), group.is_unchanged(results.find(axis)));
+      ++effect.groups;
+      effect.unchanged += judged.back().second ? 1 : 0;
+    }
+  for (const std::string& other : axes)
+    if (other != axis)
+      for (const std::string& value : always_unchanged(judged, results.find(other)))
+        effect.always.push_back(other + " " + shown_value(value));
+  return effect;
+}
+
+} // namespace
+
+std::vector<AxisEffect> axis_effects(const ReportTable& results,
+                                     const std::vector<std::string>& axes) {
+  std::vector<AxisEffect> effects;
+  for (const std::string& axis : axes)
+    effects.push_back(effect_of(results, axes, axis));
+  return effects;
+}
+
+std::vector<std::string> unchanged_notes(const std::vector<AxisEffect>& effects) {
+  std::vector<std::string> notes;
+  for (const AxisEffect& effect : effects) {
+    if (effect.unchanged == 0)
+      continue;
+    std::string note =
+        effect.unchanged == effect.groups
+            ? fmt::format("{} changed nothing: every result is the same for all of its values.",
+                          effect.axis)
+            : fmt::format("{} changed nothing in {} of {} groups of points that differ only in it",
+                          effect.axis, effect.unchanged, effect.groups);
+    if (effect.unchanged < effect.groups)
+      note += effect.always.empty()
+                  ? "."
+                  : fmt::format(", among them all at {}.", fmt::join(effect.always, ", all at "));
+    if (const auto reason = acts_on.find(effect.axis); reason != acts_on.end())
+      note += " " + reason->second;
+    notes.push_back(std::move(note));
+  }
+  return notes;
+}
+
+} // namespace moesim

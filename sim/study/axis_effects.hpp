@@ -1,0 +1,27 @@
+#pragma once
+
+#include "sim/report/report_table.hpp"
+
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// What a swept axis did to the results. Points that differ in this axis only form a group; groups
+/// of one point, and those in which no point ran, say nothing and are left out.
+struct AxisEffect {
+  std::string axis;
+  std::size_t groups = 0;
+  std::size_t unchanged = 0; ///< groups that are equal in every column but the axis, status too
+  /// Settings of the other axes under which all groups are unchanged: "cluster.gpus 8".
+  std::vector<std::string> always;
+};
+
+/// One effect for each axis, in order.
+std::vector<AxisEffect> axis_effects(const ReportTable& results,
+                                     const std::vector<std::string>& axes);
+
+/// A sentence for each axis that changed nothing, in all groups or in some.
+std::vector<std::string> unchanged_notes(const std::vector<AxisEffect>& effects);
+
+} // namespace moesim

@@ -1,0 +1,17 @@
+#include "sim/study/cost_library.hpp"
+
+#include <fmt/format.h>
+
+namespace moesim {
+
+const Costs& CostLibrary::of(const TopologySpec& topology) {
+  const GpuSpec& gpu = topology.gpu;
+  const std::string key = fmt::format("{} {} {} {}", gpu.kind, gpu.bf16.value, gpu.fp8.value,
+                                      gpu.memory_bandwidth.value);
+  const auto found = costs_.find(key);
+  return found != costs_.end()
+             ? found->second
+             : costs_.emplace(key, load_costs(calibration_, topology)).first->second;
+}
+
+} // namespace moesim
