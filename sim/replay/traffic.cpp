@@ -68,27 +68,39 @@ TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlo
   return farthest;
 }
 
+double TrafficPlanner::amount_of(const RankFlow& flow, Collective kind) const {
+  return flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes);
+}
+
+double TrafficPlanner::mean_amount(const std::vector<RankFlow>& flows, Collective kind) const {
+  double total = 0.0;
+  for (const RankFlow& flow : flows)
+    total += amount_of(flow, kind);
+  return total / static_cast<double>(flows.size());
+}
+
 std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>& flows,
                                                     Collective kind) {
   std::vector<PlannedFlow> planned;
   Route route;
+  const double mean = mean_amount(flows, kind);
   for (const RankFlow& flow : flows) {
     if (flow.bytes <= 0.0)
       continue;
     find_route(flow, route);
     LinkFolding::FoldedRoute folded = folding_.route(flow.source, route);
-    const double amount =
-        flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes) / folded.parts;
+    const double amount = amount_of(flow, kind);
+    folded.route.weight = amount / mean / folded.parts;
     const auto same = std::find_if(planned.begin(), planned.end(), [&](const PlannedFlow& other) {
       return other.route.hops == folded.route.hops;
     });
     if (layout_.folded && same != planned.end()) {
-      same->route.weight += 1.0;
+      same->route.weight += folded.route.weight;
       same->bytes += flow.bytes;
       same->amount += amount;
     } else {
-      folded.route.weight = 1.0 / folded.parts;
-      planned.push_back({std::move(folded.route), flow.bytes / folded.parts, amount});
+      planned.push_back(
+          {std::move(folded.route), flow.bytes / folded.parts, amount / folded.parts});
     }
   }
   return planned;
@@ -160,7 +172,7 @@ TrafficPhase TrafficPlanner::plan_phase(const CollectiveFlows& group_flows, std:
   planned.startup = network_.startup(work.kind, peers.inside, peers.outside) + farthest.path;
   planned.flows = plan_flows(flows, work.kind);
   if (layout_.folded && ring)
-    add_switch_crossing(work, device, planned.flows);
+    add_switch_crossing(work, device, mean_amount(flows, work.kind), planned.flows);
   return planned;
 }
 
@@ -224,7 +236,7 @@ void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, Collectiv
   std::vector<double> sent_amounts;
   Route route;
   for (const RankFlow& flow : sent) {
-    const double amount = flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes);
+    const double amount = amount_of(flow, kind);
     if (flow.source == flow.sink) {
       find_route(flow, route);
       for (const RouteHop& hop : route) {
@@ -280,7 +292,7 @@ const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork
 }
 
 void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Device& device,
-                                         std::vector<PlannedFlow>& flows) {
+                                         double mean_amount, std::vector<PlannedFlow>& flows) {
   // Tensor-parallel groups that divide a node never leave it.
   if (work.group == GroupKind::tensor && topology_.spec().node.gpus % plan_.tensor == 0)
     return;
@@ -295,6 +307,7 @@ void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Devic
   PlannedFlow planned{{}, crossing.share * bytes, 0.0};
   planned.amount = planned.bytes / efficiency(crossing.source, crossing.sink, work.kind,
                                               crossing.message_share * bytes);
+  planned.route.weight = planned.amount / mean_amount;
   for (const auto& [kind, load] : crossing.loads)
     planned.route.hops.push_back(folding_.hop(device.rank, kind, load));
   flows.push_back(std::move(planned));

@@ -57,7 +57,12 @@ private:
   /// The same from the loads of links: of the group, or of all groups of the stage.
   TrafficPhase plan_link_loads(const CollectiveFlows& group_flows, std::size_t phase,
                                const CollectiveWork& work, const Device& device);
-  /// Joins the flows that take the same hops, and counts them as the weight of their sum.
+  /// A flow's bytes over the efficiency of its messages.
+  double amount_of(const RankFlow& flow, Collective kind) const;
+  double mean_amount(const std::vector<RankFlow>& flows, Collective kind) const;
+  /// A flow's weight is its amount over the mean: a larger message gets a larger share, as NCCL
+  /// gives it more channels and as DeepEP sends tokens in their order. Joins the flows that take
+  /// the same hops.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
   /// The longest path of some flows, and who sends over it; `first` if it is among the equals.
   struct Farthest {
@@ -80,7 +85,7 @@ private:
   /// Rings cross a switch's uplink only where neighbours are on different switches, so the crossing
   /// is counted over all rings of the stage, and one flow stands for those of the busiest; NICs
   /// likewise, where only some ranks of a ring send to another domain.
-  void add_switch_crossing(const CollectiveWork& work, const Device& device,
+  void add_switch_crossing(const CollectiveWork& work, const Device& device, double mean_amount,
                            std::vector<PlannedFlow>& flows);
   /// Adds what the flows of one rank load links with.
   void add_rank_loads(const std::vector<RankFlow>& sent, Collective kind,

@@ -98,7 +98,7 @@ void skew_loads(RandomCollective& drawn, double noise) {
   std::vector<double> values;
   for (std::size_t source = 0; source < ranks; ++source)
     for (std::size_t sink = 0; sink < ranks; ++sink)
-      values.push_back(popularity[sink] * (1.0 + noise * (2.0 * draw.share() - 1.0)));
+      values.push_back(popularity[sink] * draw.one_of<double>({1.0 - noise, 1.0, 1.0 + noise}));
   const double mean =
       std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
   for (double& value : values)

@@ -40,7 +40,8 @@ private:
 RandomCollective random_collective(std::uint64_t seed, const std::vector<std::int64_t>& sizes);
 
 /// An all-to-all or dispatch whose ranks receive as experts of uneven popularity do: of Zipf's law
-/// with an exponent up to 1.5, in random order, and each source off by up to `noise` of its own.
+/// with an exponent up to 1.5, in random order, and each source off by `noise` of its own, by
+/// nothing, or by −`noise`. Few levels let flows end together, which keeps the reference quick.
 void skew_loads(RandomCollective& drawn, double noise);
 
 } // namespace moesim
