@@ -1,5 +1,6 @@
 #include "sim/cost/compute_constants.hpp"
 
+#include "sim/cost/provenance.hpp"
 #include "sim/input/csv_table.hpp"
 
 #include <fmt/format.h>
@@ -40,15 +41,7 @@ void read_row(const CsvTable& table, std::size_t row, std::span<const Entry> ent
     throw InputError(table.where(row, unit_column),
                      fmt::format("unit: \"{}\" is not \"{}\", the unit of {}",
                                  table.text(row, unit_column), entry->unit, name));
-  const std::size_t provenance_column = table.column("provenance");
-  const std::string& provenance = table.text(row, provenance_column);
-  const std::vector<std::string> provenances = {"measured", "published", "datasheet", "assumption"};
-  if (std::find(provenances.begin(), provenances.end(), provenance) == provenances.end())
-    throw InputError(table.where(row, provenance_column),
-                     fmt::format("provenance: \"{}\" is not measured, published, datasheet or "
-                                 "assumption",
-                                 provenance),
-                     suggest_name(provenance, provenances));
+  check_provenance(table, row);
   *entry->value = table.positive_number(row, table.column("value"));
 }
 
