@@ -1,11 +1,11 @@
 #include "sim/cost/compute_constants.hpp"
 
+#include "sim/cost/provenance.hpp"
 #include "sim/input/csv_table.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +19,22 @@ struct Entry {
   const char* unit;
   double* value;
 };
+
+std::vector<Entry> sms_entries(ComputeConstants& constants) {
+  return {
+      {"ring_sms_pcie", "sms", &constants.sms_pcie.ring},
+      {"send_receive_sms_pcie", "sms", &constants.sms_pcie.send_receive},
+      {"ring_sms_nvlink3", "sms", &constants.sms_nvlink3.ring},
+      {"send_receive_sms_nvlink3", "sms", &constants.sms_nvlink3.send_receive},
+      {"ring_sms_nvlink4", "sms", &constants.sms_nvlink4.ring},
+      {"in_switch_sms_nvlink4", "sms", &constants.sms_nvlink4.in_switch},
+      {"send_receive_sms_nvlink4", "sms", &constants.sms_nvlink4.send_receive},
+      {"ring_sms_nvlink5", "sms", &constants.sms_nvlink5.ring},
+      {"in_switch_sms_nvlink5", "sms", &constants.sms_nvlink5.in_switch},
+      {"send_receive_sms_nvlink5", "sms", &constants.sms_nvlink5.send_receive},
+      {"expert_kernel_sms", "sms", &constants.expert_kernel_sms},
+  };
+}
 
 void read_row(const CsvTable& table, std::size_t row, std::span<const Entry> entries,
               std::vector<std::string>& missing) {
@@ -40,15 +56,7 @@ void read_row(const CsvTable& table, std::size_t row, std::span<const Entry> ent
     throw InputError(table.where(row, unit_column),
                      fmt::format("unit: \"{}\" is not \"{}\", the unit of {}",
                                  table.text(row, unit_column), entry->unit, name));
-  const std::size_t provenance_column = table.column("provenance");
-  const std::string& provenance = table.text(row, provenance_column);
-  const std::vector<std::string> provenances = {"measured", "published", "datasheet", "assumption"};
-  if (std::find(provenances.begin(), provenances.end(), provenance) == provenances.end())
-    throw InputError(table.where(row, provenance_column),
-                     fmt::format("provenance: \"{}\" is not measured, published, datasheet or "
-                                 "assumption",
-                                 provenance),
-                     suggest_name(provenance, provenances));
+  check_provenance(table, row);
   *entry->value = table.positive_number(row, table.column("value"));
 }
 
@@ -59,7 +67,7 @@ ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
   table.expect_columns({"constant", "value", "unit", "provenance", "source"});
   ComputeConstants constants;
   double fixed_time_us = 0.0;
-  const std::array<Entry, 8> entries = {{
+  std::vector<Entry> entries = {
       {"memory_bandwidth_share", "ratio", &constants.memory_bandwidth_share},
       {"kernel_fixed_time", "us", &fixed_time_us},
       {"gemm_roofline_efficiency", "ratio", &constants.gemm_roofline_efficiency},
@@ -69,7 +77,9 @@ ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
        &constants.attention_backward_efficiency_ratio},
       {"attention_mla_efficiency_ratio", "ratio", &constants.attention_mla_efficiency_ratio},
       {"sustained_throughput_ratio", "ratio", &constants.sustained_throughput_ratio},
-  }};
+  };
+  const std::vector<Entry> sms = sms_entries(constants);
+  entries.insert(entries.end(), sms.begin(), sms.end());
   std::vector<std::string> missing;
   for (const Entry& entry : entries)
     missing.push_back(entry.name);

@@ -2,6 +2,7 @@
 
 #include "sim/base/check.hpp"
 #include "sim/cost/compute_constants.hpp"
+#include "sim/cost/compute_devices.hpp"
 #include "sim/cost/compute_tables.hpp"
 #include "sim/cost/shape_grid.hpp"
 
@@ -48,6 +49,7 @@ struct Bound {
 
 struct ComputeCost::Tables {
   DevicePeaks peaks;
+  bool borrowed = false; ///< the tables are those of another GPU kind
   ComputeConstants constants;
   std::array<std::optional<ShapeGrid>, 2> gemm; ///< efficiency over (m, n, k), by precision
   std::array<std::vector<ExpertRatio>, 2> experts;
@@ -233,10 +235,19 @@ ComputeCost ComputeCost::load(const std::filesystem::path& calibration, const De
   auto tables = std::make_unique<Tables>();
   tables->peaks = peaks;
   tables->constants = ComputeConstants::read(calibration / "compute_constants.csv");
-  const std::filesystem::path folder = calibration / peaks.kind;
-  tables->load_gemm(folder);
-  tables->load_experts(folder);
-  tables->load_attention(folder);
+  const DeviceTables device = find_device_tables(calibration, peaks.kind);
+  if (!device.folder)
+    return ComputeCost(std::move(tables));
+  // Efficiencies are shares of the peaks of the GPU that was measured.
+  if (device.measured_on) {
+    tables->borrowed = true;
+    tables->peaks.bf16 = device.measured_on->bf16;
+    tables->peaks.fp8 = device.measured_on->fp8;
+  }
+  tables->load_gemm(*device.folder);
+  tables->load_experts(*device.folder);
+  tables->load_attention(*device.folder);
+  tables->peaks = peaks;
   return ComputeCost(std::move(tables));
 }
 
@@ -258,6 +269,8 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
     return {tables.streamed(kernel.bytes) + tables.constants.kernel_fixed_time,
             CostBasis::datasheet};
   }
+  if (tables.borrowed && result.basis == CostBasis::measured)
+    result.basis = CostBasis::extrapolated;
   result.time = result.time / std::min(1.0, tables.constants.sustained_throughput_ratio);
   return result;
 }

@@ -161,9 +161,9 @@ TEST_CASE("attention backward takes its FLOPs over the stated share of the forwa
   CHECK(backward.basis == CostBasis::extrapolated);
 }
 
-TEST_CASE("a device without tables falls to the roofline and says so") {
-  const ComputeCost cost = ComputeCost::load(
-      calibration, {"unknown-device", tflops(1000), tflops(2000), gbyte_per_s(4000)});
+TEST_CASE("a kind whose row names no tables falls to the roofline and says so") {
+  const ComputeCost cost =
+      ComputeCost::load(calibration, {"l40s", tflops(1000), tflops(2000), gbyte_per_s(4000)});
   // 2·4096³ FLOP at 0.76 of 1000 TFLOPS, plus 2.6 us.
   const KernelTime time = cost.time(product(4096, 4096, 4096));
   CHECK(time.time.value == Approx(2.0 * 4096.0 * 4096.0 * 4096.0 / 0.76e15 + 2.6e-6).epsilon(1e-9));
