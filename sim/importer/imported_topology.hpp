@@ -1,0 +1,94 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// Where a value of an imported topology comes from; stands as a comment behind it.
+enum class ValueOrigin {
+  read,    ///< in the file
+  derived, ///< computed from what is in the file; the note says how
+  assumed  ///< not in the file: a default, which the note explains
+};
+
+/// A key of a topology file.
+struct ImportedValue {
+  std::string key;
+  std::string value; ///< as TOML writes it, strings with their quotes
+  ValueOrigin origin = ValueOrigin::read;
+  std::string note;
+};
+
+/// A table of a topology file: "" (the keys at the top), "gpu", "node", "fabric".
+struct ImportedTable {
+  std::string name;
+  std::vector<ImportedValue> values;
+};
+
+/// A row of nodes.csv; see read_explicit_graph.
+struct ImportedVertex {
+  std::string name;
+  std::string kind; ///< gpu, scale_up_switch, nic, switch
+  std::string node; ///< host of a GPU or NIC, else empty
+};
+/// A row of links.csv: a full-duplex cable.
+struct ImportedCable {
+  std::string source;
+  std::string sink;
+  std::string kind; ///< scale_up, pcie, nic, fabric
+  double gbyte_per_s = 0.0;
+  double latency_us = 0.0;
+};
+struct ImportedGraph {
+  std::vector<ImportedVertex> vertices;
+  std::vector<ImportedCable> cables;
+};
+
+/// What an import made of a file.
+struct ImportedTopology {
+  std::vector<ImportedTable> tables;
+  std::optional<ImportedGraph> graph; ///< of an explicit topology
+  /// What a reader should know and no key says: what was left out, what looks wrong.
+  std::vector<std::string> remarks;
+};
+
+/// What the user adds to a file that does not say everything.
+struct ImportOptions {
+  std::string gpu_kind; ///< "h100-sxm", …; empty: what the file tells, else a stated default
+};
+
+/// Facts of a GPU kind that no dump holds, from its datasheet.
+struct GpuFacts {
+  std::string kind;
+  std::string scale_up_medium;
+  double memory_gib = 0.0;
+  double bf16_tflops = 0.0; ///< dense
+  double fp8_tflops = 0.0;  ///< dense; 0 where there is none
+  double memory_gbyte_per_s = 0.0;
+  int sms = 0;
+  int nvlinks = 0;                 ///< links of one GPU; 0: PCIe only
+  double nvlink_gbyte_per_s = 0.0; ///< of one link, one direction
+  int compute_capability = 0;      ///< 90 for Hopper
+};
+/// Every known kind. Sources stand beside the rows.
+const std::vector<GpuFacts>& known_gpus();
+/// Throws InputError, with the known kinds, for one that is not known.
+const GpuFacts& gpu_facts(const std::string& kind);
+/// The `[gpu]` table of a kind: `kind` with the given origin, the rest from its datasheet.
+ImportedTable gpu_table(const GpuFacts& facts, ValueOrigin kind_origin, const std::string& note);
+
+/// Each reads one format and throws InputError, at the place, for what it cannot read.
+ImportedTopology read_nccl_xml(const std::filesystem::path& file, const ImportOptions& options);
+ImportedTopology read_nvidia_smi_topo(const std::filesystem::path& file,
+                                      const ImportOptions& options);
+ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
+                                    const ImportOptions& options);
+
+/// Writes the topology file, and beside it `<stem>.nodes.csv` and `<stem>.links.csv` if it is
+/// explicit. Throws InputError if that cannot be written.
+void write_imported(const ImportedTopology& topology, const std::filesystem::path& file);
+
+} // namespace moesim

@@ -1,0 +1,70 @@
+#include "sim/importer/imported_topology.hpp"
+
+#include "sim/base/input_error.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string comment_of(const ImportedValue& value) {
+  const char* word = value.origin == ValueOrigin::read      ? "read"
+                     : value.origin == ValueOrigin::derived ? "derived"
+                                                            : "assumed";
+  return value.note.empty() ? fmt::format("# {}", word) : fmt::format("# {}: {}", word, value.note);
+}
+
+std::string toml_of(const ImportedTopology& topology) {
+  std::string text;
+  for (const std::string& remark : topology.remarks)
+    text += "# " + remark + "\n";
+  for (const ImportedTable& table : topology.tables) {
+    if (!table.name.empty())
+      text += fmt::format("\n[{}]\n", table.name);
+    for (const ImportedValue& value : table.values)
+      text += fmt::format("{:<32}{}\n", fmt::format("{} = {}", value.key, value.value),
+                          " " + comment_of(value));
+  }
+  return text;
+}
+
+std::string nodes_of(const ImportedGraph& graph) {
+  std::string text = "name,kind,node\n";
+  for (const ImportedVertex& vertex : graph.vertices)
+    text += fmt::format("{},{},{}\n", vertex.name, vertex.kind, vertex.node);
+  return text;
+}
+
+std::string links_of(const ImportedGraph& graph) {
+  std::string text = "source,sink,kind,gbyte_per_s,latency_us\n";
+  for (const ImportedCable& cable : graph.cables)
+    text += fmt::format("{},{},{},{},{}\n", cable.source, cable.sink, cable.kind, cable.gbyte_per_s,
+                        cable.latency_us);
+  return text;
+}
+
+void write_text(const fs::path& file, const std::string& text) {
+  std::ofstream stream(file);
+  stream << text;
+  if (!stream.flush())
+    throw InputError({file.string()}, "cannot be written");
+}
+
+} // namespace
+
+void write_imported(const ImportedTopology& topology, const fs::path& file) {
+  write_text(file, toml_of(topology));
+  if (!topology.graph)
+    return;
+  fs::path stem = file;
+  stem.replace_extension();
+  write_text(stem.string() + ".nodes.csv", nodes_of(*topology.graph));
+  write_text(stem.string() + ".links.csv", links_of(*topology.graph));
+}
+
+} // namespace moesim
