@@ -12,7 +12,7 @@ struct RankFlow {
   RankId source{};
   RankId sink{};
   double bytes = 0.0;
-  double message_bytes = 0.0; ///< of one message, which decides its efficiency
+  double message_bytes = 0.0; ///< that the source sends over this tier: decides the efficiency
 };
 
 /// The bytes that a collective moves between the ranks of `group`. All-to-all: one n-th of the

@@ -27,16 +27,29 @@ bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topol
 
 } // namespace
 
+// The topology does not name its media yet.
+std::string TrafficPlanner::medium_of(Tier tier) {
+  return tier == Tier::scale_up ? "nvlink4" : "infiniband";
+}
+
 // Where all ranks send to another node, the sharers of a NIC are what loads it.
 bool TrafficPlanner::Crossing::counts(LinkKind kind) const {
   return is_leaf_link(kind) || (ragged && is_nic_link(kind));
 }
 
-double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
-                                  double message_bytes) const {
+TrafficPlanner::Members TrafficPlanner::members(GroupKind group, RankId rank) const {
+  const std::vector<RankId> ranks = group_of(plan_, group, rank);
+  const std::int64_t inside = peers_on_node(ranks, rank, topology_) + 1;
+  return {inside, std::max<std::int64_t>(1, static_cast<std::int64_t>(ranks.size()) / inside)};
+}
+
+double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind, double message_bytes,
+                                  Members members) const {
   const bool inside = topology_.node_of(source) == topology_.node_of(sink);
-  return network_.efficiency(inside ? Tier::scale_up : Tier::scale_out, kind,
-                             Bytes{std::llround(message_bytes)});
+  const NodeSpec& node = topology_.spec().node;
+  const TierUse use{Bytes{std::llround(message_bytes)}, inside ? members.inside : members.outside,
+                    inside ? node.scale_up : node.nic};
+  return network_.efficiency(medium_of(inside ? Tier::scale_up : Tier::scale_out), kind, use).share;
 }
 
 TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlow>& flows,
@@ -53,13 +66,14 @@ TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlo
 }
 
 std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>& flows,
-                                                    Collective kind) {
+                                                    Collective kind, Members members) {
   std::vector<PlannedFlow> planned;
   for (const RankFlow& flow : flows) {
     if (flow.bytes <= 0.0)
       continue;
     const MachineRoute route = folding_.route(flow.source, flow.sink, 1.0);
-    const double amount = flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes);
+    const double amount =
+        flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes, members);
     const auto same = std::find_if(planned.begin(), planned.end(), [&](const PlannedFlow& other) {
       return other.route.hops == route.hops;
     });
@@ -103,8 +117,11 @@ TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const De
     for (const RankId rank : ranks)
       inside = std::min(inside, peers_on_node(ranks, rank, topology_));
   const auto peers = static_cast<std::int64_t>(ranks.size()) - 1;
-  plan.startup = network_.startup(work.kind, inside, peers - inside) + farthest.path;
-  plan.flows = plan_flows(flows, work.kind);
+  const std::int64_t outside =
+      work.kind == Collective::all_to_all ? peers - inside : members(work.group, first).outside - 1;
+  plan.startup = network_.startup(medium_of(Tier::scale_up), work.kind, inside) +
+                 network_.startup(medium_of(Tier::scale_out), work.kind, outside) + farthest.path;
+  plan.flows = plan_flows(flows, work.kind, members(work.group, first));
   if (layout_.folded && work.kind != Collective::all_to_all)
     add_leaf_crossing(work, layout_.devices[index(group.devices.front())], plan.flows);
   return plan;
@@ -160,8 +177,9 @@ void TrafficPlanner::add_leaf_crossing(const CollectiveWork& work, const Device&
     });
   const auto bytes = static_cast<double>(work.bytes.value);
   PlannedFlow planned{{}, crossing.share * bytes, 0.0};
-  planned.amount = planned.bytes / efficiency(crossing.source, crossing.sink, work.kind,
-                                              crossing.message_share * bytes);
+  planned.amount =
+      planned.bytes / efficiency(crossing.source, crossing.sink, work.kind,
+                                 crossing.message_share * bytes, members(work.group, device.rank));
   for (const auto& [kind, load] : crossing.loads)
     planned.route.hops.push_back(folding_.hop(device.rank, kind, load));
   flows.push_back(std::move(planned));
@@ -184,9 +202,10 @@ TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair&
   const bool inside = topology_.node_of(source) == topology_.node_of(sink);
   const auto bytes = static_cast<double>(work.bytes.value);
   TrafficPlan plan;
-  plan.startup = network_.startup(Collective::point_to_point, inside ? 1 : 0, inside ? 0 : 1) +
+  plan.startup = network_.startup(medium_of(inside ? Tier::scale_up : Tier::scale_out),
+                                  Collective::point_to_point, 1) +
                  topology_.latency(topology_.route(source, sink));
-  plan.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point);
+  plan.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point, {2, 2});
   return plan;
 }
 

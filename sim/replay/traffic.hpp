@@ -42,8 +42,16 @@ public:
 private:
   using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, DeviceId>;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
+  static std::string medium_of(Tier tier);
+  /// How many ranks of a group sit on one node, and on how many nodes.
+  struct Members {
+    std::int64_t inside = 1;
+    std::int64_t outside = 1;
+  };
+  Members members(GroupKind group, RankId rank) const;
   /// Joins the flows that take the same hops, and counts them as the weight of their sum.
-  std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
+  std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind,
+                                      Members members);
   /// The longest path of some flows, and who sends over it; `first` if it is among the equals.
   struct Farthest {
     RankId sender{};
@@ -67,7 +75,8 @@ private:
   /// likewise, where only some ranks of a ring send to another node.
   void add_leaf_crossing(const CollectiveWork& work, const Device& device,
                          std::vector<PlannedFlow>& flows);
-  double efficiency(RankId source, RankId sink, Collective kind, double message_bytes) const;
+  double efficiency(RankId source, RankId sink, Collective kind, double message_bytes,
+                    Members members) const;
 
   const DeviceLayout& layout_;
   const ParallelPlan& plan_;
