@@ -73,23 +73,22 @@ class StartupFit {
 public:
   void fit(const std::map<CurveKey, Rows>& curves, Tier tier) {
     std::map<CurveKey, std::vector<StartPoint>> points;
-    std::map<std::string, std::vector<StartPoint>> pooled;
+    std::map<CurveKey, std::vector<StartPoint>> pooled;
     for (const auto& [key, rows] : curves) {
       if (rows.front()->tier != tier)
         continue;
       points[key] = table_points(rows);
-      auto& pool = pooled[key.first];
+      auto& pool = pooled[pool_of(key, tier)];
       pool.insert(pool.end(), points[key].begin(), points[key].end());
     }
     for (const auto& [key, own] : points) {
+      const std::vector<StartPoint>& pool = pooled[pool_of(key, tier)];
       if (own.empty())
         startups_[key] = {0.0, 0.0};
       else if (!same_peers(own))
         startups_[key] = fit_line(own);
       else
-        startups_[key] = same_peers(pooled[key.first])
-                             ? std::pair(fit_base(own, 0.0))
-                             : fit_base(own, fit_line(pooled[key.first]).second);
+        startups_[key] = fit_base(own, same_peers(pool) ? 0.0 : fit_line(pool).second);
     }
   }
 
@@ -109,6 +108,14 @@ public:
   }
 
 private:
+  /// Collectives whose start-ups count peers alike: outside, those that pass domain by domain, and
+  /// those that reach each rank.
+  static CurveKey pool_of(const CurveKey& key, Tier tier) {
+    const bool by_rank = outside_peers(key.second, {4, 2}) == 2;
+    return {key.first,
+            tier == Tier::scale_out && by_rank ? Collective::all_to_all : Collective::all_reduce};
+  }
+
   double inside(const Measurement& row) const {
     if (row.group.domain_ranks() == 1)
       return 0.0;

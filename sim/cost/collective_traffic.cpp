@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace moesim {
@@ -51,9 +52,10 @@ std::int64_t outside_peers(Collective collective, const RankGroup& group) {
   case Collective::all_gather:
   case Collective::reduce_scatter:
   case Collective::all_reduce:
+    return group.domains - 1;
   case Collective::all_reduce_tree:
   case Collective::all_reduce_in_switch:
-    return group.domains - 1;
+    return std::bit_width(static_cast<std::uint64_t>(group.domains - 1));
   default:
     return group.ranks - group.domain_ranks();
   }

@@ -32,7 +32,8 @@ struct TierBytes {
 /// Those of dispatch and combine follow from the routing, not from a size: not accepted.
 TierBytes collective_bytes(Collective collective, double size, const RankGroup& group);
 
-/// Peers outside, as the start-up of a collective counts them.
+/// Peers outside, as the start-up of a collective counts them: the other domains of a ring, the
+/// levels of a tree of the domains, else the ranks of other domains.
 std::int64_t outside_peers(Collective collective, const RankGroup& group);
 
 /// How the scale-up part of a collective that leaves the domain is carried: a dispatch, for one, is

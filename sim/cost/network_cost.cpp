@@ -62,6 +62,9 @@ Collective stand_in(Collective collective) {
   switch (collective) {
   case Collective::reduce_scatter:
     return Collective::all_gather;
+  case Collective::all_reduce_tree:
+  case Collective::all_reduce_in_switch:
+    return Collective::all_reduce;
   case Collective::hybrid_dispatch:
     return Collective::dispatch;
   case Collective::hybrid_combine:

@@ -20,7 +20,8 @@ struct NetworkEfficiency {
 /// bytes / (link capacity × efficiency). A medium without a measurement of a collective takes the
 /// costs of the nearest medium that has one: the NVLink generations by their distance, the older
 /// first; PCIe those of NVLink; InfiniBand, RoCE and EFA each other's. Where none has one, an
-/// all-gather stands for a reduce-scatter, and the kernels of DeepEP for those of HybridEP.
+/// all-gather stands for a reduce-scatter, rings for the other all-reduces, and the kernels of
+/// DeepEP for those of HybridEP.
 class NetworkCost {
 public:
   explicit NetworkCost(std::vector<NetworkCurve> curves) : curves_(std::move(curves)) {}
@@ -38,9 +39,8 @@ public:
   bool measured(const std::string& medium, Collective collective) const;
 
   /// The time before the first byte counts, for a rank with so many peers on the medium, itself
-  /// not counted; zero without peers. Peers outside are the other ranks of other domains for an
-  /// all-to-all, dispatch, combine and point-to-point, and the other domains for the rest. Inside
-  /// and outside add up.
+  /// not counted; zero without peers. Outside, `outside_peers` tells how many. Inside and outside
+  /// add up.
   Seconds startup(const std::string& medium, Collective collective, std::int64_t peers) const;
 
 private:
