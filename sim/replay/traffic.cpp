@@ -38,9 +38,12 @@ bool TrafficPlanner::Crossing::counts(LinkKind kind) const {
 }
 
 TrafficPlanner::Members TrafficPlanner::members(GroupKind group, RankId rank) const {
-  const std::vector<RankId> ranks = group_of(plan_, group, rank);
-  const std::int64_t inside = peers_on_node(ranks, rank, topology_) + 1;
-  return {inside, std::max<std::int64_t>(1, static_cast<std::int64_t>(ranks.size()) / inside)};
+  std::map<std::int64_t, std::int64_t> nodes;
+  Members members;
+  for (const RankId member : group_of(plan_, group, rank))
+    members.inside = std::max(members.inside, ++nodes[topology_.node_of(member)]);
+  members.outside = static_cast<std::int64_t>(nodes.size());
+  return members;
 }
 
 double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind, double message_bytes,

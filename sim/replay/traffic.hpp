@@ -43,7 +43,7 @@ private:
   using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, DeviceId>;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   static std::string medium_of(Tier tier);
-  /// How many ranks of a group sit on one node, and on how many nodes.
+  /// How many ranks of a group sit on its fullest node, and on how many nodes.
   struct Members {
     std::int64_t inside = 1;
     std::int64_t outside = 1;

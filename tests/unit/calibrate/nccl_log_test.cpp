@@ -105,7 +105,7 @@ TEST_CASE("cut, failed and wrong runs are refused with their place") {
   says("1000000 250000 float sum -1 100.0 12.00 10.00 0 99.0 10.1 10.1 0", "10.00 GB/s, not 12.00");
   says("1000000 250000 float sum -1 1x0.0 10.00 10.00 0 99.0 10.1 10.1 0", "\"1x0.0\" is not a");
   says("node-a: Test NCCL failure common.cu:958", "the run failed");
-  says("1000000 250000 float sum -1 100.0 10.00 5.00 0 99.0 10.1 5.1 0",
+  says("1000000 250000 float sum -1 50.0 20.00 10.00 0 50.0 20.0 10.0 0",
        "is it another collective");
 }
 
