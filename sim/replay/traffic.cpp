@@ -43,6 +43,9 @@ TrafficPlanner::Members TrafficPlanner::members(GroupKind group, RankId rank) co
   for (const RankId member : group_of(plan_, group, rank))
     members.inside = std::max(members.inside, ++nodes[topology_.node_of(member)]);
   members.outside = static_cast<std::int64_t>(nodes.size());
+  members.inside_least = members.inside;
+  for (const auto& [node, ranks] : nodes)
+    members.inside_least = std::min(members.inside_least, ranks);
   return members;
 }
 
@@ -114,17 +117,14 @@ TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const De
   // those.
   if (layout_.folded)
     std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != farthest.sender; });
-  // The rank with the most peers outside its node starts last.
-  std::int64_t inside = peers_on_node(ranks, first, topology_);
-  if (!layout_.folded)
-    for (const RankId rank : ranks)
-      inside = std::min(inside, peers_on_node(ranks, rank, topology_));
-  const auto peers = static_cast<std::int64_t>(ranks.size()) - 1;
-  const std::int64_t outside =
-      work.kind == Collective::all_to_all ? peers - inside : members(work.group, first).outside - 1;
-  plan.startup = network_.startup(medium_of(Tier::scale_up), work.kind, inside) +
+  // The slowest rank's: the most peers inside, and the most outside.
+  const Members shape = members(work.group, first);
+  const std::int64_t outside = work.kind == Collective::all_to_all
+                                   ? static_cast<std::int64_t>(ranks.size()) - shape.inside_least
+                                   : shape.outside - 1;
+  plan.startup = network_.startup(medium_of(Tier::scale_up), work.kind, shape.inside - 1) +
                  network_.startup(medium_of(Tier::scale_out), work.kind, outside) + farthest.path;
-  plan.flows = plan_flows(flows, work.kind, members(work.group, first));
+  plan.flows = plan_flows(flows, work.kind, shape);
   if (layout_.folded && work.kind != Collective::all_to_all)
     add_leaf_crossing(work, layout_.devices[index(group.devices.front())], plan.flows);
   return plan;
@@ -208,7 +208,7 @@ TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair&
   plan.startup = network_.startup(medium_of(inside ? Tier::scale_up : Tier::scale_out),
                                   Collective::point_to_point, 1) +
                  topology_.latency(topology_.route(source, sink));
-  plan.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point, {2, 2});
+  plan.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point, {2, 1, 2});
   return plan;
 }
 

@@ -43,10 +43,10 @@ private:
   using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, DeviceId>;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   static std::string medium_of(Tier tier);
-  /// How many ranks of a group sit on its fullest node, and on how many nodes.
   struct Members {
-    std::int64_t inside = 1;
-    std::int64_t outside = 1;
+    std::int64_t inside = 1;       ///< ranks of a group on the node that holds most of them
+    std::int64_t inside_least = 1; ///< and on the one that holds fewest
+    std::int64_t outside = 1;      ///< nodes that hold some
   };
   Members members(GroupKind group, RankId rank) const;
   /// Joins the flows that take the same hops, and counts them as the weight of their sum.
