@@ -63,11 +63,11 @@ ResultTable residual_table(const std::vector<TableResidual>& residuals) {
                           std::to_string(residual.ranks), residual.fit ? "fit" : "hold-out",
                           std::to_string(residual.rows),
                           fmt::format("{:.1f}", residual.median_error_percent),
-                          fmt::format("{:+.1f}", residual.largest_error_percent)});
+                          fmt::format("{:.1f}", residual.largest_error_percent)});
   return table;
 }
 
-void calibrate_and_print(const CalibrateOptions& options) {
+void calibrate_and_print(const CalibrateOptions& options, const AppContext& context) {
   std::vector<Measurement> measurements;
   for (const std::string& path : options.measurements) {
     const std::vector<Measurement> read = std::filesystem::path(path).extension() == ".csv"
@@ -75,19 +75,20 @@ void calibrate_and_print(const CalibrateOptions& options) {
                                               : read_log(path, options);
     measurements.insert(measurements.end(), read.begin(), read.end());
   }
-  const std::vector<NetworkCurve> curves = fit_network(measurements);
+  const NetworkCost known = NetworkCost::load(context.calibration);
+  const std::vector<NetworkCurve> curves = fit_network(measurements, known.curves());
+  const NetworkCost costs(curves);
   const std::filesystem::path folder = options.folder;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   write_file(folder / "network.csv", network_csv(curves));
   write_file(folder / "network_startup.csv", network_startup_csv(curves));
-  std::cout << render(residual_table(table_residuals(NetworkCost(curves), measurements)),
-                      options.format);
+  std::cout << render(residual_table(table_residuals(costs, measurements)), options.format);
   for (const NetworkCurve& curve : curves)
     std::cerr << fmt::format("{} on {}: median error {:.1f} % of the fitted rows\n",
                              collective_name(curve.collective), curve.medium,
                              curve.residual_percent);
-  for (const GroupResidual& group : group_residuals(NetworkCost(curves), measurements))
+  for (const GroupResidual& group : group_residuals(costs, measurements))
     std::cerr << fmt::format("held out, {} on {}: median error {:.1f} % of {} rows, {} tables\n",
                              collective_name(group.collective), group.medium,
                              group.median_error_percent, group.rows, group.tables);
@@ -97,11 +98,12 @@ void calibrate_and_print(const CalibrateOptions& options) {
 
 } // namespace
 
-void add_calibrate_command(CLI::App& app) {
+void add_calibrate_command(CLI::App& app, const AppContext& context) {
   auto options = std::make_shared<CalibrateOptions>();
   CLI::App* command = app.add_subcommand(
       "calibrate", "Fit the network's cost tables to measurements; print how far they are off, for "
-                   "each table of 1 MB and more, those held out of the fit included.");
+                   "each table of 1 MB and more, those held out of the fit included. What no "
+                   "measurement is of stays as in --calibration.");
   command
       ->add_option("measurements", options->measurements,
                    "Tables (.csv, columns as calibration/measurements) and outputs of nccl-tests "
@@ -133,7 +135,7 @@ void add_calibrate_command(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   logs->add_flag("--in-switch", options->in_switch, "Its all-reduce sums in the NVLink switches");
   add_format_option(*command, options->format);
-  command->callback([options] { calibrate_and_print(*options); });
+  command->callback([options, &context] { calibrate_and_print(*options, context); });
 }
 
 } // namespace moesim

@@ -71,6 +71,11 @@ std::pair<double, double> fit_base(const std::vector<StartPoint>& points, double
 /// What is known of the start-ups while they are fitted: inside first, then outside.
 class StartupFit {
 public:
+  explicit StartupFit(const std::vector<NetworkCurve>& known) {
+    for (const NetworkCurve& curve : known)
+      startups_[{curve.medium, curve.collective}] = {curve.base.value, curve.per_peer.value};
+  }
+
   void fit(const std::map<CurveKey, Rows>& curves, Tier tier) {
     std::map<CurveKey, std::vector<StartPoint>> points;
     std::map<CurveKey, std::vector<StartPoint>> pooled;
@@ -295,24 +300,30 @@ void describe(NetworkCurve& curve, const Rows& rows, const StartupFit& startups)
 
 } // namespace
 
-std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measurements) {
-  std::map<CurveKey, Rows> curves;
+std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measurements,
+                                      const std::vector<NetworkCurve>& known) {
+  std::map<CurveKey, Rows> rows;
   for (const Measurement& row : measurements)
     if (row.fit)
-      curves[{row.medium(), row.curve_collective()}].push_back(&row);
-  if (curves.empty())
+      rows[{row.medium(), row.curve_collective()}].push_back(&row);
+  if (rows.empty())
     throw InputError({"measurements"}, "no row says fit = yes: nothing to fit");
-  StartupFit startups;
-  startups.fit(curves, Tier::scale_up);
-  startups.fit(curves, Tier::scale_out);
-  std::vector<NetworkCurve> fitted;
+  StartupFit startups(known);
+  startups.fit(rows, Tier::scale_up);
+  startups.fit(rows, Tier::scale_out);
+  std::map<CurveKey, NetworkCurve> curves;
+  for (const NetworkCurve& curve : known)
+    curves[{curve.medium, curve.collective}] = curve;
+  for (const auto& [key, own] : rows) {
+    curves[key] = fit_curve(key, own, startups);
+    describe(curves[key], own, startups);
+  }
+  std::vector<NetworkCurve> ordered;
   for (const std::string& medium : medium_names())
-    for (const auto& [key, rows] : curves)
-      if (key.first == medium) {
-        fitted.push_back(fit_curve(key, rows, startups));
-        describe(fitted.back(), rows, startups);
-      }
-  return fitted;
+    for (const auto& [key, curve] : curves)
+      if (key.first == medium)
+        ordered.push_back(curve);
+  return ordered;
 }
 
 } // namespace moesim

@@ -57,11 +57,23 @@ const std::vector<std::string>& nearest_media(const std::string& medium) {
   return found->second;
 }
 
+/// Whose costs on the same medium come nearest, itself first: rings are alike.
+std::vector<Collective> alike(Collective collective) {
+  switch (collective) {
+  case Collective::all_gather:
+    return {collective, Collective::reduce_scatter, Collective::all_reduce};
+  case Collective::reduce_scatter:
+    return {collective, Collective::all_gather, Collective::all_reduce};
+  case Collective::all_reduce:
+    return {collective, Collective::all_gather, Collective::reduce_scatter};
+  default:
+    return {collective};
+  }
+}
+
 /// The costs that stand for those of a collective that no medium of its kind measured.
 Collective stand_in(Collective collective) {
   switch (collective) {
-  case Collective::reduce_scatter:
-    return Collective::all_gather;
   case Collective::all_reduce_tree:
   case Collective::all_reduce_in_switch:
     return Collective::all_reduce;
@@ -174,9 +186,10 @@ NetworkCost NetworkCost::load(const std::filesystem::path& calibration) {
 
 const NetworkCurve* NetworkCost::find(std::size_t medium, Collective collective) const {
   for (const std::string& near : nearest_media(medium_names()[medium]))
-    for (const NetworkCurve& curve : curves_)
-      if (curve.medium == near && curve.collective == collective)
-        return &curve;
+    for (const Collective ring : alike(collective))
+      for (const NetworkCurve& curve : curves_)
+        if (curve.medium == near && curve.collective == ring)
+          return &curve;
   const Collective other = stand_in(collective);
   return other == collective ? nullptr : find(medium, other);
 }

@@ -18,10 +18,10 @@ struct NetworkEfficiency {
 /// How much of a link a transfer reaches, and how long a collective takes to start: from
 /// `network.csv` and `network_startup.csv` of `calibration/`. The two add up: time = start-up +
 /// bytes / (link capacity × efficiency). A medium without a measurement of a collective takes the
-/// costs of the nearest medium that has one: the NVLink generations by their distance, the older
-/// first; PCIe those of NVLink; InfiniBand, RoCE and EFA each other's. Where none has one, an
-/// all-gather stands for a reduce-scatter, rings for the other all-reduces, and the kernels of
-/// DeepEP for those of HybridEP.
+/// costs of another ring on it (all-gather, reduce-scatter and all-reduce are alike), else of the
+/// nearest medium that has them: the NVLink generations by their distance, the older first; PCIe
+/// those of NVLink; InfiniBand, RoCE and EFA each other's. Where none has, rings stand for the
+/// other all-reduces and the kernels of DeepEP for those of HybridEP.
 class NetworkCost {
 public:
   explicit NetworkCost(std::vector<NetworkCurve> curves) : curves_(std::move(curves)) {}
@@ -33,6 +33,9 @@ public:
   /// The efficiency of a medium, as "nvlink4" or "infiniband".
   NetworkEfficiency efficiency(const std::string& medium, Collective collective,
                                const TierUse& use) const;
+
+  /// All that was measured.
+  const std::vector<NetworkCurve>& curves() const { return curves_; }
 
   /// Whether a collective was measured on the medium itself. An all-reduce by a tree is an option
   /// only where it was.

@@ -74,7 +74,7 @@ std::vector<Measurement> committed_measurements() {
 } // namespace
 
 TEST_CASE("a fit finds the parameters that made its measurements") {
-  const std::vector<NetworkCurve> curves = fit_network(exact_rows());
+  const std::vector<NetworkCurve> curves = fit_network(exact_rows(), {});
   REQUIRE(curves.size() == 1);
   const NetworkCurve& curve = curves.front();
   CHECK(curve.medium == "nvlink4");
@@ -90,15 +90,15 @@ TEST_CASE("a fit finds the parameters that made its measurements") {
 
 TEST_CASE("rows that are held out do not change a fit, and are judged by it") {
   std::vector<Measurement> rows = exact_rows();
-  const std::string fitted = network_csv(fit_network(rows));
+  const std::string fitted = network_csv(fit_network(rows, {}));
   // Twice as fast as the model, 2.1 MB on 4 ranks.
   Measurement other = exact_row(4, 2097152.0);
   other.table = "other";
   other.fit = false;
   other.time = other.time / 2.0;
   rows.push_back(other);
-  CHECK(network_csv(fit_network(rows)) == fitted);
-  const NetworkCost costs(fit_network(rows));
+  CHECK(network_csv(fit_network(rows, {})) == fitted);
+  const NetworkCost costs(fit_network(rows, {}));
   const std::vector<TableResidual> residuals = table_residuals(costs, rows);
   REQUIRE(residuals.size() == 4);
   CHECK_FALSE(residuals.back().fit);
@@ -108,14 +108,30 @@ TEST_CASE("rows that are held out do not change a fit, and are judged by it") {
   CHECK(groups.front().rows == 1);
 }
 
+TEST_CASE("costs that no measurement is of stay as they are") {
+  NetworkCurve other;
+  other.medium = "roce";
+  other.collective = Collective::all_gather;
+  other.points = {{Bytes{1}, 0.5}};
+  NetworkCurve old = other;
+  old.medium = "nvlink4";
+  old.collective = Collective::all_to_all;
+  const std::vector<NetworkCurve> curves = fit_network(exact_rows(), {other, old});
+  REQUIRE(curves.size() == 2);
+  CHECK(curves[0].medium == "nvlink4");
+  CHECK(curves[0].points.size() > 1);
+  CHECK(curves[1].medium == "roce");
+  CHECK(curves[1].points.front().share == 0.5);
+}
+
 TEST_CASE("nothing to fit is an error") {
   Measurement row = exact_row(2, 4096.0);
   row.fit = false;
-  CHECK_THROWS_AS(fit_network({row}), InputError);
+  CHECK_THROWS_AS(fit_network({row}, {}), InputError);
 }
 
 TEST_CASE("the committed costs are what the committed measurements give") {
-  const std::vector<NetworkCurve> curves = fit_network(committed_measurements());
+  const std::vector<NetworkCurve> curves = fit_network(committed_measurements(), {});
   CHECK(network_csv(curves) == read_file(calibration / "network.csv"));
   CHECK(network_startup_csv(curves) == read_file(calibration / "network_startup.csv"));
 }

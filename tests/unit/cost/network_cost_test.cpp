@@ -86,8 +86,10 @@ TEST_CASE("a medium without a measurement takes the nearest one's, and says so")
   CHECK(cost.efficiency("nvlink5", Collective::all_gather, use_of(4096)).extrapolated);
   CHECK(cost.efficiency("efa", Collective::all_gather, use_of(4096)).share ==
         Approx(std::sqrt(0.12)));
-  // An all-gather stands for a reduce-scatter that nobody measured.
-  CHECK(cost.efficiency("roce", Collective::reduce_scatter, use_of(4096)).extrapolated);
+  // Rings are alike: an all-gather stands for a reduce-scatter.
+  CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096)).extrapolated);
+  CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096)).share ==
+        Approx(std::sqrt(0.12)));
   CHECK(cost.measured("nvlink4", Collective::all_gather));
   CHECK_FALSE(cost.measured("nvlink5", Collective::all_gather));
 }
