@@ -92,9 +92,8 @@ void add_collective_command(CLI::App& app, const AppContext& context) {
   auto options = std::make_shared<CollectiveOptions>();
   CLI::App* command =
       app.add_subcommand("collective", "Time one collective alone, as nccl-tests would");
-  command->add_option("name", options->name, fmt::format("{}", fmt::join(collective_names(), ", ")))
-      ->type_name("NAME")
-      ->required();
+  const std::string names = fmt::format("{}", fmt::join(lone_collective_names(), ", "));
+  command->add_option("name", options->name, names)->type_name("NAME")->required();
   command->add_option("topology", options->topology, "Topology file (TOML)")
       ->type_name("TOPOLOGY.toml")
       ->required();

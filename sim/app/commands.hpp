@@ -27,6 +27,7 @@ void add_sweep_command(CLI::App& app, const AppContext& context);
 void add_collective_command(CLI::App& app, const AppContext& context);
 void add_show_command(CLI::App& app, const AppContext& context);
 void add_report_command(CLI::App& app, const AppContext& context);
+void add_calibrate_command(CLI::App& app, const AppContext& context);
 
 /// Adds `--set KEY=VALUE` and `--format table|csv|json`.
 void add_settings_option(CLI::App& command, std::vector<std::string>& settings);

@@ -6,39 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <string>
+#include <array>
+#include <map>
 
 namespace moesim {
 
 namespace {
-
-const std::vector<std::string> tier_names = {"scale_up", "scale_out"};
-const std::vector<std::string> collective_names = {"all_to_all", "all_gather", "reduce_scatter",
-                                                   "all_reduce", "point_to_point"};
-
-std::size_t index(Tier tier) {
-  return static_cast<std::size_t>(tier);
-}
-std::size_t index(Collective collective) {
-  switch (collective) {
-  case Collective::all_to_all:
-  case Collective::dispatch:
-  case Collective::combine:
-    return 0;
-  case Collective::all_gather:
-    return 1;
-  case Collective::reduce_scatter:
-    return 2;
-  case Collective::all_reduce:
-  case Collective::all_reduce_tree:
-  case Collective::all_reduce_in_switch:
-    return 3;
-  case Collective::point_to_point:
-    break;
-  }
-  return 4;
-}
 
 std::size_t name_at(const CsvTable& table, std::size_t row, const std::string& column,
                     const std::vector<std::string>& names) {
@@ -60,93 +33,197 @@ double not_negative(const CsvTable& table, std::size_t row, const std::string& c
   return value;
 }
 
-} // namespace
-
-void NetworkCost::read_efficiency(const std::filesystem::path& path) {
-  const CsvTable table = CsvTable::read(path);
-  table.expect_columns(
-      {"tier", "collective", "message_bytes", "efficiency", "provenance", "tables"});
-  const std::size_t message = table.column("message_bytes");
-  const std::size_t efficiency = table.column("efficiency");
-  for (std::size_t row = 0; row < table.rows(); ++row) {
-    Curve& curve = curves_[name_at(table, row, "tier", tier_names)]
-                          [name_at(table, row, "collective", collective_names)];
-    const double size = std::log2(table.positive_number(row, message));
-    const double share = table.positive_number(row, efficiency);
-    if (share > 1.0)
-      throw InputError(table.where(row, efficiency),
-                       fmt::format("efficiency: {} is more than 1", table.text(row, efficiency)));
-    if (!curve.empty() && size <= curve.back().first)
-      throw InputError(table.where(row, message), "message_bytes: sizes must rise");
-    if (!curve.empty() && share < curve.back().second)
-      throw InputError(table.where(row, efficiency),
-                       "efficiency: must not fall with the message size");
-    curve.emplace_back(size, share);
-  }
-  for (std::size_t tier = 0; tier < tiers; ++tier)
-    for (std::size_t collective = 0; collective < collectives; ++collective)
-      if (curves_[tier][collective].empty())
-        throw InputError(
-            {.file = path.string(), .source_line = ""},
-            fmt::format("no row for {} on {}", collective_names[collective], tier_names[tier]));
+Bytes bytes_at(const CsvTable& table, std::size_t row, const std::string& column) {
+  const std::size_t place = table.column(column);
+  const std::int64_t value = table.integer(row, place);
+  if (value <= 0)
+    throw InputError(table.where(row, place), fmt::format("{}: must be more than 0", column));
+  return {value};
 }
+
+/// Where a medium looks for a collective that was not measured on it, nearest first.
+const std::vector<std::string>& nearest_media(const std::string& medium) {
+  static const std::map<std::string, std::vector<std::string>> nearest = {
+      {"nvlink3", {"nvlink3", "nvlink4", "nvlink5"}},
+      {"nvlink4", {"nvlink4", "nvlink3", "nvlink5"}},
+      {"nvlink5", {"nvlink5", "nvlink4", "nvlink3"}},
+      {"nvlink6", {"nvlink6", "nvlink5", "nvlink4", "nvlink3"}},
+      {"pcie", {"pcie", "nvlink3", "nvlink4", "nvlink5"}},
+      {"infiniband", {"infiniband", "roce", "efa"}},
+      {"roce", {"roce", "infiniband", "efa"}},
+      {"efa", {"efa", "infiniband", "roce"}}};
+  const auto found = nearest.find(medium);
+  INVARIANT(found != nearest.end(), "medium {}", medium);
+  return found->second;
+}
+
+/// Whose costs on the same medium come nearest, itself first: rings are alike.
+std::vector<Collective> alike(Collective collective) {
+  switch (collective) {
+  case Collective::all_gather:
+    return {collective, Collective::reduce_scatter, Collective::all_reduce};
+  case Collective::reduce_scatter:
+    return {collective, Collective::all_gather, Collective::all_reduce};
+  case Collective::all_reduce:
+    return {collective, Collective::all_gather, Collective::reduce_scatter};
+  default:
+    return {collective};
+  }
+}
+
+/// The costs that stand for those of a collective that no medium of its kind measured.
+Collective stand_in(Collective collective) {
+  switch (collective) {
+  case Collective::all_reduce_tree:
+  case Collective::all_reduce_in_switch:
+    return Collective::all_reduce;
+  case Collective::hybrid_dispatch:
+    return Collective::dispatch;
+  case Collective::hybrid_combine:
+    return Collective::combine;
+  default:
+    return collective;
+  }
+}
+
+/// What any step may need on either tier.
+constexpr std::array common = {Collective::all_to_all, Collective::all_gather,
+                               Collective::reduce_scatter, Collective::all_reduce,
+                               Collective::point_to_point};
+
+void check_point(const CsvTable& table, std::size_t row, const NetworkCurve& curve,
+                 const NetworkCurve::Point& point) {
+  const std::size_t efficiency = table.column("efficiency");
+  if (point.share > 1.0)
+    throw InputError(table.where(row, efficiency),
+                     fmt::format("efficiency: {} is more than 1", table.text(row, efficiency)));
+  if (curve.points.empty())
+    return;
+  const NetworkCurve::Point& last = curve.points.back();
+  if (point.message <= last.message)
+    throw InputError(table.where(row, table.column("message_bytes")),
+                     "message_bytes: sizes must rise");
+  if (static_cast<double>(point.message.value) / point.share <
+      static_cast<double>(last.message.value) / last.share)
+    throw InputError(table.where(row, efficiency),
+                     "efficiency: a larger message must not take less time");
+}
+
+} // namespace
 
 void NetworkCost::read_startup(const std::filesystem::path& path) {
   const CsvTable table = CsvTable::read(path);
-  table.expect_columns({"collective", "base_us", "per_inside_peer_us", "scale_out_us",
-                        "per_outside_peer_us", "provenance"});
-  std::array<bool, collectives> known{};
+  table.expect_columns({"medium", "collective", "base_us", "per_peer_us", "small_group_loss",
+                        "limit_gbyte_per_s", "smallest_message_bytes", "largest_message_bytes",
+                        "members_min", "members_max", "residual_percent", "provenance", "tables"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const std::size_t collective = name_at(table, row, "collective", collective_names);
-    if (known[collective])
-      throw InputError(
-          table.where(row, table.column("collective")),
-          fmt::format("collective: \"{}\" is given twice", collective_names[collective]));
-    known[collective] = true;
-    startup_[collective] = {microseconds(not_negative(table, row, "base_us")),
-                            microseconds(not_negative(table, row, "per_inside_peer_us")),
-                            microseconds(not_negative(table, row, "scale_out_us")),
-                            microseconds(not_negative(table, row, "per_outside_peer_us"))};
+    NetworkCurve curve;
+    curve.medium = medium_names()[name_at(table, row, "medium", medium_names())];
+    curve.collective =
+        static_cast<Collective>(name_at(table, row, "collective", collective_names()));
+    for (const NetworkCurve& other : curves_)
+      if (other.medium == curve.medium && other.collective == curve.collective)
+        throw InputError(table.where(row, table.column("collective")),
+                         fmt::format("collective: \"{}\" on {} is given twice",
+                                     collective_name(curve.collective), curve.medium));
+    curve.base = microseconds(not_negative(table, row, "base_us"));
+    curve.per_peer = microseconds(not_negative(table, row, "per_peer_us"));
+    curve.small_group_loss = table.number(row, table.column("small_group_loss"));
+    curve.limit = gbyte_per_s(not_negative(table, row, "limit_gbyte_per_s"));
+    curve.smallest = bytes_at(table, row, "smallest_message_bytes");
+    curve.largest = bytes_at(table, row, "largest_message_bytes");
+    curve.members_min = table.integer(row, table.column("members_min"));
+    curve.members_max = table.integer(row, table.column("members_max"));
+    curve.residual_percent = not_negative(table, row, "residual_percent");
+    curve.provenance = table.text(row, table.column("provenance"));
+    curve.tables = table.text(row, table.column("tables"));
+    curves_.push_back(std::move(curve));
   }
-  for (std::size_t collective = 0; collective < collectives; ++collective)
-    if (!known[collective])
-      throw InputError({.file = path.string(), .source_line = ""},
-                       fmt::format("no row for {}", collective_names[collective]));
+}
+
+void NetworkCost::read_efficiency(const std::filesystem::path& path) {
+  const CsvTable table = CsvTable::read(path);
+  table.expect_columns({"medium", "collective", "message_bytes", "efficiency"});
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const std::string& medium = medium_names()[name_at(table, row, "medium", medium_names())];
+    const auto collective =
+        static_cast<Collective>(name_at(table, row, "collective", collective_names()));
+    const auto curve = std::find_if(curves_.begin(), curves_.end(), [&](const NetworkCurve& other) {
+      return other.medium == medium && other.collective == collective;
+    });
+    if (curve == curves_.end())
+      throw InputError(table.where(row, table.column("collective")),
+                       fmt::format("{} on {} has no row in network_startup.csv",
+                                   collective_name(collective), medium));
+    const NetworkCurve::Point point{bytes_at(table, row, "message_bytes"),
+                                    table.positive_number(row, table.column("efficiency"))};
+    check_point(table, row, *curve, point);
+    curve->points.push_back(point);
+  }
+}
+
+void NetworkCost::check_complete(const std::filesystem::path& path) const {
+  for (const NetworkCurve& curve : curves_)
+    if (curve.points.empty())
+      throw InputError(
+          {.file = path.string(), .source_line = ""},
+          fmt::format("no row for {} on {}", collective_name(curve.collective), curve.medium));
+  for (std::size_t medium = 0; medium < medium_names().size(); ++medium)
+    for (const Collective collective : common)
+      if (find(medium, collective) == nullptr)
+        throw InputError({.file = path.string(), .source_line = ""},
+                         fmt::format("no row for {} on {} or a medium near it",
+                                     collective_name(collective), medium_names()[medium]));
 }
 
 NetworkCost NetworkCost::load(const std::filesystem::path& calibration) {
   NetworkCost cost;
-  cost.read_efficiency(calibration / "network.csv");
   cost.read_startup(calibration / "network_startup.csv");
+  cost.read_efficiency(calibration / "network.csv");
+  cost.check_complete(calibration / "network.csv");
   return cost;
 }
 
-double NetworkCost::efficiency(Tier tier, Collective collective, Bytes message) const {
-  INVARIANT(message.value >= 0, "message {}", message.value);
-  const Curve& curve = curves_[index(tier)][index(collective)];
-  const double size = std::log2(static_cast<double>(std::max<std::int64_t>(1, message.value)));
-  const auto upper =
-      std::upper_bound(curve.begin(), curve.end(), size,
-                       [](double value, const auto& at) { return value < at.first; });
-  if (upper == curve.begin())
-    return curve.front().second;
-  if (upper == curve.end())
-    return curve.back().second;
-  const auto lower = std::prev(upper);
-  const double weight = (size - lower->first) / (upper->first - lower->first);
-  return lower->second + weight * (upper->second - lower->second);
+const NetworkCurve* NetworkCost::find(std::size_t medium, Collective collective) const {
+  for (const std::string& near : nearest_media(medium_names()[medium]))
+    for (const Collective ring : alike(collective))
+      for (const NetworkCurve& curve : curves_)
+        if (curve.medium == near && curve.collective == ring)
+          return &curve;
+  const Collective other = stand_in(collective);
+  return other == collective ? nullptr : find(medium, other);
 }
 
-Seconds NetworkCost::startup(Collective collective, std::int64_t inside_peers,
-                             std::int64_t outside_peers) const {
-  INVARIANT(inside_peers >= 0 && outside_peers >= 0, "peers {} {}", inside_peers, outside_peers);
-  if (inside_peers + outside_peers == 0)
+bool NetworkCost::measured(const std::string& medium, Collective collective) const {
+  return std::any_of(curves_.begin(), curves_.end(), [&](const NetworkCurve& curve) {
+    return curve.medium == medium && curve.collective == collective;
+  });
+}
+
+const NetworkCurve& NetworkCost::curve(const std::string& medium, Collective collective) const {
+  const auto& names = medium_names();
+  const auto name = std::find(names.begin(), names.end(), medium);
+  INVARIANT(name != names.end(), "medium {}", medium);
+  const NetworkCurve* found = find(static_cast<std::size_t>(name - names.begin()), collective);
+  INVARIANT(found != nullptr, "{} on {} has no costs", collective_name(collective), medium);
+  return *found;
+}
+
+NetworkEfficiency NetworkCost::efficiency(const std::string& medium, Collective collective,
+                                          const TierUse& use) const {
+  const NetworkCurve& costs = curve(medium, collective);
+  return {costs.share(use), costs.medium != medium || costs.collective != collective ||
+                                use.bytes < costs.smallest || use.bytes > costs.largest ||
+                                use.members < costs.members_min || use.members > costs.members_max};
+}
+
+Seconds NetworkCost::startup(const std::string& medium, Collective collective,
+                             std::int64_t peers) const {
+  INVARIANT(peers >= 0, "peers {}", peers);
+  if (peers == 0)
     return {};
-  const Startup& start = startup_[index(collective)];
-  Seconds time = start.base + start.inside_peer * static_cast<double>(inside_peers);
-  if (outside_peers > 0)
-    time += start.scale_out + start.outside_peer * static_cast<double>(outside_peers);
-  return time;
+  const NetworkCurve& costs = curve(medium, collective);
+  return costs.base + costs.per_peer * static_cast<double>(peers);
 }
 
 } // namespace moesim

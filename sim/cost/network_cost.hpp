@@ -1,51 +1,61 @@
 #pragma once
 
-#include "sim/base/units.hpp"
-#include "sim/workload/collective.hpp"
+#include "sim/cost/network_curve.hpp"
 
-#include <array>
-#include <cstdint>
 #include <filesystem>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace moesim {
 
+/// The share of a link's datasheet capacity (one direction) that a transfer reaches.
+struct NetworkEfficiency {
+  double share = 1.0;        ///< in (0, 1]
+  bool extrapolated = false; ///< beyond the measured messages or groups, or measured elsewhere
+};
+
 /// How much of a link a transfer reaches, and how long a collective takes to start: from
 /// `network.csv` and `network_startup.csv` of `calibration/`. The two add up: time = start-up +
-/// bytes / (link capacity × efficiency).
+/// bytes / (link capacity × efficiency). A medium without a measurement of a collective takes the
+/// costs of another ring on it (all-gather, reduce-scatter and all-reduce are alike), else of the
+/// nearest medium that has them: the NVLink generations by their distance, the older first; PCIe
+/// those of NVLink; InfiniBand, RoCE and EFA each other's. Where none has, rings stand for the
+/// other all-reduces and the kernels of DeepEP for those of HybridEP.
 class NetworkCost {
 public:
-  /// Throws InputError for a missing or malformed table, or if a tier lacks a collective.
+  explicit NetworkCost(std::vector<NetworkCurve> curves) : curves_(std::move(curves)) {}
+
+  /// Throws InputError for a missing or malformed table, or if no medium near another has the
+  /// costs of a collective that both tiers carry.
   static NetworkCost load(const std::filesystem::path& calibration);
 
-  /// The share of a link's datasheet capacity (one direction) that messages of this size reach, in
-  /// (0, 1], never falling with size. `message` is the bytes for each peer of an all-to-all, the
-  /// bytes of one step of a ring, or all bytes of a point-to-point transfer. Interpolated linearly
-  /// in the logarithm of the size, clamped at the edges.
-  double efficiency(Tier tier, Collective collective, Bytes message) const;
+  /// The efficiency of a medium, as "nvlink4" or "infiniband".
+  NetworkEfficiency efficiency(const std::string& medium, Collective collective,
+                               const TierUse& use) const;
 
-  /// The time before the first byte counts, for a rank with so many peers inside its NVLink domain
-  /// and outside it; itself not counted. Without peers it is zero.
-  Seconds startup(Collective collective, std::int64_t inside_peers,
-                  std::int64_t outside_peers) const;
+  /// All that was measured.
+  const std::vector<NetworkCurve>& curves() const { return curves_; }
+
+  /// Whether a collective was measured on the medium itself. An all-reduce by a tree is an option
+  /// only where it was.
+  bool measured(const std::string& medium, Collective collective) const;
+
+  /// The time before the first byte counts, for a rank with so many peers on the medium, itself
+  /// not counted; zero without peers. Outside, `outside_peers` tells how many. Inside and outside
+  /// add up.
+  Seconds startup(const std::string& medium, Collective collective, std::int64_t peers) const;
 
 private:
-  static constexpr std::size_t tiers = 2;
-  static constexpr std::size_t collectives = 5;
-  struct Startup {
-    Seconds base;
-    Seconds inside_peer;
-    Seconds scale_out;
-    Seconds outside_peer;
-  };
-  using Curve = std::vector<std::pair<double, double>>; ///< log2 of the message, efficiency
-
-  void read_efficiency(const std::filesystem::path& path);
+  NetworkCost() = default;
   void read_startup(const std::filesystem::path& path);
+  void read_efficiency(const std::filesystem::path& path);
+  void check_complete(const std::filesystem::path& path) const;
+  /// The curve of a medium, or of the nearest one that has it; null if none has.
+  const NetworkCurve* find(std::size_t medium, Collective collective) const;
+  const NetworkCurve& curve(const std::string& medium, Collective collective) const;
 
-  std::array<std::array<Curve, collectives>, tiers> curves_;
-  std::array<Startup, collectives> startup_;
+  std::vector<NetworkCurve> curves_;
 };
 
 } // namespace moesim

@@ -1,9 +1,11 @@
 #include "sim/replay/rank_flows.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/cost/collective_traffic.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace moesim {
 
@@ -26,51 +28,73 @@ std::size_t ranks_per_domain(const std::vector<std::int64_t>& domains) {
   return width;
 }
 
-/// The probability that none of `drawn` experts, picked among `from`, is one of `part` of them.
-double none_of(double part, double from, double drawn) {
-  if (from - part < drawn)
-    return 0.0;
-  double probability = 1.0;
-  for (double i = 0.0; i < drawn; i += 1.0)
-    probability *= (from - part - i) / (from - i);
-  return probability;
+/// Probabilities of how many groups of experts a token has found and how many parts it has hit.
+using FanOutStates = std::map<std::pair<std::int64_t, std::int64_t>, double>;
+
+/// One more expert for a token that has `taken` so far. `per_group` and `per_part` are experts.
+FanOutStates draw_expert(const FanOutStates& states, const TokenFanOut& fan_out, double taken,
+                         double per_group, double per_part) {
+  FanOutStates next;
+  for (const auto& [state, probability] : states) {
+    const auto found = static_cast<double>(state.first);
+    const auto hit = static_cast<double>(state.second);
+    const auto groups = static_cast<double>(fan_out.groups);
+    const double unfound =
+        state.first < fan_out.groups_per_token ? (groups - found) * per_group : 0.0;
+    const double left = found * per_group - taken + unfound;
+    const auto add = [&](std::int64_t more_found, std::int64_t more_hit, double experts) {
+      if (experts > 0.0)
+        next[{state.first + more_found, state.second + more_hit}] += probability * experts / left;
+    };
+    if (per_part <= per_group) {
+      // Parts lie within groups: a new group is a new part.
+      add(0, 0, hit * per_part - taken);
+      add(0, 1, found * per_group - hit * per_part);
+      add(1, 1, unfound);
+    } else {
+      // A part holds several whole groups: a new group may lie in a part that is hit already.
+      const double inside = (hit * per_part / per_group - found) / std::max(1.0, groups - found);
+      add(0, 0, found * per_group - taken);
+      add(1, 0, unfound * inside);
+      add(1, 1, unfound * (1.0 - inside));
+    }
+  }
+  return next;
 }
 
 } // namespace
 
+bool is_ring(Collective kind) {
+  return kind == Collective::all_gather || kind == Collective::reduce_scatter ||
+         kind == Collective::all_reduce || kind == Collective::all_reduce_tree ||
+         kind == Collective::all_reduce_in_switch;
+}
+
 double expected_parts(const TokenFanOut& fan_out, std::int64_t parts) {
   const auto experts = static_cast<double>(fan_out.experts);
-  const auto groups = static_cast<double>(fan_out.groups);
-  const auto drawn = static_cast<double>(fan_out.experts_per_token);
-  const double eligible = experts * static_cast<double>(fan_out.groups_per_token) / groups;
-  const double part = experts / static_cast<double>(parts);
-  const double group = experts / groups;
-  const auto chosen = static_cast<double>(fan_out.groups_per_token);
-  if (part <= group)
-    // A part lies within one group, which is among the eligible with probability chosen/groups.
-    return static_cast<double>(parts) * (chosen / groups) * (1.0 - none_of(part, eligible, drawn));
-  // A part holds several whole groups, of which a hypergeometric number is eligible.
-  const double own = part / group;
-  double hit = 0.0;
-  for (double k = std::max(0.0, chosen - (groups - own)); k <= std::min(own, chosen); k += 1.0) {
-    const double ways =
-        std::exp(std::lgamma(own + 1) - std::lgamma(k + 1) - std::lgamma(own - k + 1) +
-                 std::lgamma(groups - own + 1) - std::lgamma(chosen - k + 1) -
-                 std::lgamma(groups - own - chosen + k + 1) - std::lgamma(groups + 1) +
-                 std::lgamma(chosen + 1) + std::lgamma(groups - chosen + 1));
-    hit += ways * (1.0 - none_of(k * group, eligible, drawn));
-  }
-  return static_cast<double>(parts) * hit;
+  FanOutStates states = {{{0, 0}, 1.0}};
+  for (std::int64_t taken = 0; taken < fan_out.experts_per_token; ++taken)
+    states = draw_expert(states, fan_out, static_cast<double>(taken),
+                         experts / static_cast<double>(fan_out.groups),
+                         experts / static_cast<double>(parts));
+  double expected = 0.0;
+  for (const auto& [state, probability] : states)
+    expected += probability * static_cast<double>(state.second);
+  return expected;
 }
 
 CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId> ranks,
                                  const Topology& topology)
-    : work_(work), ranks_(std::move(ranks)) {
+    : work_(work), topology_(topology), ranks_(std::move(ranks)) {
   INVARIANT(!work.loads || work.loads->ranks() == ranks_.size(), "loads of {} ranks for {}",
             work.loads->ranks(), ranks_.size());
   for (const RankId rank : ranks_)
     domain_.push_back(topology.domain_of(rank));
   width_ = ranks_per_domain(domain_);
+  std::map<std::int64_t, std::int64_t> members;
+  for (const std::int64_t domain : domain_)
+    members_inside_ = std::max(members_inside_, ++members[domain]);
+  members_outside_ = static_cast<std::int64_t>(members.size());
 }
 
 double CollectiveFlows::share(std::size_t source, std::size_t sink) const {
@@ -83,7 +107,7 @@ void CollectiveFlows::append_all_to_all(std::size_t position, std::vector<RankFl
   for (std::size_t sink = 0; sink < ranks_.size(); ++sink)
     if (sink != position) {
       const double bytes = message * share(position, sink);
-      flows.push_back({ranks_[position], ranks_[sink], bytes, bytes});
+      flows.push_back({ranks_[position], ranks_[sink], bytes});
     }
 }
 
@@ -94,7 +118,7 @@ void CollectiveFlows::append_hierarchical(std::size_t phase, std::size_t positio
   const std::size_t place = position % width_;
   const std::size_t first = position - place;
   const auto send = [&](std::size_t sink, double bytes) {
-    flows.push_back({ranks_[position], ranks_[sink], bytes, bytes});
+    flows.push_back({ranks_[position], ranks_[sink], bytes});
   };
   if (phase == 0) {
     for (std::size_t local = 0; local < width_; ++local) {
@@ -132,7 +156,7 @@ void CollectiveFlows::append_fan_out(std::size_t position, std::vector<RankFlow>
     for (std::size_t source = place; source < ranks_.size(); source += width_)
       load += share(source, sink);
     if (sink != position)
-      flows.push_back({ranks_[position], ranks_[sink], to_rank * load, to_rank * load});
+      flows.push_back({ranks_[position], ranks_[sink], to_rank * load});
   }
   for (std::size_t domain = 0; domain < ranks_.size(); domain += width_) {
     if (domain == first)
@@ -140,68 +164,91 @@ void CollectiveFlows::append_fan_out(std::size_t position, std::vector<RankFlow>
     double load = 0.0;
     for (std::size_t sink = domain; sink < domain + width_; ++sink)
       load += share(position, sink) / static_cast<double>(width_);
-    flows.push_back({ranks_[position], ranks_[domain + place], to_domain * load, to_domain * load});
+    flows.push_back({ranks_[position], ranks_[domain + place], to_domain * load});
   }
 }
 
-void CollectiveFlows::append_ring(double passed, double message, std::size_t position,
+void CollectiveFlows::append_ring(double passed, std::size_t position,
                                   std::vector<RankFlow>& flows) const {
   if (!two_level()) {
-    flows.push_back({ranks_[position], ranks_[(position + 1) % ranks_.size()], passed, message});
+    flows.push_back({ranks_[position], ranks_[(position + 1) % ranks_.size()], passed});
     return;
   }
   // As many rings as a domain has ranks; each leaves the domain at another rank.
   const double leaving = passed / static_cast<double>(width_);
-  const double ring_message = message / static_cast<double>(width_);
   const std::size_t place = position % width_;
   if (width_ > 1)
-    flows.push_back({ranks_[position], ranks_[position - place + (place + 1) % width_],
-                     passed - leaving, ring_message});
-  flows.push_back(
-      {ranks_[position], ranks_[(position + width_) % ranks_.size()], leaving, ring_message});
+    flows.push_back(
+        {ranks_[position], ranks_[position - place + (place + 1) % width_], passed - leaving});
+  flows.push_back({ranks_[position], ranks_[(position + width_) % ranks_.size()], leaving});
 }
 
 void CollectiveFlows::append_in_switch(std::size_t position, std::vector<RankFlow>& flows) const {
   const auto bytes = static_cast<double>(work_.bytes.value);
   const auto width = static_cast<double>(width_);
   const double part = bytes / width;
-  flows.push_back({ranks_[position], ranks_[position], bytes + part, part});
+  flows.push_back({ranks_[position], ranks_[position], bytes + part});
   if (!two_level())
     return;
   const auto count = static_cast<double>(domains());
   flows.push_back({ranks_[position], ranks_[(position + width_) % ranks_.size()],
-                   2.0 * part * (count - 1.0) / count, part / count});
+                   2.0 * part * (count - 1.0) / count});
+}
+
+void CollectiveFlows::append_tree(std::size_t position, std::vector<RankFlow>& flows) const {
+  const double buffers = 2.0 * static_cast<double>(work_.bytes.value);
+  const auto width = static_cast<double>(width_);
+  const auto count = static_cast<double>(domains());
+  const std::size_t place = position % width_;
+  if (width_ > 1)
+    flows.push_back({ranks_[position], ranks_[position - place + (place + 1) % width_],
+                     buffers * (width - 1.0) / width});
+  if (two_level())
+    flows.push_back({ranks_[position], ranks_[(position + width_) % ranks_.size()],
+                     buffers / width * (count - 1.0) / count});
+}
+
+void CollectiveFlows::append_kind(std::size_t phase, std::size_t position,
+                                  std::vector<RankFlow>& flows) const {
+  const auto ranks = static_cast<double>(ranks_.size());
+  const double passed = static_cast<double>(work_.bytes.value) * (ranks - 1.0) / ranks;
+  switch (work_.kind) {
+  case Collective::all_to_all:
+    if (phases() == 2)
+      return append_hierarchical(phase, position, flows);
+    return append_all_to_all(position, flows);
+  case Collective::dispatch:
+  case Collective::combine:
+  case Collective::hybrid_dispatch:
+  case Collective::hybrid_combine:
+    return width_ > 0 ? append_fan_out(position, flows) : append_all_to_all(position, flows);
+  case Collective::all_reduce_in_switch:
+    return width_ > 1 ? append_in_switch(position, flows)
+                      : append_ring(2.0 * passed, position, flows);
+  case Collective::all_reduce_tree:
+    return width_ > 0 ? append_tree(position, flows) : append_ring(2.0 * passed, position, flows);
+  case Collective::all_reduce:
+    return append_ring(2.0 * passed, position, flows);
+  default:
+    return append_ring(passed, position, flows);
+  }
 }
 
 void CollectiveFlows::append(std::size_t phase, std::size_t position,
                              std::vector<RankFlow>& flows) const {
   if (ranks_.size() < 2)
     return;
-  const auto ranks = static_cast<double>(ranks_.size());
-  const double part = static_cast<double>(work_.bytes.value) / ranks;
-  switch (work_.kind) {
-  case Collective::dispatch:
-  case Collective::combine:
-    if (width_ > 0)
-      return append_fan_out(position, flows);
-    return append_all_to_all(position, flows);
-  case Collective::all_to_all:
-    if (phases() == 2)
-      return append_hierarchical(phase, position, flows);
-    return append_all_to_all(position, flows);
-  case Collective::all_reduce_in_switch:
-    if (width_ > 1)
-      return append_in_switch(position, flows);
-    [[fallthrough]];
-  case Collective::all_reduce:
-  case Collective::all_reduce_tree:
-    return append_ring(2.0 * part * (ranks - 1.0), part, position, flows);
-  case Collective::all_gather:
-  case Collective::reduce_scatter:
-  case Collective::point_to_point:
-    break;
-  }
-  append_ring(part * (ranks - 1.0), part, position, flows);
+  const std::size_t first = flows.size();
+  append_kind(phase, position, flows);
+  double inside = 0.0;
+  double outside = 0.0;
+  const auto stays = [&](const RankFlow& flow) {
+    return topology_.domain_of(flow.sink) == domain_[position];
+  };
+  for (std::size_t i = first; i < flows.size(); ++i)
+    (stays(flows[i]) ? inside : outside) += flows[i].bytes;
+  for (std::size_t i = first; i < flows.size(); ++i)
+    flows[i].message_bytes = stays(flows[i]) ? inside : outside;
 }
 
 std::vector<RankFlow> CollectiveFlows::all(std::size_t phase) const {
@@ -211,14 +258,20 @@ std::vector<RankFlow> CollectiveFlows::all(std::size_t phase) const {
   return flows;
 }
 
+Collective CollectiveFlows::inside_kind() const {
+  return inside_part(work_.kind, {static_cast<std::int64_t>(ranks_.size()), members_outside_});
+}
+
 PeerCount CollectiveFlows::peers(std::size_t phase, std::size_t position) const {
   const auto size = static_cast<std::int64_t>(ranks_.size());
   if (phases() == 2) {
     const auto width = static_cast<std::int64_t>(width_);
     return phase == 0 ? PeerCount{width - 1, 0} : PeerCount{0, size / width - 1};
   }
-  const std::int64_t inside = std::count(domain_.begin(), domain_.end(), domain_[position]) - 1;
-  return {inside, size - 1 - inside};
+  const std::int64_t own = std::count(domain_.begin(), domain_.end(), domain_[position]);
+  if (is_ring(work_.kind))
+    return {own - 1, outside_peers(work_.kind, {size, members_outside_})};
+  return {own - 1, size - own};
 }
 
 } // namespace moesim

@@ -12,10 +12,11 @@ struct RankFlow {
   RankId source{};
   RankId sink{};
   double bytes = 0.0;
-  double message_bytes = 0.0; ///< of one message, which decides its efficiency
+  double message_bytes = 0.0; ///< that the source sends over this tier: decides the efficiency
 };
 
-/// Peers of a rank in a phase of a collective: what its start-up depends on.
+/// What the start-up of a rank in a phase of a collective depends on. Rings count the other domains
+/// outside, trees the levels above one, all others each rank beyond the domain.
 struct PeerCount {
   std::int64_t inside = 0;  ///< in its scale-up domain
   std::int64_t outside = 0; ///< beyond it
@@ -29,12 +30,15 @@ struct PeerCount {
 ///   counterparts (2D all-to-all; Tutel, arXiv 2206.03382).
 /// - dispatch, combine: a token goes once to the counterpart in each scale-up domain that holds an
 ///   expert of it, and from there to each such rank (DeepEP). Counts of domains and ranks are
-///   expected values of a uniform choice of experts within uniformly chosen groups.
+///   expected values; see expected_parts.
 /// - all-gather, reduce-scatter, all-reduce: rings, as many as the group has ranks in a domain,
 /// each
 ///   over an equal share of the buffer: a rank passes (n − 1)/n of its buffer on (twice for an
 ///   all-reduce), to the next rank of its domain or, for the ring that leaves the domain there, to
-///   its counterpart in the next domain. A tree moves as many bytes over the same links.
+///   its counterpart in the next domain.
+/// - all-reduce by a tree: twice the buffer along a chain in the domain, and each rank's share of
+/// it
+///   up and down between domains.
 /// - all-reduce in the switch: a rank sends its buffer and its share of the sum, 1 + 1/w buffers
 /// for
 ///   w ranks in the domain; counterparts then reduce those shares around rings between domains.
@@ -48,14 +52,20 @@ public:
 
   const std::vector<RankId>& ranks() const { return ranks_; }
   std::size_t phases() const { return work_.hierarchical && two_level() ? 2 : 1; }
-  /// The flows that the rank at `position` sends in a phase.
+  /// Adds the flows that the rank at `position` sends in a phase.
   void append(std::size_t phase, std::size_t position, std::vector<RankFlow>& flows) const;
   /// The flows of all ranks.
   std::vector<RankFlow> all(std::size_t phase) const;
   PeerCount peers(std::size_t phase, std::size_t position) const;
+  /// How the part within the domain is carried, and the part beyond it.
+  Collective inside_kind() const;
+  Collective outside_kind() const { return work_.kind; }
+  /// Ranks in the fullest domain, and domains that take part.
+  std::int64_t members_inside() const { return members_inside_; }
+  std::int64_t members_outside() const { return members_outside_; }
 
 private:
-  std::size_t width() const { return width_; }
+  void append_kind(std::size_t phase, std::size_t position, std::vector<RankFlow>& flows) const;
   /// True if the group spans domains and fills each alike.
   bool two_level() const { return width_ > 0 && width_ < ranks_.size(); }
   std::size_t domains() const { return ranks_.size() / width_; }
@@ -64,19 +74,26 @@ private:
   void append_hierarchical(std::size_t phase, std::size_t position,
                            std::vector<RankFlow>& flows) const;
   void append_fan_out(std::size_t position, std::vector<RankFlow>& flows) const;
-  void append_ring(double passed, double message, std::size_t position,
-                   std::vector<RankFlow>& flows) const;
+  void append_ring(double passed, std::size_t position, std::vector<RankFlow>& flows) const;
+  void append_tree(std::size_t position, std::vector<RankFlow>& flows) const;
   void append_in_switch(std::size_t position, std::vector<RankFlow>& flows) const;
 
   const CollectiveWork& work_;
+  const Topology& topology_;
   std::vector<RankId> ranks_;
   std::size_t width_ = 0;            ///< ranks in each domain; 0 if they differ
   std::vector<std::int64_t> domain_; ///< by position
+  std::int64_t members_inside_ = 0;
+  std::int64_t members_outside_ = 0;
 };
 
-/// The expected share of `parts` equal parts of the experts that a token goes to, times `parts`:
-/// how many ranks, or domains, of a group. A token picks `groups_per_token` of the groups of
-/// experts, then its experts among theirs, all choices equally likely.
+/// True for the collectives that pass data from neighbour to neighbour: rings, trees, and sums in
+/// the switch with what they pass between domains.
+bool is_ring(Collective kind);
+
+/// How many of `parts` equal parts of the experts (ranks, or domains, of a group) a token goes to,
+/// on average. Experts have independent random scores; a token takes the groups with the best
+/// experts, up to `groups_per_token`, and its best experts among theirs, as DeepEP's tests route.
 double expected_parts(const TokenFanOut& fan_out, std::int64_t parts);
 
 } // namespace moesim

@@ -16,12 +16,6 @@ bool is_nic_link(LinkKind kind) {
   return kind == LinkKind::nic_egress || kind == LinkKind::nic_ingress;
 }
 
-bool is_ring(Collective kind) {
-  return kind == Collective::all_gather || kind == Collective::reduce_scatter ||
-         kind == Collective::all_reduce || kind == Collective::all_reduce_tree ||
-         kind == Collective::all_reduce_in_switch;
-}
-
 /// True for one ring over domains that hold unlike numbers of its ranks: only some of them send to
 /// another domain.
 bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topology& topology) {
@@ -38,11 +32,30 @@ bool TrafficPlanner::Crossing::counts(LinkKind kind) const {
   return is_switch_link(kind) || (ragged && is_nic_link(kind));
 }
 
-double TrafficPlanner::efficiency(RankId source, RankId sink, Collective kind,
-                                  double message_bytes) const {
-  const bool inside = topology_.domain_of(source) == topology_.domain_of(sink);
-  return network_.efficiency(inside ? Tier::scale_up : Tier::scale_out, kind,
-                             Bytes{std::llround(message_bytes)});
+double TrafficPlanner::efficiency(const RankFlow& flow, const FlowKind& kind) const {
+  const NodeSpec& node = topology_.spec().node;
+  const Bytes bytes{std::llround(flow.message_bytes)};
+  if (topology_.domain_of(flow.source) == topology_.domain_of(flow.sink))
+    return network_
+        .efficiency(node.scale_up_medium, kind.inside, {bytes, kind.members_inside, node.scale_up})
+        .share;
+  const BytesPerSecond nic =
+      node.nic * (static_cast<double>(node.nics) / static_cast<double>(node.gpus));
+  return network_.efficiency(node.nic_medium, kind.outside, {bytes, kind.members_outside, nic})
+      .share;
+}
+
+TrafficPlanner::FlowKind TrafficPlanner::kind_of(const CollectiveFlows& flows) {
+  return {flows.inside_kind(), flows.outside_kind(), flows.members_inside(),
+          flows.members_outside()};
+}
+
+Seconds TrafficPlanner::startup(const FlowKind& kind, const PeerCount& peers) const {
+  const NodeSpec& node = topology_.spec().node;
+  Seconds time = network_.startup(node.scale_up_medium, kind.inside, peers.inside);
+  if (peers.outside > 0)
+    time += network_.startup(node.nic_medium, kind.outside, peers.outside);
+  return time;
 }
 
 // From a rank to itself: to the first scale-up switch and back.
@@ -68,11 +81,11 @@ TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlo
   return farthest;
 }
 
-double TrafficPlanner::amount_of(const RankFlow& flow, Collective kind) const {
-  return flow.bytes / efficiency(flow.source, flow.sink, kind, flow.message_bytes);
+double TrafficPlanner::amount_of(const RankFlow& flow, const FlowKind& kind) const {
+  return flow.bytes / efficiency(flow, kind);
 }
 
-double TrafficPlanner::mean_amount(const std::vector<RankFlow>& flows, Collective kind) const {
+double TrafficPlanner::mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const {
   double total = 0.0;
   for (const RankFlow& flow : flows)
     total += amount_of(flow, kind);
@@ -80,7 +93,7 @@ double TrafficPlanner::mean_amount(const std::vector<RankFlow>& flows, Collectiv
 }
 
 std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>& flows,
-                                                    Collective kind) {
+                                                    const FlowKind& kind) {
   std::vector<PlannedFlow> planned;
   Route route;
   const double mean = mean_amount(flows, kind);
@@ -121,7 +134,10 @@ TrafficPlan TrafficPlanner::plan_fastest(const CollectiveWork& work, const Devic
   TrafficPlan fastest = plan_collective(work, group);
   if (work.kind != Collective::all_reduce || !work.any_algorithm)
     return fastest;
-  std::vector<Collective> others = {Collective::all_reduce_tree};
+  std::vector<Collective> others;
+  if (topology_.has_fabric() &&
+      network_.measured(topology_.spec().node.nic_medium, Collective::all_reduce_tree))
+    others.push_back(Collective::all_reduce_tree);
   if (topology_.spec().node.in_switch_reduction)
     others.push_back(Collective::all_reduce_in_switch);
   for (const Collective kind : others) {
@@ -150,6 +166,7 @@ TrafficPhase TrafficPlanner::plan_phase(const CollectiveFlows& group_flows, std:
   const std::vector<RankId>& ranks = group_flows.ranks();
   const RankId first = device.rank;
   const bool ring = is_ring(work.kind);
+  const FlowKind kind = kind_of(group_flows);
   const auto place =
       static_cast<std::size_t>(std::find(ranks.begin(), ranks.end(), first) - ranks.begin());
   std::vector<RankFlow> flows;
@@ -163,16 +180,15 @@ TrafficPhase TrafficPlanner::plan_phase(const CollectiveFlows& group_flows, std:
   // for those.
   if (layout_.folded)
     std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != farthest.sender; });
-  // The rank with the most peers outside its domain starts last.
-  PeerCount peers = group_flows.peers(phase, place);
+  // The rank with the longest start-up starts last.
+  Seconds latest = startup(kind, group_flows.peers(phase, place));
   for (std::size_t other = 0; !layout_.folded && other < ranks.size(); ++other)
-    if (const PeerCount count = group_flows.peers(phase, other); count.outside > peers.outside)
-      peers = count;
+    latest = std::max(latest, startup(kind, group_flows.peers(phase, other)));
   TrafficPhase planned;
-  planned.startup = network_.startup(work.kind, peers.inside, peers.outside) + farthest.path;
-  planned.flows = plan_flows(flows, work.kind);
+  planned.startup = latest + farthest.path;
+  planned.flows = plan_flows(flows, kind);
   if (layout_.folded && ring)
-    add_switch_crossing(work, device, mean_amount(flows, work.kind), planned.flows);
+    add_switch_crossing(work, device, kind, mean_amount(flows, kind), planned.flows);
   return planned;
 }
 
@@ -181,14 +197,13 @@ TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows,
   std::vector<double> bytes(topology_.links(), 0.0);
   std::vector<double> amounts(topology_.links(), 0.0);
   TrafficPhase planned;
+  const FlowKind kind = kind_of(group_flows);
   const auto add_group = [&](const CollectiveFlows& flows) {
     for (std::size_t place = 0; place < flows.ranks().size(); ++place) {
       std::vector<RankFlow> sent;
       flows.append(phase, place, sent);
-      const PeerCount peers = flows.peers(phase, place);
-      planned.startup =
-          std::max(planned.startup, network_.startup(work.kind, peers.inside, peers.outside));
-      add_rank_loads(sent, work.kind, bytes, amounts);
+      planned.startup = std::max(planned.startup, startup(kind, flows.peers(phase, place)));
+      add_rank_loads(sent, kind, bytes, amounts);
     }
   };
   if (model_ == LoadModel::stage_links)
@@ -220,13 +235,13 @@ TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows,
     if (time(link) > time(index(worst)))
       worst = LinkId(link);
   }
-  for (const auto& [kind, link] : busiest)
+  for (const auto& [link_kind, link] : busiest)
     planned.flows.push_back(
         {{{folding_.hop(link)}, 1.0}, bytes[index(link)], amounts[index(link)]});
   return planned;
 }
 
-void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, Collective kind,
+void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
                                     std::vector<double>& bytes,
                                     std::vector<double>& amounts) const {
   if (sent.empty())
@@ -279,10 +294,8 @@ const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork
     for (const RouteHop& hop : route)
       if (crossing.counts(topology_.link(hop.link).kind)) {
         ++loads[topology_.link(hop.link).kind][hop.link];
-        crossing.share = flow.bytes / static_cast<double>(work.bytes.value);
-        crossing.message_share = flow.message_bytes / static_cast<double>(work.bytes.value);
-        crossing.source = flow.source;
-        crossing.sink = flow.sink;
+        crossing.flow = flow;
+        crossing.of_bytes = static_cast<double>(work.bytes.value);
       }
   }
   for (const auto& [kind, links] : loads)
@@ -292,7 +305,8 @@ const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork
 }
 
 void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Device& device,
-                                         double mean_amount, std::vector<PlannedFlow>& flows) {
+                                         const FlowKind& kind, double mean_amount,
+                                         std::vector<PlannedFlow>& flows) {
   // Tensor-parallel groups that divide a node never leave it.
   if (work.group == GroupKind::tensor && topology_.spec().node.gpus % plan_.tensor == 0)
     return;
@@ -303,13 +317,14 @@ void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Devic
     std::erase_if(flow.route.hops, [&](const MachineRoute::Hop& hop) {
       return crossing.counts(topology_.link(folding_.originals()[hop.link]).kind);
     });
-  const auto bytes = static_cast<double>(work.bytes.value);
-  PlannedFlow planned{{}, crossing.share * bytes, 0.0};
-  planned.amount = planned.bytes / efficiency(crossing.source, crossing.sink, work.kind,
-                                              crossing.message_share * bytes);
+  RankFlow flow = crossing.flow;
+  const double scale = static_cast<double>(work.bytes.value) / crossing.of_bytes;
+  flow.bytes *= scale;
+  flow.message_bytes *= scale;
+  PlannedFlow planned{{}, flow.bytes, amount_of(flow, kind)};
   planned.route.weight = planned.amount / mean_amount;
-  for (const auto& [kind, load] : crossing.loads)
-    planned.route.hops.push_back(folding_.hop(device.rank, kind, load));
+  for (const auto& [link_kind, load] : crossing.loads)
+    planned.route.hops.push_back(folding_.hop(device.rank, link_kind, load));
   flows.push_back(std::move(planned));
 }
 
@@ -337,9 +352,10 @@ TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair&
   const bool inside = topology_.domain_of(source) == topology_.domain_of(sink);
   const auto bytes = static_cast<double>(work.bytes.value);
   TrafficPhase phase;
-  phase.startup = network_.startup(Collective::point_to_point, inside ? 1 : 0, inside ? 0 : 1) +
+  const FlowKind kind{Collective::point_to_point, Collective::point_to_point, 2, 2};
+  phase.startup = startup(kind, {inside ? 1 : 0, inside ? 0 : 1}) +
                   topology_.latency(topology_.route(source, sink));
-  phase.flows = plan_flows({{source, sink, bytes, bytes}}, Collective::point_to_point);
+  phase.flows = plan_flows({{source, sink, bytes, bytes}}, kind);
   return {Collective::point_to_point, {std::move(phase)}};
 }
 

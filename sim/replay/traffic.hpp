@@ -50,6 +50,14 @@ public:
 
 private:
   using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, bool, const LoadMatrix*, DeviceId>;
+  /// What decides the costs of the flows of a phase.
+  struct FlowKind {
+    Collective inside{};
+    Collective outside{};
+    std::int64_t members_inside = 0;
+    std::int64_t members_outside = 0;
+  };
+  static FlowKind kind_of(const CollectiveFlows& flows);
   TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPhase plan_phase(const CollectiveFlows& group_flows, std::size_t phase,
@@ -58,12 +66,12 @@ private:
   TrafficPhase plan_link_loads(const CollectiveFlows& group_flows, std::size_t phase,
                                const CollectiveWork& work, const Device& device);
   /// A flow's bytes over the efficiency of its messages.
-  double amount_of(const RankFlow& flow, Collective kind) const;
-  double mean_amount(const std::vector<RankFlow>& flows, Collective kind) const;
+  double amount_of(const RankFlow& flow, const FlowKind& kind) const;
+  double mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const;
   /// A flow's weight is its amount over the mean: a larger message gets a larger share, as NCCL
   /// gives it more channels and as DeepEP sends tokens in their order. Joins the flows that take
   /// the same hops.
-  std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, Collective kind);
+  std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, const FlowKind& kind);
   /// The longest path of some flows, and who sends over it; `first` if it is among the equals.
   struct Farthest {
     RankId sender{};
@@ -74,10 +82,8 @@ private:
   struct Crossing {
     bool ragged = false;                     ///< only some ranks of a ring send to another domain
     std::map<LinkKind, std::uint32_t> loads; ///< flows over the busiest link of a kind
-    RankId source{};
-    RankId sink{};
-    double share = 0.0;         ///< bytes of one such flow over the collective's bytes
-    double message_share = 0.0; ///< likewise of its messages
+    RankFlow flow;                           ///< one such flow …
+    double of_bytes = 1.0;                   ///< … of a collective of so many bytes
     bool counts(LinkKind kind) const;
   };
   /// Alike for all ring collectives of a group, but twice the bytes for an all-reduce.
@@ -85,12 +91,13 @@ private:
   /// Rings cross a switch's uplink only where neighbours are on different switches, so the crossing
   /// is counted over all rings of the stage, and one flow stands for those of the busiest; NICs
   /// likewise, where only some ranks of a ring send to another domain.
-  void add_switch_crossing(const CollectiveWork& work, const Device& device, double mean_amount,
-                           std::vector<PlannedFlow>& flows);
+  void add_switch_crossing(const CollectiveWork& work, const Device& device, const FlowKind& kind,
+                           double mean_amount, std::vector<PlannedFlow>& flows);
   /// Adds what the flows of one rank load links with.
-  void add_rank_loads(const std::vector<RankFlow>& sent, Collective kind,
+  void add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
                       std::vector<double>& bytes, std::vector<double>& amounts) const;
-  double efficiency(RankId source, RankId sink, Collective kind, double message_bytes) const;
+  double efficiency(const RankFlow& flow, const FlowKind& kind) const;
+  Seconds startup(const FlowKind& kind, const PeerCount& peers) const;
   void find_route(const RankFlow& flow, Route& route) const;
 
   const DeviceLayout& layout_;

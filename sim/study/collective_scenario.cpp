@@ -23,11 +23,16 @@ void read_algorithm(const TomlTable& table, CollectiveWork& work) {
   std::vector<std::string> choices = {"fastest"};
   if (work.kind == Collective::all_reduce)
     choices = {"fastest", "ring", "tree", "in-switch"};
+  if (work.kind == Collective::dispatch || work.kind == Collective::combine)
+    choices = {"deepep", "hybridep"};
   if (work.kind == Collective::all_to_all)
     choices = {"flat", "hierarchical"};
   const std::string algorithm = table.choice_or("algorithm", choices, choices.front());
   work.any_algorithm = algorithm == "fastest";
   work.hierarchical = algorithm == "hierarchical";
+  if (algorithm == "hybridep")
+    work.kind = work.kind == Collective::dispatch ? Collective::hybrid_dispatch
+                                                  : Collective::hybrid_combine;
   if (algorithm == "tree")
     work.kind = Collective::all_reduce_tree;
   if (algorithm == "in-switch")
@@ -67,7 +72,7 @@ Bytes read_tokens(const TomlTable& table, CollectiveWork& work) {
 
 } // namespace
 
-const std::vector<std::string>& collective_names() {
+const std::vector<std::string>& lone_collective_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
     for (const auto& [name, kind] : kinds)
@@ -82,7 +87,7 @@ CollectiveScenario read_collective(const TomlDocument& document,
   const TomlTable root = document.root();
   const TomlTable table = root.table("collective");
   CollectiveScenario scenario;
-  scenario.work.name = table.choice("name", collective_names());
+  scenario.work.name = table.choice("name", lone_collective_names());
   scenario.work.kind = kinds.at(scenario.work.name);
   scenario.work.group = GroupKind::expert;
   const bool fans_out =

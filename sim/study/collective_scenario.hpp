@@ -15,7 +15,7 @@ struct CollectiveScenario {
 };
 
 /// "all-to-all", …: the names that `[collective] name` takes.
-const std::vector<std::string>& collective_names();
+const std::vector<std::string>& lone_collective_names();
 
 /// Reads a collective from TOML: `[collective]` with `name`, `bytes` (a number or a list, as
 /// nccl-tests defines size) and optionally `algorithm`; `[cluster]` and `[simulation]` as

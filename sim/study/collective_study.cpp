@@ -20,12 +20,9 @@ double bus_factor(Collective kind, double ranks) {
   case Collective::all_gather:
   case Collective::reduce_scatter:
     return (ranks - 1.0) / ranks;
-  case Collective::point_to_point:
-  case Collective::dispatch:
-  case Collective::combine:
-    break;
+  default:
+    return 1.0;
   }
-  return 1.0;
 }
 
 std::string algorithm_name(const CollectiveWork& work, Collective chosen) {
@@ -38,6 +35,8 @@ std::string algorithm_name(const CollectiveWork& work, Collective chosen) {
     return "in-switch";
   case Collective::dispatch:
   case Collective::combine:
+  case Collective::hybrid_dispatch:
+  case Collective::hybrid_combine:
     return "node-limited";
   default:
     return "ring";

@@ -7,21 +7,28 @@ namespace moesim {
 
 /// The two kinds of network of a GPU cluster: inside a scale-up domain and between them.
 enum class Tier {
-  scale_up, ///< NVLink, or PCIe where there is none
-  scale_out ///< InfiniBand or Ethernet
+  scale_up, ///< NVLink, or PCIe
+  scale_out ///< InfiniBand, RoCE or EFA
 };
 
-/// The communication patterns of a training step, by algorithm.
+/// The communication patterns of a training step, by the algorithm that carries them: each has
+/// costs of its own.
 enum class Collective {
-  all_to_all,           ///< each rank sends a message of its own to each peer
-  all_gather,           ///< a ring of n − 1 steps
-  reduce_scatter,       ///< a ring of n − 1 steps
-  all_reduce,           ///< a reduce-scatter and an all-gather: 2·(n − 1) steps
-  all_reduce_tree,      ///< up and down two binary trees over the scale-up domains
-  all_reduce_in_switch, ///< summed in the scale-up switch (NVLink SHARP), rings between domains
-  point_to_point,       ///< one sender, one receiver: pipeline stages
-  dispatch, ///< tokens to experts: once to each scale-up domain, forwarded to the ranks there
-  combine   ///< the way back, summed in each domain
+  all_to_all,      ///< each rank sends a message of its own to each peer, directly
+  all_gather,      ///< a ring of n − 1 steps
+  reduce_scatter,  ///< a ring of n − 1 steps
+  all_reduce,      ///< a reduce-scatter and an all-gather: a ring of 2·(n − 1) steps
+  all_reduce_tree, ///< up and down a tree of the domains, a chain inside each
+  /// Sums made in the NVLink switches of each domain, and a tree of the domains where several take
+  /// part.
+  all_reduce_in_switch,
+  point_to_point,   ///< one sender, one receiver: pipeline stages
+  dispatch,         ///< tokens to their experts, once for each rank, or domain, that wants them
+  combine,          ///< the way back, with sums
+  dispatch_forward, ///< the part of a dispatch between domains that crosses NVLink
+  combine_forward,  ///< likewise of a combine
+  hybrid_dispatch,  ///< a dispatch by the kernels of HybridEP, others by those of DeepEP
+  hybrid_combine
 };
 
 /// How unevenly a collective loads its pairs of ranks: the load of each pair over the mean.

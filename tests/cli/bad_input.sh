@@ -40,6 +40,8 @@ expect 'the key "vocab_size" is missing' "$moesim" simulate "$work/scenario.toml
 cp -r "$source/calibration" "$work/calibration"
 sed -i '6s/,0\./,O./' "$work/calibration/network.csv"
 expect 'is not a number' "$moesim" --calibration "$work/calibration" simulate "$scenario"
+printf '# size count type time busbw\n 1024 8 float 3.0\n' >"$work/cut.log"
+expect 'cut.log:2:15: error: the row has 4 columns' "$moesim" calibrate "$work/cut.log" --out "$work/c"
 
 printf 'scenario = "%s"\n[axes]\ncluster.gpus = []\n' "$scenario" >"$work/sweep.toml"
 expect 'a list with at least one value' "$moesim" sweep "$work/sweep.toml" --out "$work/out.d"

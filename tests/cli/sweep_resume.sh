@@ -48,7 +48,7 @@ fi
 grep -q 'belongs to another sweep' "$work/log"
 # A setting that no axis and no reason shows, and other measured costs, make another sweep too.
 cp -r "$source/calibration" "$work/calibration"
-sed -i 's/^scale_out,all_to_all,\(.*\),0\.8/scale_out,all_to_all,\1,0.7/' "$work/calibration/network.csv"
+sed -i 's/^infiniband,all_to_all,\(.*\),0.9[0-9]*/infiniband,all_to_all,\1,0.6/' "$work/calibration/network.csv"
 for other in "sweep $work/sweep.toml --set training.sequence_length=2048" \
   "--calibration $work/calibration sweep $work/sweep.toml"; do
   # shellcheck disable=SC2086 # the words are options

@@ -18,18 +18,20 @@ constexpr const char* collectives[] = {"all_to_all", "all_gather", "reduce_scatt
                                        "point_to_point"};
 
 std::string full_efficiency() {
-  std::string text = "tier,collective,message_bytes,efficiency,provenance,tables\n";
-  for (const std::string tier : {"scale_up", "scale_out"})
+  std::string text = "medium,collective,message_bytes,efficiency\n";
+  for (const std::string medium : {"nvlink4", "infiniband"})
     for (const std::string collective : collectives)
-      text += tier + "," + collective + ",1,1,assumption,none\n";
+      text += medium + "," + collective + ",1,1\n";
   return text;
 }
 
 std::string no_startup() {
-  std::string text =
-      "collective,base_us,per_inside_peer_us,scale_out_us,per_outside_peer_us,provenance\n";
-  for (const std::string collective : collectives)
-    text += collective + ",0,0,0,0,assumption\n";
+  std::string text = "medium,collective,base_us,per_peer_us,small_group_loss,limit_gbyte_per_s,"
+                     "smallest_message_bytes,largest_message_bytes,members_min,members_max,"
+                     "residual_percent,provenance,tables\n";
+  for (const std::string medium : {"nvlink4", "infiniband"})
+    for (const std::string collective : collectives)
+      text += medium + "," + collective + ",0,0,0,0,1,1,2,2,0,assumption,none\n";
   return text;
 }
 
@@ -65,6 +67,7 @@ TopologySpec ideal_cluster(FabricKind fabric, std::int64_t nodes_per_leaf) {
   spec.node.scale_up = gbyte_per_s(450);
   spec.node.scale_up_latency = microseconds(0.25);
   spec.node.nics = 8;
+  spec.node.nic_medium = "infiniband";
   spec.node.nic = gbyte_per_s(50);
   spec.node.nic_latency = microseconds(0.6);
   spec.node.pcie = gbyte_per_s(50);

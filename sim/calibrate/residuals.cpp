@@ -1,0 +1,78 @@
+#include "sim/calibrate/residuals.hpp"
+
+#include "sim/calibrate/median.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+
+namespace moesim {
+
+namespace {
+
+constexpr double smallest_size = 1e6;
+
+/// Of predicted over measured, in percent.
+double error_of(const NetworkCost& costs, const Measurement& row) {
+  const Seconds time = collective_time(costs, row.collective, row.bytes, row.group, row.links);
+  return 100.0 * (time / row.time - 1.0);
+}
+
+} // namespace
+
+std::vector<TableResidual> table_residuals(const NetworkCost& costs,
+                                           const std::vector<Measurement>& measurements) {
+  std::vector<TableResidual> residuals;
+  std::vector<std::vector<double>> errors;
+  for (const Measurement& row : measurements) {
+    if (row.size < smallest_size)
+      continue;
+    const auto known = std::find_if(residuals.begin(), residuals.end(), [&](const auto& other) {
+      return other.table == row.table && other.collective == row.collective;
+    });
+    const auto place = static_cast<std::size_t>(known - residuals.begin());
+    if (known == residuals.end()) {
+      residuals.push_back(
+          {row.table, row.medium(), row.collective, row.group.ranks, row.fit, 0, 0.0, 0.0});
+      errors.emplace_back();
+    }
+    const double error = error_of(costs, row);
+    TableResidual& residual = residuals[place];
+    ++residual.rows;
+    if (std::abs(error) > std::abs(residual.largest_error_percent))
+      residual.largest_error_percent = error;
+    errors[place].push_back(std::abs(error));
+  }
+  for (std::size_t i = 0; i < residuals.size(); ++i)
+    residuals[i].median_error_percent = median(errors[i]);
+  return residuals;
+}
+
+std::vector<GroupResidual> group_residuals(const NetworkCost& costs,
+                                           const std::vector<Measurement>& measurements) {
+  struct Group {
+    std::vector<double> errors;
+    std::set<std::string> tables;
+  };
+  std::map<std::tuple<Tier, std::string, Collective>, Group> groups;
+  for (const Measurement& row : measurements) {
+    if (row.fit || row.size < smallest_size)
+      continue;
+    const Collective pattern = row.collective == Collective::all_reduce_in_switch
+                                   ? Collective::all_reduce
+                                   : row.collective;
+    const bool nvlink = row.medium().starts_with("nvlink");
+    Group& group = groups[{row.tier, nvlink ? "nvlink" : row.medium(), pattern}];
+    group.errors.push_back(std::abs(error_of(costs, row)));
+    group.tables.insert(row.table);
+  }
+  std::vector<GroupResidual> residuals;
+  for (const auto& [key, group] : groups)
+    residuals.push_back({std::get<1>(key), std::get<2>(key), group.tables.size(),
+                         group.errors.size(), median(group.errors)});
+  return residuals;
+}
+
+} // namespace moesim
