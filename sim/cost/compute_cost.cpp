@@ -275,4 +275,36 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   return result;
 }
 
+double ComputeCost::slowdown_beside(Collective communication) const {
+  const ComputeConstants& constants = tables_->constants;
+  const std::string& medium = tables_->peaks.scale_up_medium;
+  const CommunicationSms& sms = medium == "pcie"      ? constants.sms_pcie
+                                : medium == "nvlink3" ? constants.sms_nvlink3
+                                : medium == "nvlink4" ? constants.sms_nvlink4
+                                                      : constants.sms_nvlink5;
+  double held = sms.ring;
+  switch (communication) {
+  case Collective::dispatch:
+  case Collective::combine:
+  case Collective::dispatch_forward:
+  case Collective::combine_forward:
+  case Collective::hybrid_dispatch:
+  case Collective::hybrid_combine:
+    held = constants.expert_kernel_sms;
+    break;
+  case Collective::all_to_all:
+  case Collective::point_to_point:
+    held = sms.send_receive;
+    break;
+  case Collective::all_reduce_in_switch:
+    held = sms.in_switch;
+    break;
+  default:
+    break;
+  }
+  const auto all = static_cast<double>(tables_->peaks.sms);
+  INVARIANT(held < all, "{} of {} SMs held", held, all);
+  return all / (all - held);
+}
+
 } // namespace moesim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
+#include "sim/workload/collective.hpp"
 #include "sim/workload/kernel.hpp"
 
 #include <filesystem>
@@ -15,6 +16,8 @@ struct DevicePeaks {
   FlopsPerSecond bf16; ///< dense peak of bf16 matrix products
   FlopsPerSecond fp8;  ///< dense peak of fp8 matrix products; equals `bf16` where there is none
   BytesPerSecond memory_bandwidth;
+  std::int64_t sms = 0;             ///< streaming multiprocessors
+  std::string scale_up_medium = ""; ///< decides how many of them communication takes
 };
 
 /// How much a kernel's time is to be trusted.
@@ -45,6 +48,10 @@ public:
 
   /// The time of one kernel when nothing else runs on the GPU. Pure: same kernel, same time.
   KernelTime time(const Kernel& kernel) const;
+
+  /// How much longer a compute takes while a communication runs beside it: the kernels of the
+  /// communication hold some SMs, and the compute has the rest. Memory bandwidth is not shared out.
+  double slowdown_beside(Collective communication) const;
 
 private:
   struct Tables;

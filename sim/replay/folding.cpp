@@ -180,9 +180,9 @@ ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
   return {slowest_rank_per_stage(plan, topology), LoadModel::stage_links, true};
 }
 
-LinkFolding::LinkFolding(const DeviceLayout& layout, const ParallelPlan& plan,
+LinkFolding::LinkFolding(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
                          const Topology& topology)
-    : layout_(layout), plan_(plan), topology_(topology) {}
+    : layout_(layout), model_(model), plan_(plan), topology_(topology) {}
 
 std::uint32_t LinkFolding::times(LinkId link, std::int64_t stage) {
   const auto [place, added] = times_.emplace(std::pair(link, stage), 0U);
@@ -219,7 +219,7 @@ std::vector<MachineLink> LinkFolding::links() const {
 
 LinkFolding::FoldedRoute LinkFolding::route(RankId source, const Route& route) {
   FoldedRoute folded;
-  if (!layout_.folded) {
+  if (model_ != LoadModel::representative) {
     folded.parts = parts_of(route);
     for (const RouteHop& hop : route)
       folded.route.hops.push_back(number(hop.link, static_cast<std::uint32_t>(std::max<long>(

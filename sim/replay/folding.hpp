@@ -34,7 +34,9 @@ ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
 /// rank's link stands for the same link of its stage's device.
 class LinkFolding {
 public:
-  LinkFolding(const DeviceLayout& layout, const ParallelPlan& plan, const Topology& topology);
+  /// Only the model `representative` folds links; the others use the real ones.
+  LinkFolding(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
+              const Topology& topology);
 
   /// A route of the topology as hops over the links of the replay: `times` of a hop is how many
   /// ranks load the real link at the same time. `weight` is how many flows this one stands for.
@@ -68,6 +70,7 @@ private:
   std::uint32_t times(LinkId link, std::int64_t stage);
 
   const DeviceLayout& layout_;
+  LoadModel model_;
   const ParallelPlan& plan_;
   const Topology& topology_;
   std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counted so far

@@ -348,6 +348,11 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost) {
     if (time.basis != CostBasis::measured)
       sum.extrapolated += time.time;
   }
+  if (work.beside) {
+    const double slowdown = cost.slowdown_beside(*work.beside);
+    sum.total = sum.total * slowdown;
+    sum.extrapolated = sum.extrapolated * slowdown;
+  }
   return sum;
 }
 

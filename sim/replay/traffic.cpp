@@ -220,25 +220,50 @@ TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows,
   else
     sent = group_flows.all(phase);
   planned.startup += find_farthest(sent, device.rank).path;
-  std::map<LinkKind, LinkId> busiest;
-  const auto time = [&](std::size_t link) {
-    return amounts[link] / topology_.link(LinkId(static_cast<std::uint32_t>(link))).capacity.value;
+  planned.flows = flows_of_loads(bytes, amounts);
+  return planned;
+}
+
+std::vector<PlannedFlow> TrafficPlanner::flows_of_loads(const std::vector<double>& bytes,
+                                                        const std::vector<double>& amounts) {
+  std::vector<PlannedFlow> flows;
+  const auto add = [&](LinkId link) {
+    flows.push_back({{{folding_.hop(link)}, 1.0}, bytes[index(link)], amounts[index(link)]});
   };
-  for (std::uint32_t link = 0; link < amounts.size(); ++link) {
-    if (amounts[link] <= 0.0)
+  const auto time = [&](LinkId link) {
+    return amounts[index(link)] / topology_.link(link).capacity.value;
+  };
+  std::map<LinkKind, LinkId> busiest;
+  for (std::uint32_t number = 0; number < amounts.size(); ++number) {
+    const LinkId link{number};
+    if (amounts[number] <= 0.0)
       continue;
     if (model_ == LoadModel::group_links) {
-      planned.flows.push_back({{{folding_.hop(LinkId(link))}, 1.0}, bytes[link], amounts[link]});
+      add(link);
       continue;
     }
-    LinkId& worst = busiest.emplace(topology_.link(LinkId(link)).kind, LinkId(link)).first->second;
-    if (time(link) > time(index(worst)))
-      worst = LinkId(link);
+    LinkId& worst = busiest.emplace(topology_.link(link).kind, link).first->second;
+    if (time(link) > time(worst))
+      worst = link;
   }
-  for (const auto& [link_kind, link] : busiest)
-    planned.flows.push_back(
-        {{{folding_.hop(link)}, 1.0}, bytes[index(link)], amounts[index(link)]});
-  return planned;
+  for (const auto& [kind, link] : busiest)
+    add(link);
+  return flows;
+}
+
+std::vector<PlannedFlow> TrafficPlanner::plan_stage_transfer(const Device& source,
+                                                             const Device& sink, double bytes,
+                                                             const FlowKind& kind) {
+  std::vector<double> link_bytes(topology_.links(), 0.0);
+  std::vector<double> amounts(topology_.links(), 0.0);
+  const std::int64_t ranks = plan_.stage_ranks();
+  for (std::int64_t rank = 0; rank < ranks; ++rank) {
+    const RankFlow flow{RankId(static_cast<std::uint32_t>(source.stage * ranks + rank)),
+                        RankId(static_cast<std::uint32_t>(sink.stage * ranks + rank)), bytes,
+                        bytes};
+    add_rank_loads({flow}, kind, link_bytes, amounts);
+  }
+  return flows_of_loads(link_bytes, amounts);
 }
 
 void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
@@ -355,7 +380,10 @@ TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair&
   const FlowKind kind{Collective::point_to_point, Collective::point_to_point, 2, 2};
   phase.startup = startup(kind, {inside ? 1 : 0, inside ? 0 : 1}) +
                   topology_.latency(topology_.route(source, sink));
-  phase.flows = plan_flows({{source, sink, bytes, bytes}}, kind);
+  phase.flows = model_ == LoadModel::stage_links
+                    ? plan_stage_transfer(layout_.devices[index(pair.source)],
+                                          layout_.devices[index(pair.sink)], bytes, kind)
+                    : plan_flows({{source, sink, bytes, bytes}}, kind);
   return {Collective::point_to_point, {std::move(phase)}};
 }
 

@@ -40,7 +40,7 @@ public:
   TrafficPlanner(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
                  const Topology& topology, const NetworkCost& network)
       : layout_(layout), model_(model), plan_(plan), topology_(topology), network_(network),
-        folding_(layout, plan, topology) {}
+        folding_(layout, model, plan, topology) {}
 
   /// Valid until the planner dies. An all-reduce takes the algorithm that is fastest on its own, as
   /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
@@ -93,6 +93,12 @@ private:
   /// likewise, where only some ranks of a ring send to another domain.
   void add_switch_crossing(const CollectiveWork& work, const Device& device, const FlowKind& kind,
                            double mean_amount, std::vector<PlannedFlow>& flows);
+  /// The flows that stand for loads of links: of each link, or of each class the busiest.
+  std::vector<PlannedFlow> flows_of_loads(const std::vector<double>& bytes,
+                                          const std::vector<double>& amounts);
+  /// What every rank of a stage sends to its counterpart in another, by the loads of links.
+  std::vector<PlannedFlow> plan_stage_transfer(const Device& source, const Device& sink,
+                                               double bytes, const FlowKind& kind);
   /// Adds what the flows of one rank load links with.
   void add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
                       std::vector<double>& bytes, std::vector<double>& amounts) const;

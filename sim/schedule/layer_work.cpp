@@ -79,9 +79,9 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
   if (spread)
     out.collective(dispatch(layer + ".Dispatch", workload));
   if (shared_beside)
-    out.compute_apart(layer + ".SharedExpert", shared(), true);
+    out.compute_apart({layer + ".SharedExpert", shared(), dispatch("", workload).kind}, true);
   if (shared_beside)
-    out.compute_apart(layer + ".Expert", expert_kernels(workload, s), false);
+    out.compute_apart({layer + ".Expert", expert_kernels(workload, s)}, false);
   else
     out.compute(layer + ".Expert", expert_kernels(workload, s));
   if (spread)
@@ -142,8 +142,11 @@ void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Worklo
     if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
       const std::vector<Kernel> kernels = gradient_kernels(compute->kernels);
       // A pair that runs side by side forward does so backward: the flag moves to its second.
+      std::optional<Collective> communication;
+      if (compute->beside)
+        communication = combine("", workload).kind;
       if (segment->beside_previous || beside)
-        out.compute_apart(gradient_name(compute->name), kernels, beside);
+        out.compute_apart({gradient_name(compute->name), kernels, communication}, beside);
       else
         out.compute(gradient_name(compute->name), kernels);
     } else {

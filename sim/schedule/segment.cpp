@@ -7,17 +7,16 @@ void Sequence::compute(const std::string& name, const std::vector<Kernel>& kerne
                        ? nullptr
                        : std::get_if<ComputeWork>(&segments_.back().work);
   if (!previous) {
-    compute_apart(name, kernels, false);
+    compute_apart({name, kernels}, false);
     return;
   }
   previous->name = first_name_ + " to " + name.substr(name.rfind(' ') + 1);
   previous->kernels.insert(previous->kernels.end(), kernels.begin(), kernels.end());
 }
 
-void Sequence::compute_apart(const std::string& name, const std::vector<Kernel>& kernels,
-                             bool beside) {
-  first_name_ = name.substr(0, name.find(' '));
-  segments_.push_back({ComputeWork{name, kernels}, beside});
+void Sequence::compute_apart(const ComputeWork& work, bool beside) {
+  first_name_ = work.name.substr(0, work.name.find(' '));
+  segments_.push_back({work, beside});
 }
 
 void Sequence::collective(const CollectiveWork& work, bool beside) {
@@ -29,8 +28,8 @@ void Sequence::append(const std::vector<Segment>& segments) {
     const auto* work = std::get_if<ComputeWork>(&segment.work);
     if (!work)
       collective(std::get<CollectiveWork>(segment.work), segment.beside_previous);
-    else if (segment.beside_previous)
-      compute_apart(work->name, work->kernels, true);
+    else if (segment.beside_previous || work->beside)
+      compute_apart(*work, segment.beside_previous);
     else
       compute(work->name, work->kernels);
   }

@@ -21,7 +21,7 @@ class Sequence {
 public:
   void compute(const std::string& name, const std::vector<Kernel>& kernels);
   /// A compute that is never joined to the one before it.
-  void compute_apart(const std::string& name, const std::vector<Kernel>& kernels, bool beside);
+  void compute_apart(const ComputeWork& work, bool beside);
   void collective(const CollectiveWork& work, bool beside = false);
   /// Segments of another sequence, joined where they meet.
   void append(const std::vector<Segment>& segments);

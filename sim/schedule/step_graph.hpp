@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ constexpr std::size_t stream_count = 5;
 struct ComputeWork {
   std::string name;
   std::vector<Kernel> kernels;
+  /// The communication that runs beside it, whose kernels take part of the GPU.
+  std::optional<Collective> beside = std::nullopt;
 };
 
 /// How a token fans out over the ranks of a dispatch: decides how many domains and ranks it goes

@@ -137,7 +137,8 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
   if (replay.approximate)
     prediction.diagnostics.emplace_back(
         "folding",
-        "approximate: ranks of a stage sit differently, the worst placed stands for all");
+        "approximate: ranks of a stage sit differently; collectives are the loads of their "
+        "busiest links");
   compare_with_twins(scenario, topology, costs, prediction);
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
   prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));

@@ -180,7 +180,8 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
 
 Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology) {
   const GpuSpec& gpu = topology.gpu;
-  return {ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth}),
+  return {ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth,
+                                          gpu.sms, topology.node.scale_up_medium}),
           NetworkCost::load(calibration)};
 }
 

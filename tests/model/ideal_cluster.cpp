@@ -45,7 +45,8 @@ Costs ideal_costs() {
                "device,tables,tables_bf16_tflops,tables_fp8_tflops,provenance,source\n"
                "ideal,none,,,assumption,every kernel of the model tests is a roofline\n");
   std::filesystem::copy_file(calibration / constants_file, folder.path() / constants_file);
-  return {ComputeCost::load(folder.path(), {"ideal", tflops(1000), tflops(1000), memory_bandwidth}),
+  return {ComputeCost::load(folder.path(), {"ideal", tflops(1000), tflops(1000), memory_bandwidth,
+                                            100, "nvlink4"}),
           NetworkCost::load(folder.path())};
 }
 

@@ -18,7 +18,7 @@ namespace {
 const fs::path calibration = fs::path(MOESIM_SOURCE_DIR) / "calibration";
 
 DevicePeaks h100() {
-  return {"h100-sxm", tflops(989), tflops(1979), gbyte_per_s(3350)};
+  return {"h100-sxm", tflops(989), tflops(1979), gbyte_per_s(3350), 132, "nvlink4"};
 }
 
 Kernel product(std::int64_t m, std::int64_t n, std::int64_t k,
@@ -41,7 +41,7 @@ fs::path toy_calibration(const std::string& name, const std::string& gemm_csv) {
 }
 
 DevicePeaks toy() {
-  return {"toy", tflops(1), tflops(1), gbyte_per_s(1000)};
+  return {"toy", tflops(1), tflops(1), gbyte_per_s(1000), 100, "nvlink4"};
 }
 
 std::string message_of(const fs::path& folder) {
@@ -54,6 +54,14 @@ std::string message_of(const fs::path& folder) {
 }
 
 } // namespace
+
+// DeepSeek-V3: 20 of 132 SMs communicate, 112 compute (arXiv 2412.19437, section 3.2). NCCL's
+// all-to-all holds 16 across nodes.
+TEST_CASE("communication takes its SMs from the compute beside it") {
+  const ComputeCost cost = ComputeCost::load(calibration, h100());
+  CHECK(cost.slowdown_beside(Collective::dispatch) == Approx(132.0 / 112.0));
+  CHECK(cost.slowdown_beside(Collective::all_to_all) == Approx(132.0 / 116.0));
+}
 
 TEST_CASE("a shape in the GEMM table takes its measured time") {
   // The row bf16,8192,8192,8192 of the H100 table says 1404.8 us.
@@ -162,8 +170,8 @@ TEST_CASE("attention backward takes its FLOPs over the stated share of the forwa
 }
 
 TEST_CASE("a kind whose row names no tables falls to the roofline and says so") {
-  const ComputeCost cost =
-      ComputeCost::load(calibration, {"l40s", tflops(1000), tflops(2000), gbyte_per_s(4000)});
+  const ComputeCost cost = ComputeCost::load(
+      calibration, {"l40s", tflops(1000), tflops(2000), gbyte_per_s(4000), 132, "nvlink4"});
   // 2·4096³ FLOP at 0.76 of 1000 TFLOPS, plus 2.6 us.
   const KernelTime time = cost.time(product(4096, 4096, 4096));
   CHECK(time.time.value == Approx(2.0 * 4096.0 * 4096.0 * 4096.0 / 0.76e15 + 2.6e-6).epsilon(1e-9));
