@@ -8,6 +8,7 @@
 #include <charconv>
 #include <iostream>
 #include <memory>
+#include <set>
 
 namespace moesim {
 
@@ -77,13 +78,19 @@ void time_and_print(const CollectiveOptions& options, const AppContext& context)
   ResultTable table{{"size_bytes", "time_us", "algbw_gbyte_per_s", "busbw_gbyte_per_s",
                      "bottleneck", "algorithm"},
                     {}};
+  std::set<std::string> extrapolated;
   for (const CollectiveResult& result :
-       time_collective(scenario, NetworkCost::load(context.calibration)))
+       time_collective(scenario, NetworkCost::load(context.calibration))) {
+    extrapolated.insert(result.extrapolated.begin(), result.extrapolated.end());
     table.rows.push_back(
         {std::to_string(result.size.value), fmt::format("{:.9g}", result.time.value * 1e6),
          fmt::format("{:.9g}", result.algbw_gbyte_per_s),
          fmt::format("{:.9g}", result.busbw_gbyte_per_s), result.bottleneck, result.algorithm});
+  }
   std::cout << render(table, options.format);
+  if (!extrapolated.empty())
+    std::cerr << fmt::format("warning: network costs beyond what was measured: {}\n",
+                             fmt::join(extrapolated, ", "));
 }
 
 } // namespace

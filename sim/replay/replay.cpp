@@ -63,6 +63,7 @@ public:
     timeline_.activities = machine_->activities();
     count_link_bytes();
     note_algorithms();
+    timeline_.extrapolated.assign(planner_.extrapolated().begin(), planner_.extrapolated().end());
     return std::move(timeline_);
   }
 

@@ -47,7 +47,9 @@ struct Timeline {
   std::vector<Collective> algorithms; ///< that each collective of the graph took, by its number
   std::vector<std::vector<LinkLoad>> loads; ///< of each distinct flow, the links that it loads
   std::vector<FlowSpan> flows;              ///< in the order in which the replay met them
-  std::uint64_t activities = 0;             ///< that SimGrid simulated
+  /// Network costs that left what was measured: "all_to_all on infiniband", ….
+  std::vector<std::string> extrapolated;
+  std::uint64_t activities = 0; ///< that SimGrid simulated
 };
 
 } // namespace moesim

@@ -35,14 +35,17 @@ bool TrafficPlanner::Crossing::counts(LinkKind kind) const {
 double TrafficPlanner::efficiency(const RankFlow& flow, const FlowKind& kind) const {
   const NodeSpec& node = topology_.spec().node;
   const Bytes bytes{std::llround(flow.message_bytes)};
-  if (topology_.domain_of(flow.source) == topology_.domain_of(flow.sink))
-    return network_
-        .efficiency(node.scale_up_medium, kind.inside, {bytes, kind.members_inside, node.scale_up})
-        .share;
+  const bool inside = topology_.domain_of(flow.source) == topology_.domain_of(flow.sink);
   const BytesPerSecond nic =
       node.nic * (static_cast<double>(node.nics) / static_cast<double>(node.gpus));
-  return network_.efficiency(node.nic_medium, kind.outside, {bytes, kind.members_outside, nic})
-      .share;
+  const std::string& medium = inside ? node.scale_up_medium : node.nic_medium;
+  const Collective collective = inside ? kind.inside : kind.outside;
+  const TierUse use = inside ? TierUse{bytes, kind.members_inside, node.scale_up}
+                             : TierUse{bytes, kind.members_outside, nic};
+  const NetworkEfficiency efficiency = network_.efficiency(medium, collective, use);
+  if (efficiency.extrapolated)
+    extrapolated_.insert(collective_name(collective) + " on " + medium);
+  return efficiency.share;
 }
 
 TrafficPlanner::FlowKind TrafficPlanner::kind_of(const CollectiveFlows& flows) {

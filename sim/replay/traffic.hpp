@@ -5,6 +5,8 @@
 #include "sim/replay/rank_flows.hpp"
 
 #include <map>
+#include <set>
+#include <string>
 #include <tuple>
 
 namespace moesim {
@@ -47,6 +49,8 @@ public:
   const TrafficPlan& collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
   const LinkFolding& folding() const { return folding_; }
+  /// The costs that were asked for beyond what was measured: "all_to_all on infiniband", ….
+  const std::set<std::string>& extrapolated() const { return extrapolated_; }
 
 private:
   using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, bool, const LoadMatrix*, DeviceId>;
@@ -112,6 +116,7 @@ private:
   const Topology& topology_;
   const NetworkCost& network_;
   LinkFolding folding_;
+  mutable std::set<std::string> extrapolated_;
   std::map<CollectiveKey, TrafficPlan> collectives_;
   std::map<std::tuple<GroupKind, std::int64_t, Collective>, Crossing> crossings_;
 };

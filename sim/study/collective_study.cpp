@@ -68,6 +68,7 @@ CollectiveResult replay_collective(const CollectiveWork& work, const ParallelPla
   result.size = work.bytes;
   result.time = timeline.end;
   result.algorithm = algorithm_name(work, timeline.algorithms.front());
+  result.extrapolated = timeline.extrapolated;
   double highest = 0.0;
   for (const LinkUse& link : timeline.links)
     if (const double use = link.bytes / link.capacity.value; use > highest) {
@@ -92,10 +93,17 @@ std::vector<CollectiveResult> time_collective(const CollectiveScenario& scenario
     const json answer = json::parse(run_in_child([&] {
       const CollectiveResult r =
           replay_collective(work, scenario.plan, topology, scenario.fidelity, network);
-      return json{r.time.value, r.algorithm, r.bottleneck, r.algbw_gbyte_per_s, r.busbw_gbyte_per_s}
+      return json{r.time.value,        r.algorithm,         r.bottleneck,
+                  r.algbw_gbyte_per_s, r.busbw_gbyte_per_s, r.extrapolated}
           .dump();
     }));
-    results.push_back({size, {answer[0]}, answer[1], answer[2], answer[3], answer[4]});
+    results.push_back({size,
+                       {answer[0]},
+                       answer[1],
+                       answer[2],
+                       answer[3],
+                       answer[4],
+                       answer[5].get<std::vector<std::string>>()});
   }
   return results;
 }

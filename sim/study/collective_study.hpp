@@ -12,7 +12,8 @@ struct CollectiveResult {
   std::string algorithm;  ///< the one chosen
   std::string bottleneck; ///< the link with the highest use
   double algbw_gbyte_per_s = 0.0;
-  double busbw_gbyte_per_s = 0.0; ///< algbw times the factor that nccl-tests documents
+  double busbw_gbyte_per_s = 0.0;        ///< algbw times the factor that nccl-tests documents
+  std::vector<std::string> extrapolated; ///< costs beyond what was measured
 };
 
 /// Replays `work` over all ranks of `plan`, in this process: SimGrid simulates once a process.

@@ -139,6 +139,10 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
         "folding",
         "approximate: ranks of a stage sit differently; collectives are the loads of their "
         "busiest links");
+  if (!replay.extrapolated.empty())
+    prediction.diagnostics.emplace_back("warning",
+                                        fmt::format("network costs beyond what was measured: {}",
+                                                    fmt::join(replay.extrapolated, ", ")));
   compare_with_twins(scenario, topology, costs, prediction);
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
   prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));

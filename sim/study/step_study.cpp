@@ -41,7 +41,8 @@ std::string to_text(const StepReplay& replay) {
               {"bottleneck_use", replay.metrics.bottleneck_use},
               {"operations", replay.operations},
               {"activities", replay.activities},
-              {"approximate", replay.approximate}}
+              {"approximate", replay.approximate},
+              {"extrapolated_network", replay.extrapolated}}
       .dump();
 }
 
@@ -61,6 +62,7 @@ StepReplay from_text(const std::string& text) {
   replay.operations = values["operations"];
   replay.activities = values["activities"];
   replay.approximate = values["approximate"];
+  replay.extrapolated = values["extrapolated_network"].get<std::vector<std::string>>();
   return replay;
 }
 
@@ -217,6 +219,7 @@ StepReplay replay_step(const Workload& workload, const Topology& topology, Fidel
     result.operations = step.graph.ops.size();
     result.activities = step.timeline.activities;
     result.approximate = step.approximate;
+    result.extrapolated = step.timeline.extrapolated;
     return to_text(result);
   }));
 }

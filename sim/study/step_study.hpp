@@ -40,7 +40,8 @@ struct StepReplay {
   StepMetrics metrics;
   std::uint64_t operations = 0;
   std::uint64_t activities = 0;
-  bool approximate = false; ///< as in PlayedStep
+  bool approximate = false;              ///< as in PlayedStep
+  std::vector<std::string> extrapolated; ///< network costs beyond what was measured
 };
 
 /// Called with what a replay saw, before it is forgotten; for traces and dumps.
