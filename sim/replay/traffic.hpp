@@ -5,6 +5,7 @@
 #include "sim/replay/rank_flows.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -103,6 +104,11 @@ private:
   /// What every rank of a stage sends to its counterpart in another, by the loads of links.
   std::vector<PlannedFlow> plan_stage_transfer(const Device& source, const Device& sink,
                                                double bytes, const FlowKind& kind);
+  /// Adds the loads of an all-to-all whose pairs are all alike, by counting; the start-up of a
+  /// rank. Nothing where that cannot be.
+  std::optional<Seconds> add_uniform_loads(const CollectiveFlows& flows, const CollectiveWork& work,
+                                           const FlowKind& kind, std::vector<double>& bytes,
+                                           std::vector<double>& amounts);
   /// Adds what the flows of one rank load links with.
   void add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
                       std::vector<double>& bytes, std::vector<double>& amounts) const;

@@ -1,0 +1,212 @@
+#include "sim/replay/uniform_loads.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace moesim {
+
+namespace {
+
+std::size_t at(std::int64_t position) {
+  return static_cast<std::size_t>(position);
+}
+
+/// Members of a group by place and by number in their node.
+class PlaceCounts {
+public:
+  PlaceCounts(std::int64_t places, std::int64_t locals)
+      : locals_(locals), counts_(at(places * locals), 0.0), totals_(at(places), 0.0) {}
+  void add(std::int64_t place, std::int64_t local) {
+    counts_[at(place * locals_ + local)] += 1.0;
+    totals_[at(place)] += 1.0;
+  }
+  double of(std::int64_t place, std::int64_t local) const {
+    return counts_[at(place * locals_ + local)];
+  }
+  double all(std::int64_t place) const { return totals_[at(place)]; }
+
+private:
+  std::int64_t locals_;
+  std::vector<double> counts_;
+  std::vector<double> totals_;
+};
+
+/// Whole blocks of one size make those of the other.
+bool nest(std::int64_t a, std::int64_t b) {
+  return a % b == 0 || b % a == 0;
+}
+
+/// GPUs under one leaf (of each rail).
+std::int64_t leaf_gpus(const TopologySpec& spec) {
+  return spec.node.gpus * std::max<std::int64_t>(1, spec.fabric.nodes_per_leaf);
+}
+
+/// Leaf groups of a pod.
+std::int64_t pod_groups(const TopologySpec& spec) {
+  const std::int64_t leaves = spec.fabric.kind == FabricKind::rail_optimised ? spec.node.nics : 1;
+  return std::max<std::int64_t>(1, spec.fabric.leaves_per_pod / leaves);
+}
+
+bool has_closed_form(const Topology& topology) {
+  const TopologySpec& spec = topology.spec();
+  const NodeSpec& node = spec.node;
+  return topology.regular() && !node.nics_on_switch() && topology.gpus() % node.gpus == 0 &&
+         node.scale_up_switch_gpus % node.gpus == 0 && nest(leaf_gpus(spec), node.scale_up_gpus) &&
+         nest(leaf_gpus(spec) * pod_groups(spec), node.scale_up_gpus);
+}
+
+class Counter {
+public:
+  Counter(const Topology& topology, const std::vector<RankId>& group)
+      : topology_(topology), group_(group), node_(topology.spec().node), everywhere_(1, node_.gpus),
+        nodes_(topology.nodes(), node_.gpus), domains_(topology.domains(), node_.gpus),
+        groups_(topology.nodes(), node_.gpus), pods_(topology.nodes(), node_.gpus),
+        switches_(topology.nodes(), node_.gpus) {
+    for (const RankId rank : group) {
+      const ClusterGraph::Gpu& gpu = topology.gpu(rank);
+      everywhere_.add(0, gpu.local);
+      nodes_.add(gpu.node, gpu.local);
+      domains_.add(gpu.domain, gpu.local);
+      groups_.add(leaf_group(gpu.node), gpu.local);
+      pods_.add(pod(gpu.node), gpu.local);
+      switches_.add(scale_up_switch(gpu.node), gpu.local);
+    }
+    counts_.inside.assign(topology.links(), 0.0);
+    counts_.outside.assign(topology.links(), 0.0);
+  }
+
+  FlowCounts count() {
+    for (const RankId rank : group_) {
+      count_inside(rank);
+      if (topology_.has_fabric())
+        count_ingress(rank);
+      if (topology_.has_fabric() && !rails())
+        count_egress(rank, ways_to(rank, 0, node_.gpus, 1.0));
+    }
+    if (topology_.has_fabric() && rails())
+      count_forwarded();
+    return std::move(counts_);
+  }
+
+private:
+  /// Flows that leave a place for others of its domain, its leaf, its pod.
+  struct Ways {
+    double domain = 0.0;
+    double leaf = 0.0;
+    double pod = 0.0;
+  };
+
+  bool rails() const { return topology_.spec().fabric.kind != FabricKind::leaf_spine; }
+  std::int64_t nic_of(std::int64_t local) const { return local / topology_.spec().gpus_per_nic(); }
+  std::int64_t leaf_group(std::int64_t node) const {
+    return node / std::max<std::int64_t>(1, topology_.spec().fabric.nodes_per_leaf);
+  }
+  std::int64_t pod(std::int64_t node) const {
+    return leaf_group(node) / pod_groups(topology_.spec());
+  }
+  std::int64_t scale_up_switch(std::int64_t node) const {
+    return node * node_.gpus / node_.scale_up_switch_gpus;
+  }
+
+  /// `times` the flows from a rank's place to the members with a number from `first` to `last`.
+  Ways ways_to(RankId rank, std::int64_t first, std::int64_t last, double times) const {
+    const ClusterGraph::Gpu& gpu = topology_.gpu(rank);
+    Ways ways;
+    for (std::int64_t local = first; local < last; ++local) {
+      const double all = everywhere_.of(0, local);
+      ways.domain += times * (all - domains_.of(gpu.domain, local));
+      // A domain may span leaves and pods: what stays in it takes no fabric.
+      ways.leaf += times * (all - beyond(gpu, groups_, leaf_group(gpu.node), local));
+      ways.pod += times * (all - beyond(gpu, pods_, pod(gpu.node), local));
+    }
+    return ways;
+  }
+
+  /// Members that share a place with a GPU, or its domain.
+  double beyond(const ClusterGraph::Gpu& gpu, const PlaceCounts& places, std::int64_t place,
+                std::int64_t local) const {
+    return std::max(places.of(place, local), domains_.of(gpu.domain, local));
+  }
+
+  void add(std::vector<double>& counts, RankId rank, LinkKind kind, double flows) {
+    if (flows > 0.0)
+      counts[index(topology_.own_link(rank, kind))] += flows;
+  }
+
+  void count_inside(RankId rank) {
+    const ClusterGraph::Gpu& gpu = topology_.gpu(rank);
+    const double peers = domains_.all(gpu.domain) - 1.0;
+    add(counts_.inside, rank, LinkKind::scale_up_egress, peers);
+    add(counts_.inside, rank, LinkKind::scale_up_ingress, peers);
+    if (node_.scale_up_switch_gpus == node_.scale_up_gpus)
+      return;
+    const double far = domains_.all(gpu.domain) - switches_.all(scale_up_switch(gpu.node));
+    add(counts_.inside, rank, LinkKind::scale_up_uplink, far);
+    add(counts_.inside, rank, LinkKind::scale_up_downlink, far);
+  }
+
+  void count_ingress(RankId rank) {
+    const ClusterGraph::Gpu& gpu = topology_.gpu(rank);
+    const auto all = static_cast<double>(group_.size());
+    const double domain = domains_.all(gpu.domain);
+    add(counts_.outside, rank, LinkKind::nic_ingress, all - domain);
+    add(counts_.outside, rank, LinkKind::pcie_ingress, all - domain);
+    add(counts_.outside, rank, LinkKind::leaf_downlink,
+        all - std::max(domain, groups_.all(leaf_group(gpu.node))));
+    if (topology_.spec().fabric.tiers == 3)
+      add(counts_.outside, rank, LinkKind::spine_downlink,
+          all - std::max(domain, pods_.all(pod(gpu.node))));
+  }
+
+  void count_egress(RankId rank, const Ways& ways) {
+    add(counts_.outside, rank, LinkKind::pcie_egress, ways.domain);
+    add(counts_.outside, rank, LinkKind::nic_egress, ways.domain);
+    add(counts_.outside, rank, LinkKind::leaf_uplink, ways.leaf);
+    if (topology_.spec().fabric.tiers == 3)
+      add(counts_.outside, rank, LinkKind::spine_uplink, ways.pod);
+  }
+
+  /// On rails a GPU sends to its own rail itself, and for its node's others to the GPUs of its
+  /// number (PXN).
+  void count_forwarded() {
+    std::set<std::int64_t> used;
+    const std::set<RankId> members(group_.begin(), group_.end());
+    for (const RankId rank : group_)
+      used.insert(topology_.node_of(rank));
+    const std::int64_t per_nic = topology_.spec().gpus_per_nic();
+    for (const std::int64_t node : used)
+      for (std::int64_t local = 0; local < node_.gpus; ++local) {
+        const RankId rank{static_cast<std::uint32_t>(node * node_.gpus + local)};
+        const std::int64_t first = nic_of(local) * per_nic;
+        double others = nodes_.all(node);
+        for (std::int64_t same = first; same < first + per_nic; ++same)
+          others -= nodes_.of(node, same);
+        const Ways forwarded = ways_to(rank, local, local + 1, others);
+        count_egress(rank, forwarded);
+        add(counts_.outside, rank, LinkKind::scale_up_ingress, forwarded.domain);
+        if (!members.contains(rank))
+          continue;
+        const Ways own = ways_to(rank, first, first + per_nic, 1.0);
+        count_egress(rank, own);
+        add(counts_.outside, rank, LinkKind::scale_up_egress,
+            ways_to(rank, 0, node_.gpus, 1.0).domain - own.domain);
+      }
+  }
+
+  const Topology& topology_;
+  const std::vector<RankId>& group_;
+  const NodeSpec& node_;
+  PlaceCounts everywhere_, nodes_, domains_, groups_, pods_, switches_;
+  FlowCounts counts_;
+};
+
+} // namespace
+
+std::optional<FlowCounts> count_all_to_all(const Topology& topology,
+                                           const std::vector<RankId>& group) {
+  if (!has_closed_form(topology))
+    return std::nullopt;
+  return Counter(topology, group).count();
+}
+
+} // namespace moesim

@@ -1,0 +1,52 @@
+#include "sim/replay/uniform_loads.hpp"
+#include "tests/property/random_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace moesim;
+
+namespace {
+
+/// Every `step`-th rank from `first` on.
+std::vector<RankId> some_ranks(std::int64_t gpus, std::int64_t first, std::int64_t step) {
+  std::vector<RankId> group;
+  for (std::int64_t rank = first; rank < gpus; rank += step)
+    group.push_back(RankId(static_cast<std::uint32_t>(rank)));
+  return group;
+}
+
+void check_against_routes(const Topology& topology, const std::vector<RankId>& group,
+                          const FlowCounts& counts) {
+  FlowCounts routed{std::vector<double>(topology.links(), 0.0),
+                    std::vector<double>(topology.links(), 0.0)};
+  for (const RankId source : group)
+    for (const RankId sink : group)
+      for (const RouteHop& hop : topology.route(source, sink)) {
+        const bool inside = topology.domain_of(source) == topology.domain_of(sink);
+        (inside ? routed.inside : routed.outside)[index(hop.link)] += 1.0;
+      }
+  for (std::uint32_t link = 0; link < topology.links(); ++link) {
+    INFO(topology.link(LinkId(link)).name);
+    REQUIRE(counts.inside[link] == routed.inside[link]);
+    REQUIRE(counts.outside[link] == routed.outside[link]);
+  }
+}
+
+} // namespace
+
+TEST_CASE("counted flows are those of the routes") {
+  int counted = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const RandomCollective drawn = random_collective(seed, {8, 16, 32, 48, 64, 96});
+    INFO(drawn.text());
+    const Topology topology(drawn.cluster, drawn.gpus);
+    const std::vector<RankId> group =
+        some_ranks(drawn.gpus, static_cast<std::int64_t>(seed % 3), seed % 2 == 0 ? 1 : 3);
+    const auto counts = count_all_to_all(topology, group);
+    if (!counts)
+      continue;
+    ++counted;
+    check_against_routes(topology, group, *counts);
+  }
+  CHECK(counted >= 100);
+}
