@@ -130,7 +130,7 @@ ValidationSet read_validation(const fs::path& cases) {
   const CsvTable table = CsvTable::read(cases);
   std::vector<std::string> columns = {
       "case", "tier", "scenario", "quantity", "measured", "tolerance_percent", "source"};
-  if (table.has_column("settings"))
+  if (table.has_column("settings") || table.columns().size() > columns.size())
     columns.emplace_back("settings");
   table.expect_columns(columns);
   const fs::path folder = cases.parent_path();
