@@ -20,6 +20,9 @@ struct AppContext {
 /// "moesim 0.1.0 (1d50b70)".
 std::string version_text();
 
+/// Thrown by `validate` after it has printed its result: exit code 1.
+struct OutsideTolerance {};
+
 /// Each adds a sub-command to `app`, with its own help. Its callback prints the result to stdout
 /// and throws InputError or InternalError.
 void add_simulate_command(CLI::App& app, const AppContext& context);
@@ -28,6 +31,7 @@ void add_collective_command(CLI::App& app, const AppContext& context);
 void add_show_command(CLI::App& app, const AppContext& context);
 void add_report_command(CLI::App& app, const AppContext& context);
 void add_calibrate_command(CLI::App& app, const AppContext& context);
+void add_validate_command(CLI::App& app, const AppContext& context);
 
 /// Adds `--set KEY=VALUE` and `--format table|csv|json`.
 void add_settings_option(CLI::App& command, std::vector<std::string>& settings);

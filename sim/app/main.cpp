@@ -8,6 +8,7 @@
 
 namespace {
 
+constexpr int exit_outside = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_internal = 70;
 
@@ -66,12 +67,15 @@ int main(int count, char** arguments) {
     moesim::add_show_command(app, context);
     moesim::add_report_command(app, context);
     moesim::add_calibrate_command(app, context);
+    moesim::add_validate_command(app, context);
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     if (code != 0 && count > 1)
       print_suggestion(app, arguments[1]);
     return code == 0 ? 0 : exit_usage;
+  } catch (const moesim::OutsideTolerance&) {
+    return exit_outside;
   } catch (const moesim::InputError& error) {
     std::cerr << error.what() << '\n';
     return exit_usage;

@@ -1,0 +1,155 @@
+#include "sim/study/validation_cases.hpp"
+
+#include "sim/input/csv_table.hpp"
+#include "sim/metrics/step_result.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The result columns that are numbers.
+std::vector<std::string> step_quantities() {
+  std::vector<std::string> names;
+  for (const ResultColumn& column : result_columns())
+    if (std::holds_alternative<double StepResult::*>(column.member))
+      names.emplace_back(column.name);
+  return names;
+}
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> found;
+  for (std::string word; stream >> word;)
+    found.push_back(word);
+  return found;
+}
+
+/// Reads the scenario of `row` into `found`, which has its other cells.
+void read_case_scenario(const CsvTable& table, std::size_t row, const fs::path& folder,
+                        ValidationCase& found) {
+  const std::size_t scenario_column = table.column("scenario");
+  const fs::path path = folder / table.text(row, scenario_column);
+  std::vector<std::string> settings;
+  if (table.has_column("settings"))
+    settings = words(table.text(row, table.column("settings")));
+  TomlDocument document = TomlDocument::read(path);
+  for (const std::string& setting : settings)
+    document.set(setting);
+  const bool collective = document.root().is_table("collective");
+  if (!collective && !document.root().is_table("model"))
+    throw InputError(table.where(row, scenario_column),
+                     "the scenario has neither [model] nor [collective]");
+  const std::vector<std::string> known = collective ? collective_quantities() : step_quantities();
+  if (std::find(known.begin(), known.end(), found.quantity) == known.end())
+    throw InputError(table.where(row, table.column("quantity")),
+                     fmt::format("\"{}\" is no number that {} gives", found.quantity,
+                                 collective ? "a collective" : "a training step"),
+                     collective ? fmt::format("{}", fmt::join(known, ", "))
+                                : suggest_name(found.quantity, known));
+  if (!collective) {
+    found.scenario = read_scenario(path, settings);
+    return;
+  }
+  CollectiveScenario scenario = read_collective(document, path.parent_path());
+  if (scenario.sizes.size() != 1)
+    throw InputError(table.where(row, scenario_column),
+                     fmt::format("a case has one size, not {}", scenario.sizes.size()),
+                     "settings may choose it: collective.bytes=1048576");
+  found.scenario = std::move(scenario);
+}
+
+ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path& folder) {
+  const auto text = [&](const char* column) { return table.text(row, table.column(column)); };
+  ValidationCase found;
+  found.name = text("case");
+  found.tier = text("tier");
+  found.quantity = text("quantity");
+  found.measured = table.positive_number(row, table.column("measured"));
+  found.tolerance_percent = table.positive_number(row, table.column("tolerance_percent"));
+  found.source = text("source");
+  for (const char* column : {"case", "tier", "source"})
+    if (text(column).empty())
+      throw InputError(table.where(row, table.column(column)),
+                       fmt::format("{} must not be empty", column));
+  const InputLocation place = table.where(row, table.column("scenario"));
+  try {
+    read_case_scenario(table, row, folder, found);
+  } catch (const IllegalScenario& error) {
+    found.illegal_reason = error.message();
+  } catch (const InputError& error) {
+    if (std::string(error.what()).starts_with(place.file + ":"))
+      throw;
+    throw InputError(place, "the scenario of this case cannot be read", error.what());
+  }
+  return found;
+}
+
+std::vector<TierTolerance> read_tiers(const fs::path& path) {
+  const CsvTable table = CsvTable::read(path);
+  table.expect_columns({"tier", "median_tolerance_percent", "why"});
+  std::vector<TierTolerance> tiers;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const std::string& name = table.text(row, table.column("tier"));
+    for (const TierTolerance& other : tiers)
+      if (other.tier == name)
+        throw InputError(table.where(row, table.column("tier")),
+                         fmt::format("the tier \"{}\" appears twice", name));
+    tiers.push_back({name, table.positive_number(row, table.column("median_tolerance_percent")),
+                     table.text(row, table.column("why"))});
+  }
+  return tiers;
+}
+
+void check_tier(const CsvTable& table, std::size_t row, const std::vector<TierTolerance>& tiers) {
+  const std::string& tier = table.text(row, table.column("tier"));
+  std::vector<std::string> names;
+  for (const TierTolerance& known : tiers)
+    names.push_back(known.tier);
+  if (std::find(names.begin(), names.end(), tier) == names.end())
+    throw InputError(table.where(row, table.column("tier")),
+                     fmt::format("tiers.csv has no tier \"{}\"", tier), suggest_name(tier, names));
+}
+
+} // namespace
+
+const std::vector<std::string>& collective_quantities() {
+  static const std::vector<std::string> names = {"time_us", "algbw_gbyte_per_s",
+                                                 "busbw_gbyte_per_s"};
+  return names;
+}
+
+ValidationSet read_validation(const fs::path& cases) {
+  const CsvTable table = CsvTable::read(cases);
+  std::vector<std::string> columns = {
+      "case", "tier", "scenario", "quantity", "measured", "tolerance_percent", "source"};
+  if (table.has_column("settings") || table.columns().size() > columns.size())
+    columns.emplace_back("settings");
+  table.expect_columns(columns);
+  const fs::path folder = cases.parent_path();
+  ValidationSet found;
+  const bool has_tiers = fs::exists(folder / "tiers.csv");
+  if (has_tiers)
+    found.tiers = read_tiers(folder / "tiers.csv");
+  std::set<std::string> names;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    if (has_tiers)
+      check_tier(table, row, found.tiers);
+    found.cases.push_back(read_case(table, row, folder));
+    if (!names.insert(found.cases.back().name).second)
+      throw InputError(table.where(row, table.column("case")),
+                       fmt::format("the case \"{}\" appears twice", found.cases.back().name));
+  }
+  if (found.cases.empty())
+    throw InputError({cases.string()}, "has no case");
+  return found;
+}
+
+} // namespace moesim

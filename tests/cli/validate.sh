@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# The built-in cases are within their tolerances, and exit codes and columns are as documented.
+set -euo pipefail
+moesim=$1
+source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+reference=$source/calibration/reference
+columns=case,tier,quantity,measured,predicted,error_percent,tolerance_percent,status,source
+
+fail() {
+  echo "$1"; cat "$work/err"; grep -v ',ok,' "$work/out" || true; exit 1
+}
+# run CODE ARGUMENT...: validate ends with this code; its output is in out and err.
+run() {
+  local expected=$1 code=0
+  shift
+  "$moesim" validate --format csv "$@" >"$work/out" 2>"$work/err" || code=$?
+  [[ $code == "$expected" ]] || fail "validate $*: code $code, expected $expected"
+}
+
+run 0
+[[ $(head -1 "$work/out") == "$columns" ]] || fail "other columns"
+cases=$(grep -vc '^#' "$reference/cases.csv")
+(($(wc -l <"$work/out") == cases)) || fail "not a row for each case"
+cut -d, -f1 "$work/out" | cmp - <(grep -v '^#' "$reference/cases.csv" | cut -d, -f1)
+tiers=$(grep -vc '^#' "$reference/tiers.csv")
+(($(grep -c '|error| median' "$work/err") == tiers - 1)) || fail "not a line for each tier"
+mv "$work/out" "$work/first"
+run 0
+cmp "$work/first" "$work/out"
+
+# A copy beside the topologies that its scenarios name.
+mkdir -p "$work/calibration"
+cp -r "$reference" "$work/calibration/reference"
+ln -s "$source/topologies" "$work/topologies"
+copy=$work/calibration/reference
+run 0 --cases "$copy/cases.csv"
+sed -i '3s/,35,/,0.001,/' "$copy/cases.csv"
+run 1 --cases "$copy/cases.csv"
+grep -q ',outside,' "$work/out" || fail "no case is outside"
+cp "$reference/cases.csv" "$copy/cases.csv"
+sed -i 's/^deepep,10,/deepep,0.001,/' "$copy/tiers.csv"
+run 1 --cases "$copy/cases.csv"
+grep -q '^deepep: .*OUTSIDE' "$work/err" || fail "the tier's median is not outside"
+rm "$copy/tiers.csv"
+run 0 --cases "$copy/cases.csv"
+
+# A training step; one that does not fit and one that cannot run are rows with their reason.
+step=$source/workloads/mixtral-8x7b/scenario.toml
+time=$("$moesim" simulate "$step" --format json 2>/dev/null | sed -n 's/.*"step_time_ms": *\([0-9.]*\).*/\1/p')
+cat >"$work/steps.csv" <<END
+case,tier,scenario,settings,quantity,measured,tolerance_percent,source
+same,steps,$step,,step_time_ms,$time,0.001,itself
+END
+run 0 --cases "$work/steps.csv"
+cat >>"$work/steps.csv" <<END
+full,steps,$step,cluster.gpus=8 parallel.pipeline=1 parallel.tensor=1 parallel.expert=1,step_time_ms,1,5,nobody
+uneven,steps,$step,cluster.gpus=130,step_time_ms,1,5,nobody
+END
+run 1 --cases "$work/steps.csv"
+grep -q '^full,.*,out-of-memory,nobody$' "$work/out" || fail "full fits"
+grep -q '^uneven,.*,illegal,nobody$' "$work/out" || fail "uneven runs"
+grep -q '^uneven: illegal: ' "$work/err" || fail "no reason"
+
+sed -i 's/^full,/same,/' "$work/steps.csv"
+run 2 --cases "$work/steps.csv"
+grep -q 'steps.csv:3:1: error: the case "same" appears twice' "$work/err" || fail "no place"
+echo "predictions are within their tolerances"
