@@ -183,23 +183,29 @@ void read_row(const std::vector<Token>& tokens, const std::vector<std::string>& 
                      whole_hint);
 }
 
-void check_complete(const SmiMatrix& matrix, const std::vector<std::string>& columns,
-                    const InputLocation& header) {
+void check_rows(const SmiMatrix& matrix, const std::vector<Token>& header) {
   const bool nic_rows = matrix.cells.size() > matrix.gpus.size();
-  for (const std::string& row : columns) {
-    if (matrix.cells.count(row) == 0 && (is_gpu(row) || nic_rows))
-      throw InputError(header, fmt::format("{} has a column but no row", row), whole_hint);
-  }
+  const std::size_t columns = matrix.gpus.size() + matrix.nics.size();
+  for (std::size_t i = 0; i < columns; ++i)
+    if (const std::string& name = header[i].text;
+        matrix.cells.count(name) == 0 && (is_gpu(name) || nic_rows))
+      throw InputError(header[i].where, fmt::format("{} has a column but no row", name),
+                       whole_hint);
+}
+
+void check_symmetric(const SmiMatrix& matrix) {
   for (const auto& [row, cells] : matrix.cells)
-    for (const auto& [column, cell] : cells)
-      if (const auto back = matrix.cells.find(column); back != matrix.cells.end())
-        if (const SmiCell& other = back->second.at(row);
-            other.text != cell.text && other.where.line < cell.where.line)
-          throw InputError(cell.where,
-                           fmt::format("{} from {} to {}, but {} from {} to {} in line {}",
-                                       cell.text, row, column, other.text, column, row,
-                                       other.where.line),
-                           whole_hint);
+    for (const auto& [column, cell] : cells) {
+      const auto back = matrix.cells.find(column);
+      if (back == matrix.cells.end())
+        continue;
+      const SmiCell& other = back->second.at(row);
+      if (other.text != cell.text && other.where.line < cell.where.line)
+        throw InputError(cell.where,
+                         fmt::format("{} from {} to {}, but {} from {} to {} in line {}", cell.text,
+                                     row, column, other.text, column, row, other.where.line),
+                         whole_hint);
+    }
 }
 
 /// `NIC0: mlx5_0`; all else around the matrix says nothing about this node.
@@ -239,7 +245,8 @@ SmiMatrix read_smi_matrix(const std::filesystem::path& file) {
   if (header.empty())
     throw InputError({file.string()},
                      "holds no matrix: no line begins with the columns GPU0, GPU1, …", whole_hint);
-  check_complete(matrix, columns, header[0].where);
+  check_rows(matrix, header);
+  check_symmetric(matrix);
   return matrix;
 }
 

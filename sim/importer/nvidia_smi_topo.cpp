@@ -209,9 +209,9 @@ void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
                fmt::format("usual beside {}; the matrix tells no speed", gpu.kind)));
   const bool infiniband = medium == "infiniband";
   node.values.push_back(number("nic_latency_us", infiniband ? 0.6 : 1.0, assumed,
-                               infiniband
-                                   ? "half of about 1.2 us verbs latency through one switch"
-                                   : "InfiniBand 0.6, and half of 3.6 - 2.8 us, arXiv 2505.09343"));
+                               infiniband ? "half of about 1.2 us verbs latency through one switch"
+                                          : "InfiniBand 0.6, and half of 3.6 - 2.8 us, "
+                                            "arXiv 2505.09343"));
   node.values.push_back(number("pcie_gbyte_per_s", around.pcie_gbyte_per_s, assumed,
                                fmt::format("{}, one direction", around.pcie)));
 }
