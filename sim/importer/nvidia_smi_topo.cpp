@@ -46,16 +46,16 @@ struct Surroundings {
   const char* pcie;
   double pcie_gbyte_per_s;
   double nic_gbit_per_s;
-  double efa_gbit_per_s; ///< of all adapters of a node
-  const char* efa_instance;
+  double efa_gbit_per_s; ///< of the adapters of a node, for each of its GPUs
+  const char* efa_instances;
 };
 
 Surroundings surroundings_of(const GpuFacts& gpu) {
   if (gpu.compute_capability >= 103)
-    return {"PCIe 6.0 x16", 126, 800, 6400, "p6-b300"};
+    return {"PCIe 6.0 x16", 126, 800, 800, "p6-b300"};
   if (gpu.compute_capability >= 90)
-    return {"PCIe 5.0 x16", 63, 400, 3200, "p5"};
-  return {"PCIe 4.0 x16", 31.5, 200, 400, "p4d"};
+    return {"PCIe 5.0 x16", 63, 400, 400, "p5, p5en, p6-b200"};
+  return {"PCIe 4.0 x16", 31.5, 200, 50, "p4d"};
 }
 
 ImportedValue number(const char* key, double value, ValueOrigin origin, const std::string& note) {
@@ -104,8 +104,9 @@ const GpuFacts& likely_gpu(const NvlinkCounts& counts, std::vector<std::string>&
   return gpu_facts(kinds[0]);
 }
 
+/// `rates`: derived of a GPU that the user names, else assumed as the GPU is.
 void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const GpuFacts& gpu,
-                  ImportedTable& node, std::vector<std::string>& remarks) {
+                  ValueOrigin rates, ImportedTable& node, std::vector<std::string>& remarks) {
   const int links = counts.least.nvlinks();
   const auto gpus = static_cast<double>(matrix.gpus.size());
   if (links == 0) {
@@ -118,13 +119,13 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
     node.values.push_back(number("scale_up_latency_us", 0.5, assumed,
                                  "half of about 1 us through switch and host bridge"));
   } else {
-    node.values.push_back({"scale_up", fmt::format("\"{}\"", gpu.scale_up_medium), derived,
+    node.values.push_back({"scale_up", fmt::format("\"{}\"", gpu.scale_up_medium), rates,
                            fmt::format("the NVLink of {}", gpu.kind)});
     node.values.push_back(number("scale_up_gpus", gpus, assumed,
                                  "the GPUs of the matrix; it shows no peers in other nodes"));
-    node.values.push_back(
-        number("scale_up_gbyte_per_s", links * gpu.nvlink_gbyte_per_s, derived,
-               fmt::format("{} links of {} GB/s", counts.least.text, gpu.nvlink_gbyte_per_s)));
+    node.values.push_back(number(
+        "scale_up_gbyte_per_s", links * gpu.nvlink_gbyte_per_s, rates,
+        fmt::format("{} links of {} GB/s, as {} has", links, gpu.nvlink_gbyte_per_s, gpu.kind)));
     node.values.push_back(
         number("scale_up_latency_us", 0.25, assumed, "half of about 0.5 us through one NVSwitch"));
   }
@@ -200,9 +201,11 @@ void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
   const Surroundings around = surroundings_of(gpu);
   if (medium == "efa")
     node.values.push_back(number("nic_gbit_per_s",
-                                 around.efa_gbit_per_s / static_cast<double>(nics), assumed,
-                                 fmt::format("{} Gbit/s of an EC2 {} instance, shared out",
-                                             around.efa_gbit_per_s, around.efa_instance)));
+                                 around.efa_gbit_per_s * static_cast<double>(matrix.gpus.size()) /
+                                     static_cast<double>(nics),
+                                 assumed,
+                                 fmt::format("{} Gbit/s for each GPU on EC2 {}",
+                                             around.efa_gbit_per_s, around.efa_instances)));
   else
     node.values.push_back(
         number("nic_gbit_per_s", around.nic_gbit_per_s, assumed,
@@ -262,12 +265,15 @@ ImportedTopology read_nvidia_smi_topo(const std::filesystem::path& file,
       given ? given_gpu(counts, options.gpu_kind) : likely_gpu(counts, topology.remarks);
   const auto gpus = static_cast<double>(matrix.gpus.size());
   ImportedTable node{"node", {number("gpus", gpus, read, "")}};
-  add_scale_up(matrix, counts, gpu, node, topology.remarks);
+  add_scale_up(matrix, counts, gpu, given ? derived : assumed, node, topology.remarks);
   add_nics(matrix, gpu, node, topology.remarks);
   if (gpu.kind == "gb200" || gpu.kind == "gb300")
     remark_tray(matrix, gpu, topology.remarks);
   else
     remark_distant_nics(matrix, topology.remarks);
+  if (!given && gpus == 4 && counts.least.nvlinks() == 18)
+    topology.remarks.push_back("A tray of GB200 or GB300 looks the same: NVLink peers in other "
+                               "trays do not appear; --gpu names it.");
   remark_hidden_gpus(matrix, topology.remarks);
   topology.tables = {
       {"",
