@@ -64,6 +64,7 @@ int main(int count, char** arguments) {
     moesim::add_sweep_command(app, context);
     moesim::add_collective_command(app, context);
     moesim::add_show_command(app, context);
+    moesim::add_import_command(app, context);
     moesim::add_report_command(app, context);
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
