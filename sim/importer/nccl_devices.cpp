@@ -25,14 +25,13 @@ bool is_grace(const GpuFacts& facts) {
 }
 
 /// Of the kinds of this compute capability, the one with as many links, with or without C2C.
-const GpuFacts* kind_of_capability(const NcclGpu& gpu) {
+const GpuFacts* kind_of_capability(const NcclGpu& gpu, int links) {
   const GpuFacts* best = nullptr;
   int best_score = -1;
   for (const GpuFacts& facts : known_gpus()) {
     if (facts.compute_capability != gpu.compute_capability)
       continue;
-    const int score =
-        (is_grace(facts) == gpu.has_c2c ? 2 : 0) + (facts.nvlinks == gpu.nvlinks ? 1 : 0);
+    const int score = (is_grace(facts) == gpu.has_c2c ? 2 : 0) + (facts.nvlinks == links ? 1 : 0);
     if (score > best_score) {
       best = &facts;
       best_score = score;
@@ -41,7 +40,7 @@ const GpuFacts* kind_of_capability(const NcclGpu& gpu) {
   return best;
 }
 
-NcclGpuChoice choose_by_file(const NcclGpu& gpu, std::vector<std::string>& remarks) {
+NcclGpuChoice choose_by_file(const NcclGpu& gpu, int links, std::vector<std::string>& remarks) {
   if (gpu.amd)
     gpu.element->fail("this is an AMD GPU, and no costs of AMD GPUs were measured", give_gpu);
   if (const auto kind = kind_of_device.find(gpu.device); kind != kind_of_device.end()) {
@@ -51,7 +50,7 @@ NcclGpuChoice choose_by_file(const NcclGpu& gpu, std::vector<std::string>& remar
             fmt::format("from PCI device {}", gpu.device)};
   }
   if (gpu.compute_capability > 0) {
-    const GpuFacts* facts = kind_of_capability(gpu);
+    const GpuFacts* facts = kind_of_capability(gpu, links);
     if (!facts)
       gpu.element->fail(fmt::format("no GPU of compute capability {}.{} was measured",
                                     gpu.compute_capability / 10, gpu.compute_capability % 10),
@@ -59,7 +58,7 @@ NcclGpuChoice choose_by_file(const NcclGpu& gpu, std::vector<std::string>& remar
     return {*facts, ValueOrigin::assumed,
             fmt::format("the file tells compute capability {}.{} and {} NVLinks; --gpu names "
                         "another",
-                        gpu.compute_capability / 10, gpu.compute_capability % 10, gpu.nvlinks)};
+                        gpu.compute_capability / 10, gpu.compute_capability % 10, links)};
   }
   if (!gpu.device.empty())
     gpu.element->fail("no GPU of this PCI device number was measured", give_gpu);
@@ -69,7 +68,6 @@ NcclGpuChoice choose_by_file(const NcclGpu& gpu, std::vector<std::string>& remar
           "by the PCIe generation, as the file does not tell; --gpu names another"};
 }
 
-/// "1, 4 and 5" style lists would need more words than a list of addresses.
 std::string addresses(const std::vector<const NcclGpu*>& gpus) {
   std::vector<std::string> buses;
   for (const NcclGpu* gpu : gpus)
@@ -142,7 +140,7 @@ int even_count(int nics, int gpus) {
 
 } // namespace
 
-NcclGpuChoice choose_gpu(const NcclSystem& system, const std::string& kind,
+NcclGpuChoice choose_gpu(const NcclSystem& system, const std::string& kind, int links,
                          std::vector<std::string>& remarks) {
   const NcclGpu& gpu = system.gpus.front();
   for (const NcclGpu& other : system.gpus)
@@ -150,7 +148,7 @@ NcclGpuChoice choose_gpu(const NcclSystem& system, const std::string& kind,
         other.amd != gpu.amd)
       other.element->fail("a cluster has GPUs of one kind, and this one is not of the first one's");
   if (kind.empty())
-    return choose_by_file(gpu, remarks);
+    return choose_by_file(gpu, links, remarks);
   const GpuFacts& facts = gpu_facts(kind);
   if (gpu.amd)
     remarks.push_back(fmt::format("the GPUs are AMD's: costs and network curves of {} stand in for "
@@ -258,7 +256,7 @@ NcclNics nics_of_node(const NcclSystem& system, int gpus, std::vector<std::strin
     total += speed;
     several_ports |= nic.ports > 1;
   }
-  const int hosts = static_cast<int>(system.hosts.size());
+  const int hosts = static_cast<int>(system.gpus.size()) / gpus;
   const int found = static_cast<int>(nics.size());
   NcclNics result;
   result.medium = most_frequent(media);

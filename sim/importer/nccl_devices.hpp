@@ -15,8 +15,9 @@ struct NcclGpuChoice {
   std::string note;
 };
 /// `kind` if it is not empty, else what PCI device number, compute capability and links tell, else
-/// a default by PCIe generation. Throws InputError for GPUs that no kind fits.
-NcclGpuChoice choose_gpu(const NcclSystem& system, const std::string& kind,
+/// a default by PCIe generation. `links` is that of a GPU. Throws InputError for GPUs that no kind
+/// fits.
+NcclGpuChoice choose_gpu(const NcclSystem& system, const std::string& kind, int links,
                          std::vector<std::string>& remarks);
 
 /// Links of a GPU to others, NVLink or xGMI: the most frequent number that is not 0; 0 if no GPU
@@ -41,6 +42,7 @@ struct NcclNics {
   ValueOrigin speed_origin = ValueOrigin::read;
   std::string speed_note;
 };
+/// Of nodes of `gpus` GPUs each.
 NcclNics nics_of_node(const NcclSystem& system, int gpus, std::vector<std::string>& remarks);
 
 } // namespace moesim

@@ -85,8 +85,6 @@ public:
 
   void read_cpu(const XmlElement& cpu) {
     host_ = cpu.text_or("host_hash", "");
-    if (std::find(system_.hosts.begin(), system_.hosts.end(), host_) == system_.hosts.end())
-      system_.hosts.push_back(host_);
     path_ = {&cpu};
     read_inside(cpu);
   }

@@ -41,7 +41,6 @@ struct NcclNic {
 /// (NCCL_TOPO_FILE) from a cloud, with the PCI tree alone.
 struct NcclSystem {
   bool is_dump = false; ///< it has <gpu> elements
-  std::vector<std::string> hosts;
   std::vector<NcclGpu> gpus;
   std::vector<NcclNic> nics;
   std::vector<std::string> remarks;

@@ -12,11 +12,10 @@ namespace moesim {
 namespace {
 
 struct ScaleUp {
-  std::string medium;
-  double gbyte_per_s = 0.0; ///< of one GPU, one direction
-  ValueOrigin origin = ValueOrigin::derived;
-  std::string note;
-  bool in_switch_reduction = false;
+  ImportedValue medium;
+  ImportedValue gbyte_per_s; ///< of one GPU, one direction
+  ImportedValue in_switch_reduction;
+  bool over_pcie = false;
 };
 
 ImportedValue value(const std::string& key, double number, ValueOrigin origin,
@@ -48,44 +47,74 @@ double xgmi_gbyte_per_s(int architecture) {
 }
 
 /// NVLink SHARP came with Hopper; the H800's has none (NVIDIA/nccl#892 prints no NVLS channels).
-bool switch_reduces(const GpuFacts& facts) {
-  return facts.compute_capability >= 90 && facts.kind != "h800-sxm" && facts.nvlinks > 0;
+ImportedValue switch_reduction(const GpuFacts& facts, bool on_switch, ValueOrigin origin) {
+  const bool able = on_switch && facts.compute_capability >= 90 && facts.kind != "h800-sxm";
+  const std::string note = able        ? "an NVSwitch that can, with GPUs that can"
+                           : on_switch ? fmt::format("the NVSwitch of {} does not", facts.kind)
+                                       : "there is no NVSwitch";
+  return {"in_switch_reduction", able ? "true" : "false", origin, note};
 }
 
-ScaleUp over_links(const NcclGpu& gpu, const GpuFacts& facts, int links) {
-  if (gpu.amd) {
-    const double rate = xgmi_gbyte_per_s(gpu.amd_architecture);
-    return {facts.scale_up_medium, links * rate, ValueOrigin::derived,
-            fmt::format("{} xGMI links of {} GB/s to single GPUs; one pair has less", links, rate),
-            false};
-  }
-  if (facts.nvlinks == 0)
+ScaleUp over_xgmi(const NcclGpu& gpu, const GpuFacts& facts, int links) {
+  const double rate = xgmi_gbyte_per_s(gpu.amd_architecture);
+  return {
+      value("scale_up", facts.scale_up_medium, ValueOrigin::assumed,
+            "xGMI was not measured: the curves of another medium"),
+      value("scale_up_gbyte_per_s", links * rate, ValueOrigin::derived,
+            fmt::format("{} xGMI links of {} GB/s to single GPUs; a pair has less", links, rate)),
+      switch_reduction(facts, false, ValueOrigin::derived), false};
+}
+
+ScaleUp over_nvlink(const GpuFacts& facts, int links, bool on_switch, ValueOrigin origin) {
+  const std::string note = fmt::format("{} NVLinks of {} GB/s{}", links, facts.nvlink_gbyte_per_s,
+                                       origin == ValueOrigin::assumed ? ", as the GPU has" : "");
+  return {value("scale_up", facts.scale_up_medium, origin, note),
+          value("scale_up_gbyte_per_s", links * facts.nvlink_gbyte_per_s, origin, note),
+          switch_reduction(facts, on_switch, origin), false};
+}
+
+ScaleUp over_pcie(const GpuFacts& facts, const ImportedValue& pcie) {
+  return {value("scale_up", "pcie", ValueOrigin::derived, "no NVLink joins the GPUs of the file"),
+          {"scale_up_gbyte_per_s", pcie.value, pcie.origin, pcie.note},
+          switch_reduction(facts, false, ValueOrigin::derived),
+          true};
+}
+
+ScaleUp scale_up_of(const NcclSystem& system, const GpuFacts& facts, int links,
+                    const ImportedValue& pcie, std::vector<std::string>& remarks) {
+  const NcclGpu& gpu = system.gpus.front();
+  if (!system.is_dump)
+    remarks.push_back("the file is a hint, without NVLinks and port speeds, not a dump");
+  if (!system.is_dump && facts.nvlinks > 0)
+    return over_nvlink(facts, facts.nvlinks, true, ValueOrigin::assumed);
+  if (links > 0 && !links_join_all(system))
+    remarks.push_back("the links join groups of GPUs, not all of the file: PCIe, which joins those "
+                      "of a node, is taken for the scale-up network");
+  else if (links > 0 && gpu.amd)
+    return over_xgmi(gpu, facts, links);
+  else if (links > 0 && facts.nvlinks == 0)
     gpu.element->fail(fmt::format("the GPUs of this file have NVLink, and {} has none", facts.kind),
                       "name another kind with --gpu");
-  return {facts.scale_up_medium, links * facts.nvlink_gbyte_per_s, ValueOrigin::derived,
-          fmt::format("{} NVLinks of {} GB/s", links, facts.nvlink_gbyte_per_s),
-          gpu.on_nvswitch && switch_reduces(facts)};
+  else if (links > 0)
+    return over_nvlink(facts, links,
+                       std::any_of(system.gpus.begin(), system.gpus.end(),
+                                   [](const NcclGpu& one) { return one.on_nvswitch; }),
+                       ValueOrigin::derived);
+  else if (facts.nvlinks > 0)
+    remarks.push_back(fmt::format("warning: the file shows no NVLink, though {} has {}", facts.kind,
+                                  facts.nvlinks));
+  return over_pcie(facts, pcie);
 }
 
-ScaleUp scale_up_of(const NcclSystem& system, const GpuFacts& facts, double pcie_gbyte_per_s,
-                    std::vector<std::string>& remarks) {
-  if (!system.is_dump && facts.nvlinks > 0) {
-    remarks.push_back("the file is a hint, without NVLink and port speeds, not a dump");
-    return {facts.scale_up_medium, facts.nvlinks * facts.nvlink_gbyte_per_s, ValueOrigin::assumed,
-            fmt::format("{} NVLinks of {} GB/s, as the GPU has", facts.nvlinks,
-                        facts.nvlink_gbyte_per_s),
-            switch_reduces(facts)};
-  }
-  const int links = links_of_gpu(system, remarks);
-  if (links > 0 && links_join_all(system))
-    return over_links(system.gpus.front(), facts, links);
-  if (links > 0)
-    remarks.push_back("the links join groups of GPUs, not all of a node: PCIe, which joins all, is "
-                      "taken for the scale-up network");
-  return {"pcie", pcie_gbyte_per_s, ValueOrigin::derived, "PCIe link_speed x link_width", false};
+ImportedValue pcie_of(const NcclSystem& system, std::vector<std::string>& remarks) {
+  const bool given = !system.gpus.front().element->text_or("link_speed", "").empty();
+  return value("pcie_gbyte_per_s", gpu_pcie_gbyte_per_s(system, remarks),
+               given ? ValueOrigin::derived : ValueOrigin::assumed,
+               given ? "link_speed x link_width, with NCCL's rate of a lane"
+                     : "16 lanes of generation 3, which NCCL takes for a link of no speed");
 }
 
-void add_nics(const NcclNics& nics, double pcie_gbyte_per_s, ImportedTable& node) {
+void add_nics(const NcclNics& nics, const ImportedValue& pcie, ImportedTable& node) {
   const auto assumed = ValueOrigin::assumed;
   node.values.push_back(value("nics", nics.count, nics.count_origin, nics.count_note));
   if (nics.count == 0)
@@ -97,23 +126,18 @@ void add_nics(const NcclNics& nics, double pcie_gbyte_per_s, ImportedTable& node
       value("nic_gbit_per_s", nics.gbit_per_s, nics.speed_origin, nics.speed_note));
   node.values.push_back(value("nic_latency_us", nics.medium == "infiniband" ? 0.6 : 1.0, assumed,
                               "as in the topologies that ship"));
-  node.values.push_back(value("pcie_gbyte_per_s", pcie_gbyte_per_s, ValueOrigin::derived,
-                              "link_speed x link_width, with NCCL's rate of a lane"));
+  node.values.push_back(pcie);
 }
 
 ImportedTable node_table(const ScaleUp& scale_up, int gpus, int domain) {
-  const bool pcie = scale_up.medium == "pcie";
-  ImportedTable node{"node", {value("gpus", gpus, ValueOrigin::read, "")}};
-  node.values.push_back(value("scale_up", scale_up.medium, scale_up.origin, scale_up.note));
+  ImportedTable node{"node", {value("gpus", gpus, ValueOrigin::read, ""), scale_up.medium}};
   if (domain > gpus)
     node.values.push_back(
         value("scale_up_gpus", domain, ValueOrigin::derived, "several hosts on one NVLink domain"));
-  node.values.push_back(
-      value("scale_up_gbyte_per_s", scale_up.gbyte_per_s, scale_up.origin, scale_up.note));
-  node.values.push_back(value("scale_up_latency_us", pcie ? 0.5 : 0.25, ValueOrigin::assumed,
-                              "as in the topologies that ship"));
-  node.values.push_back({"in_switch_reduction", scale_up.in_switch_reduction ? "true" : "false",
-                         scale_up.origin, "NVSwitch of compute capability 9.0 and later can"});
+  node.values.push_back(scale_up.gbyte_per_s);
+  node.values.push_back(value("scale_up_latency_us", scale_up.over_pcie ? 0.5 : 0.25,
+                              ValueOrigin::assumed, "as in the topologies that ship"));
+  node.values.push_back(scale_up.in_switch_reduction);
   return node;
 }
 
@@ -126,12 +150,12 @@ ImportedTopology read_nccl_xml(const std::filesystem::path& file, const ImportOp
   topology.remarks = system.remarks;
   std::vector<std::string>& remarks = topology.remarks;
 
-  const NcclGpuChoice gpu = choose_gpu(system, options.gpu_kind, remarks);
+  const int links = links_of_gpu(system, remarks);
+  const NcclGpuChoice gpu = choose_gpu(system, options.gpu_kind, links, remarks);
   const int gpus = gpus_of_host(system);
-  const double pcie = gpu_pcie_gbyte_per_s(system, remarks);
-  const ScaleUp scale_up = scale_up_of(system, gpu.facts, pcie, remarks);
-  const bool joined = scale_up.medium != "pcie";
-  const int domain = joined ? static_cast<int>(system.gpus.size()) : gpus;
+  const ImportedValue pcie = pcie_of(system, remarks);
+  const ScaleUp scale_up = scale_up_of(system, gpu.facts, links, pcie, remarks);
+  const int domain = scale_up.over_pcie ? gpus : static_cast<int>(system.gpus.size());
   if (domain < static_cast<int>(system.gpus.size()))
     remarks.push_back("several hosts without NVLink between them: one of them is taken");
   ImportedTable node = node_table(scale_up, gpus, domain);
