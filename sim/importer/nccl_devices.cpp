@@ -221,6 +221,7 @@ double gpu_pcie_gbyte_per_s(const NcclSystem& system, std::vector<std::string>& 
     std::size_t shared = 1; // the CPU
     for (const NcclNic& nic : system.nics)
       shared = std::max(shared, shared_length(gpu.path, nic.path));
+    shared = std::min(shared, gpu.path.size() - 1); // the GPU's own link counts in any case
     for (std::size_t i = shared; i < gpu.path.size(); ++i) {
       const XmlElement& device = *gpu.path[i];
       if (nccl_pcie_lanes(device) == 1 && nccl_pcie_lanes(*gpu.element) > 1) {

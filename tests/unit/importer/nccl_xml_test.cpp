@@ -233,6 +233,11 @@ TEST_CASE("the PCIe rate is that of the path to the nearest NIC, in NCCL's terms
   CHECK(rate("link_speed=\"32 GT/s PCIe/s\" link_width=\"8\"", gen5) == Approx(24e9));
   CHECK(rate("link_speed=\"\" link_width=\"0\"", gen5) == Approx(12e9)); // a virtual bus
   CHECK(rate(gen5, "link_speed=\"16 GT/s\" link_width=\"1\"") == Approx(48e9));
+  // A NIC on the GPU's own address leaves the GPU's link.
+  const std::string one_card = gpu(1, to_switch);
+  const std::string port = "<nic><net name=\"a\" speed=\"400000\" guid=\"0xabcd\"/></nic></pci>";
+  CHECK(import(system_of(cpu(one_card.substr(0, one_card.rfind("</pci>")) + port)))
+            .spec.node.pcie.value == Approx(48e9));
   // The bridge is above both, so that no traffic between them crosses it.
   const Imported below = import(system_of(cpu(
       "<pci busid=\"ffff:ff:01.0\" class=\"0x060400\" link_speed=\"5 GT/s\" link_width=\"16\">" +

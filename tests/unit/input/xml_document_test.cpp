@@ -83,5 +83,5 @@ TEST_CASE("comments and text stand between elements and count for nothing") {
   CHECK(root.text_or("y", "none") == "none");
   CHECK(root.children().size() == 3);
   REQUIRE(root.children("b").size() == 2);
-  CHECK(root.children("b")[1]->where().column == 17);
+  CHECK(root.children("b")[1]->where().column == 16);
 }
