@@ -65,6 +65,7 @@ int main(int count, char** arguments) {
     moesim::add_sweep_command(app, context);
     moesim::add_collective_command(app, context);
     moesim::add_show_command(app, context);
+    moesim::add_import_command(app, context);
     moesim::add_report_command(app, context);
     moesim::add_calibrate_command(app, context);
     moesim::add_validate_command(app, context);

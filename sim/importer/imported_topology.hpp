@@ -87,8 +87,8 @@ ImportedTopology read_nvidia_smi_topo(const std::filesystem::path& file,
 ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
                                     const ImportOptions& options);
 
-/// Writes the topology file, and beside it `<stem>.nodes.csv` and `<stem>.links.csv` if it is
-/// explicit. Throws InputError if that cannot be written.
+/// Writes the topology file, and beside it `<stem>.nodes.csv` and `<stem>.links.csv` if there is a
+/// graph; `[fabric]` then names them. Throws InputError if that cannot be written.
 void write_imported(const ImportedTopology& topology, const std::filesystem::path& file);
 
 } // namespace moesim

@@ -19,7 +19,12 @@ std::string comment_of(const ImportedValue& value) {
   return value.note.empty() ? fmt::format("# {}", word) : fmt::format("# {}: {}", word, value.note);
 }
 
-std::string toml_of(const ImportedTopology& topology) {
+/// The names of the two tables, relative to the topology file.
+std::string graph_keys(const std::string& stem) {
+  return fmt::format("nodes = \"{0}.nodes.csv\"\nlinks = \"{0}.links.csv\"\n", stem);
+}
+
+std::string toml_of(const ImportedTopology& topology, const std::string& stem) {
   std::string text;
   for (const std::string& remark : topology.remarks)
     text += "# " + remark + "\n";
@@ -29,6 +34,8 @@ std::string toml_of(const ImportedTopology& topology) {
     for (const ImportedValue& value : table.values)
       text += fmt::format("{:<32}{}\n", fmt::format("{} = {}", value.key, value.value),
                           " " + comment_of(value));
+    if (table.name == "fabric" && topology.graph)
+      text += graph_keys(stem);
   }
   return text;
 }
@@ -58,7 +65,7 @@ void write_text(const fs::path& file, const std::string& text) {
 } // namespace
 
 void write_imported(const ImportedTopology& topology, const fs::path& file) {
-  write_text(file, toml_of(topology));
+  write_text(file, toml_of(topology, file.stem().string()));
   if (!topology.graph)
     return;
   fs::path stem = file;

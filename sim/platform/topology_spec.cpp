@@ -110,6 +110,22 @@ NodeSpec read_media(const TomlTable& file) {
   return node;
 }
 
+/// The fastest links of a kind stand for the node's own; measured efficiencies refer to them.
+void read_capacities(const ClusterGraph& cluster, NodeSpec& node) {
+  std::map<std::int64_t, std::int64_t> nics;
+  for (auto [edge, end] = boost::edges(cluster.graph); edge != end; ++edge) {
+    const Link& link = cluster.graph[*edge];
+    if (link.kind == LinkKind::scale_up_egress)
+      node.scale_up = std::max(node.scale_up, link.capacity);
+    if (link.kind == LinkKind::nic_egress) {
+      node.nic = std::max(node.nic, link.capacity);
+      ++nics[cluster.graph[boost::source(*edge, cluster.graph)].node];
+    }
+  }
+  for (const auto& [host, count] : nics)
+    node.nics = std::max(node.nics, std::min(count, node.gpus));
+}
+
 void read_sizes(TopologySpec& topology) {
   const ClusterGraph cluster = read_explicit_graph(topology);
   std::map<std::int64_t, std::int64_t> of_domain;
@@ -117,6 +133,7 @@ void read_sizes(TopologySpec& topology) {
     topology.node.gpus = std::max(topology.node.gpus, gpu.local + 1);
     topology.node.scale_up_gpus = std::max(topology.node.scale_up_gpus, ++of_domain[gpu.domain]);
   }
+  read_capacities(cluster, topology.node);
   topology.gpus_max = static_cast<std::int64_t>(cluster.gpus.size());
   if (topology.gpus_max == 0)
     throw InputError({.file = topology.fabric.nodes_file.string(), .source_line = ""},

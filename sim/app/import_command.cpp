@@ -1,0 +1,82 @@
+#include "sim/app/commands.hpp"
+#include "sim/importer/imported_topology.hpp"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+
+namespace moesim {
+
+namespace {
+
+struct ImportFormat {
+  const char* name;
+  ImportedTopology (*read)(const std::filesystem::path&, const ImportOptions&);
+  const char* help;
+  const char* example;
+};
+
+const std::vector<ImportFormat> formats = {
+    {"nccl-xml", read_nccl_xml,
+     "A node, or an NVLink domain, from what NCCL writes with NCCL_TOPO_DUMP_FILE",
+     "moesim import nccl-xml topology.xml --out my-node.toml"},
+    {"nvidia-smi-topo", read_nvidia_smi_topo, "A node from the matrix of nvidia-smi topo -m",
+     "moesim import nvidia-smi-topo matrix.txt --gpu h100-sxm --out my-node.toml"},
+    {"ibnetdiscover", read_ibnetdiscover,
+     "An InfiniBand fabric, cable by cable, from what ibnetdiscover prints",
+     "moesim import ibnetdiscover fabric.txt --gpu h100-sxm --out my-cluster.toml"},
+};
+
+struct ImportRequest {
+  std::string file;
+  std::string out;
+  ImportOptions options;
+};
+
+/// What the topology file also says in its comments, for whoever does not open it.
+void print_gaps(const ImportedTopology& topology) {
+  for (const std::string& remark : topology.remarks)
+    std::cerr << remark << '\n';
+  for (const ImportedTable& table : topology.tables)
+    for (const ImportedValue& value : table.values)
+      if (value.origin == ValueOrigin::assumed)
+        std::cerr << fmt::format("not in the file, assumed: {}{} = {} ({})\n",
+                                 table.name.empty() ? "" : table.name + ".", value.key, value.value,
+                                 value.note);
+}
+
+void add_format(CLI::App& import, const ImportFormat& format) {
+  auto request = std::make_shared<ImportRequest>();
+  CLI::App* command = import.add_subcommand(format.name, format.help);
+  command->footer(fmt::format("Example: {}", format.example));
+  command->add_option("file", request->file, "File to read")->type_name("FILE")->required();
+  command->add_option("--out", request->out, "Topology file to write")
+      ->type_name("TOPOLOGY.toml")
+      ->required();
+  std::vector<std::string> kinds;
+  for (const GpuFacts& gpu : known_gpus())
+    kinds.push_back(gpu.kind);
+  command
+      ->add_option("--gpu", request->options.gpu_kind,
+                   fmt::format("GPU, where the file does not tell it: {}", fmt::join(kinds, ", ")))
+      ->type_name("KIND");
+  command->callback([request, read = format.read] {
+    const ImportedTopology topology = read(request->file, request->options);
+    write_imported(topology, request->out);
+    print_gaps(topology);
+    std::cout << request->out << '\n';
+  });
+}
+
+} // namespace
+
+void add_import_command(CLI::App& app, const AppContext&) {
+  CLI::App* import =
+      app.add_subcommand("import", "Write a topology file from what other tools know of a cluster");
+  import->require_subcommand(1);
+  for (const ImportFormat& format : formats)
+    add_format(*import, format);
+}
+
+} // namespace moesim
