@@ -43,7 +43,8 @@ void refuse_other_tools(const InputLocation& where) {
   const std::string hint = "run ibnetdiscover on a node of the fabric";
   if (line.starts_with("CA '") || line.find("VM_hostname") != std::string::npos)
     refuse(where, 1, "this is not a fabric, but the adapters of single hosts (ibstat)", hint);
-  if (line.find("==(") != std::string::npos)
+  if (line.find("==(") != std::string::npos || line.starts_with("CA:") ||
+      line.starts_with("Switch:"))
     refuse(where, 1, "this is what iblinkinfo prints, which names no rate in a form to rely on",
            hint);
 }
@@ -77,6 +78,7 @@ void IbFabric::add_line(const InputLocation& where) {
                            "Chassis", "Non-Chassis", "Spine", "Line", "DR path"})
     if (begins(word))
       return;
+  refuse_other_tools(where);
   if (begins("["))
     return add_port(where);
   if (begins("Switch"))
@@ -85,7 +87,6 @@ void IbFabric::add_line(const InputLocation& where) {
     return add_device(where, IbDevice::Kind::adapter);
   if (begins("Rt"))
     return add_device(where, IbDevice::Kind::router);
-  refuse_other_tools(where);
   refuse(where, 1, "this is no line of what ibnetdiscover prints");
 }
 
@@ -134,8 +135,10 @@ void IbFabric::join_ends() {
       const auto peer = by_id_.find(port.peer);
       // Some dumps leave the blocks of aggregation nodes out; those are no hosts anyway.
       if (peer == by_id_.end() &&
-          port.where.source_line.find("Aggregation Node") != std::string::npos)
+          port.where.source_line.find("Aggregation Node") != std::string::npos) {
+        ++missing_aggregation_nodes_;
         continue;
+      }
       if (peer == by_id_.end())
         refuse(port.where, column, fmt::format("{} has no block in this file", port.peer),
                "is the file whole?");

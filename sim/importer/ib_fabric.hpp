@@ -37,6 +37,8 @@ public:
   const std::vector<IbDevice>& devices() const { return devices_; }
   /// Cables whose ends name two rates: the lower is taken.
   int uneven_cables() const { return uneven_cables_; }
+  /// SHARP aggregation nodes that stand at a switch port but have no block.
+  int missing_aggregation_nodes() const { return missing_aggregation_nodes_; }
   const IbDevice& device(const std::string& id) const { return devices_[by_id_.at(id)]; }
 
 private:
@@ -48,6 +50,7 @@ private:
   std::vector<IbDevice> devices_;
   std::map<std::string, std::size_t> by_id_;
   int uneven_cables_ = 0;
+  int missing_aggregation_nodes_ = 0;
 };
 
 } // namespace moesim

@@ -66,7 +66,7 @@ public:
     std::vector<std::string> names;
     for (const auto& [host, adapters] : hosts_)
       names.push_back(host);
-    std::sort(names.begin(), names.end(), natural_less);
+    sort_hosts(names);
     for (const std::string& host : names)
       add_host(host);
     for (const IbDevice& device : fabric_.devices())
@@ -104,6 +104,22 @@ private:
       host = device.id;
     }
     hosts_[plain(host)].push_back(device.id);
+  }
+
+  /// Hosts with as many adapters as most have come first: those are the compute nodes, on which a
+  /// job's first ranks belong. Then by name.
+  void sort_hosts(std::vector<std::string>& names) const {
+    std::map<std::size_t, int> hosts_by_size;
+    for (const auto& [host, adapters] : hosts_)
+      hosts_by_size[adapters.size()] += static_cast<int>(adapters.size());
+    const auto usual =
+        std::max_element(hosts_by_size.begin(), hosts_by_size.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    std::sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+      const bool a_usual = hosts_.at(a).size() == usual->first;
+      const bool b_usual = hosts_.at(b).size() == usual->first;
+      return a_usual != b_usual ? a_usual : natural_less(a, b);
+    });
   }
 
   void name_switch(const IbDevice& device) {
@@ -161,8 +177,8 @@ private:
 
 std::vector<std::string> remarks_of(const FabricImport& import, const GpuFacts& gpu) {
   std::vector<std::string> remarks = {fmt::format(
-      "{} hosts with {} adapters, {} switches and routers; ranks sit on hosts in the order of "
-      "their names",
+      "{} hosts with {} adapters, {} switches and routers; ranks sit first on the hosts with the "
+      "usual number of adapters, in the order of their names",
       import.hosts(), import.adapters(), import.switches())};
   remarks.push_back(fmt::format(
       "not in the file, assumed: one {} GPU an adapter, one scale-up switch a host, latencies of "
@@ -193,6 +209,9 @@ ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
                      "no adapter of this file has a cable: there is no fabric to import",
                      "was ibnetdiscover run on a node that sees the fabric?");
   topology.remarks = remarks_of(import, gpu);
+  if (fabric.missing_aggregation_nodes() > 0)
+    topology.remarks.push_back(fmt::format("left out: {} SHARP aggregation nodes without a block",
+                                           fabric.missing_aggregation_nodes()));
   if (fabric.uneven_cables() > 0)
     topology.remarks.push_back(fmt::format(
         "{} cables name two rates at their ends: the lower is taken", fabric.uneven_cables()));

@@ -112,9 +112,6 @@ void Topology::append_scale_up(Route& route, RankId source, RankId sink) const {
 }
 
 void Topology::append_scale_out(Route& route, RankId source, RankId sink) const {
-  const bool on_switch = spec_.node.nics_on_switch();
-  if (on_switch)
-    append_own(route, source, LinkKind::scale_up_egress);
   append_own(route, source, LinkKind::pcie_egress);
   append_own(route, source, LinkKind::nic_egress);
   if (own_link(source, LinkKind::leaf_uplink) != own_link(sink, LinkKind::leaf_uplink)) {
@@ -128,8 +125,6 @@ void Topology::append_scale_out(Route& route, RankId source, RankId sink) const 
   }
   append_own(route, sink, LinkKind::nic_ingress);
   append_own(route, sink, LinkKind::pcie_ingress);
-  if (on_switch)
-    append_own(route, sink, LinkKind::scale_up_ingress);
 }
 
 Route Topology::route(RankId source, RankId sink) const {
@@ -160,17 +155,22 @@ void Topology::find_regular_route(RankId source, RankId sink, Route& route) cons
                      spec_.fabric.kind == FabricKind::multi_plane;
   const std::int64_t rail_mate = node_of(source) * spec_.node.gpus + to.local;
   const std::int64_t far_mate = to.node * spec_.node.gpus + gpu(source).local;
-  if (!rails || same_rail || spec_.node.nics_on_switch()) {
-    append_scale_out(route, source, sink);
-  } else if (rail_mate < gpus()) {
-    append_scale_up(route, source, RankId(static_cast<std::uint32_t>(rail_mate)));
-    append_scale_out(route, RankId(static_cast<std::uint32_t>(rail_mate)), sink);
-  } else {
-    // A ragged last node may lack the GPU on the sink's rail: the sink's node has the other one.
-    INVARIANT(far_mate < gpus(), "ranks {} and {} share no rail", index(source), index(sink));
-    append_scale_out(route, source, RankId(static_cast<std::uint32_t>(far_mate)));
-    append_scale_up(route, RankId(static_cast<std::uint32_t>(far_mate)), sink);
-  }
+  // A ragged last node may lack the GPU on the sink's rail: the sink's node has the other one.
+  const bool here = !rails || same_rail || rail_mate < gpus();
+  const RankId from =
+      !rails || same_rail || !here ? source : RankId(static_cast<std::uint32_t>(rail_mate));
+  const RankId to_mate = here ? sink : RankId(static_cast<std::uint32_t>(far_mate));
+  INVARIANT(here || far_mate < gpus(), "ranks {} and {} share no rail", index(source), index(sink));
+  // Behind a PCIe switch every NIC of the node is as near; else another GPU forwards.
+  if (spec_.node.nics_on_switch())
+    append_own(route, source, LinkKind::scale_up_egress);
+  else if (from != source)
+    append_scale_up(route, source, from);
+  append_scale_out(route, from, to_mate);
+  if (spec_.node.nics_on_switch())
+    append_own(route, sink, LinkKind::scale_up_ingress);
+  else if (to_mate != sink)
+    append_scale_up(route, to_mate, sink);
 }
 
 void Topology::append_to_switch_and_back(RankId rank, Route& route) const {

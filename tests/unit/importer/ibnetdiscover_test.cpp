@@ -84,7 +84,8 @@ TEST_CASE("a fabric is imported cable by cable") {
   for (const ImportedVertex& vertex : graph.vertices)
     if (vertex.kind == "gpu")
       gpus.push_back(vertex.name);
-  // Hosts in the order of their numbers; the nameless adapter is a host of its own.
+  // First the hosts of the usual size (as many adapters in all as any other), by their numbers; the
+  // nameless adapter is a host of its own.
   CHECK(gpus ==
         std::vector<std::string>{"H-30.Gpu[0]", "node2.Gpu[0]", "node10.Gpu[0]", "node10.Gpu[1]"});
   CHECK(topology.remarks.size() == 5);
@@ -127,6 +128,7 @@ TEST_CASE("what is no whole fabric is refused with its place") {
         "  CA 'mlx5_0'\n"
         "  ^\n"
         "  hint: run ibnetdiscover on a node of the fabric");
+  CHECK(message_of("CA: node1 mlx5_0:\n").find("iblinkinfo") != std::string::npos);
   CHECK(message_of("# nothing\n") ==
         "fabric.txt: error: there is no switch and no adapter in this file\n"
         "  hint: run ibnetdiscover on a node of the fabric");

@@ -108,7 +108,7 @@ TEST_CASE("a dump of one node gives its GPUs, NVLinks and NICs") {
   CHECK(node.spec.node.nics == 4);
   CHECK(node.spec.node.nic_medium == "infiniband");
   CHECK(node.spec.node.nic.value == Approx(50e9));
-  CHECK(node.spec.node.pcie.value == Approx(48e9)); // 16 lanes x 240 / 80
+  CHECK(node.spec.node.pcie.value == Approx(63e9)); // 16 lanes of generation 5
   CHECK(node.value("node", "nic_gbit_per_s").origin == ValueOrigin::read);
   CHECK_FALSE(node.remarks("evenly"));
 }
@@ -203,7 +203,7 @@ TEST_CASE("a GPU without NVLink among others is a warning that names it") {
 TEST_CASE("GPUs without NVLink, in pairs, or linked to themselves meet over PCIe") {
   const Imported plain = import(system_of(cpu(gpus(1, 2, ""))));
   CHECK(plain.spec.node.scale_up_medium == "pcie");
-  CHECK(plain.spec.node.scale_up.value == Approx(48e9));
+  CHECK(plain.spec.node.scale_up.value == Approx(63e9));
   CHECK(plain.remarks("warning: the file shows no NVLink"));
   const auto peer = [](int number) {
     return fmt::format("<nvlink target=\"0000:{:02x}:00.0\" count=\"12\" tclass=\"0x030200\"/>",
@@ -223,26 +223,26 @@ TEST_CASE("GPUs without NVLink, in pairs, or linked to themselves meet over PCIe
   CHECK(self.remarks("to itself are left out: 0000:01:00.0, 0000:02:00.0"));
 }
 
-TEST_CASE("the PCIe rate is that of the path to the nearest NIC, in NCCL's terms") {
+TEST_CASE("the PCIe rate is that of the path to the nearest NIC") {
   const auto rate = [](const std::string& link, const std::string& bridge) {
     return import(system_of(cpu("<pci busid=\"ffff:ff:01.0\" class=\"0x060400\" " + bridge + ">" +
                                 gpu(1, to_switch, link) + "</pci>" + nic(0x81, 400000))))
         .spec.node.pcie.value;
   };
-  CHECK(rate(gen5, "link_speed=\"16 GT/s\" link_width=\"16\"") == Approx(24e9));
-  CHECK(rate("link_speed=\"32 GT/s PCIe/s\" link_width=\"8\"", gen5) == Approx(24e9));
-  CHECK(rate("link_speed=\"\" link_width=\"0\"", gen5) == Approx(12e9)); // a virtual bus
-  CHECK(rate(gen5, "link_speed=\"16 GT/s\" link_width=\"1\"") == Approx(48e9));
+  CHECK(rate(gen5, "link_speed=\"16 GT/s\" link_width=\"16\"") == Approx(31.5e9));
+  CHECK(rate("link_speed=\"32 GT/s PCIe/s\" link_width=\"8\"", gen5) == Approx(31.5e9));
+  CHECK(rate("link_speed=\"\" link_width=\"0\"", gen5) == Approx(15.75e9)); // a virtual bus
+  CHECK(rate(gen5, "link_speed=\"16 GT/s\" link_width=\"1\"") == Approx(63e9));
   // A NIC on the GPU's own address leaves the GPU's link.
   const std::string one_card = gpu(1, to_switch);
   const std::string port = "<nic><net name=\"a\" speed=\"400000\" guid=\"0xabcd\"/></nic></pci>";
   CHECK(import(system_of(cpu(one_card.substr(0, one_card.rfind("</pci>")) + port)))
-            .spec.node.pcie.value == Approx(48e9));
+            .spec.node.pcie.value == Approx(63e9));
   // The bridge is above both, so that no traffic between them crosses it.
   const Imported below = import(system_of(cpu(
       "<pci busid=\"ffff:ff:01.0\" class=\"0x060400\" link_speed=\"5 GT/s\" link_width=\"16\">" +
       gpu(1, to_switch) + nic(0x81, 400000) + "</pci>")));
-  CHECK(below.spec.node.pcie.value == Approx(48e9));
+  CHECK(below.spec.node.pcie.value == Approx(63e9));
 }
 
 TEST_CASE("a hint holds the PCI tree alone: the rest is assumed and says so") {
