@@ -1,0 +1,105 @@
+// The speed of the network's model, on one core: what it costs to build a cluster, to route over it
+// and to play one all-to-all. Usage: bench_network
+
+#include "sim/study/child_process.hpp"
+#include "sim/study/collective_study.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cstdio>
+
+namespace {
+
+using namespace moesim;
+
+/// A rail-optimised tree of three tiers: 64-port leaves, pods of 32 leaves.
+TopologySpec three_tiers(std::int64_t gpus) {
+  TopologySpec spec;
+  spec.name = "three-tiers";
+  spec.gpus_max = gpus;
+  spec.node.gpus = 8;
+  spec.node.scale_up_medium = "nvlink4";
+  spec.node.scale_up_gpus = 8;
+  spec.node.scale_up_switch_gpus = 8;
+  spec.node.scale_up = gbyte_per_s(450);
+  spec.node.scale_up_latency = microseconds(0.25);
+  spec.node.nics = 8;
+  spec.node.nic_medium = "infiniband";
+  spec.node.nic = gbit_per_s(400);
+  spec.node.nic_latency = microseconds(0.6);
+  spec.node.pcie = gbyte_per_s(63);
+  spec.fabric.kind = FabricKind::rail_optimised;
+  spec.fabric.tiers = 3;
+  spec.fabric.nodes_per_leaf = 32;
+  spec.fabric.leaves_per_pod = 32;
+  spec.fabric.oversubscription = 1.0;
+  spec.fabric.pod_oversubscription = 2.0;
+  spec.fabric.switch_latency = microseconds(0.25);
+  return spec;
+}
+
+class Stopwatch {
+public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_)
+        .count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+void print(const std::string& what, double milliseconds) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  fmt::print("{:<58} {:9.2f} ms {:7} MiB\n", what, milliseconds, usage.ru_maxrss / 1024);
+  std::fflush(stdout); // before a fork doubles it
+}
+
+/// One flat all-to-all with the graph built, in a process of its own: SimGrid simulates once.
+void play_all_to_all(const Topology& topology, const NetworkCost& network) {
+  ParallelPlan plan;
+  plan.gpus = topology.gpus();
+  plan.expert = plan.gpus;
+  CollectiveWork work;
+  work.name = "AllToAll";
+  work.bytes = Bytes{std::int64_t{64} << 20};
+  const std::string milliseconds = run_in_child([&] {
+    const Stopwatch watch;
+    replay_collective(work, plan, topology, Fidelity::folded, network);
+    return std::to_string(watch.milliseconds());
+  });
+  print(fmt::format("one flat all-to-all over {} GPUs", topology.gpus()), std::stod(milliseconds));
+}
+
+void route_pairs(const Topology& topology) {
+  constexpr std::uint32_t pairs = 10'000;
+  const Stopwatch watch;
+  Route route;
+  std::size_t hops = 0;
+  const auto gpus = static_cast<std::uint32_t>(topology.gpus());
+  for (std::uint32_t pair = 0; pair < pairs; ++pair) {
+    topology.find_route(RankId(pair * 7919 % gpus), RankId(pair * 104'729 % gpus), route);
+    hops += route.size();
+  }
+  print(fmt::format("{} routes, {} hops", pairs, hops), watch.milliseconds());
+}
+
+} // namespace
+
+int main() {
+  const NetworkCost network =
+      NetworkCost::load(std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration");
+  for (const std::int64_t gpus : {512, 2048, 8192, 131'072}) {
+    const Stopwatch watch;
+    const Topology topology(three_tiers(gpus), gpus);
+    print(fmt::format("build {} GPUs: {} links", gpus, topology.links()), watch.milliseconds());
+    route_pairs(topology);
+    play_all_to_all(topology, network);
+    const Stopwatch cut;
+    const Bisection bisection = topology.bisection();
+    print(fmt::format("bisection: {:.4g} GB/s", bisection.rate.value * 1e-9), cut.milliseconds());
+  }
+}
