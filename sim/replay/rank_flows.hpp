@@ -31,13 +31,11 @@ struct PeerCount {
 /// - dispatch, combine: a token goes once to the counterpart in each scale-up domain that holds an
 ///   expert of it, and from there to each such rank (DeepEP). Counts of domains and ranks are
 ///   expected values; see expected_parts.
-/// - all-gather, reduce-scatter, all-reduce: rings, as many as the group has ranks in a domain,
-/// each
+/// - all-gather, reduce-scatter, all-reduce: as many rings as a domain has ranks of the group, each
 ///   over an equal share of the buffer: a rank passes (n − 1)/n of its buffer on (twice for an
 ///   all-reduce), to the next rank of its domain or, for the ring that leaves the domain there, to
 ///   its counterpart in the next domain.
-/// - all-reduce by a tree: twice the buffer along a chain in the domain, and each rank's share of
-/// it
+/// - all-reduce by a tree: twice the buffer along a chain in the domain, and the share of each rank
 ///   up and down between domains.
 /// - all-reduce in the switch: a rank sends its buffer and its share of the sum, 1 + 1/w buffers
 /// for
@@ -94,6 +92,7 @@ bool is_ring(Collective kind);
 /// How many of `parts` equal parts of the experts (ranks, or domains, of a group) a token goes to,
 /// on average. Experts have independent random scores; a token takes the groups with the best
 /// experts, up to `groups_per_token`, and its best experts among theirs, as DeepEP's tests route.
+/// Where a part ends within a group and a group within a part, an estimate.
 double expected_parts(const TokenFanOut& fan_out, std::int64_t parts);
 
 } // namespace moesim

@@ -85,20 +85,25 @@ RandomCollective random_collective(std::uint64_t seed, const std::vector<std::in
   return drawn;
 }
 
-void skew_loads(RandomCollective& drawn, double noise) {
+void skew_loads(RandomCollective& drawn, const Skew& skew) {
   Draw draw(drawn.seed);
   const auto ranks = static_cast<std::size_t>(drawn.gpus);
   drawn.work.kind = draw.one_in(4) ? Collective::dispatch : Collective::all_to_all;
   drawn.work.hierarchical = drawn.work.kind == Collective::all_to_all && draw.one_in(3);
   const double exponent = 1.5 * draw.share();
   std::vector<double> popularity;
-  for (std::size_t rank = 0; rank < ranks; ++rank)
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    const double place = 1.0 + std::floor(draw.share() * static_cast<double>(ranks));
     popularity.push_back(
-        std::pow(1.0 + std::floor(draw.share() * static_cast<double>(ranks)), -exponent));
+        std::pow(skew.octaves ? std::exp2(std::floor(std::log2(place))) : place, -exponent));
+  }
+  const auto off = [&] { return draw.one_of<double>({1.0 - skew.noise, 1.0, 1.0 + skew.noise}); };
   std::vector<double> values;
-  for (std::size_t source = 0; source < ranks; ++source)
+  for (std::size_t source = 0; source < ranks; ++source) {
+    const double all = skew.octaves ? off() : 1.0;
     for (std::size_t sink = 0; sink < ranks; ++sink)
-      values.push_back(popularity[sink] * draw.one_of<double>({1.0 - noise, 1.0, 1.0 + noise}));
+      values.push_back(popularity[sink] * (skew.octaves ? all : off()));
+  }
   const double mean =
       std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
   for (double& value : values)

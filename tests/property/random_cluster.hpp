@@ -39,9 +39,15 @@ private:
 /// Any fabric and any collective, over one of `sizes` GPUs, all pairs loaded alike.
 RandomCollective random_collective(std::uint64_t seed, const std::vector<std::int64_t>& sizes);
 
+struct Skew {
+  double noise = 0.0; ///< how far a load may be off by chance: by this share more, nothing, or less
+  /// Popularities an octave apart and noise of the source, not of the pair: many flows end
+  /// together, which keeps a reference of 16,000 flows to seconds.
+  bool octaves = false;
+};
+
 /// An all-to-all or dispatch whose ranks receive as experts of uneven popularity do: of Zipf's law
-/// with an exponent up to 1.5, in random order, and each source off by `noise` of its own, by
-/// nothing, or by −`noise`. Few levels let flows end together, which keeps the reference quick.
-void skew_loads(RandomCollective& drawn, double noise);
+/// with an exponent up to 1.5, in random order, and off by noise.
+void skew_loads(RandomCollective& drawn, const Skew& skew);
 
 } // namespace moesim
