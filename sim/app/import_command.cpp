@@ -75,6 +75,8 @@ void add_import_command(CLI::App& app, const AppContext&) {
   CLI::App* import =
       app.add_subcommand("import", "Write a topology file from what other tools know of a cluster");
   import->require_subcommand(1);
+  import->footer("What the file does not tell is taken from datasheets or assumed: each value says "
+                 "so in the\nfile that is written, and the assumed ones are printed.");
   for (const ImportFormat& format : formats)
     add_format(*import, format);
 }

@@ -53,7 +53,6 @@ void print_suggestion(const CLI::App& app, const std::string& command) {
 
 int main(int count, char** arguments) {
   CLI::App app(description, "moesim");
-  app.footer(definitions);
   app.set_version_flag("--version", moesim::version_text());
   app.require_subcommand(1);
   try {
@@ -69,6 +68,7 @@ int main(int count, char** arguments) {
     moesim::add_report_command(app, context);
     moesim::add_calibrate_command(app, context);
     moesim::add_validate_command(app, context);
+    app.footer(definitions); // last: a command takes over what is set before it
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);

@@ -59,7 +59,9 @@ void write_text(const fs::path& file, const std::string& text) {
   std::ofstream stream(file);
   stream << text;
   if (!stream.flush())
-    throw InputError({file.string()}, "cannot be written");
+    throw InputError({file.string()}, "cannot be written",
+                     fs::is_directory(file) ? "it is a folder: name a file, as my-cluster.toml"
+                                            : "");
 }
 
 } // namespace

@@ -40,6 +40,8 @@ void read_algorithm(const TomlTable& table, CollectiveWork& work) {
 }
 
 std::vector<Bytes> read_sizes(const TomlTable& table) {
+  if (!table.has("bytes"))
+    table.fail("bytes", "no size is given", "as in --bytes 1M,16M,256M");
   if (!table.is_list("bytes"))
     return {Bytes{table.integer("bytes", size_range)}};
   std::vector<Bytes> sizes;
@@ -50,6 +52,14 @@ std::vector<Bytes> read_sizes(const TomlTable& table) {
 
 /// The bytes and the fan-out of a dispatch or combine, from what DeepEP's tests name.
 Bytes read_tokens(const TomlTable& table, CollectiveWork& work) {
+  if (table.has("bytes"))
+    table.fail("bytes", fmt::format("a {} takes its bytes from its tokens", work.name),
+               "leave it out, and set collective.tokens and collective.hidden");
+  for (const char* key : {"tokens", "hidden", "experts", "experts_per_token"})
+    if (!table.has(key))
+      table.fail(key, fmt::format("a {} needs collective.{}", work.name, key),
+                 "as in --set collective.tokens=4096 --set collective.hidden=7168 --set "
+                 "collective.experts=256 --set collective.experts_per_token=8");
   TokenFanOut& fan_out = work.fan_out;
   fan_out.experts = table.integer("experts", count);
   fan_out.experts_per_token = table.integer("experts_per_token", {1, fan_out.experts});
@@ -98,7 +108,13 @@ CollectiveScenario read_collective(const TomlDocument& document,
     scenario.sizes = read_sizes(table);
   read_algorithm(table, scenario.work);
   table.finish();
-  const ClusterChoice cluster = read_cluster(root.table("cluster"), folder);
+  const TomlTable cluster_table = root.table("cluster");
+  const ClusterChoice cluster = read_cluster(cluster_table, folder);
+  if (cluster.gpus < 2)
+    cluster_table.fail("gpus", "a collective takes 2 GPUs or more");
+  if (fans_out && scenario.work.fan_out.experts % cluster.gpus != 0)
+    cluster_table.fail("gpus", fmt::format("{} experts cannot be split over {} GPUs",
+                                           scenario.work.fan_out.experts, cluster.gpus));
   scenario.topology = cluster.topology;
   scenario.plan.gpus = cluster.gpus;
   scenario.plan.expert = cluster.gpus;

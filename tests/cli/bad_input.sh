@@ -37,6 +37,31 @@ expect 'config.json:1:26: error: not JSON' "$moesim" simulate "$work/scenario.to
 printf '{"model_type": "mixtral", "hidden_size": 8}' >"$work/config.json"
 expect 'the key "vocab_size" is missing' "$moesim" simulate "$work/scenario.toml"
 
+cluster=$source/topologies/hgx-h100-ndr400.toml
+expect 'did you mean "all-to-all"?' "$moesim" collective all-to-al "$cluster" --gpus 16 --bytes 1M
+expect '"1X" is not a size' "$moesim" collective all-to-all "$cluster" --gpus 16 --bytes 1X
+expect 'no size is given' "$moesim" collective all-to-all "$cluster" --gpus 16
+expect 'a collective takes 2 GPUs or more' "$moesim" collective all-to-all "$cluster" --gpus 1 --bytes 1M
+expect '"ring" is not one of flat, hierarchical' "$moesim" collective all-to-all "$cluster" --gpus 16 --bytes 1M --set collective.algorithm=ring
+expect 'did you mean "nics"?' "$moesim" collective all-to-all "$cluster" --gpus 16 --bytes 1M --set cluster.nix=2
+expect 'there is no NIC "Node[2].Nic[1]"' "$moesim" collective all-to-all "$cluster" --gpus 16 --bytes 1M --set 'cluster.fault=[{nic="Node[2].Nic[1]"}]'
+expect 'a dispatch needs collective.tokens' "$moesim" collective dispatch "$cluster" --gpus 16
+expect 'a dispatch takes its bytes from its tokens' "$moesim" collective dispatch "$cluster" --gpus 16 --bytes 1M
+tokens=(--set collective.tokens=64 --set collective.hidden=7168 --set collective.experts=256
+  --set collective.experts_per_token=8)
+expect '256 experts cannot be split over 24 GPUs' "$moesim" collective dispatch "$cluster" --gpus 24 "${tokens[@]}"
+expect 'more than the' "$moesim" collective all-to-all "$cluster" --gpus 1000000 --bytes 1M
+
+printf '<graphs version="1"/>\n' >"$work/graph.xml"
+expect 'graph.xml:1:1: error: <graphs> are the rings and trees' "$moesim" import nccl-xml "$work/graph.xml" --out "$work/t.toml"
+printf 'no matrix\n' >"$work/matrix.txt"
+expect 'matrix.txt' "$moesim" import nvidia-smi-topo "$work/matrix.txt" --out "$work/t.toml"
+printf 'Switch 36 "S-1"\n' >"$work/fabric.txt"
+expect 'fabric.txt' "$moesim" import ibnetdiscover "$work/fabric.txt" --out "$work/t.toml"
+printf '\tGPU0\tGPU1\nGPU0\t X \tNV18\nGPU1\tNV18\t X \n' >"$work/matrix.txt"
+expect 'it is a folder' "$moesim" import nvidia-smi-topo "$work/matrix.txt" --out "$work"
+[[ ! -e $work/t.toml ]]
+
 cp -r "$source/calibration" "$work/calibration"
 sed -i '6s/,0\./,O./' "$work/calibration/network.csv"
 expect 'is not a number' "$moesim" --calibration "$work/calibration" simulate "$scenario"

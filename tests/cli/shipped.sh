@@ -37,4 +37,31 @@ node -e '
   if (Math.abs(sum / result.step_time_ms - 1) > 1e-6) throw new Error(`waterfall sums to ${sum} ms`);
   if (!result.diagnostics.dense_twin_plan) throw new Error("no plan of the dense twin");
 ' "$work/trace.json" "$work/result.json"
-echo "every shipped scenario runs"
+
+# Every shipped topology carries every collective, and says what bounds it.
+tokens=(--set collective.tokens=64 --set collective.hidden=7168 --set collective.experts=256
+  --set collective.experts_per_token=8)
+for topology in "$source"/topologies/*.toml; do
+  for collective in all-to-all all-gather reduce-scatter all-reduce dispatch combine; do
+    amount=(--bytes 1M)
+    [[ $collective == dispatch || $collective == combine ]] && amount=("${tokens[@]}")
+    "$moesim" collective "$collective" "$topology" --gpus 16 "${amount[@]}" --format csv \
+      >"$work/collective" 2>/dev/null
+    grep -qE '^[0-9]+,[0-9.]+,[0-9.]+,[0-9.]+,[A-Z][A-Za-z]+\[.*,[a-z-]+$' "$work/collective" ||
+      { echo "$topology: $collective"; cat "$work/collective"; exit 1; }
+  done
+done
+
+# What an import writes is a topology like any other.
+{
+  printf '\t%s' GPU0 GPU1 GPU2 GPU3 NIC0
+  printf '\nGPU0\t X \tNV18\tNV18\tNV18\tPIX\nGPU1\tNV18\t X \tNV18\tNV18\tSYS'
+  printf '\nGPU2\tNV18\tNV18\t X \tNV18\tSYS\nGPU3\tNV18\tNV18\tNV18\t X \tSYS'
+  printf '\nNIC0\tPIX\tSYS\tSYS\tSYS\t X \n'
+} >"$work/matrix.txt"
+"$moesim" import nvidia-smi-topo "$work/matrix.txt" --gpu h100-sxm --out "$work/node.toml" \
+  2>"$work/gaps" >/dev/null
+grep -q '^not in the file, assumed: ' "$work/gaps"
+"$moesim" collective all-to-all "$work/node.toml" --gpus 4 --bytes 1M --format csv 2>/dev/null |
+  grep -q 'ScaleUp'
+echo "every shipped scenario and topology runs"
