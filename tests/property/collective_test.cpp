@@ -63,3 +63,27 @@ TEST_CASE("ranks agree with flows under skewed loads") {
 TEST_CASE("ranks agree with flows under skewed loads, up to 128 GPUs") {
   check_ranks(5200, 9, {64, 96, 128}, {.noise = 0.3, .octaves = true});
 }
+
+TEST_CASE("faster links never slow a collective") {
+  const NetworkCost network = NetworkCost::load(calibration);
+  const auto faster = [](BytesPerSecond& rate) { rate = rate * 1.7; };
+  std::size_t improved = 0;
+  for (std::uint64_t seed = 8000; seed < 8080; ++seed) {
+    RandomCollective drawn = random_collective(seed, {8, 16, 24, 32, 64});
+    INFO(drawn.text());
+    const double before = seconds(drawn, Fidelity::folded, network);
+    NodeSpec& node = drawn.cluster.node;
+    FabricSpec& fabric = drawn.cluster.fabric;
+    const std::vector<std::vector<BytesPerSecond*>> tiers = {
+        {&node.scale_up},
+        {&node.nic},
+        {&node.pcie},
+        {&fabric.local_link, &fabric.global_link, &fabric.torus_link}};
+    for (BytesPerSecond* rate : tiers[seed % tiers.size()])
+      faster(*rate);
+    const double after = seconds(drawn, Fidelity::folded, network);
+    CHECK(after <= before * (1.0 + 1e-6)); // the solver's precision
+    improved += after < before * 0.999 ? 1 : 0;
+  }
+  CHECK(improved > 10);
+}

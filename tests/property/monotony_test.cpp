@@ -72,3 +72,14 @@ TEST_CASE("shorter latencies never slow a step") {
     spec.fabric.switch_latency = {};
   });
 }
+
+// As a fault: the first GPU of the job computes at half its speed.
+TEST_CASE("a slowed GPU slows the whole step") {
+  for (const RandomCase& drawn : random_cases(16'000, 12, {{8, 16, 32}, 3000})) {
+    INFO(drawn.text());
+    RandomCase slowed = drawn;
+    slowed.settings.push_back("cluster.fault=[{gpu=\"Node[0].Gpu[0]\", capacity_share=0.5}]");
+    const Seconds whole = step_time(scenario_of(drawn));
+    CHECK(step_time(scenario_of(slowed)).value > whole.value * 1.001);
+  }
+}
