@@ -31,7 +31,7 @@ constexpr const char* network_head =
     "# Share of a link's datasheet capacity (one direction) that a transfer reaches, start-up "
     "excluded.\n"
     "# message_bytes: what one rank sends over its link. Written by moesim calibrate from\n"
-    "# measurements/*.csv; ranges, residuals and tables: network_startup.csv; meaning: README.md.\n"
+    "# measurements/*.csv; ranges, residuals, tables: network_startup.csv; meaning: NETWORK.md.\n"
     "medium,collective,message_bytes,efficiency\n";
 
 constexpr const char* startup_head =
@@ -39,7 +39,7 @@ constexpr const char* startup_head =
     "# start-up = base_us + per_peer_us x peers; share = curve x exp(-small_group_loss / "
     "members),\n"
     "# at most limit_gbyte_per_s if that is not 0; residual: median error of the fitted times.\n"
-    "# Written by moesim calibrate from measurements/*.csv; meaning: README.md.\n"
+    "# Written by moesim calibrate from measurements/*.csv; meaning: NETWORK.md.\n"
     "medium,collective,base_us,per_peer_us,small_group_loss,limit_gbyte_per_s,"
     "smallest_message_bytes,largest_message_bytes,members_min,members_max,residual_percent,"
     "provenance,tables\n";
