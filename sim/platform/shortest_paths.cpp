@@ -12,12 +12,15 @@ constexpr int not_reached = -1;
 constexpr int scale_up_length = 5;
 constexpr int nic_length = 10;
 constexpr int switch_length = 40;
+constexpr int global_length = 100;
 constexpr int forward_for_other_node = 2;
 constexpr int forward_from_nic = 1;
 
 int plain_length(LinkKind kind) {
   if (is_scale_up(kind))
     return scale_up_length;
+  if (kind == LinkKind::global_link)
+    return global_length;
   return kind <= LinkKind::nic_ingress ? nic_length : switch_length;
 }
 

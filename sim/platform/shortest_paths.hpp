@@ -9,9 +9,11 @@ namespace moesim {
 /// (equal-cost multi-path, as adaptive routing approaches it).
 ///
 /// Lengths count stages, so that traffic stays as near as it can: a scale-up link 5, PCIe and NIC
-/// links 10, a link between switches 40. To forward for another GPU costs 2 more in another node
-/// than the sender's, and 1 more for what came in from a NIC. NCCL's PXN and detours round faults
-/// follow from that.
+/// links 10, a link between switches 40. The link between two groups of a dragonfly counts 100,
+/// more than two local ones, so that minimal routes cross one (Kim et al., "Technology-Driven,
+/// Highly-Scalable Dragonfly Topology", 2008). To forward for another GPU costs 2 more in another
+/// node than the sender's, and 1 more for what came in from a NIC. NCCL's PXN and detours round
+/// faults follow from that.
 class ShortestPaths {
 public:
   explicit ShortestPaths(const ClusterGraph& cluster);

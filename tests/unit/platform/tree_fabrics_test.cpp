@@ -181,8 +181,9 @@ TEST_CASE("hashing onto one cable loses nothing") {
   CHECK(capacity_gbyte_per_s(Topology(spec, 4), "Leaf[0].Uplink") == Approx(50));
 }
 
-// A leaf of 2 NICs, halved: 1 cable up, nothing to hash. A pod of 2 such leaves has 2 cables up, and
-// the flows of all 4 NICs below may leave it, slowed by the leaf but no fewer: 4 flows on 2 cables.
+// A leaf of 2 NICs, halved: 1 cable up, nothing to hash. A pod of 2 such leaves has 2 cables up,
+// and the flows of all 4 NICs below may leave it, slowed by the leaf but no fewer: 4 flows on 2
+// cables.
 TEST_CASE("hashing at the spine counts the flows of all NICs below it") {
   TopologySpec spec = small_cluster(FabricKind::leaf_spine, 2, 2);
   spec.fabric.nodes_per_leaf = 1;
