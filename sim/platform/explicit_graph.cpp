@@ -52,6 +52,8 @@ private:
     const std::string& name = vertices_.text(row, vertices_.column("name"));
     const std::string kind = word_at(vertices_, row, "kind", vertex_words);
     const std::string& host = vertices_.text(row, vertices_.column("node"));
+    if (name.empty())
+      throw InputError(vertices_.where(row, vertices_.column("name")), "name: is empty");
     if (by_name_.contains(name))
       throw InputError(vertices_.where(row, vertices_.column("name")),
                        fmt::format("name: \"{}\" is given twice", name));
@@ -98,20 +100,32 @@ private:
       return source == Kind::gpu ? LinkKind::scale_up_egress : LinkKind::scale_up_ingress;
     if (word == "scale_up" && joins(Kind::scale_up_switch, Kind::scale_up_switch))
       return LinkKind::scale_up_uplink;
+    if (word == "pcie" && joins(Kind::gpu, Kind::nic) &&
+        cluster_.graph[from].node != cluster_.graph[to].node)
+      fail_to_join(row, word, from, to, "they are in different nodes");
     if (word == "pcie" && (joins(Kind::gpu, Kind::nic) || joins(Kind::scale_up_switch, Kind::nic)))
       return sink == Kind::nic ? LinkKind::pcie_egress : LinkKind::pcie_ingress;
     if (word == "nic" && joins(Kind::nic, Kind::network_switch))
       return source == Kind::nic ? LinkKind::nic_egress : LinkKind::nic_ingress;
     if (word == "fabric" && joins(Kind::network_switch, Kind::network_switch))
       return LinkKind::fabric_link;
+    fail_to_join(row, word, from, to);
+  }
+
+  [[noreturn]] void fail_to_join(std::size_t row, const std::string& word, VertexId from,
+                                 VertexId to, const std::string& hint = "") const {
     throw InputError(links_.where(row, links_.column("kind")),
                      fmt::format("kind: a {} link cannot join {} and {}", word,
-                                 cluster_.graph[from].name, cluster_.graph[to].name));
+                                 cluster_.graph[from].name, cluster_.graph[to].name),
+                     hint);
   }
 
   void add_cable(std::size_t row) {
     const VertexId source = end_of(row, "source");
     const VertexId sink = end_of(row, "sink");
+    if (sink == source)
+      throw InputError(links_.where(row, links_.column("sink")),
+                       fmt::format("sink: \"{}\" is the source too", cluster_.graph[sink].name));
     const std::string word = word_at(links_, row, "kind", link_words);
     const BytesPerSecond capacity =
         gbyte_per_s(links_.positive_number(row, links_.column("gbyte_per_s")));

@@ -79,23 +79,22 @@ private:
 
   /// Built to full size even if the job leaves ports empty: the cables are there.
   BytesPerSecond leaf_capacity() const {
-    const std::int64_t ports = fabric_.nodes_per_leaf * (rails_ ? 1 : node_.nics);
-    return spread(static_cast<double>(ports), fabric_.oversubscription);
+    const std::int64_t nics = fabric_.nodes_per_leaf * (rails_ ? 1 : node_.nics);
+    return spread(nics, fabric_.oversubscription);
   }
   BytesPerSecond spine_capacity() const {
-    const std::int64_t ports =
+    const std::int64_t nics =
         fabric_.leaves_per_pod * fabric_.nodes_per_leaf * (rails_ ? 1 : node_.nics);
-    return spread(static_cast<double>(ports) / fabric_.oversubscription,
-                  fabric_.pod_oversubscription);
+    return spread(nics, fabric_.oversubscription * fabric_.pod_oversubscription);
   }
-  /// What `ports` NICs' worth of cables down leaves for the cables up, as far as hashing fills
-  /// them.
-  BytesPerSecond spread(double ports, double oversubscription) const {
-    const double cables = ports / oversubscription;
+  /// What the cables up leave to the flows of the `nics` NICs below them, as far as hashing fills
+  /// them. `oversubscription` is that of all tiers down to the NICs.
+  BytesPerSecond spread(std::int64_t nics, double oversubscription) const {
+    const double cables = static_cast<double>(nics) / oversubscription;
     const double share =
         fabric_.ecmp_flows_per_nic == 0
             ? 1.0
-            : hashed_share(ports * static_cast<double>(fabric_.ecmp_flows_per_nic), cables);
+            : hashed_share(static_cast<double>(nics * fabric_.ecmp_flows_per_nic), cables);
     return node_.nic * (cables * share);
   }
 

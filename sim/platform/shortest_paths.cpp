@@ -12,12 +12,16 @@ constexpr int not_reached = -1;
 constexpr int scale_up_length = 5;
 constexpr int nic_length = 10;
 constexpr int switch_length = 40;
+constexpr int global_length = 100;
 constexpr int forward_for_other_node = 2;
 constexpr int forward_from_nic = 1;
+constexpr int second_departure = 10'000;
 
 int plain_length(LinkKind kind) {
   if (is_scale_up(kind))
     return scale_up_length;
+  if (kind == LinkKind::global_link)
+    return global_length;
   return kind <= LinkKind::nic_ingress ? nic_length : switch_length;
 }
 
@@ -25,7 +29,7 @@ int plain_length(LinkKind kind) {
 
 ShortestPaths::ShortestPaths(const ClusterGraph& cluster)
     : cluster_(cluster), source_(boost::num_vertices(cluster.graph)),
-      incoming_(boost::num_vertices(cluster.graph)),
+      incoming_(boost::num_vertices(cluster.graph)), has_left_(boost::num_vertices(cluster.graph)),
       passing_(boost::num_vertices(cluster.graph), 0.0) {}
 
 bool ShortestPaths::reaches(VertexId vertex) const {
@@ -43,6 +47,8 @@ int ShortestPaths::length(EdgeId edge) const {
     if (last == LinkKind::pcie_ingress)
       length += forward_from_nic;
   }
+  if (graph[edge].kind == LinkKind::pcie_egress && has_left_[from])
+    length += second_departure;
   return length;
 }
 
@@ -53,6 +59,7 @@ void ShortestPaths::start_from(VertexId source) {
   for (auto& links : incoming_)
     links.clear();
   order_.clear();
+  has_left_.assign(boost::num_vertices(graph), false);
   std::vector<bool> settled(boost::num_vertices(graph), false);
   using Entry = std::pair<int, VertexId>;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open;
@@ -65,6 +72,11 @@ void ShortestPaths::start_from(VertexId source) {
       continue;
     settled[vertex] = true;
     order_.push_back(vertex);
+    if (vertex != source) {
+      const EdgeId last = incoming_[vertex].front();
+      has_left_[vertex] =
+          graph[last].kind == LinkKind::nic_egress || has_left_[boost::source(last, graph)];
+    }
     for (auto [edge, end] = boost::out_edges(vertex, graph); edge != end; ++edge) {
       const VertexId next = boost::target(*edge, graph);
       if (graph[*edge].capacity.value <= 0.0 || settled[next])

@@ -9,9 +9,12 @@ namespace moesim {
 /// (equal-cost multi-path, as adaptive routing approaches it).
 ///
 /// Lengths count stages, so that traffic stays as near as it can: a scale-up link 5, PCIe and NIC
-/// links 10, a link between switches 40. To forward for another GPU costs 2 more in another node
-/// than the sender's, and 1 more for what came in from a NIC. NCCL's PXN and detours round faults
-/// follow from that.
+/// links 10, a link between switches 40. The link between two groups of a dragonfly counts 100,
+/// more than two local ones, so that minimal routes cross one (Kim et al., "Technology-Driven,
+/// Highly-Scalable Dragonfly Topology", 2008). To forward for another GPU costs 2 more in another
+/// node than the sender's, and 1 more for what came in from a NIC. NCCL's PXN and detours round
+/// faults follow from that. To leave by a NIC a second time costs 10,000 more: a scale-up domain
+/// lies on the way of others' traffic only where switches leave no other.
 class ShortestPaths {
 public:
   explicit ShortestPaths(const ClusterGraph& cluster);
@@ -39,6 +42,7 @@ private:
   std::vector<int> distance_;                 ///< by vertex; -1 where there is no way
   std::vector<std::vector<EdgeId>> incoming_; ///< by vertex: the last links of its shortest ways
   std::vector<VertexId> order_;               ///< the vertices by distance
+  std::vector<bool> has_left_;                ///< by vertex: its ways have left a NIC for a switch
   std::vector<double> passing_;               ///< work space of find_route
 };
 

@@ -61,6 +61,14 @@ void read_scale_up(const Overridden& table, NodeSpec& node) {
     table.source("scale_up_switch_gpus")
         .fail("scale_up_switch_gpus",
               fmt::format("does not divide the {} GPUs of a domain", node.scale_up_gpus));
+  if (node.nics > 0 && node.nics_on_switch() && node.scale_up_switch_gpus % node.gpus != 0)
+    table.source("scale_up_switch_gpus")
+        .fail("scale_up_switch_gpus",
+              fmt::format("a PCIe switch of {} GPUs does not hold whole nodes of {}",
+                          node.scale_up_switch_gpus, node.gpus),
+              fmt::format("the NICs of a node hang off its one switch; scale_up_gpus = {} makes "
+                          "smaller nodes",
+                          node.scale_up_switch_gpus));
   node.scale_up_oversubscription = table.number_or("scale_up_oversubscription", {1.0, 1000.0}, 1.0);
   node.in_switch_reduction = file.flag_or("in_switch_reduction", false);
 }

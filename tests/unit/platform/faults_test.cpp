@@ -46,6 +46,20 @@ TEST_CASE("bytes leave round a NIC that is down by the others of its node") {
   CHECK(forwarded == Approx(1.0));
 }
 
+// 3 NVL72 racks of 18 trays, 32 trays a leaf of their rail. Rack 0 is under leaf 0, rack 2 under
+// leaf 4; rack 1 is under both, and its scale-up network would be the shorter way between them.
+TEST_CASE("a fault elsewhere sends no traffic through the GPUs of a third rack") {
+  const TomlDocument document = TomlDocument::parse(
+      "[[fault]]\nlink = \"Node[5].Nic[3].Egress\"\ncapacity_share = 0.5\n", "s.toml");
+  const Topology topology(read_topology(topologies / "gb200-nvl72.toml", document.root()), 216);
+  std::vector<std::string> names;
+  for (const RouteHop& hop : topology.route(RankId(0), RankId(144)))
+    names.push_back(topology.link(hop.link).name);
+  CHECK(names == std::vector<std::string>{
+                     "Node[0].Gpu[0].PcieEgress", "Node[0].Nic[0].Egress", "Leaf[0].Uplink",
+                     "Leaf[4].Downlink", "Node[36].Nic[0].Ingress", "Node[36].Gpu[0].PcieIngress"});
+}
+
 TEST_CASE("a slowed link keeps its share of the capacity") {
   const Topology topology(faulty("[[fault]]\nlink = \"Leaf[3].Uplink\"\ncapacity_share = 0.25\n"),
                           16);
