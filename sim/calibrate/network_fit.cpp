@@ -3,7 +3,7 @@
 #include "sim/base/input_error.hpp"
 #include "sim/calibrate/median.hpp"
 
-#include <Eigen/Dense>
+#include <Eigen/QR>
 #include <fmt/format.h>
 
 #include <algorithm>
