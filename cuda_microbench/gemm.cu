@@ -21,10 +21,9 @@ struct Weight {
 constexpr std::int64_t rows[] = {16, 64, 256, 1024, 4096, 16384};
 constexpr std::int64_t sides[] = {1024, 2048, 4096, 8192};
 
-/// Layers of published models: the fused query-key-value and the output projection of 8B Llama 3;
-/// its fused gate and up, and its down projection; gate-up-like and down projections of the dense
-/// layers of DeepSeek-V3 (intermediate size 18432); its query projections down and up, and its
-/// attention output.
+/// Layers of published models. Llama 3 8B: the fused query, key and value projection and its data
+/// gradient; gate and up as one; down. DeepSeek-V3: gate or up, and down, of its dense layers; the
+/// query's projections down and up; the attention's output.
 constexpr Weight model_weights[] = {{6144, 4096},  {4096, 6144},  {28672, 4096},
                                     {4096, 14336}, {18432, 7168}, {7168, 18432},
                                     {1536, 7168},  {24576, 1536}, {7168, 16384}};

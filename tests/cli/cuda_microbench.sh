@@ -19,12 +19,15 @@ run() {
 run 0 --list
 [[ ! -s $work/err ]] || fail "--list complains"
 names=$(sed -n 's/^\([a-z][a-z0-9_]*\): .*/\1/p' "$work/out")
-for name in copy launch; do
+for name in copy expert_gemm gemm launch; do
   grep -qx "$name" <<<"$names" || fail "$name is not listed"
 done
 [[ $names == "$(LC_ALL=C sort -u <<<"$names")" ]] || fail "the names are not in order"
 columns_of() { "$microbench" --list | sed -n "/^$1: /{n;s/^ *//p}"; }
 [[ $(columns_of copy) == kind,bytes ]] || fail "other columns"
+[[ $(columns_of gemm) == precision,m,n,k ]] || fail "other columns of gemm"
+[[ $(columns_of expert_gemm) == precision,pass,distribution,groups,tokens,n,k ]] ||
+  fail "other columns of expert_gemm"
 run 0 --help
 grep -q 'Exit codes: 0 measured' "$work/out" || fail "--help does not teach"
 run 0 --list --filter aunc
