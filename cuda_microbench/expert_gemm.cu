@@ -263,9 +263,8 @@ void run(Recorder& recorder) {
 
 const Registration registration{
     {"expert_gemm",
-     "Products of a rank's experts, a weight of n x k each: bf16 by one grouped call of cuBLAS "
-     "(with "
-     "the host's time, if it waits for the GPU), fp8 by one call of cuBLASLt after the other.",
+     "Products of a rank's experts, weights of n x k: bf16 by one grouped call of cuBLAS (with "
+     "the host's time if it waits for the GPU), fp8 by a call of cuBLASLt for each group.",
      {"precision", "pass", "distribution", "groups", "tokens", "n", "k"},
      run}};
 
