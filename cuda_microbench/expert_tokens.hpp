@@ -1,0 +1,59 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace moesim::microbench {
+
+/// How tokens are spread over the experts of a rank.
+enum class Distribution { equal, zipf };
+
+/// "equal" or "zipf", as in the CSV files.
+inline const char* name_of(Distribution distribution) {
+  return distribution == Distribution::equal ? "equal" : "zipf";
+}
+
+/// Whole tokens in proportion to `weights`, which are positive: rounded down, and one more for
+/// those that lost most by it (the earlier of equals), so that the sum is `tokens`.
+inline std::vector<std::int64_t> share_tokens(const std::vector<double>& weights,
+                                              std::int64_t tokens) {
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  std::vector<std::int64_t> shares;
+  std::vector<double> lost;
+  for (const double weight : weights) {
+    const double exact = static_cast<double>(tokens) * weight / total;
+    shares.push_back(static_cast<std::int64_t>(std::floor(exact)));
+    lost.push_back(exact - std::floor(exact));
+  }
+  std::vector<std::size_t> order(weights.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return lost[a] > lost[b]; });
+  const std::int64_t rest = tokens - std::accumulate(shares.begin(), shares.end(), std::int64_t{0});
+  for (std::int64_t i = 0; i < rest; ++i)
+    ++shares[order[static_cast<std::size_t>(i)]];
+  return shares;
+}
+
+/// Tokens of each of `groups` groups (at least 1); their sum is `tokens`. zipf: in proportion to
+/// 1, 1/2, 1/3 … in an order that is shuffled, always the same for the same number of groups.
+inline std::vector<std::int64_t> tokens_of_groups(Distribution distribution, std::int64_t groups,
+                                                  std::int64_t tokens) {
+  std::vector<double> weights;
+  for (std::int64_t rank = 1; rank <= groups; ++rank)
+    weights.push_back(distribution == Distribution::zipf ? 1.0 / static_cast<double>(rank) : 1.0);
+  std::vector<std::int64_t> shares = share_tokens(weights, tokens);
+  if (distribution == Distribution::equal)
+    return shares;
+  std::mt19937_64 random(static_cast<std::uint64_t>(groups));
+  for (std::size_t last = shares.size() - 1; last > 0; --last) // std::shuffle may differ elsewhere
+    std::swap(shares[last], shares[random() % (last + 1)]);
+  return shares;
+}
+
+} // namespace moesim::microbench

@@ -1,0 +1,93 @@
+#include "cuda_microbench/harness/csv_output.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+
+namespace moesim::microbench {
+
+namespace {
+
+using Cells = std::vector<std::string>;
+
+/// A number with six significant digits, the precision of all that is measured here.
+std::string number(double value) {
+  return fmt::format("{:.6g}", value);
+}
+
+/// `amount` per microsecond in units of `unit` per second; empty where no amount was declared.
+std::string rate(double amount, double time_us, double unit) {
+  return amount > 0.0 && time_us > 0.0 ? fmt::format("{:.1f}", amount / (time_us * 1e-6) / unit)
+                                       : "";
+}
+
+/// The columns that every benchmark has besides its own.
+Cells with(Cells cells, const Cells& more) {
+  cells.insert(cells.end(), more.begin(), more.end());
+  return cells;
+}
+
+} // namespace
+
+std::string csv_text(const Results& results, const std::vector<std::string>& provenance) {
+  std::string text;
+  for (const std::string& line : provenance)
+    text += "# " + line + "\n";
+  text +=
+      "# Units: time_us in microseconds, median; noise_percent: standard deviation over mean.\n";
+  for (const Skipped& skipped : results.skipped)
+    text += fmt::format("# skipped: {}: {}\n", fmt::join(skipped.shape, ","), skipped.reason);
+  for (const Row& row : results.rows)
+    if (row.measurement.throttled)
+      text += fmt::format("# throttled: {}: the SM clock was below 90 % of its maximum\n",
+                          fmt::join(row.shape, ","));
+  const Cells header = with(results.columns, {"time_us", "noise_percent", "samples"});
+  text += fmt::format("{}\n", fmt::join(header, ","));
+  for (const Row& row : results.rows) {
+    const Measurement& measured = row.measurement;
+    text += fmt::format("{},{},{},{}\n", fmt::join(row.shape, ","), number(measured.time_us),
+                        number(measured.noise_percent), measured.samples);
+  }
+  return text;
+}
+
+std::string table_text(const Results& results) {
+  std::vector<Cells> lines{
+      with(results.columns, {"time_us", "noise_percent", "samples", "gbyte_per_s", "tflop_per_s"})};
+  for (const Row& row : results.rows) {
+    const Measurement& measured = row.measurement;
+    lines.push_back(with(
+        row.shape, {number(measured.time_us), fmt::format("{:.2f}", measured.noise_percent),
+                    std::to_string(measured.samples), rate(row.work.bytes, measured.time_us, 1e9),
+                    rate(row.work.flops, measured.time_us, 1e12)}));
+  }
+  std::vector<std::size_t> widths(lines.front().size(), 0);
+  for (const Cells& cells : lines)
+    for (std::size_t column = 0; column < cells.size(); ++column)
+      widths[column] = std::max(widths[column], cells[column].size());
+  std::string text;
+  for (const Cells& cells : lines) {
+    for (std::size_t column = 0; column < cells.size(); ++column)
+      text += fmt::format("{}{:>{}}", column > 0 ? "  " : "", cells[column], widths[column]);
+    text += '\n';
+  }
+  for (const Skipped& skipped : results.skipped)
+    text += fmt::format("skipped: {}: {}\n", fmt::join(skipped.shape, ","), skipped.reason);
+  return text;
+}
+
+void write_csv(const std::filesystem::path& folder, const std::string& name,
+               const std::string& text) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  const std::filesystem::path path = folder / (name + ".csv");
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.flush();
+  if (!file)
+    throw std::runtime_error(path.string() + " cannot be written");
+}
+
+} // namespace moesim::microbench

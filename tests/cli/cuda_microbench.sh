@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# The microbenchmarks are listed; without a device nothing is measured; with one, all of them are.
+set -euo pipefail
+microbench=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+  echo "$1"; cat "$work/out" "$work/err"; exit 1
+}
+# run CODE ARGUMENT...: the program ends with this code; its output is in out and err.
+run() {
+  local expected=$1 code=0
+  shift
+  "$microbench" "$@" >"$work/out" 2>"$work/err" || code=$?
+  [[ $code == "$expected" ]] || fail "cuda_microbench $*: code $code, expected $expected"
+}
+
+run 0 --list
+[[ ! -s $work/err ]] || fail "--list complains"
+names=$(sed -n 's/^\([a-z][a-z0-9_]*\): .*/\1/p' "$work/out")
+for name in copy expert_gemm gemm launch; do
+  grep -qx "$name" <<<"$names" || fail "$name is not listed"
+done
+[[ $names == "$(LC_ALL=C sort -u <<<"$names")" ]] || fail "the names are not in order"
+columns_of() { "$microbench" --list | sed -n "/^$1: /{n;s/^ *//p}"; }
+[[ $(columns_of copy) == kind,bytes ]] || fail "other columns"
+[[ $(columns_of gemm) == precision,m,n,k ]] || fail "other columns of gemm"
+[[ $(columns_of expert_gemm) == precision,pass,distribution,groups,tokens,n,k ]] ||
+  fail "other columns of expert_gemm"
+run 0 --help
+grep -q 'Exit codes: 0 measured' "$work/out" || fail "--help does not teach"
+run 0 --list --filter aunc
+[[ $(head -1 "$work/out") == launch:* ]] || fail "--filter does not filter"
+run 2 --list --filter nothing-like-this
+run 2 --no-such-option
+
+for arguments in "" --device-folder; do
+  CUDA_VISIBLE_DEVICES='' run 2 $arguments
+  [[ $(wc -l <"$work/err") == 1 && ! -s $work/out ]] || fail "not one line without a device"
+  grep -q '^cuda_microbench: no CUDA device (.*): nothing was measured$' "$work/err" ||
+    fail "another line without a device"
+done
+
+if ! "$microbench" --device-folder >"$work/out" 2>"$work/err"; then
+  echo "no CUDA device here: only the listing was tested"
+  exit 0
+fi
+grep -qx '[a-z0-9-]*' "$work/out" || fail "not the name of a folder"
+run 0 --quick --csv "$work/csv"
+for name in $names; do
+  file=$work/csv/$name.csv
+  [[ -s $file ]] || fail "$name left no file"
+  header=$(columns_of "$name"),time_us,noise_percent,samples
+  [[ $(grep -v '^#' "$file" | head -1) == "$header" ]] || fail "$name: another header"
+  rows=$(grep -v '^#' "$file" | tail -n +2)
+  [[ -n $rows || $(grep -c '^# skipped: ' "$file") != 0 ]] || fail "$name has no rows"
+  ! grep '^# skipped: .*: wrong by ' "$file" || fail "$name computes wrong results"
+  commas=$(tr -cd , <<<"$header")
+  ! grep -qvE "^([^,]+,){${#commas}}[1-9][0-9]*$" <<<"$rows" || [[ -z $rows ]] ||
+    fail "$name: a row is not like the header"
+done
+echo "every benchmark left its table"
