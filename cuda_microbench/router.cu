@@ -91,7 +91,7 @@ void launch(const Router& router, const Cublas& cublas, const Operands& operands
 }
 
 constexpr int samples = 64;                  // tokens of a case that are checked
-constexpr std::size_t replacements_max = 32; // one in some hundred tokens needs one
+constexpr std::size_t replacements_max = 32; // few tokens need any
 /// Sums of `hidden` products in fp32: even if each of the hidden / 16 steps of a tensor core lost
 /// 2^-22 of a partial sum of 8, 7168 of them would lose 9e-4. A wrong operand is wrong by about
 /// `logit_deviation`.

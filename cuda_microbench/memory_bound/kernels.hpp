@@ -28,6 +28,9 @@ constexpr float adam_correction_2 = 0.1f; ///< 1 - beta_2^step
 constexpr int values_per_scale = 128;
 constexpr float e4m3_max = 448.0f;
 
+/// The most threads of a block, one for each vector of a row: what the registers must do for.
+constexpr int row_threads_max = 1024;
+
 inline __device__ std::size_t thread_index() {
   return static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
@@ -52,8 +55,9 @@ inline __device__ float block_sum(float value) {
 
 /// One block for each row, one thread for each vector of it: out = x weight / sqrt(mean(x^2) +
 /// epsilon). The factor of each row is kept for the backward pass.
-static __global__ void rms_norm(const uint4* __restrict__ in, const uint4* __restrict__ weight,
-                                uint4* __restrict__ out, float* __restrict__ inverse_rms) {
+static __global__ void __launch_bounds__(row_threads_max)
+    rms_norm(const uint4* __restrict__ in, const uint4* __restrict__ weight,
+             uint4* __restrict__ out, float* __restrict__ inverse_rms) {
   Floats x = unpack(in[thread_index()]);
   const Floats w = unpack(weight[threadIdx.x]);
   float squares = 0.0f;
@@ -73,12 +77,11 @@ static __global__ void rms_norm(const uint4* __restrict__ in, const uint4* __res
 /// One block for `rows` rows, one thread for each vector of them. With r the factor of the row and
 /// g the gradient of the output: dx = r weight g - x r^3 mean(weight g x). The gradient of the
 /// weight, the sum of g x r over all rows, is left as the sums over each block's rows.
-static __global__ void rms_norm_backward(const uint4* __restrict__ in,
-                                         const uint4* __restrict__ weight,
-                                         const float* __restrict__ inverse_rms,
-                                         const uint4* __restrict__ out_gradient,
-                                         uint4* __restrict__ in_gradient,
-                                         float4* __restrict__ weight_gradients, int rows) {
+static __global__ void __launch_bounds__(row_threads_max)
+    rms_norm_backward(const uint4* __restrict__ in, const uint4* __restrict__ weight,
+                      const float* __restrict__ inverse_rms, const uint4* __restrict__ out_gradient,
+                      uint4* __restrict__ in_gradient, float4* __restrict__ weight_gradients,
+                      int rows) {
   const Floats w = unpack(weight[threadIdx.x]);
   const float width = static_cast<float>(blockDim.x * vector_values);
   Floats sums{};
