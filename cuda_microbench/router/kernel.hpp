@@ -26,7 +26,7 @@ struct Router {
   int tokens = 0;
   int hidden = 0;
   int experts = 0;
-  int top_k = 0;
+  int top_k = 0; ///< at most 32, a lane of the warp for each
   Scoring scoring = Scoring::softmax;
   bool limited_groups = false; ///< needs a number of experts that 32 divides
   bool bias = false; ///< added to the score for the selection only (section 2.1.2); with sigmoid
