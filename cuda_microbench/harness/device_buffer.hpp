@@ -59,6 +59,16 @@ private:
   std::size_t size_ = 0;
 };
 
+/// Whether buffers of so many bytes fit into the device's free memory, besides what a measurement
+/// itself needs.
+inline bool fits(double bytes) {
+  constexpr double reserve_bytes = 1e9; // far more than twice the L2 cache of any device
+  std::size_t free_bytes = 0;
+  std::size_t total_bytes = 0;
+  CUDA_CALL(cudaMemGetInfo(&free_bytes, &total_bytes));
+  return bytes + reserve_bytes <= static_cast<double>(free_bytes);
+}
+
 /// 64 random bits for a place: the same for the same seed and index, on host and device. The mixing
 /// function of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
 __host__ __device__ inline std::uint64_t hash_counter(std::uint64_t seed, std::uint64_t index) {
