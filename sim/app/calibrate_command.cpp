@@ -1,9 +1,12 @@
 #include "sim/app/commands.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/calibrate/calibration_folder.hpp"
+#include "sim/calibrate/calibration_report.hpp"
 #include "sim/calibrate/nccl_log.hpp"
 #include "sim/calibrate/network_fit.hpp"
 #include "sim/calibrate/residuals.hpp"
+#include "sim/calibrate/table_errors.hpp"
 
 #include <fmt/format.h>
 
@@ -67,33 +70,62 @@ ResultTable residual_table(const std::vector<TableResidual>& residuals) {
   return table;
 }
 
-void calibrate_and_print(const CalibrateOptions& options, const AppContext& context) {
+ResultTable error_table(const std::vector<TableError>& errors) {
+  ResultTable table{
+      {"device", "table", "precision", "case", "rows", "median_percent", "p90_percent"}, {}};
+  for (const TableError& error : errors)
+    table.rows.push_back({error.device, error.table, name_of(error.precision),
+                          name_of(error.error_case), std::to_string(error.rows),
+                          fmt::format("{:.1f}", error.median_percent),
+                          fmt::format("{:.1f}", error.p90_percent)});
+  return table;
+}
+
+/// The measurements of the network among what was given; the tables of kernels go to `tables`.
+std::vector<Measurement> read_given(const CalibrateOptions& options,
+                                    std::vector<std::filesystem::path>& tables) {
   std::vector<Measurement> measurements;
   for (const std::string& path : options.measurements) {
+    if (is_kernel_table(path)) {
+      tables.emplace_back(path);
+      continue;
+    }
     const std::vector<Measurement> read = std::filesystem::path(path).extension() == ".csv"
                                               ? read_measurements(path)
                                               : read_log(path, options);
     measurements.insert(measurements.end(), read.begin(), read.end());
   }
-  const NetworkCost known = NetworkCost::load(context.calibration);
-  const std::vector<NetworkCurve> curves = fit_network(measurements, known.curves());
-  const NetworkCost costs(curves);
+  return measurements;
+}
+
+/// Fits the network and prints how well; writes its tables.
+void fit_and_print(const std::vector<Measurement>& measurements, const CalibrateOptions& options,
+                   CalibrationFindings& findings) {
   const std::filesystem::path folder = options.folder;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  write_file(folder / "network.csv", network_csv(curves));
-  write_file(folder / "network_startup.csv", network_startup_csv(curves));
-  std::cout << render(residual_table(table_residuals(costs, measurements)), options.format);
-  for (const NetworkCurve& curve : curves)
-    std::cerr << fmt::format("{} on {}: median error {:.1f} % of the fitted rows\n",
-                             collective_name(curve.collective), curve.medium,
-                             curve.residual_percent);
-  for (const GroupResidual& group : group_residuals(costs, measurements))
-    std::cerr << fmt::format("held out, {} on {}: median error {:.1f} % of {} rows, {} tables\n",
-                             collective_name(group.collective), group.medium,
-                             group.median_error_percent, group.rows, group.tables);
-  std::cerr << fmt::format("written: {} and {}\n", (folder / "network.csv").string(),
-                           (folder / "network_startup.csv").string());
+  findings.curves = fit_network(measurements, findings.curves);
+  const NetworkCost costs(findings.curves);
+  write_file(folder / "network.csv", network_csv(findings.curves));
+  write_file(folder / "network_startup.csv", network_startup_csv(findings.curves));
+  findings.held_out = group_residuals(costs, measurements);
+  std::cout << render(residual_table(table_residuals(costs, measurements)), options.format) << '\n';
+}
+
+void calibrate_and_print(const CalibrateOptions& options, const AppContext& context) {
+  std::vector<std::filesystem::path> tables;
+  const std::vector<Measurement> measurements = read_given(options, tables);
+  CalibrationFindings findings;
+  findings.curves = NetworkCost::load(context.calibration).curves();
+  const std::filesystem::path folder = options.folder;
+  assemble_calibration(context.calibration, tables, folder);
+  if (!measurements.empty())
+    fit_and_print(measurements, options, findings);
+  findings.tables = table_errors(folder);
+  findings.own = compare_own_tables(folder);
+  write_file(folder / "compute_errors.csv", compute_errors_csv(findings.tables));
+  write_file(folder / "REPORT.md", calibration_report(findings));
+  std::cout << render(error_table(findings.tables), options.format);
+  std::cerr << fmt::format("written: {}, a folder for --calibration; in words: {}\n",
+                           folder.string(), (folder / "REPORT.md").string());
 }
 
 } // namespace
@@ -101,16 +133,21 @@ void calibrate_and_print(const CalibrateOptions& options, const AppContext& cont
 void add_calibrate_command(CLI::App& app, const AppContext& context) {
   auto options = std::make_shared<CalibrateOptions>();
   CLI::App* command = app.add_subcommand(
-      "calibrate", "Fit the network's cost tables to measurements; print how far they are off, for "
-                   "each table of 1 MB and more, those held out of the fit included. What no "
-                   "measurement is of stays as in --calibration.");
+      "calibrate", "Make a folder of costs from measurements, and print how far they are off. The "
+                   "network is fitted to tables and logs of collectives: errors of each table of "
+                   "1 MB and more, those held out of the fit included. Tables of kernel times are "
+                   "tested by leaving measurements out. What no measurement is of stays as in "
+                   "--calibration.");
   command
       ->add_option("measurements", options->measurements,
-                   "Tables (.csv, columns as calibration/measurements) and outputs of nccl-tests "
-                   "(any other name)")
+                   "Tables of collectives (.csv, columns as calibration/measurements), outputs of "
+                   "nccl-tests (any other name), and DEVICE/gemm.csv, DEVICE/expert_gemm.csv, ...: "
+                   "tables of kernel times as cuda_microbench writes them")
       ->type_name("MEASUREMENT")
       ->required();
-  command->add_option("--out", options->folder, "Folder for network.csv and network_startup.csv")
+  command
+      ->add_option("--out", options->folder,
+                   "Folder for all costs, compute_errors.csv and REPORT.md")
       ->type_name("DIR")
       ->required();
   CLI::Option_group* logs = command->add_option_group("What an output of nccl-tests leaves out");

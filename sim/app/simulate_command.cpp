@@ -51,13 +51,36 @@ ResultTable as_lines(const Prediction& prediction) {
   ResultTable table{{"column", "value", "meaning"}, {}};
   table.rows.push_back({"status", result.status, result.reason});
   for (const ResultColumn& column : result_columns())
-    if (const std::string cell = cell_text(result, column); !cell.empty())
+    if (const std::string cell = cell_text(result, column);
+        !cell.empty() && cell != result.extrapolated_costs)
       table.rows.push_back({column.name, cell, column.description});
   if (!result.bottleneck.empty())
     table.rows.push_back({"bottleneck_use_percent",
                           fmt::format("{:.1f}", prediction.bottleneck_use_percent),
                           "busy share of the step of that resource"});
   return table;
+}
+
+/// What a reader of the numbers has to know first; empty if most costs were measured.
+std::string banner(const Prediction& prediction) {
+  constexpr double worth_saying = 0.1;
+  if (prediction.extrapolated_share <= worth_saying)
+    return "";
+  const StepResult& result = prediction.result;
+  const double half_width = 0.5 * (result.step_time_high_ms - result.step_time_low_ms);
+  return fmt::format(
+      "NOTE: {:.0f} % of the step time rests on extrapolated kernel costs. It may be "
+      "off by {:.0f} % (90 % confidence):\nsee extrapolated_costs below, and "
+      "calibration/REPORT.md.\n\n",
+      100.0 * prediction.extrapolated_share, 100.0 * half_width / result.step_time_ms);
+}
+
+/// A line for each cost outside what was measured.
+std::string extrapolated_lines(const StepResult& result) {
+  std::string text = result.extrapolated_costs.empty() ? "" : "\nextrapolated_costs\n  ";
+  for (const char letter : result.extrapolated_costs)
+    text += letter == ';' ? "\n " : std::string(1, letter);
+  return text.empty() ? text : text + "\n";
 }
 
 /// Throws InputError before the step is simulated rather than after.
@@ -90,7 +113,8 @@ void simulate_and_print(const SimulateOptions& options, const AppContext& contex
     return;
   }
   std::cout << (options.format == TableFormat::table
-                    ? render(as_lines(prediction), options.format)
+                    ? banner(prediction) + render(as_lines(prediction), options.format) +
+                          extrapolated_lines(prediction.result)
                     : render(as_row(prediction.result, options.settings), options.format));
   for (const auto& [name, value] : prediction.diagnostics)
     std::cerr << fmt::format("{}: {}\n", name, value);

@@ -2,6 +2,7 @@
 
 #include "sim/base/input_error.hpp"
 #include "sim/calibrate/median.hpp"
+#include "sim/calibrate/residuals.hpp"
 
 #include <Eigen/QR>
 #include <fmt/format.h>
@@ -323,6 +324,7 @@ std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measuremen
     for (const auto& [key, curve] : curves)
       if (key.first == medium)
         ordered.push_back(curve);
+  set_errors(ordered, measurements);
   return ordered;
 }
 

@@ -25,6 +25,8 @@ namespace moesim {
 /// Limit. Where a dispatch or combine was measured on links of several speeds, the curve is that of
 /// the slowest, and the limit the median of what the others reach from 16 MiB up, if that is less.
 ///
+/// The 90 % error of a curve is over all rows, those held out included.
+///
 /// The curves of `known` that no measurement is of stay as they are. Throws InputError if nothing
 /// is to be fitted.
 std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measurements,

@@ -75,4 +75,17 @@ std::vector<GroupResidual> group_residuals(const NetworkCost& costs,
   return residuals;
 }
 
+void set_errors(std::vector<NetworkCurve>& curves, const std::vector<Measurement>& measurements) {
+  const NetworkCost costs(curves);
+  for (NetworkCurve& curve : curves) {
+    std::vector<double> errors;
+    for (const Measurement& row : measurements)
+      if (row.size >= smallest_size && row.medium() == curve.medium &&
+          row.curve_collective() == curve.collective)
+        errors.push_back(std::abs(error_of(costs, row)));
+    if (!errors.empty())
+      curve.p90_error_percent = percentile(errors, 0.9);
+  }
+}
+
 } // namespace moesim

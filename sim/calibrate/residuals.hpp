@@ -34,4 +34,8 @@ struct GroupResidual {
 std::vector<GroupResidual> group_residuals(const NetworkCost& costs,
                                            const std::vector<Measurement>& measurements);
 
+/// Fills in the 90 % error of each curve that has rows of 1 MB and more; one that has none, because
+/// it is that of another collective or too few were measured, keeps its own.
+void set_errors(std::vector<NetworkCurve>& curves, const std::vector<Measurement>& measurements);
+
 } // namespace moesim

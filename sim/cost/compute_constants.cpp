@@ -18,6 +18,7 @@ struct Entry {
   const char* name;
   const char* unit;
   double* value;
+  double* error = nullptr; ///< none for a count
 };
 
 std::vector<Entry> sms_entries(ComputeConstants& constants) {
@@ -58,25 +59,34 @@ void read_row(const CsvTable& table, std::size_t row, std::span<const Entry> ent
                                  table.text(row, unit_column), entry->unit, name));
   check_provenance(table, row);
   *entry->value = table.positive_number(row, table.column("value"));
+  const std::size_t error_column = table.column("error_percent");
+  if (entry->error)
+    *entry->error = table.positive_number(row, error_column) / 100.0;
+  else if (!table.text(row, error_column).empty())
+    throw InputError(table.where(row, error_column),
+                     fmt::format("error_percent: {} is a count", name), "leave the cell empty");
 }
 
 } // namespace
 
 ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
   const CsvTable table = CsvTable::read(path);
-  table.expect_columns({"constant", "value", "unit", "provenance", "source"});
+  table.expect_columns({"constant", "value", "unit", "error_percent", "provenance", "source"});
   ComputeConstants constants;
-  double fixed_time_us = 0.0;
+  const auto number = [](const char* name, const char* unit, Uncertain& constant) {
+    return Entry{name, unit, &constant.value, &constant.error};
+  };
   std::vector<Entry> entries = {
-      {"memory_bandwidth_share", "ratio", &constants.memory_bandwidth_share},
-      {"kernel_fixed_time", "us", &fixed_time_us},
-      {"gemm_roofline_efficiency", "ratio", &constants.gemm_roofline_efficiency},
-      {"grouped_gemm_ratio", "ratio", &constants.grouped_gemm_ratio},
-      {"attention_roofline_efficiency", "ratio", &constants.attention_roofline_efficiency},
-      {"attention_backward_efficiency_ratio", "ratio",
-       &constants.attention_backward_efficiency_ratio},
-      {"attention_mla_efficiency_ratio", "ratio", &constants.attention_mla_efficiency_ratio},
-      {"sustained_throughput_ratio", "ratio", &constants.sustained_throughput_ratio},
+      number("memory_bandwidth_share", "ratio", constants.memory_bandwidth_share),
+      number("kernel_fixed_time", "us", constants.kernel_fixed_time_us),
+      number("gemm_roofline_efficiency", "ratio", constants.gemm_roofline_efficiency),
+      number("grouped_gemm_ratio", "ratio", constants.grouped_gemm_ratio),
+      number("grouped_weight_gradient_ratio", "ratio", constants.grouped_weight_gradient_ratio),
+      number("attention_roofline_efficiency", "ratio", constants.attention_roofline_efficiency),
+      number("attention_backward_efficiency_ratio", "ratio",
+             constants.attention_backward_efficiency_ratio),
+      number("attention_mla_efficiency_ratio", "ratio", constants.attention_mla_efficiency_ratio),
+      number("sustained_throughput_ratio", "ratio", constants.sustained_throughput_ratio),
   };
   const std::vector<Entry> sms = sms_entries(constants);
   entries.insert(entries.end(), sms.begin(), sms.end());
@@ -88,7 +98,6 @@ ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
   if (!missing.empty())
     throw InputError({.file = path.string(), .source_line = ""},
                      fmt::format("constant \"{}\" is missing", missing.front()));
-  constants.kernel_fixed_time = microseconds(fixed_time_us);
   return constants;
 }
 

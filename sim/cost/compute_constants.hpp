@@ -14,18 +14,25 @@ struct CommunicationSms {
   double send_receive = 0.0; ///< all-to-all, point-to-point
 };
 
+/// A number and how far it may be off, with a confidence of 90 %, as a share of it.
+struct Uncertain {
+  double value = 0.0;
+  double error = 0.0;
+};
+
 /// The scalar constants of kernel times, from `calibration/compute_constants.csv`, where each has
 /// its unit, provenance and source.
 struct ComputeConstants {
-  double memory_bandwidth_share = 0.0; ///< of peak, reached by a kernel that streams
-  Seconds kernel_fixed_time;           ///< launch and tail of the smallest kernel
-  double gemm_roofline_efficiency = 0.0;
-  double grouped_gemm_ratio = 0.0; ///< grouped over single product, where no table says it
-  double attention_roofline_efficiency = 0.0;
-  double attention_backward_efficiency_ratio = 0.0; ///< backward over forward efficiency
-  double attention_mla_efficiency_ratio = 0.0;      ///< over the table of the value width
-  double sustained_throughput_ratio = 0.0;          ///< long runs over the tables' boost clocks
-  CommunicationSms sms_pcie;                        ///< by the medium of the scale-up domain
+  Uncertain memory_bandwidth_share; ///< of peak, reached by a kernel that streams
+  Uncertain kernel_fixed_time_us;   ///< launch and tail of the smallest kernel
+  Uncertain gemm_roofline_efficiency;
+  Uncertain grouped_gemm_ratio;            ///< grouped over single product, where no table says it
+  Uncertain grouped_weight_gradient_ratio; ///< over the forward product of as many tokens
+  Uncertain attention_roofline_efficiency;
+  Uncertain attention_backward_efficiency_ratio; ///< backward over forward efficiency
+  Uncertain attention_mla_efficiency_ratio;      ///< over the table of the value width
+  Uncertain sustained_throughput_ratio;          ///< long runs over the tables' boost clocks
+  CommunicationSms sms_pcie;                     ///< by the medium of the scale-up domain
   CommunicationSms sms_nvlink3;
   CommunicationSms sms_nvlink4;
   CommunicationSms sms_nvlink5;

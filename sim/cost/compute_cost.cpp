@@ -3,227 +3,252 @@
 #include "sim/base/check.hpp"
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/compute_devices.hpp"
-#include "sim/cost/compute_tables.hpp"
-#include "sim/cost/shape_grid.hpp"
+#include "sim/cost/compute_errors.hpp"
+#include "sim/cost/device_grids.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace moesim {
 
 namespace {
 
-/// One product m × k by k × n; real numbers, since edges of the tables bound them.
-struct Product {
-  double m = 0.0;
-  double n = 0.0;
-  double k = 0.0;
+/// Two statements of one datasheet rate.
+bool alike(double a, double b) {
+  return std::abs(a / b - 1.0) < 0.01;
+}
 
-  double flops() const { return 2.0 * m * n * k; }
+/// A time on the way to a KernelTime: independent errors add up in quadrature.
+struct Estimate {
+  double seconds = 0.0;
+  CostBasis basis = CostBasis::measured;
+  double squared_error = 0.0;
+
+  void depends_on(CostBasis on, double error) {
+    basis = std::max(basis, on);
+    squared_error += error * error;
+  }
+  /// Divides the time by a ratio of which a rule speaks.
+  void divide_by(const Uncertain& ratio) {
+    seconds /= ratio.value;
+    depends_on(CostBasis::rule, ratio.error);
+  }
 };
 
-/// The experts of one layer kind: how much less efficient than one product of as many rows the
-/// grouped products are, over (groups, tokens per group).
-struct ExpertRatio {
-  double hidden_log2 = 0.0;
-  double moe_ffn_log2 = 0.0;
-  ShapeGrid ratio;
-};
+/// The table of one kind of kernel that a GPU is timed by.
+template <typename Grid> struct Source {
+  Grid grid;
+  std::optional<PeakRates> measured_on; ///< no value: as measured
+  bool other_device = false;            ///< of another GPU kind, or of other peaks
+  std::array<double, error_case_count> errors{};
 
-/// What a grouped product is to the layer kind nearest to it.
-struct ExpertMatch {
-  const ExpertRatio* experts = nullptr;
-  double distance = std::numeric_limits<double>::infinity(); ///< octaves of hidden plus of moe_ffn
+  double error(ErrorCase error_case) const { return errors[static_cast<std::size_t>(error_case)]; }
+  void add_shape_error(bool inside, Estimate& estimate) const {
+    if (inside)
+      estimate.depends_on(CostBasis::measured, error(ErrorCase::inside));
+    else
+      estimate.depends_on(CostBasis::beyond_table, error(ErrorCase::edge));
+  }
 };
+using GridSource = Source<TimeGrid>;
 
-struct Bound {
-  Seconds time;
-  bool measured = false;
+/// The grouped products of a device, with the single ones that they are compared to.
+struct ExpertTables {
+  std::vector<ExpertGrid> experts;
+  TimeGrid gemm;
 };
 
 } // namespace
 
 struct ComputeCost::Tables {
   DevicePeaks peaks;
-  bool borrowed = false; ///< the tables are those of another GPU kind
   ComputeConstants constants;
-  std::array<std::optional<ShapeGrid>, 2> gemm; ///< efficiency over (m, n, k), by precision
-  std::array<std::vector<ExpertRatio>, 2> experts;
-  std::optional<ShapeGrid> attention; ///< efficiency over the columns of attention.csv
+  std::array<std::optional<GridSource>, 2> gemm; ///< by precision
+  std::array<std::optional<Source<ExpertTables>>, 2> experts;
+  std::optional<GridSource> attention;
 
-  static constexpr std::array<Precision, 2> precisions = {Precision::bf16, Precision::fp8};
-  static std::size_t at(Precision precision) { return precision == Precision::bf16 ? 0 : 1; }
+  Tables(const std::filesystem::path& calibration, const DevicePeaks& device);
+  template <typename Grid>
+  Source<Grid> source(Grid grid, const TableFolder& folder, const ComputeErrors& errors,
+                      const char* table, Precision precision) const;
+
   FlopsPerSecond peak(Precision precision) const {
     return precision == Precision::fp8 ? peaks.fp8 : peaks.bf16;
   }
-  /// A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 products as bf16.
-  Precision executed(Precision precision) const {
-    return peaks.fp8 > peaks.bf16 ? precision : Precision::bf16;
-  }
-  Seconds streamed(Bytes bytes) const {
-    return bytes / peaks.memory_bandwidth / constants.memory_bandwidth_share;
-  }
-
-  void load_gemm(const std::filesystem::path& folder);
-  void load_experts(const std::filesystem::path& folder);
-  void load_attention(const std::filesystem::path& folder);
-
-  Bound product_time(const ShapeGrid& grid, Precision precision, Product product) const;
-  ExpertMatch match(Precision precision, const Product& product) const;
-  KernelTime roofline(const Kernel& kernel, double efficiency) const;
-  KernelTime gemm_time(const Kernel& kernel) const;
-  KernelTime grouped_gemm_time(const Kernel& kernel) const;
-  KernelTime attention_time(const Kernel& kernel) const;
+  Estimate streamed(Bytes bytes) const;
+  Estimate roofline(const Kernel& kernel, const Uncertain& efficiency) const;
+  template <typename Grid>
+  void add_device_error(const Source<Grid>& from, const Kernel& kernel, Estimate& estimate) const;
+  Estimate table_time(const GridSource& from, const TimeGrid::Shape& shape,
+                      const Kernel& kernel) const;
+  Estimate gemm_time(const Kernel& kernel) const;
+  Estimate grouped_time(const Kernel& kernel) const;
+  Estimate attention_time(const Kernel& kernel) const;
+  Estimate estimate(const Kernel& kernel) const;
 };
 
-void ComputeCost::Tables::load_gemm(const std::filesystem::path& folder) {
-  for (const Precision precision : precisions) {
-    TimeTable points = read_gemm_table(folder, precision);
-    if (points.empty())
-      continue;
-    for (ShapeGrid::Point& point : points) {
-      const Product product{point.shape[0], point.shape[1], point.shape[2]};
-      point.value = std::min(1.0, product.flops() / point.value / peak(precision).value);
+template <typename Grid>
+Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
+                                         const ComputeErrors& errors, const char* table,
+                                         Precision precision) const {
+  Source<Grid> source{std::move(grid), folder.measured_on, folder.borrowed, {}};
+  if (const auto& measured = folder.measured_on)
+    source.other_device |= !alike(measured->bf16.value, peaks.bf16.value) ||
+                           !alike(measured->fp8.value, peaks.fp8.value) ||
+                           !alike(measured->memory.value, peaks.memory_bandwidth.value);
+  const std::string device = folder.path.filename().string();
+  const auto read = [&](const std::string& whose, ErrorCase error_case) {
+    source.errors[static_cast<std::size_t>(error_case)] =
+        errors.p90(whose, table, precision, error_case);
+  };
+  read(device, ErrorCase::inside);
+  read(device, ErrorCase::edge);
+  if constexpr (std::is_same_v<Grid, ExpertTables>)
+    read(device, ErrorCase::other_experts);
+  if (source.other_device)
+    read("any", ErrorCase::other_device);
+  return source;
+}
+
+ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const DevicePeaks& device)
+    : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")) {
+  const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
+  for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
+    DeviceGrids grids = DeviceGrids::load(folder.path);
+    for (const Precision precision : table_precisions) {
+      const std::size_t place = place_of(precision);
+      if (!experts[place] && !grids.experts[place].empty())
+        experts[place] = source(ExpertTables{std::move(grids.experts[place]), *grids.gemm[place]},
+                                folder, errors, "expert", precision);
+      if (!gemm[place] && grids.gemm[place])
+        gemm[place] = source(*grids.gemm[place], folder, errors, "gemm", precision);
     }
-    gemm[at(precision)].emplace(3, points);
+    if (!attention && grids.attention)
+      attention = source(*grids.attention, folder, errors, "attention", Precision::bf16);
   }
 }
 
-void ComputeCost::Tables::load_experts(const std::filesystem::path& folder) {
-  for (const Precision precision : precisions) {
-    const std::optional<ShapeGrid>& grid = gemm[at(precision)];
-    if (!grid)
-      continue;
-    for (ExpertTable& table : read_grouped_gemm_table(folder, precision)) {
-      for (ShapeGrid::Point& point : table.times) {
-        const double rows = point.shape[0] * point.shape[1];
-        const Product gate_up{rows, 2.0 * table.moe_ffn, table.hidden};
-        const Product down{rows, table.hidden, table.moe_ffn};
-        const Seconds single = product_time(*grid, precision, gate_up).time +
-                               product_time(*grid, precision, down).time;
-        point.value = std::min(1.0, single.value / point.value);
-      }
-      experts[at(precision)].push_back(
-          {std::log2(table.hidden), std::log2(table.moe_ffn), ShapeGrid(2, table.times)});
-    }
-  }
+Estimate ComputeCost::Tables::streamed(Bytes bytes) const {
+  const Uncertain& share = constants.memory_bandwidth_share;
+  const Uncertain& fixed = constants.kernel_fixed_time_us;
+  const Seconds stream = bytes / peaks.memory_bandwidth / share.value;
+  const Seconds start = microseconds(fixed.value);
+  const double total = (stream + start).value;
+  const double error = std::hypot(stream.value * share.error, start.value * fixed.error);
+  return {total, CostBasis::datasheet, error * error / (total * total)};
 }
 
-void ComputeCost::Tables::load_attention(const std::filesystem::path& folder) {
-  TimeTable points = read_attention_table(folder);
-  if (points.empty())
+Estimate ComputeCost::Tables::roofline(const Kernel& kernel, const Uncertain& efficiency) const {
+  const Seconds computed = kernel.flops / peak(kernel.precision) / std::min(1.0, efficiency.value) +
+                           microseconds(constants.kernel_fixed_time_us.value);
+  const Estimate memory = streamed(kernel.bytes);
+  if (computed.value < memory.seconds)
+    return memory;
+  return {computed.value, CostBasis::datasheet, efficiency.error * efficiency.error};
+}
+
+template <typename Grid>
+void ComputeCost::Tables::add_device_error(const Source<Grid>& from, const Kernel& kernel,
+                                           Estimate& estimate) const {
+  if (!from.other_device)
     return;
-  for (ShapeGrid::Point& point : points) {
-    const auto& [batch, sequence, heads, kv_heads, head_dim] = point.shape;
-    const double flops = 2.0 * batch * heads * sequence * sequence * head_dim;
-    point.value = std::min(1.0, flops / point.value / peaks.bf16.value);
-  }
-  attention.emplace(5, points);
+  estimate.depends_on(CostBasis::other_device, from.error(ErrorCase::other_device));
+  if (from.measured_on)
+    estimate.seconds *=
+        rate_ratio(kernel, *from.measured_on, {peaks.bf16, peaks.fp8, peaks.memory_bandwidth});
 }
 
-// Sizes below the table are padded to its edge, as the kernels pad their tiles; above the table the
-// efficiency stays that of the edge.
-Bound ComputeCost::Tables::product_time(const ShapeGrid& grid, Precision precision,
-                                        Product product) const {
-  const ShapeGrid::Lookup efficiency = grid.at({product.m, product.n, product.k});
-  const Product padded{std::max(product.m, grid.lowest(0)), std::max(product.n, grid.lowest(1)),
-                       std::max(product.k, grid.lowest(2))};
-  return {Flops{padded.flops()} / peak(precision) / efficiency.value, efficiency.measured};
+Estimate ComputeCost::Tables::table_time(const GridSource& from, const TimeGrid::Shape& shape,
+                                         const Kernel& kernel) const {
+  const TimeGrid::Lookup found = from.grid.at(shape);
+  Estimate estimate{.seconds = found.seconds};
+  from.add_shape_error(found.measured, estimate);
+  add_device_error(from, kernel, estimate);
+  return estimate;
 }
 
-// The layer kind whose (hidden, moe_ffn) is nearest, in octaves: the weight is n × k of gate and up
-// together (2 × moe_ffn) or of down, as stored or transposed. The first of equals wins. Weight
-// gradients, whose k counts the tokens, have no table of their own and are met by the kind that is
-// nearest to their shape.
-ExpertMatch ComputeCost::Tables::match(Precision precision, const Product& product) const {
-  const double n = std::log2(product.n);
-  const double k = std::log2(product.k);
-  const std::array<std::pair<double, double>, 4> roles = {
-      {{k, n - 1.0}, {n, k}, {n, k - 1.0}, {k, n}}};
-  ExpertMatch best;
-  for (const ExpertRatio& candidate : experts[at(precision)]) {
-    for (const auto& [hidden, moe_ffn] : roles) {
-      const double distance =
-          std::abs(hidden - candidate.hidden_log2) + std::abs(moe_ffn - candidate.moe_ffn_log2);
-      if (distance < best.distance)
-        best = {&candidate, distance};
-    }
-  }
-  return best;
-}
-
-KernelTime ComputeCost::Tables::roofline(const Kernel& kernel, double efficiency) const {
-  const Seconds computed = kernel.flops / peak(kernel.precision) / std::min(1.0, efficiency);
-  return {std::max(computed, streamed(kernel.bytes)) + constants.kernel_fixed_time,
-          CostBasis::datasheet};
-}
-
-KernelTime ComputeCost::Tables::gemm_time(const Kernel& kernel) const {
-  const Precision precision = executed(kernel.precision);
-  const std::optional<ShapeGrid>& grid = gemm[at(precision)];
-  if (!grid)
+Estimate ComputeCost::Tables::gemm_time(const Kernel& kernel) const {
+  const std::optional<GridSource>& from = gemm[place_of(kernel.precision)];
+  if (!from)
     return roofline(kernel, constants.gemm_roofline_efficiency);
-  const Product product{static_cast<double>(kernel.m), static_cast<double>(kernel.n),
-                        static_cast<double>(kernel.k)};
-  const Bound bound = product_time(*grid, precision, product);
-  return {bound.time, bound.measured ? CostBasis::measured : CostBasis::extrapolated};
+  return table_time(
+      *from,
+      {static_cast<double>(kernel.m), static_cast<double>(kernel.n), static_cast<double>(kernel.k)},
+      kernel);
 }
 
-// A grouped product fills the GPU like one product with the rows of all groups; the ratio takes in
-// what differs: the weights of every group are read, and tiles end with their group.
-KernelTime ComputeCost::Tables::grouped_gemm_time(const Kernel& kernel) const {
-  const Precision precision = executed(kernel.precision);
-  const std::optional<ShapeGrid>& grid = gemm[at(precision)];
-  if (!grid)
-    return roofline(kernel, constants.gemm_roofline_efficiency * constants.grouped_gemm_ratio);
-  const auto groups = static_cast<double>(kernel.groups);
-  Product product{static_cast<double>(kernel.m), static_cast<double>(kernel.n),
-                  static_cast<double>(kernel.k)};
-  double ratio = constants.grouped_gemm_ratio;
-  bool measured = false;
-  Seconds floor = streamed(kernel.bytes);
-  if (const ExpertMatch nearest = match(precision, product); nearest.experts) {
-    const ShapeGrid::Lookup found = nearest.experts->ratio.at({groups, product.m});
-    product.m = std::max(product.m, nearest.experts->ratio.lowest(1));
-    // Above the table the time lost against a single product stays: it is spent on reading the
-    // weights of all groups and on fixed costs, which do not grow with the tokens.
-    const double beyond = std::max(1.0, product.m / nearest.experts->ratio.highest(1));
-    ratio = 1.0 / (1.0 + (1.0 / found.value - 1.0) / beyond);
-    measured = found.measured && nearest.distance == 0.0;
-    floor = kernel.bytes / peaks.memory_bandwidth;
+Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
+  const bool gradient = kernel.kind == KernelKind::grouped_weight_gradient;
+  if (kernel.groups == 1) // a plain product
+    return gemm_time(
+        gradient ? moesim::gemm(kernel.part, kernel.precision, kernel.k, kernel.n, kernel.m)
+                 : moesim::gemm(kernel.part, kernel.precision, kernel.m, kernel.n, kernel.k));
+  const std::optional<Source<ExpertTables>>& from = experts[place_of(kernel.precision)];
+  if (!from) {
+    Estimate estimate = gemm_time(
+        moesim::gemm(kernel.part, kernel.precision, kernel.groups * kernel.m, kernel.n, kernel.k));
+    estimate.divide_by(constants.grouped_gemm_ratio);
+    if (gradient)
+      estimate.divide_by(constants.grouped_weight_gradient_ratio);
+    return estimate;
   }
-  product.m *= groups;
-  const Bound single = product_time(*grid, precision, product);
-  return {std::max(single.time / ratio, floor),
-          measured && single.measured ? CostBasis::measured : CostBasis::extrapolated};
+  const auto& [tables, single] = from->grid;
+  GroupedProduct product = grouped_product(kernel);
+  std::optional<ExpertTime> found = expert_time(tables, single, product);
+  const bool by_rule = !found; // no table of that pass: by those of the other
+  if (by_rule) {
+    product.weight_gradient = !product.weight_gradient;
+    found = expert_time(tables, single, product);
+  }
+  Estimate estimate{.seconds = found->seconds};
+  from->add_shape_error(found->measured, estimate);
+  if (found->other)
+    estimate.depends_on(CostBasis::other_experts, from->error(ErrorCase::other_experts));
+  if (by_rule)
+    estimate.divide_by(constants.grouped_weight_gradient_ratio);
+  add_device_error(*from, kernel, estimate);
+  estimate.seconds = std::max(estimate.seconds, (kernel.bytes / peaks.memory_bandwidth).value);
+  return estimate;
 }
 
-KernelTime ComputeCost::Tables::attention_time(const Kernel& kernel) const {
-  const bool backward = kernel.kind == KernelKind::attention_backward;
-  const bool latent = kernel.head_dim != kernel.value_dim;
-  double factor = backward ? constants.attention_backward_efficiency_ratio : 1.0;
-  if (!attention)
-    return roofline(kernel, constants.attention_roofline_efficiency * factor);
-  if (latent)
-    factor *= constants.attention_mla_efficiency_ratio;
-  const std::array<double, 3> sizes = {static_cast<double>(kernel.batch),
-                                       static_cast<double>(kernel.sequence),
-                                       static_cast<double>(kernel.heads)};
-  const ShapeGrid::Lookup found =
-      attention->at({sizes[0], sizes[1], sizes[2], static_cast<double>(kernel.kv_heads),
-                     static_cast<double>(kernel.value_dim)});
-  double padding = 1.0;
-  for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
-    const double grown = std::max(1.0, attention->lowest(axis) / sizes[axis]);
-    padding *= axis == 1 ? grown * grown : grown;
+Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
+  Estimate estimate;
+  if (attention) {
+    const TimeGrid::Shape shape = {
+        static_cast<double>(kernel.batch), static_cast<double>(kernel.sequence),
+        static_cast<double>(kernel.heads), static_cast<double>(kernel.kv_heads),
+        static_cast<double>(kernel.value_dim)};
+    estimate = table_time(*attention, shape, kernel);
+    // What the table timed: forward, with query heads as wide as value heads.
+    const double flops = 2.0 * shape[0] * shape[1] * shape[1] * shape[2] * shape[4];
+    estimate.seconds *= kernel.flops.value / flops;
+    if (kernel.head_dim != kernel.value_dim)
+      estimate.divide_by(constants.attention_mla_efficiency_ratio);
+  } else {
+    estimate = roofline(kernel, constants.attention_roofline_efficiency);
   }
-  const double efficiency = std::min(1.0, found.value * factor);
-  return {kernel.flops * padding / peaks.bf16 / efficiency,
-          found.measured && !latent && !backward ? CostBasis::measured : CostBasis::extrapolated};
+  if (kernel.kind == KernelKind::attention_backward)
+    estimate.divide_by(constants.attention_backward_efficiency_ratio);
+  return estimate;
+}
+
+Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
+  switch (kernel.kind) {
+  case KernelKind::gemm:
+    return gemm_time(kernel);
+  case KernelKind::grouped_gemm:
+  case KernelKind::grouped_weight_gradient:
+    return grouped_time(kernel);
+  case KernelKind::attention_forward:
+  case KernelKind::attention_backward:
+    return attention_time(kernel);
+  case KernelKind::memory_bound:
+    break;
+  }
+  return streamed(kernel.bytes);
 }
 
 ComputeCost::ComputeCost(std::unique_ptr<Tables> tables) : tables_(std::move(tables)) {}
@@ -232,47 +257,26 @@ ComputeCost& ComputeCost::operator=(ComputeCost&&) noexcept = default;
 ComputeCost::~ComputeCost() = default;
 
 ComputeCost ComputeCost::load(const std::filesystem::path& calibration, const DevicePeaks& peaks) {
-  auto tables = std::make_unique<Tables>();
-  tables->peaks = peaks;
-  tables->constants = ComputeConstants::read(calibration / "compute_constants.csv");
-  const DeviceTables device = find_device_tables(calibration, peaks.kind);
-  if (!device.folder)
-    return ComputeCost(std::move(tables));
-  // Efficiencies are shares of the peaks of the GPU that was measured.
-  if (device.measured_on) {
-    tables->borrowed = true;
-    tables->peaks.bf16 = device.measured_on->bf16;
-    tables->peaks.fp8 = device.measured_on->fp8;
-  }
-  tables->load_gemm(*device.folder);
-  tables->load_experts(*device.folder);
-  tables->load_attention(*device.folder);
-  tables->peaks = peaks;
-  return ComputeCost(std::move(tables));
+  return ComputeCost(std::make_unique<Tables>(calibration, peaks));
 }
 
 KernelTime ComputeCost::time(const Kernel& kernel) const {
   const Tables& tables = *tables_;
-  KernelTime result;
-  switch (kernel.kind) {
-  case KernelKind::gemm:
-    result = tables.gemm_time(kernel);
-    break;
-  case KernelKind::grouped_gemm:
-    result = tables.grouped_gemm_time(kernel);
-    break;
-  case KernelKind::attention_forward:
-  case KernelKind::attention_backward:
-    result = tables.attention_time(kernel);
-    break;
-  case KernelKind::memory_bound:
-    return {tables.streamed(kernel.bytes) + tables.constants.kernel_fixed_time,
-            CostBasis::datasheet};
-  }
-  if (tables.borrowed && result.basis == CostBasis::measured)
-    result.basis = CostBasis::extrapolated;
-  result.time = result.time / std::min(1.0, tables.constants.sustained_throughput_ratio);
-  return result;
+  Kernel executed = kernel;
+  // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 products as bf16.
+  if (tables.peaks.fp8 <= tables.peaks.bf16)
+    executed.precision = Precision::bf16;
+  const Estimate estimate = tables.estimate(executed);
+  // No kernel is faster than the datasheet's peak.
+  const Seconds computed = executed.flops / tables.peak(executed.precision);
+  Seconds time{std::max(estimate.seconds, computed.value)};
+  if (kernel.kind != KernelKind::memory_bound)
+    time = time / std::min(1.0, tables.constants.sustained_throughput_ratio.value);
+  return {time, estimate.basis, std::sqrt(estimate.squared_error)};
+}
+
+double ComputeCost::common_error() const {
+  return tables_->constants.sustained_throughput_ratio.error;
 }
 
 double ComputeCost::slowdown_beside(Collective communication) const {

@@ -20,27 +20,33 @@ struct DevicePeaks {
   std::string scale_up_medium = ""; ///< decides how many of them communication takes
 };
 
-/// How much a kernel's time is to be trusted.
+/// Where a kernel's time comes from, the farthest from a measurement that applies.
 enum class CostBasis {
-  measured,     ///< inside a measured table
-  extrapolated, ///< a measured table left at its edge, of another kind, or under a stated rule
-  datasheet     ///< a roofline over datasheet peaks: no table for this device and kind
+  measured,      ///< inside a measured table
+  beyond_table,  ///< a table left at its edge
+  rule,          ///< a table under a stated rule: gradients, latent attention
+  other_experts, ///< the nearest of the measured expert sizes
+  other_device,  ///< a table of another GPU kind, or of other peaks
+  datasheet      ///< a roofline over datasheet peaks: no table for this device and kind
 };
 
 struct KernelTime {
   Seconds time;
   CostBasis basis = CostBasis::datasheet;
+  /// With a confidence of 90 % the time is off by at most this share of it. What all kernels share,
+  /// clocks under long load, is not in it: ComputeCost::common_error.
+  double error = 0.0;
 };
 
-/// Times of kernels on one kind of GPU, from the measured tables of `calibration/<kind>/`, from
-/// those of the kind that `calibration/devices.csv` names instead, on the peaks of this one, or
-/// from a roofline over the datasheet. Tables hold times by shape; a look-up interpolates the
-/// achieved efficiency (share of peak) linearly in the logarithms of the shape.
+/// Times of kernels on one kind of GPU, from the measured tables of `calibration/<kind>/`, for what
+/// these lack from those of the kinds that `calibration/devices.csv` names, or from a roofline over
+/// the datasheet. Times of another kind, or of other peaks than the topology's, are scaled by
+/// max(FLOPs / peak, bytes / memory bandwidth) of one over that of the other.
 class ComputeCost {
 public:
   /// Reads the tables of `peaks.kind` below `calibration`. A missing file is not an error: those
-  /// kernels are timed by the roofline. Throws InputError for a malformed table, and for a kind
-  /// that has neither a folder nor a row in `devices.csv`.
+  /// kernels are timed by the roofline. Throws InputError for a malformed table, for a kind that
+  /// has neither a folder nor a row in `devices.csv`, and for a table whose error is not known.
   static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks);
   ComputeCost(ComputeCost&&) noexcept;
   ComputeCost& operator=(ComputeCost&&) noexcept;
@@ -48,6 +54,9 @@ public:
 
   /// The time of one kernel when nothing else runs on the GPU. Pure: same kernel, same time.
   KernelTime time(const Kernel& kernel) const;
+
+  /// The error, as KernelTime's, that all times have in common: long runs against short ones.
+  double common_error() const;
 
   /// How much longer a compute takes while a communication runs beside it: the kernels of the
   /// communication hold some SMs, and the compute has the rest. Memory bandwidth is not shared out.

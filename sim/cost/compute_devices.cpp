@@ -7,8 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
-#include <vector>
+#include <sstream>
 
 namespace moesim {
 
@@ -16,13 +15,45 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* no_tables = "none";
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
-/// Kinds with tables of their own, by name.
+/// The kinds that a row borrows from, separated by spaces; "none" for none.
+std::vector<std::string> read_borrows(const CsvTable& table, std::size_t row,
+                                      const std::vector<std::string>& measured) {
+  const std::size_t column = table.column("borrows");
+  std::istringstream words(table.text(row, column));
+  std::vector<std::string> borrows;
+  for (std::string name; words >> name;) {
+    if (name == "none" && borrows.empty() && words.eof())
+      return {};
+    if (!holds(measured, name))
+      throw InputError(
+          table.where(row, column),
+          fmt::format("borrows: \"{}\" is not one of {}, none", name, fmt::join(measured, ", ")),
+          suggest_name(name, measured));
+    borrows.push_back(name);
+  }
+  if (borrows.empty())
+    throw InputError(table.where(row, column), "borrows: empty", "none, if it borrows no tables");
+  return borrows;
+}
+
+} // namespace
+
+double rate_ratio(const Kernel& kernel, const PeakRates& there, const PeakRates& here) {
+  const auto time = [&kernel](const PeakRates& rates) {
+    const FlopsPerSecond peak = kernel.precision == Precision::fp8 ? rates.fp8 : rates.bf16;
+    return std::max(kernel.flops / peak, kernel.bytes / rates.memory);
+  };
+  return time(here) / time(there);
+}
+
 std::vector<std::string> measured_kinds(const fs::path& calibration) {
   std::vector<std::string> names;
   for (const fs::directory_entry& entry : fs::directory_iterator(calibration))
-    for (const char* table : {"gemm.csv", "grouped_gemm.csv", "attention.csv"})
+    for (const char* table : {"gemm.csv", "grouped_gemm.csv", "attention.csv", "measured"})
       if (fs::exists(entry.path() / table)) {
         names.push_back(entry.path().filename().string());
         break;
@@ -31,78 +62,53 @@ std::vector<std::string> measured_kinds(const fs::path& calibration) {
   return names;
 }
 
-bool holds(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
+  if (!fs::exists(calibration / "devices.csv"))
+    return {};
+  const std::vector<std::string> measured = measured_kinds(calibration);
+  const CsvTable table = CsvTable::read(calibration / "devices.csv");
+  table.expect_columns({"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
+                        "provenance", "source"});
+  std::map<std::string, DeviceRow> rows;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const std::size_t column = table.column("device");
+    const std::string& device = table.text(row, column);
+    check_provenance(table, row);
+    const auto number = [&](const char* name) {
+      return table.positive_number(row, table.column(name));
+    };
+    const DeviceRow read{read_borrows(table, row, measured),
+                         {tflops(number("bf16_tflops")), tflops(number("fp8_tflops")),
+                          gbyte_per_s(number("memory_gbyte_per_s"))}};
+    if (!rows.emplace(device, read).second)
+      throw InputError(table.where(row, column),
+                       fmt::format("device: \"{}\" is given twice", device));
+  }
+  return rows;
 }
 
-/// The rows of `devices.csv`, by device.
-class DeviceRows {
-public:
-  DeviceRows(const fs::path& calibration, std::vector<std::string> measured)
-      : calibration_(calibration), measured_(std::move(measured)),
-        table_(CsvTable::read(calibration / "devices.csv")) {
-    table_.expect_columns(
-        {"device", "tables", "tables_bf16_tflops", "tables_fp8_tflops", "provenance", "source"});
-  }
-
-  std::map<std::string, DeviceTables> read() const {
-    std::map<std::string, DeviceTables> devices;
-    for (std::size_t row = 0; row < table_.rows(); ++row) {
-      const std::size_t column = table_.column("device");
-      const std::string& device = table_.text(row, column);
-      check_provenance(table_, row);
-      if (!devices.emplace(device, tables(row)).second)
-        throw InputError(table_.where(row, column),
-                         fmt::format("device: \"{}\" is given twice", device));
-    }
-    return devices;
-  }
-
-private:
-  DeviceTables tables(std::size_t row) const {
-    const std::size_t column = table_.column("tables");
-    const std::string& name = table_.text(row, column);
-    const std::size_t bf16 = table_.column("tables_bf16_tflops");
-    const std::size_t fp8 = table_.column("tables_fp8_tflops");
-    if (name == no_tables) {
-      for (const std::size_t peak : {bf16, fp8})
-        if (!table_.text(row, peak).empty())
-          throw InputError(table_.where(row, peak),
-                           fmt::format("{}: there are no tables", table_.columns()[peak]));
-      return {};
-    }
-    if (!holds(measured_, name)) {
-      std::vector<std::string> known = measured_;
-      known.emplace_back(no_tables);
-      throw InputError(table_.where(row, column),
-                       fmt::format("tables: \"{}\" is not one of {}", name, fmt::join(known, ", ")),
-                       suggest_name(name, known));
-    }
-    return {calibration_ / name, DeviceTables::Peaks{tflops(table_.positive_number(row, bf16)),
-                                                     tflops(table_.positive_number(row, fp8))}};
-  }
-
-  fs::path calibration_;
-  std::vector<std::string> measured_;
-  CsvTable table_;
-};
-
-} // namespace
-
-DeviceTables find_device_tables(const fs::path& calibration, const std::string& kind) {
+std::vector<TableFolder> find_table_folders(const fs::path& calibration, const std::string& kind) {
+  const std::map<std::string, DeviceRow> rows = read_devices(calibration);
   std::vector<std::string> known = measured_kinds(calibration);
-  std::map<std::string, DeviceTables> rows;
-  if (fs::exists(calibration / "devices.csv"))
-    rows = DeviceRows(calibration, known).read();
+  const auto peaks = [&](const std::string& name) -> std::optional<PeakRates> {
+    const auto row = rows.find(name);
+    return row == rows.end() ? std::nullopt : std::optional(row->second.peaks);
+  };
+  std::vector<TableFolder> folders;
   if (holds(known, kind))
-    return {calibration / kind, std::nullopt};
+    folders.push_back({calibration / kind, peaks(kind), false});
   if (const auto row = rows.find(kind); row != rows.end())
-    return row->second;
-  for (const auto& [device, tables] : rows)
-    known.push_back(device);
-  throw InputError({.file = (calibration / "devices.csv").string(), .source_line = ""},
-                   fmt::format("gpu.kind: \"{}\" is not one of {}", kind, fmt::join(known, ", ")),
-                   suggest_name(kind, known));
+    for (const std::string& name : row->second.borrows)
+      folders.push_back({calibration / name, peaks(name), true});
+  else if (folders.empty()) {
+    for (const auto& [device, unused] : rows)
+      if (!holds(known, device))
+        known.push_back(device);
+    throw InputError({.file = (calibration / "devices.csv").string(), .source_line = ""},
+                     fmt::format("gpu.kind: \"{}\" is not one of {}", kind, fmt::join(known, ", ")),
+                     suggest_name(kind, known));
+  }
+  return folders;
 }
 
 } // namespace moesim

@@ -1,35 +1,54 @@
 #pragma once
 
-#include "sim/cost/shape_grid.hpp"
+#include "sim/cost/time_grid.hpp"
 #include "sim/workload/kernel.hpp"
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
-/// The measured tables of one device folder, as they stand in the files.
+/// The measured tables of one device folder, as they stand in the files: published ones, and those
+/// of cuda_microbench in its folder `measured`, which also have `noise_percent` and `samples`.
+/// Every reader throws InputError, with the place, for a malformed file, a shape that is given
+/// twice, and a last line without an end, where a copy was cut off.
 namespace moesim {
 
-/// A table of times: the shape of each row and its time in seconds as value.
-using TimeTable = std::vector<ShapeGrid::Point>;
+/// A table of times by shape.
+using TimeTable = std::vector<TimeGrid::Point>;
 
-/// Rows of `gemm.csv` of one precision; shapes are (m, n, k). Empty if the file is missing. Throws
-/// InputError if it is malformed.
+/// Rows of `gemm.csv` of one precision, the published one if there are both; shapes are (m, n, k).
+/// Empty if the file is missing.
 TimeTable read_gemm_table(const std::filesystem::path& folder, Precision precision);
 
 /// Rows of `attention.csv`; shapes are (batch, sequence, q_heads, kv_heads, head_dim). Empty if the
-/// file is missing. Throws InputError if it is malformed.
+/// file is missing.
 TimeTable read_attention_table(const std::filesystem::path& folder);
 
-/// The experts of one layer kind: times of gate, up and down products together.
+/// One weight of an expert, k by n.
+struct ExpertProduct {
+  double n = 0.0;
+  double k = 0.0;
+};
+
+/// Grouped products that were timed together.
 struct ExpertTable {
-  double hidden = 0.0;
-  double moe_ffn = 0.0;
+  std::string name; ///< for messages and reports: "hidden 4096, moe_ffn 14336"
+  std::vector<ExpertProduct> products;
+  bool weight_gradient = false;
+  /// The times are what is left of a fused layer without its memory-bound parts.
+  bool derived = false;
   TimeTable times; ///< shapes are (groups, tokens_per_group)
 };
 
-/// Rows of `grouped_gemm.csv` of one precision, in the order in which the layer kinds appear. Empty
-/// if the file is missing. Throws InputError if it is malformed.
-std::vector<ExpertTable> read_grouped_gemm_table(const std::filesystem::path& folder,
-                                                 Precision precision);
+/// Published layers, gate, up and down of one layer kind together: rows of one precision of
+/// `grouped_gemm.csv`, in the order of the file; empty if it is missing.
+std::vector<ExpertTable> read_published_experts(const std::filesystem::path& folder,
+                                                Precision precision);
+
+/// Rows of one precision of our own `expert_gemm.csv`, single grouped products under equal loads;
+/// if that is missing, of the published `grouped_gemm.csv`, gate, up and down of one layer kind
+/// together. In the order of the file; empty if both are missing.
+std::vector<ExpertTable> read_expert_tables(const std::filesystem::path& folder,
+                                            Precision precision);
 
 } // namespace moesim

@@ -115,7 +115,8 @@ void NetworkCost::read_startup(const std::filesystem::path& path) {
   const CsvTable table = CsvTable::read(path);
   table.expect_columns({"medium", "collective", "base_us", "per_peer_us", "small_group_loss",
                         "limit_gbyte_per_s", "smallest_message_bytes", "largest_message_bytes",
-                        "members_min", "members_max", "residual_percent", "provenance", "tables"});
+                        "members_min", "members_max", "residual_percent", "p90_error_percent",
+                        "provenance", "tables"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
     NetworkCurve curve;
     curve.medium = medium_names()[name_at(table, row, "medium", medium_names())];
@@ -135,6 +136,7 @@ void NetworkCost::read_startup(const std::filesystem::path& path) {
     curve.members_min = table.integer(row, table.column("members_min"));
     curve.members_max = table.integer(row, table.column("members_max"));
     curve.residual_percent = not_negative(table, row, "residual_percent");
+    curve.p90_error_percent = not_negative(table, row, "p90_error_percent");
     curve.provenance = table.text(row, table.column("provenance"));
     curve.tables = table.text(row, table.column("tables"));
     curves_.push_back(std::move(curve));
@@ -224,6 +226,11 @@ Seconds NetworkCost::startup(const std::string& medium, Collective collective,
     return {};
   const NetworkCurve& costs = curve(medium, collective);
   return costs.base + costs.per_peer * static_cast<double>(peers);
+}
+
+double NetworkCost::error(const std::string& medium, Collective collective,
+                          std::int64_t peers) const {
+  return peers == 0 ? 0.0 : curve(medium, collective).p90_error_percent / 100.0;
 }
 
 } // namespace moesim

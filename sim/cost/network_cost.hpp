@@ -34,6 +34,10 @@ public:
   NetworkEfficiency efficiency(const std::string& medium, Collective collective,
                                const TierUse& use) const;
 
+  /// With a confidence of 90 % a time of the collective on the medium is off by at most this share;
+  /// zero without peers on it.
+  double error(const std::string& medium, Collective collective, std::int64_t peers) const;
+
   /// All that was measured.
   const std::vector<NetworkCurve>& curves() const { return curves_; }
 

@@ -42,7 +42,7 @@ constexpr const char* startup_head =
     "# Written by moesim calibrate from measurements/*.csv; meaning: NETWORK.md.\n"
     "medium,collective,base_us,per_peer_us,small_group_loss,limit_gbyte_per_s,"
     "smallest_message_bytes,largest_message_bytes,members_min,members_max,residual_percent,"
-    "provenance,tables\n";
+    "p90_error_percent,provenance,tables\n";
 
 } // namespace
 
@@ -85,11 +85,12 @@ std::string network_csv(const std::vector<NetworkCurve>& curves) {
 std::string network_startup_csv(const std::vector<NetworkCurve>& curves) {
   std::string text = startup_head;
   for (const NetworkCurve& curve : curves)
-    text += fmt::format("{},{},{:.2f},{:.3f},{:.3f},{:.1f},{},{},{},{},{:.1f},{},{}\n",
+    text += fmt::format("{},{},{:.2f},{:.3f},{:.3f},{:.1f},{},{},{},{},{:.1f},{:.1f},{},{}\n",
                         curve.medium, collective_name(curve.collective), curve.base.value * 1e6,
                         curve.per_peer.value * 1e6, curve.small_group_loss, curve.limit.value / 1e9,
                         curve.smallest.value, curve.largest.value, curve.members_min,
-                        curve.members_max, curve.residual_percent, curve.provenance, curve.tables);
+                        curve.members_max, curve.residual_percent, curve.p90_error_percent,
+                        curve.provenance, curve.tables);
   return text;
 }
 

@@ -35,6 +35,7 @@ CsvTable CsvTable::parse(const std::string& text, const std::string& name) {
   }
   if (table.columns_.empty())
     throw InputError({name}, "has no header row");
+  table.ends_ = text.ends_with('\n');
   return table;
 }
 
@@ -105,6 +106,15 @@ void CsvTable::expect_columns(const std::vector<std::string>& expected) const {
                        suggest_name(columns_[i], expected));
   for (const std::string& name : expected)
     column(name);
+}
+
+void CsvTable::expect_complete() const {
+  if (cells_.empty())
+    throw InputError({name_, header_.line, 1, header_.source}, "no row follows the header");
+  if (!ends_)
+    throw InputError({name_, cells_.back().line, static_cast<int>(cells_.back().source.size()) + 1,
+                      cells_.back().source},
+                     "the last line has no end", "the file may have been cut off");
 }
 
 std::size_t CsvTable::column(const std::string& name) const {

@@ -26,6 +26,8 @@ public:
   /// Throws InputError, with the nearest known name, unless the columns are exactly `expected` in
   /// any order.
   void expect_columns(const std::vector<std::string>& expected) const;
+  /// Throws InputError if there is no row, or if the last line has no end: a copy was cut off.
+  void expect_complete() const;
   /// The position of a column by name; throws InputError if it is missing.
   std::size_t column(const std::string& name) const;
 
@@ -55,6 +57,7 @@ private:
   Row header_;
   std::vector<std::string> columns_;
   std::vector<Row> cells_;
+  bool ends_ = false; ///< the text ends with a line's end
 };
 
 } // namespace moesim

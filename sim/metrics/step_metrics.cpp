@@ -135,6 +135,18 @@ void find_bottleneck(const Timeline& timeline, const std::vector<DeviceLoad>& lo
     consider(link.name, link.bytes / link.capacity.value / timeline.end.value);
 }
 
+void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
+  const Waterfall& waterfall = metrics.waterfall;
+  const Seconds half_width = errors.half_width({{Stream::expert_parallel, waterfall.ep_exposed},
+                                                {Stream::tensor_parallel, waterfall.tp_exposed},
+                                                {Stream::data_parallel, waterfall.dp_exposed}});
+  // Bubbles are the work of other devices: they grow and shrink as this one's work.
+  const Seconds working = metrics.step_time - waterfall.pp_bubble;
+  if (working > Seconds{})
+    metrics.error_bar = half_width * (metrics.step_time / working);
+  metrics.extrapolated_costs = errors.extrapolated();
+}
+
 } // namespace
 
 Seconds Waterfall::total() const {
@@ -149,6 +161,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   metrics.step_time = timeline.end;
   std::vector<Edge> edges;
   std::vector<std::uint32_t> runs(graph.computes.size(), 0);
+  ErrorBar errors(cost);
   for (std::size_t op = 0; op < graph.ops.size(); ++op) {
     if (!runs_on(graph, graph.ops[op], critical))
       continue;
@@ -160,6 +173,9 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
       metrics.ep_total += span.finish - span.start;
     if (graph.ops[op].kind == OpKind::compute)
       ++runs[graph.ops[op].work];
+    else
+      errors.add_collective(graph.ops[op].stream, span.finish - span.start,
+                            timeline.errors[graph.ops[op].work]);
   }
   metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
   for (std::size_t work = 0; work < runs.size(); ++work)
@@ -167,10 +183,12 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
       if (runs[work] == 0)
         break;
       const KernelTime time = cost.time(kernel);
+      errors.add_kernel(kernel, time, runs[work]);
       metrics.parts[static_cast<std::size_t>(kernel.part)] += time.time * runs[work];
       if (time.basis != CostBasis::measured)
         metrics.extrapolated += time.time * runs[work];
     }
+  add_error_bar(errors, metrics);
   find_bottleneck(timeline, loads, graph, topology, metrics);
   INVARIANT(std::abs(metrics.waterfall.total() / metrics.step_time - 1.0) < 1e-9,
             "waterfall {} step {}", metrics.waterfall.total().value, metrics.step_time.value);

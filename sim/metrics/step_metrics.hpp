@@ -1,11 +1,12 @@
 #pragma once
 
-#include "sim/cost/compute_cost.hpp"
+#include "sim/metrics/error_bar.hpp"
 #include "sim/replay/timeline.hpp"
 #include "sim/schedule/step_graph.hpp"
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace moesim {
 
@@ -32,7 +33,11 @@ struct StepMetrics {
   Seconds ep_total;    ///< its all-to-all time, hidden or not
   /// Its compute by part of the model, indexed by KernelPart.
   std::array<Seconds, kernel_part_count> parts{};
-  Seconds extrapolated;        ///< its compute that no measured table covers
+  Seconds extrapolated;                             ///< its compute that no measured table covers
+  std::vector<ExtrapolatedCost> extrapolated_costs; ///< what that is, the longest first
+  /// With a confidence of 90 % the step takes its time plus or minus this: the errors of the
+  /// critical device's costs (see ErrorBar), and its bubbles in proportion.
+  Seconds error_bar;
   std::string bottleneck;      ///< the resource with the highest use, by its simulated name
   double bottleneck_use = 0.0; ///< busy share of the step, 0 … 1
 };

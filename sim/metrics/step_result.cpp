@@ -11,6 +11,8 @@ std::span<const ResultColumn> result_columns() {
   using R = StepResult;
   static const std::array columns = std::to_array<ResultColumn>({
       {"step_time_ms", "wall time of one optimizer step", &R::step_time_ms},
+      {"step_time_low_ms", "lower end of its 90 % interval: errors of costs", &R::step_time_low_ms},
+      {"step_time_high_ms", "upper end of its 90 % interval", &R::step_time_high_ms},
       {"tokens_per_s", "global batch x sequence length / step time", &R::tokens_per_s},
       {"tokens_per_s_per_gpu", "tokens_per_s / GPUs", &R::tokens_per_s_per_gpu},
       {"model_tflops_per_gpu",
@@ -24,8 +26,7 @@ std::span<const ResultColumn> result_columns() {
       {"compute_ms", "critical device: computing", &R::compute_ms},
       {"ep_exposed_ms", "critical device: waiting for dispatch or combine", &R::ep_exposed_ms},
       {"pp_bubble_ms", "critical device: waiting for another pipeline stage", &R::pp_bubble_ms},
-      {"tp_exposed_ms", "critical device: waiting for tensor-parallel collectives",
-       &R::tp_exposed_ms},
+      {"tp_exposed_ms", "critical device: waiting for tensor parallelism", &R::tp_exposed_ms},
       {"dp_exposed_ms", "critical device: waiting for gradient reduction and weight gathering",
        &R::dp_exposed_ms},
       {"optimizer_ms", "critical device: in the optimizer", &R::optimizer_ms},
@@ -53,12 +54,15 @@ std::span<const ResultColumn> result_columns() {
       {"load_max_over_mean", "tokens of the busiest expert over the mean", &R::load_max_over_mean},
       {"dropped_tokens_percent", "routed tokens beyond the capacity factor",
        &R::dropped_tokens_percent},
-      {"extrapolated_percent", "share of compute_ms whose kernel costs lie outside measured tables",
+      {"extrapolated_percent",
+       "share of compute_ms and optimizer_ms whose kernel costs lie outside measured tables",
        &R::extrapolated_percent},
       {"expert_parallel", "ranks that share the experts of a layer", &R::expert_parallel},
       {"data_parallel", "data-parallel degree of the attention layers", &R::data_parallel},
       {"micro_batches", "micro-batches of one pipeline in one step", &R::micro_batches},
       {"bottleneck", "the resource with the highest use", &R::bottleneck},
+      {"extrapolated_costs", "costs outside measurements; kernels with their share of the step",
+       &R::extrapolated_costs},
   });
   return columns;
 }

@@ -15,6 +15,8 @@ struct StepResult {
   std::string status = "ok";
   std::string reason;
   double step_time_ms = no_value;
+  double step_time_low_ms = no_value;
+  double step_time_high_ms = no_value;
   double tokens_per_s = no_value;
   double tokens_per_s_per_gpu = no_value;
   double model_tflops_per_gpu = no_value;
@@ -49,6 +51,7 @@ struct StepResult {
   double data_parallel = no_value;
   double micro_batches = no_value;
   std::string bottleneck;
+  std::string extrapolated_costs;
 };
 
 /// A column of a result: its only declaration.

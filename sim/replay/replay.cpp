@@ -301,9 +301,13 @@ private:
 
   void note_algorithms() {
     timeline_.algorithms.resize(graph_.collectives.size(), Collective::all_to_all);
+    timeline_.errors.resize(graph_.collectives.size(), 0.0);
     for (const auto& [key, plan] : plans_)
-      if (std::get<OpKind>(key) == OpKind::collective)
+      if (std::get<OpKind>(key) == OpKind::collective) {
         timeline_.algorithms[std::get<1>(key)] = plan.algorithm;
+        double& error = timeline_.errors[std::get<1>(key)];
+        error = std::max(error, plan.error);
+      }
   }
 
   void count_link_bytes() {

@@ -45,6 +45,8 @@ struct Timeline {
   Seconds end;             ///< the step time
   std::vector<LinkUse> links;
   std::vector<Collective> algorithms; ///< that each collective of the graph took, by its number
+  /// How far the time of each may be off, as a share of it, with a confidence of 90 %.
+  std::vector<double> errors;
   std::vector<std::vector<LinkLoad>> loads; ///< of each distinct flow, the links that it loads
   std::vector<FlowSpan> flows;              ///< in the order in which the replay met them
   /// Network costs that left what was measured: "all_to_all on infiniband", ….

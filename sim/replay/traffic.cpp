@@ -61,6 +61,12 @@ Seconds TrafficPlanner::startup(const FlowKind& kind, const PeerCount& peers) co
   return time;
 }
 
+double TrafficPlanner::error(const FlowKind& kind, const PeerCount& peers) const {
+  const NodeSpec& node = topology_.spec().node;
+  return std::max(network_.error(node.scale_up_medium, kind.inside, peers.inside),
+                  network_.error(node.nic_medium, kind.outside, peers.outside));
+}
+
 // From a rank to itself: to the first scale-up switch and back.
 void TrafficPlanner::find_route(const RankFlow& flow, Route& route) const {
   if (flow.source != flow.sink) {
@@ -157,10 +163,12 @@ TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const De
   const Device& device = layout_.devices[index(group.devices.front())];
   const CollectiveFlows flows(work, group_of(plan_, work.group, device.rank), topology_);
   const bool by_links = model_ == LoadModel::stage_links || model_ == LoadModel::group_links;
-  TrafficPlan plan{work.kind, {}};
-  for (std::size_t phase = 0; phase < flows.phases(); ++phase)
+  TrafficPlan plan{work.kind, {}, 0.0};
+  for (std::size_t phase = 0; phase < flows.phases(); ++phase) {
     plan.phases.push_back(by_links ? plan_link_loads(flows, phase, work, device)
                                    : plan_phase(flows, phase, work, device));
+    plan.error = std::max(plan.error, error(kind_of(flows), flows.peers(phase, 0)));
+  }
   return plan;
 }
 

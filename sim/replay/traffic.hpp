@@ -30,6 +30,7 @@ struct TrafficPhase {
 struct TrafficPlan {
   Collective algorithm = Collective::all_to_all; ///< the one chosen
   std::vector<TrafficPhase> phases;
+  double error = 0.0; ///< of its time, as a share with a confidence of 90 %
 };
 
 /// The time of a communication that has its links to itself; exact for one flow a phase, else a
@@ -114,6 +115,8 @@ private:
                       std::vector<double>& bytes, std::vector<double>& amounts) const;
   double efficiency(const RankFlow& flow, const FlowKind& kind) const;
   Seconds startup(const FlowKind& kind, const PeerCount& peers) const;
+  /// That of the tier whose costs are less certain.
+  double error(const FlowKind& kind, const PeerCount& peers) const;
   void find_route(const RankFlow& flow, Route& route) const;
 
   const DeviceLayout& layout_;

@@ -1,5 +1,7 @@
 #include "sim/schedule/block_kernels.hpp"
 
+#include "sim/base/check.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -36,16 +38,18 @@ void add_gradient(std::vector<Kernel>& out, const Kernel& k) {
     return;
   case KernelKind::grouped_gemm:
     out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
-    out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.k, k.n, k.m));
+    out.push_back(grouped_weight_gradient(k.part, k.precision, k.groups, k.m, k.n, k.k));
     return;
   case KernelKind::attention_forward:
-  case KernelKind::attention_backward:
     out.push_back(
         attention_backward({k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim}));
     return;
   case KernelKind::memory_bound:
     out.push_back(memory_bound(k.part, k.bytes * 2));
     return;
+  case KernelKind::grouped_weight_gradient:
+  case KernelKind::attention_backward:
+    INVARIANT(false, "kernel {} is no forward kernel", static_cast<int>(k.kind));
   }
 }
 

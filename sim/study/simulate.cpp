@@ -40,6 +40,8 @@ void fill_throughput(const Scenario& scenario, StepResult& result) {
 
 void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   result.step_time_ms = milliseconds(metrics.step_time);
+  result.step_time_low_ms = milliseconds(metrics.step_time - metrics.error_bar);
+  result.step_time_high_ms = milliseconds(metrics.step_time + metrics.error_bar);
   result.compute_ms = milliseconds(metrics.waterfall.compute);
   result.ep_exposed_ms = milliseconds(metrics.waterfall.ep_exposed);
   result.pp_bubble_ms = milliseconds(metrics.waterfall.pp_bubble);
@@ -61,6 +63,16 @@ void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   const Seconds computing = metrics.waterfall.compute + metrics.waterfall.optimizer;
   result.extrapolated_percent = 100.0 * (metrics.extrapolated / computing);
   result.bottleneck = metrics.bottleneck;
+}
+
+/// "grouped products: other expert sizes 34 %; …; all_to_all on infiniband".
+std::string extrapolated_text(const StepReplay& replay) {
+  const StepMetrics& metrics = replay.metrics;
+  std::vector<std::string> costs;
+  for (const auto& [cost, time] : metrics.extrapolated_costs)
+    costs.push_back(fmt::format("{} {:.1f} %", cost, 100.0 * (time / metrics.step_time)));
+  costs.insert(costs.end(), replay.extrapolated.begin(), replay.extrapolated.end());
+  return fmt::format("{}", fmt::join(costs, "; "));
 }
 
 void fill_plan(const Workload& workload, StepResult& result) {
@@ -139,10 +151,8 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
         "folding",
         "approximate: ranks of a stage sit differently; collectives are the loads of their "
         "busiest links");
-  if (!replay.extrapolated.empty())
-    prediction.diagnostics.emplace_back("warning",
-                                        fmt::format("network costs beyond what was measured: {}",
-                                                    fmt::join(replay.extrapolated, ", ")));
+  prediction.extrapolated_share = replay.metrics.extrapolated / replay.metrics.step_time;
+  result.extrapolated_costs = extrapolated_text(replay);
   compare_with_twins(scenario, topology, costs, prediction);
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
   prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));

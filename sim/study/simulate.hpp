@@ -13,6 +13,7 @@ namespace moesim {
 struct Prediction {
   StepResult result;
   double bottleneck_use_percent = no_value; ///< busy share of the step of the bottleneck
+  double extrapolated_share = 0.0; ///< of the step time: computes that no measured table covers
   /// "dense_twin_plan" → "tensor 8, …", "operations" → "16464", … in order.
   std::vector<std::pair<std::string, std::string>> diagnostics;
 };

@@ -32,11 +32,16 @@ std::string to_text(const StepReplay& replay) {
   std::vector<double> parts;
   for (const Seconds part : replay.metrics.parts)
     parts.push_back(part.value);
+  json extrapolated = json::array();
+  for (const ExtrapolatedCost& cost : replay.metrics.extrapolated_costs)
+    extrapolated.push_back({cost.cost, cost.time.value});
   return json{{"step_time", replay.metrics.step_time.value},
               {"waterfall", waterfall_values(replay.metrics.waterfall)},
               {"ep_total", replay.metrics.ep_total.value},
               {"parts", parts},
               {"extrapolated", replay.metrics.extrapolated.value},
+              {"extrapolated_costs", extrapolated},
+              {"error_bar", replay.metrics.error_bar.value},
               {"bottleneck", replay.metrics.bottleneck},
               {"bottleneck_use", replay.metrics.bottleneck_use},
               {"operations", replay.operations},
@@ -57,6 +62,9 @@ StepReplay from_text(const std::string& text) {
   for (std::size_t part = 0; part < kernel_part_count; ++part)
     metrics.parts[part] = {values["parts"][part]};
   metrics.extrapolated = {values["extrapolated"]};
+  for (const json& cost : values["extrapolated_costs"])
+    metrics.extrapolated_costs.push_back({cost[0], {cost[1]}});
+  metrics.error_bar = {values["error_bar"]};
   metrics.bottleneck = values["bottleneck"];
   metrics.bottleneck_use = values["bottleneck_use"];
   replay.operations = values["operations"];

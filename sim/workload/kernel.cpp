@@ -58,6 +58,16 @@ Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, s
   return kernel;
 }
 
+Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_t groups,
+                               std::int64_t m, std::int64_t n, std::int64_t k) {
+  // As a product it is k × m by m × n.
+  Kernel kernel = grouped_gemm(part, precision, groups, k, n, m);
+  kernel.kind = KernelKind::grouped_weight_gradient;
+  kernel.m = m;
+  kernel.k = k;
+  return kernel;
+}
+
 Kernel attention_forward(const AttentionShape& shape) {
   return attention(KernelKind::attention_forward, shape, 1.0);
 }

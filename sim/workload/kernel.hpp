@@ -15,11 +15,12 @@ std::string name_of(Precision precision);
 
 /// The kinds of GPU kernel that a training step is made of.
 enum class KernelKind {
-  gemm,               ///< one matrix product, m × k by k × n
-  grouped_gemm,       ///< `groups` products of m × k by k × n each: the experts of one rank
-  attention_forward,  ///< causal self-attention over whole sequences
-  attention_backward, ///< its gradient
-  memory_bound        ///< norms, activations, routing, permutation, optimizer: time follows bytes
+  gemm,                    ///< one matrix product, m × k by k × n
+  grouped_gemm,            ///< `groups` products of m × k by k × n each: the experts of one rank
+  grouped_weight_gradient, ///< the gradients, k × n each, of the weights of such products
+  attention_forward,       ///< causal self-attention over whole sequences
+  attention_backward,      ///< its gradient
+  memory_bound ///< norms, activations, routing, permutation, optimizer: time follows bytes
 };
 
 /// The part of the model that a kernel belongs to: what the result's breakdown adds up.
@@ -30,7 +31,8 @@ struct Kernel {
   KernelKind kind = KernelKind::memory_bound;
   KernelPart part = KernelPart::dense;
   Precision precision = Precision::bf16;
-  /// Rows of one product (tokens), for `gemm` and `grouped_gemm`; m is per group.
+  /// Rows of one product (tokens), for `gemm`, `grouped_gemm` and its weight gradient, whose sum
+  /// runs over them; m is per group.
   std::int64_t m = 0;
   std::int64_t n = 0;
   std::int64_t k = 0;
@@ -55,6 +57,9 @@ struct Kernel {
 Kernel gemm(KernelPart part, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k);
 Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, std::int64_t m,
                     std::int64_t n, std::int64_t k);
+/// The gradients of the weights of `groups` products of m × k by k × n each.
+Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_t groups,
+                               std::int64_t m, std::int64_t n, std::int64_t k);
 /// Attention over `batch` whole sequences; set `backward` for the gradient.
 struct AttentionShape {
   std::int64_t batch = 0;

@@ -19,7 +19,7 @@ run() {
 run 0 --list
 [[ ! -s $work/err ]] || fail "--list complains"
 names=$(sed -n 's/^\([a-z][a-z0-9_]*\): .*/\1/p' "$work/out")
-for name in copy expert_gemm gemm launch; do
+for name in copy expert_gemm gemm launch memory_bound permute router; do
   grep -qx "$name" <<<"$names" || fail "$name is not listed"
 done
 [[ $names == "$(LC_ALL=C sort -u <<<"$names")" ]] || fail "the names are not in order"

@@ -28,10 +28,10 @@ std::string full_efficiency() {
 std::string no_startup() {
   std::string text = "medium,collective,base_us,per_peer_us,small_group_loss,limit_gbyte_per_s,"
                      "smallest_message_bytes,largest_message_bytes,members_min,members_max,"
-                     "residual_percent,provenance,tables\n";
+                     "residual_percent,p90_error_percent,provenance,tables\n";
   for (const std::string medium : {"nvlink4", "infiniband"})
     for (const std::string collective : collectives)
-      text += medium + "," + collective + ",0,0,0,0,1,1,2,2,0,assumption,none\n";
+      text += medium + "," + collective + ",0,0,0,0,1,1,2,2,0,0,assumption,none\n";
   return text;
 }
 
@@ -42,8 +42,8 @@ Costs ideal_costs() {
   folder.write("network.csv", full_efficiency());
   folder.write("network_startup.csv", no_startup());
   folder.write("devices.csv",
-               "device,tables,tables_bf16_tflops,tables_fp8_tflops,provenance,source\n"
-               "ideal,none,,,assumption,every kernel of the model tests is a roofline\n");
+               "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n"
+               "ideal,none,1000,1000,1000000,assumption,every kernel is a roofline\n");
   std::filesystem::copy_file(calibration / constants_file, folder.path() / constants_file);
   return {ComputeCost::load(folder.path(), {"ideal", tflops(1000), tflops(1000), memory_bandwidth,
                                             100, "nvlink4"}),
@@ -52,8 +52,8 @@ Costs ideal_costs() {
 
 Kernel lasting(Seconds time) {
   const ComputeConstants constants = ComputeConstants::read(calibration / constants_file);
-  const double streamed = (time - constants.kernel_fixed_time).value * memory_bandwidth.value *
-                          constants.memory_bandwidth_share;
+  const double streamed = (time.value - constants.kernel_fixed_time_us.value * 1e-6) *
+                          memory_bandwidth.value * constants.memory_bandwidth_share.value;
   return memory_bound(KernelPart::dense, Bytes{std::llround(streamed)});
 }
 

@@ -2,6 +2,8 @@
 
 #include "sim/base/input_error.hpp"
 
+#include "tests/support/toy_errors.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -18,7 +20,7 @@ namespace {
 const fs::path calibration = fs::path(MOESIM_SOURCE_DIR) / "calibration";
 
 DevicePeaks h100() {
-  return {"h100-sxm", tflops(989), tflops(1979), gbyte_per_s(3350), 132, "nvlink4"};
+  return {"h100-sxm", tflops(989.4), tflops(1978.9), gbyte_per_s(3350), 132, "nvlink4"};
 }
 
 Kernel product(std::int64_t m, std::int64_t n, std::int64_t k,
@@ -36,6 +38,7 @@ fs::path toy_calibration(const std::string& name, const std::string& gemm_csv) {
   fs::remove_all(folder);
   fs::create_directories(folder / "toy");
   fs::copy_file(calibration / "compute_constants.csv", folder / "compute_constants.csv");
+  std::ofstream(folder / "compute_errors.csv") << toy_errors("toy");
   std::ofstream(folder / "toy" / "gemm.csv") << gemm_csv;
   return folder;
 }
@@ -70,32 +73,62 @@ TEST_CASE("a shape in the GEMM table takes its measured time") {
   CHECK(time.basis == CostBasis::measured);
 }
 
-TEST_CASE("between two shapes the efficiency is interpolated in the logarithm of the size") {
-  // Peak 1 TFLOPS. m = 64: 2·64·64·64 FLOP = 524288 in 2.097152 us, an efficiency of 1/4.
-  // m = 256: 2097152 FLOP in 4.194304 us, 1/2. m = 128 is half way in log2: 3/8, and its
-  // 1048576 FLOP take 1.048576 / (3/8) us.
+TEST_CASE("between two shapes the time is interpolated linearly in the size") {
+  // 128 is a third of the way from 64 to 256: 2.1 + (4.2 - 2.1) / 3 us.
   const fs::path folder = toy_calibration("between", "precision,m,n,k,time_us\n"
-                                                     "bf16,64,64,64,2.097152\n"
-                                                     "bf16,256,64,64,4.194304\n");
+                                                     "bf16,64,64,64,2.1\n"
+                                                     "bf16,256,64,64,4.2\n");
   const ComputeCost cost = ComputeCost::load(folder, toy());
   const KernelTime time = cost.time(product(128, 64, 64));
-  CHECK(microseconds_of(time) == Approx(1.048576 / 0.375).epsilon(1e-9));
+  CHECK(microseconds_of(time) == Approx(2.8).epsilon(1e-9));
   CHECK(time.basis == CostBasis::measured);
+  CHECK(time.error == Approx(0.02));
 
   SECTION("below the table a product is padded to its edge") {
     const KernelTime small = cost.time(product(1, 64, 64));
-    CHECK(microseconds_of(small) == Approx(2.097152).epsilon(1e-9));
-    CHECK(small.basis == CostBasis::extrapolated);
+    CHECK(microseconds_of(small) == Approx(2.1).epsilon(1e-9));
+    CHECK(small.basis == CostBasis::beyond_table);
+    CHECK(small.error == Approx(0.1));
   }
   SECTION("above the table the efficiency of the edge stays") {
     const KernelTime large = cost.time(product(1024, 64, 64));
-    CHECK(microseconds_of(large) == Approx(4 * 4.194304).epsilon(1e-9));
-    CHECK(large.basis == CostBasis::extrapolated);
+    CHECK(microseconds_of(large) == Approx(4 * 4.2).epsilon(1e-9));
+    CHECK(large.basis == CostBasis::beyond_table);
   }
   SECTION("a device without faster fp8 runs fp8 as bf16") {
     CHECK(microseconds_of(cost.time(product(256, 64, 64, Precision::fp8))) ==
-          Approx(4.194304).epsilon(1e-9));
+          Approx(4.2).epsilon(1e-9));
   }
+}
+
+TEST_CASE("a table of one point times every shape from that point") {
+  const fs::path folder = toy_calibration("one", "precision,m,n,k,time_us\nbf16,64,64,64,2\n");
+  const ComputeCost cost = ComputeCost::load(folder, toy());
+  CHECK(microseconds_of(cost.time(product(64, 64, 64))) == Approx(2.0));
+  // Twice as large in each size: eight times the work at the same efficiency.
+  const KernelTime large = cost.time(product(128, 128, 128));
+  CHECK(microseconds_of(large) == Approx(16.0));
+  CHECK(large.basis == CostBasis::beyond_table);
+}
+
+TEST_CASE("a gap in a table is filled from its neighbours and not called measured") {
+  // (128, 128) is missing: along m half way between 2 and 6, along n between 3 and 5: both 4.
+  const fs::path folder = toy_calibration("gap", "precision,m,n,k,time_us\n"
+                                                 "bf16,64,64,64,2\nbf16,64,128,64,2\n"
+                                                 "bf16,64,192,64,4\nbf16,128,64,64,3\n"
+                                                 "bf16,128,192,64,5\nbf16,192,64,64,4\n"
+                                                 "bf16,192,128,64,6\nbf16,192,192,64,14\n");
+  const KernelTime time = ComputeCost::load(folder, toy()).time(product(128, 128, 64));
+  CHECK(microseconds_of(time) == Approx(4.0));
+  CHECK(time.basis == CostBasis::beyond_table);
+}
+
+TEST_CASE("a table whose error is not known is refused with the command that measures it") {
+  const fs::path folder = toy_calibration("errors", "precision,m,n,k,time_us\nbf16,64,64,64,2\n");
+  fs::remove(folder / "compute_errors.csv");
+  const std::string message = message_of(folder);
+  CHECK(message.find("the error of gemm bf16 of toy, inside, is not known") != std::string::npos);
+  CHECK(message.find("moesim calibrate") != std::string::npos);
 }
 
 TEST_CASE("a time that would beat the peak is held at the peak") {
@@ -129,7 +162,7 @@ TEST_CASE("no product of any shape beats the peak") {
       for (std::int64_t n = 1; n <= 1000000; n *= 10)
         for (std::int64_t k = 1; k <= 1000000; k *= 10) {
           const Kernel kernel = product(m, n, k, precision);
-          const double peak = precision == Precision::fp8 ? 1979e12 : 989e12;
+          const double peak = precision == Precision::fp8 ? 1978.9e12 : 989.4e12;
           const double time = cost.time(kernel).time.value;
           CHECK(std::isfinite(time));
           CHECK(time >= kernel.flops.value / peak * (1.0 - 1e-12));
@@ -158,6 +191,43 @@ TEST_CASE("more tokens are never faster on a coarse scan") {
   }
 }
 
+TEST_CASE("experts that no table has take the middle of the three nearest that cover them") {
+  // One product k x n = 64 x 64 of 2 groups of 32 rows takes 2 us as one product of 64 rows. The
+  // three nearest experts lose factors of 2, 3 and 10; the fourth, of 1, is too far.
+  const fs::path folder = toy_calibration("middle", "precision,m,n,k,time_us\n"
+                                                    "bf16,64,64,64,2\nbf16,64,128,64,4\n"
+                                                    "bf16,64,64,128,4\nbf16,64,128,128,8\n"
+                                                    "bf16,64,64,256,8\nbf16,64,512,64,16\n"
+                                                    "bf16,64,256,64,8\nbf16,64,64,512,16\n");
+  const auto layer = [](const char* sizes, double factor, double single_us) {
+    return std::string("bf16,") + sizes + ",2,32,0," + std::to_string(factor * single_us) + "\n";
+  };
+  // Gate and up together are hidden x 2 ffn, down is ffn x hidden.
+  std::ofstream(folder / "toy" / "grouped_gemm.csv")
+      << "precision,hidden,moe_ffn,groups,tokens_per_group,fused_time_us,products_time_us\n"
+      << layer("64,128", 2, 8 + 4)   // 256 x 64 and 64 x 128
+      << layer("128,64", 3, 8 + 4)   // 128 x 128 and 128 x 64
+      << layer("64,256", 10, 16 + 8) // 512 x 64 and 64 x 256
+      << layer("64,512", 1, 32 + 16);
+  const KernelTime time =
+      ComputeCost::load(folder, toy())
+          .time(grouped_gemm(KernelPart::expert, Precision::bf16, 2, 32, 64, 64));
+  CHECK(microseconds_of(time) == Approx(3 * 2.0));
+  CHECK(time.basis == CostBasis::other_experts);
+  CHECK(time.error == Approx(std::hypot(0.02, 0.2)));
+}
+
+TEST_CASE("the gradient of grouped weights takes the time of the forward product") {
+  const ComputeCost cost = ComputeCost::load(calibration, h100());
+  const auto part = KernelPart::expert;
+  const KernelTime forward = cost.time(grouped_gemm(part, Precision::bf16, 8, 256, 28672, 4096));
+  const KernelTime gradient =
+      cost.time(grouped_weight_gradient(part, Precision::bf16, 8, 256, 28672, 4096));
+  CHECK(gradient.time / forward.time == Approx(1.0).epsilon(1e-9));
+  CHECK(gradient.basis == CostBasis::rule);
+  CHECK(gradient.error > forward.error);
+}
+
 TEST_CASE("attention backward takes its FLOPs over the stated share of the forward efficiency") {
   // 2.5 times the FLOPs at 0.79 of the efficiency: 2.5 / 0.79 of the forward time.
   const ComputeCost cost = ComputeCost::load(calibration, h100());
@@ -166,7 +236,7 @@ TEST_CASE("attention backward takes its FLOPs over the stated share of the forwa
   const KernelTime backward = cost.time(attention_backward(shape));
   CHECK(backward.time / forward.time == Approx(2.5 / 0.79).epsilon(1e-9));
   CHECK(forward.basis == CostBasis::measured);
-  CHECK(backward.basis == CostBasis::extrapolated);
+  CHECK(backward.basis == CostBasis::rule);
 }
 
 TEST_CASE("a kind whose row names no tables falls to the roofline and says so") {
@@ -180,6 +250,19 @@ TEST_CASE("a kind whose row names no tables falls to the roofline and says so") 
   // 332 MB at 0.83 of 4000 GB/s: 100 us, plus 2.6 us.
   CHECK(microseconds_of(cost.time(memory_bound(KernelPart::permute, Bytes{332000000}))) ==
         Approx(102.6).epsilon(1e-9));
+}
+
+TEST_CASE("cut, negative and unit-less GEMM tables are refused with their place") {
+  const auto message = [](const std::string& text) {
+    const std::string whole = message_of(toy_calibration("bad", text));
+    return whole.substr(whole.find("gemm.csv"), whole.find('\n') - whole.find("gemm.csv"));
+  };
+  CHECK(message("precision,m,n,k,time_us\nbf16,64,64,64,1") ==
+        "gemm.csv:2:16: error: the last line has no end");
+  CHECK(message("precision,m,n,k,time_us\nbf16,64,64\n").rfind("gemm.csv:2:", 0) == 0);
+  CHECK(message("precision,m,n,k,time_us\nbf16,64,64,64,-1\n").rfind("gemm.csv:2:15: ", 0) == 0);
+  CHECK(message("precision,m,n,k,time\nbf16,64,64,64,1\n").rfind("gemm.csv:1:17: ", 0) == 0);
+  CHECK(message("precision,m,n,k,time_us\n") == "gemm.csv:1:1: error: no row follows the header");
 }
 
 TEST_CASE("malformed GEMM tables are refused with their place") {

@@ -3,11 +3,14 @@
 #include "sim/base/input_error.hpp"
 #include "sim/cost/compute_cost.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/toy_errors.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 using namespace moesim;
 namespace fs = std::filesystem;
@@ -17,7 +20,10 @@ namespace {
 const fs::path calibration = fs::path(MOESIM_SOURCE_DIR) / "calibration";
 
 constexpr const char* header =
-    "device,tables,tables_bf16_tflops,tables_fp8_tflops,provenance,source\n";
+    "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n";
+/// The rates of the device that was measured.
+constexpr const char* old_row = "old,none,1,2,1000,datasheet,for the test\n";
+constexpr const char* new_row = "new,old,4,16,1000,datasheet,for the test\n";
 
 /// A calibration with tables of one GPU kind, "old", of 1 bf16 and 2 fp8 TFLOPS, and the given
 /// rows. The product 256 x 64 x 64, 2097152 FLOP, takes 4.194304 us in bf16: half of the peak. The
@@ -25,7 +31,8 @@ constexpr const char* header =
 /// 1/2.
 void write_calibration(const TemporaryFolder& folder, const std::string& rows) {
   fs::copy_file(calibration / "compute_constants.csv", folder.path() / "compute_constants.csv");
-  folder.write("devices.csv", header + rows);
+  folder.write("devices.csv", std::string(header) + rows);
+  folder.write("compute_errors.csv", toy_errors("old"));
   fs::create_directories(folder.path() / "old");
   folder.write("old/gemm.csv", "precision,m,n,k,time_us\n"
                                "bf16,256,64,64,4.194304\n"
@@ -47,7 +54,7 @@ double microseconds_of(const KernelTime& time) {
 
 std::string message_of(const TemporaryFolder& folder, const std::string& kind) {
   try {
-    find_device_tables(folder.path(), kind);
+    find_table_folders(folder.path(), kind);
   } catch (const InputError& error) {
     return error.what();
   }
@@ -56,42 +63,68 @@ std::string message_of(const TemporaryFolder& folder, const std::string& kind) {
 
 } // namespace
 
-TEST_CASE("borrowed tables keep their share of peak on the peaks of the topology file") {
+TEST_CASE("borrowed times are scaled by the peaks that bound them") {
   const TemporaryFolder folder;
-  write_calibration(folder, "new,old,1,2,assumption,for the test\n");
+  write_calibration(folder, std::string(old_row) + new_row);
   const ComputeCost cost = load(folder, "new", 4.0, 16.0);
-  // Half of 4 TFLOPS: 2097152 FLOP in 1.048576 us.
+  // A quarter of the time at four times the peak; its 73728 bytes take 0.07 us on both.
   const KernelTime time = cost.time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64));
-  CHECK(microseconds_of(time) == Approx(1.048576).epsilon(1e-9));
-  // In fp8 4.194304 us at 2 TFLOPS are a quarter of the peak; a quarter of 16 TFLOPS is 4.
+  CHECK(microseconds_of(time) == Approx(4.194304 / 4).epsilon(1e-9));
+  CHECK(time.basis == CostBasis::other_device);
+  CHECK(time.error == Approx(std::hypot(0.02, 0.3)));
   CHECK(microseconds_of(cost.time(gemm(KernelPart::dense, Precision::fp8, 256, 64, 64))) ==
-        Approx(0.524288).epsilon(1e-9));
-  // The ratio of the experts, 1/2, is that of the measured GPU: twice 1.048576 us.
+        Approx(4.194304 / 8).epsilon(1e-9));
+  // The experts take twice the time of one product.
   CHECK(microseconds_of(cost.time(grouped_gemm(KernelPart::expert, Precision::bf16, 8, 32, 64,
-                                               64))) == Approx(2.097152).epsilon(1e-9));
+                                               64))) == Approx(2 * 4.194304 / 4).epsilon(1e-9));
 }
 
-TEST_CASE("a time from borrowed tables does not count as measured") {
+TEST_CASE("a kernel that memory bounds is scaled by the memory's bandwidth") {
+  // 12288 bytes at 1 GB/s take 12.3 us, the 262144 FLOP at 1 TFLOPS 0.26 us; at 3 GB/s a third.
   const TemporaryFolder folder;
-  write_calibration(folder, "new,old,1,2,assumption,for the test\n");
+  write_calibration(folder, "old,none,1,2,1,datasheet,x\nnew,old,4,16,3,datasheet,x\n");
+  folder.write("old/gemm.csv", "precision,m,n,k,time_us\nbf16,32,64,64,15\n");
+  const ComputeCost cost =
+      ComputeCost::load(folder.path(), {"new", tflops(4), tflops(16), gbyte_per_s(3)});
+  CHECK(microseconds_of(cost.time(gemm(KernelPart::dense, Precision::bf16, 32, 64, 64))) ==
+        Approx(15.0 / 3).epsilon(1e-9));
+}
+
+TEST_CASE("a device's own tables count as measured, unless the topology gives other rates") {
+  const TemporaryFolder folder;
+  write_calibration(folder, std::string(old_row) + new_row);
   const Kernel kernel = gemm(KernelPart::dense, Precision::bf16, 256, 64, 64);
-  CHECK(load(folder, "new", 4.0, 16.0).time(kernel).basis == CostBasis::extrapolated);
-  CHECK(load(folder, "old", 1.0, 2.0).time(kernel).basis == CostBasis::measured);
+  const KernelTime own = load(folder, "old", 1.0, 2.0).time(kernel);
+  CHECK(own.basis == CostBasis::measured);
+  CHECK(microseconds_of(own) == Approx(4.194304));
+  const KernelTime faster = load(folder, "old", 2.0, 4.0).time(kernel);
+  CHECK(faster.basis == CostBasis::other_device);
+  CHECK(microseconds_of(faster) == Approx(4.194304 / 2));
 }
 
-TEST_CASE("tables of its own come before a row of the same kind") {
+TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks") {
   const TemporaryFolder folder;
-  write_calibration(folder, "old,none,,,assumption,for the test\n");
-  const DeviceTables tables = find_device_tables(folder.path(), "old");
-  REQUIRE(tables.folder);
-  CHECK(*tables.folder == folder.path() / "old");
-  CHECK_FALSE(tables.measured_on);
+  write_calibration(folder, std::string(old_row) + new_row);
+  fs::create_directories(folder.path() / "new");
+  folder.write("new/gemm.csv", "precision,m,n,k,time_us\nbf16,256,64,64,3\n");
+  folder.write("compute_errors.csv", toy_errors("old") + toy_errors("new").substr(60));
+  const std::vector<TableFolder> folders = find_table_folders(folder.path(), "new");
+  REQUIRE(folders.size() == 2);
+  CHECK(folders[0].path == folder.path() / "new");
+  CHECK_FALSE(folders[0].borrowed);
+  CHECK(folders[1].path == folder.path() / "old");
+  CHECK(folders[1].borrowed);
+  const ComputeCost cost = load(folder, "new", 4.0, 16.0);
+  CHECK(microseconds_of(cost.time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))) ==
+        Approx(3.0));
+  CHECK(cost.time(grouped_gemm(KernelPart::expert, Precision::bf16, 8, 32, 64, 64)).basis ==
+        CostBasis::other_device);
 }
 
 TEST_CASE("a kind may be said to have no tables") {
   const TemporaryFolder folder;
-  write_calibration(folder, "new,none,,,assumption,for the test\n");
-  CHECK_FALSE(find_device_tables(folder.path(), "new").folder);
+  write_calibration(folder, "new,none,4,16,1000,datasheet,for the test\n");
+  CHECK(find_table_folders(folder.path(), "new").empty());
   CHECK(load(folder, "new", 4.0, 16.0)
             .time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))
             .basis == CostBasis::datasheet);
@@ -99,7 +132,7 @@ TEST_CASE("a kind may be said to have no tables") {
 
 TEST_CASE("a GPU kind with neither tables nor a row is an error that names the known kinds") {
   const TemporaryFolder folder;
-  write_calibration(folder, "new,old,1,2,assumption,for the test\n");
+  write_calibration(folder, new_row);
   CHECK(message_of(folder, "newer") == (folder.path() / "devices.csv").string() +
                                            ": error: gpu.kind: \"newer\" is not one of old, new\n"
                                            "  hint: did you mean \"new\"?");
@@ -115,25 +148,22 @@ TEST_CASE("malformed rows of devices.csv are refused with their place") {
     const std::string text = message_of(folder, "new");
     return text.substr(text.find("devices.csv"));
   };
-  CHECK(message("new,olt,1,2,assumption,x\n") ==
-        "devices.csv:2:5: error: tables: \"olt\" is not one of old, none\n"
-        "  new,olt,1,2,assumption,x\n"
+  CHECK(message("new,olt,1,2,1,assumption,x\n") ==
+        "devices.csv:2:5: error: borrows: \"olt\" is not one of old, none\n"
+        "  new,olt,1,2,1,assumption,x\n"
         "      ^\n"
         "  hint: did you mean \"old\"?");
-  CHECK(message("new,none,1,,assumption,x\n") ==
-        "devices.csv:2:10: error: tables_bf16_tflops: there are no tables\n"
-        "  new,none,1,,assumption,x\n"
-        "           ^");
-  CHECK(message("new,none,,,assumption,x\nnew,none,,,assumption,x\n") ==
+  CHECK(message("new,none,1,,1,assumption,x\n").rfind("devices.csv:2:12: error: ", 0) == 0);
+  CHECK(message("new,none,1,2,1,assumption,x\nnew,none,1,2,1,assumption,x\n") ==
         "devices.csv:3:1: error: device: \"new\" is given twice\n"
-        "  new,none,,,assumption,x\n"
+        "  new,none,1,2,1,assumption,x\n"
         "  ^");
-  CHECK(message("new,old,1,2,guess,x\n") ==
-        "devices.csv:2:13: error: provenance: \"guess\" is not measured, published, datasheet or "
+  CHECK(message("new,old,1,2,1,guess,x\n") ==
+        "devices.csv:2:15: error: provenance: \"guess\" is not measured, published, datasheet or "
         "assumption\n"
-        "  new,old,1,2,guess,x\n"
-        "              ^");
-  CHECK(message("new,old,,2,assumption,x\n").rfind("devices.csv:2:9: error: ", 0) == 0);
+        "  new,old,1,2,1,guess,x\n"
+        "                ^");
+  CHECK(message("new,old,,2,1,assumption,x\n").rfind("devices.csv:2:9: error: ", 0) == 0);
 }
 
 TEST_CASE("every GPU kind of the shipped rows can be timed") {

@@ -20,9 +20,9 @@ const std::string curve_header = "medium,collective,message_bytes,efficiency\n";
 const std::string startup_header =
     "medium,collective,base_us,per_peer_us,small_group_loss,limit_gbyte_per_s,"
     "smallest_message_bytes,largest_message_bytes,members_min,members_max,residual_percent,"
-    "provenance,tables\n";
+    "p90_error_percent,provenance,tables\n";
 /// 2 µs and 0.5 µs a peer; measured from 1 to 16 KiB on 2 to 8 ranks.
-const std::string costs = ",2,0.5,0,0,1024,16384,2,8,1,measured,toy\n";
+const std::string costs = ",2,0.5,0,0,1024,16384,2,8,1,5,measured,toy\n";
 
 /// A curve of one medium, from 1 KiB at 0.2 to 16 KiB at 0.6.
 NetworkCurve toy_curve(const std::string& medium, Collective collective) {
@@ -182,7 +182,7 @@ TEST_CASE("malformed network tables are refused with their place") {
         "                         ^");
   CHECK(refusal(curve_header, startup_header + "nvlink9,all_to_all" + costs) ==
         "network_startup.csv:2:1: error: medium: \"nvlink9\" is not known\n"
-        "  nvlink9,all_to_all,2,0.5,0,0,1024,16384,2,8,1,measured,toy\n"
+        "  nvlink9,all_to_all,2,0.5,0,0,1024,16384,2,8,1,5,measured,toy\n"
         "  ^\n"
         "  hint: did you mean \"nvlink3\"?");
   CHECK(refusal(curve_header, one) == "network.csv: error: no row for all_to_all on nvlink4");

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "sim/calibrate/own_tables.hpp"
+#include "sim/calibrate/residuals.hpp"
+#include "sim/cost/compute_errors.hpp"
+
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// All that `moesim calibrate` found out about the errors of a calibration.
+struct CalibrationFindings {
+  std::vector<TableError> tables;
+  std::vector<TableComparison> own;
+  std::vector<NetworkCurve> curves;
+  std::vector<GroupResidual> held_out; ///< empty if no network measurement was given
+};
+
+/// The text of `REPORT.md`.
+std::string calibration_report(const CalibrationFindings& findings);
+
+} // namespace moesim

@@ -1,0 +1,72 @@
+#include "sim/calibrate/own_tables.hpp"
+
+#include "sim/calibrate/median.hpp"
+#include "sim/cost/compute_devices.hpp"
+#include "sim/cost/device_grids.hpp"
+
+#include <cmath>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Adds a row for the published times over ours, if there are any.
+void add_row(std::vector<TableComparison>& comparisons, TableComparison row,
+             const std::vector<double>& ratios) {
+  if (ratios.empty())
+    return;
+  std::vector<double> errors;
+  for (const double ratio : ratios) {
+    errors.push_back(100.0 * std::abs(ratio - 1.0));
+    row.far_off += errors.back() > 10.0 ? 1 : 0;
+  }
+  row.rows = ratios.size();
+  row.median_ratio = median(ratios);
+  row.p90_percent = percentile(errors, 0.9);
+  comparisons.push_back(std::move(row));
+}
+
+void compare_experts(std::vector<TableComparison>& comparisons, const fs::path& folder,
+                     Precision precision, const TimeGrid& gemm) {
+  std::vector<ExpertGrid> published;
+  for (const ExpertTable& table : read_published_experts(folder, precision))
+    published.push_back(expert_grid(table, gemm));
+  for (const ExpertTable& own : read_expert_tables(folder, precision)) {
+    const auto [n, k] = own.products.front();
+    if (own.products.size() > 1)
+      continue;
+    std::vector<double> ratios;
+    for (const auto& [shape, seconds] : own.times)
+      if (const auto time =
+              expert_time(published, gemm, {shape[0], shape[1], n, k, own.weight_gradient});
+          time && time->measured && !time->other)
+        ratios.push_back(time->seconds / seconds);
+    add_row(comparisons, {folder.filename().string(), own.name, precision, 0, 0.0, 0.0, 0}, ratios);
+  }
+}
+
+} // namespace
+
+std::vector<TableComparison> compare_own_tables(const fs::path& calibration) {
+  std::vector<TableComparison> comparisons;
+  for (const std::string& device : measured_kinds(calibration))
+    for (const Precision precision : table_precisions) {
+      const fs::path folder = calibration / device;
+      const TimeTable points = read_gemm_table(folder, precision);
+      if (points.empty())
+        continue;
+      const TimeGrid published = gemm_grid(points);
+      std::vector<double> ratios;
+      if (fs::exists(folder / "gemm.csv"))
+        for (const auto& [shape, seconds] : read_gemm_table(folder / "measured", precision))
+          if (const TimeGrid::Lookup found = published.at(shape); found.measured)
+            ratios.push_back(found.seconds / seconds);
+      add_row(comparisons, {device, "gemm", precision, 0, 0.0, 0.0, 0}, ratios);
+      compare_experts(comparisons, folder, precision, published);
+    }
+  return comparisons;
+}
+
+} // namespace moesim

@@ -1,0 +1,244 @@
+#include "sim/calibrate/table_errors.hpp"
+
+#include "sim/calibrate/median.hpp"
+#include "sim/cost/compute_devices.hpp"
+#include "sim/cost/device_grids.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <optional>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Errors = std::vector<double>;
+
+double error_of(double predicted, double measured) {
+  return std::abs(predicted / measured - 1.0);
+}
+
+std::int64_t whole(double size) {
+  return static_cast<std::int64_t>(size);
+}
+
+/// From the rates of one GPU kind to those of another.
+struct Move {
+  PeakRates from;
+  PeakRates to;
+};
+
+/// The kernels that a table of experts timed together, at one of its points.
+std::vector<Kernel> kernels_at(const ExpertTable& table, Precision precision,
+                               const TimeGrid::Point& point) {
+  std::vector<Kernel> kernels;
+  for (const auto& [n, k] : table.products)
+    kernels.push_back((table.weight_gradient ? grouped_weight_gradient : grouped_gemm)(
+        KernelPart::expert, precision, whole(point.shape[0]), whole(point.shape[1]), whole(n),
+        whole(k)));
+  return kernels;
+}
+
+/// Their time by the tables `experts` of a device with the products `gemm`; scaled, if `moved`,
+/// from its rates to others. No value if none of the tables is of that pass.
+std::optional<double> layer_seconds(const ExpertTable& table, Precision precision,
+                                    const TimeGrid::Point& point,
+                                    const std::vector<ExpertGrid>& experts, const TimeGrid& gemm,
+                                    const Move* moved = nullptr) {
+  double seconds = 0.0;
+  for (const Kernel& kernel : kernels_at(table, precision, point)) {
+    const auto time = expert_time(experts, gemm, grouped_product(kernel));
+    if (!time)
+      return std::nullopt;
+    seconds += time->seconds * (moved ? rate_ratio(kernel, moved->from, moved->to) : 1.0);
+  }
+  return seconds;
+}
+
+/// Points left out one at a time, and those of the upper edges from the next smaller ones.
+void add_grid_errors(const TimeGrid& grid, const TimeTable& points, std::size_t axes,
+                     Errors& inside, Errors& edge) {
+  for (const TimeGrid::Point& point : points) {
+    if (const auto seconds = grid.left_out(point.shape))
+      inside.push_back(error_of(*seconds, point.seconds));
+    for (std::size_t axis = 0; axis < axes; ++axis)
+      if (const auto seconds = grid.beyond(point.shape, axis))
+        edge.push_back(error_of(*seconds, point.seconds));
+  }
+}
+
+/// The largest size of an axis, from a table without it.
+void add_expert_edge(const ExpertGrid& experts, Precision precision, const TimeGrid& gemm,
+                     std::size_t axis, Errors& errors) {
+  const double largest = experts.times.highest(axis);
+  ExpertTable smaller = experts.table;
+  std::erase_if(smaller.times, [&](const auto& point) { return point.shape[axis] == largest; });
+  if (smaller.times.empty())
+    return;
+  const std::vector<ExpertGrid> grid = {expert_grid(smaller, gemm)};
+  for (const TimeGrid::Point& point : experts.table.times)
+    if (point.shape[axis] == largest)
+      errors.push_back(
+          error_of(*layer_seconds(smaller, precision, point, grid, gemm), point.seconds));
+}
+
+/// A table of experts from the tables of other ones.
+void add_other_experts(const ExpertGrid& left_out, const std::vector<ExpertGrid>& all,
+                       Precision precision, const TimeGrid& gemm, Errors& errors) {
+  std::vector<ExpertGrid> others;
+  for (const ExpertGrid& candidate : all)
+    if (candidate.table.name != left_out.table.name)
+      others.push_back(candidate);
+  for (const TimeGrid::Point& point : left_out.table.times)
+    if (const auto seconds = layer_seconds(left_out.table, precision, point, others, gemm))
+      errors.push_back(error_of(*seconds, point.seconds));
+}
+
+/// Collects the errors of all tables by where they belong.
+class Collector {
+public:
+  explicit Collector(fs::path calibration) : calibration_(std::move(calibration)) {}
+
+  std::vector<TableError> measure() {
+    const std::vector<std::string> devices = measured_kinds(calibration_);
+    for (const Precision precision : table_precisions)
+      for (const char* table : {"gemm", "expert"})
+        errors("any", table, precision, ErrorCase::other_device);
+    errors("any", "attention", Precision::bf16, ErrorCase::other_device);
+    for (const std::string& device : devices)
+      add_device(device);
+    for (const auto& [device, row] : read_devices(calibration_))
+      if (std::find(devices.begin(), devices.end(), device) != devices.end())
+        add_neighbour(device, row);
+    return summary();
+  }
+
+private:
+  struct Key {
+    std::string device;
+    std::string table;
+    Precision precision;
+    ErrorCase error_case;
+    auto operator<=>(const Key&) const = default;
+  };
+
+  Errors& errors(const std::string& device, const char* table, Precision precision,
+                 ErrorCase error_case) {
+    return errors_[{device, table, precision, error_case}];
+  }
+  void add_device(const std::string& device);
+  void add_experts(const std::string& device, Precision precision, const DeviceGrids& grids);
+  void add_neighbour(const std::string& device, const DeviceRow& row);
+  void add_transfer(const DeviceGrids& from, const PeakRates& there, const std::string& device,
+                    const PeakRates& here);
+  std::vector<TableError> summary() const;
+
+  fs::path calibration_;
+  std::map<Key, Errors> errors_;
+};
+
+void Collector::add_device(const std::string& device) {
+  const DeviceGrids grids = DeviceGrids::load(calibration_ / device);
+  for (const Precision precision : table_precisions) {
+    if (const auto& gemm = grids.gemm[place_of(precision)])
+      add_grid_errors(*gemm, read_gemm_table(calibration_ / device, precision), 3,
+                      errors(device, "gemm", precision, ErrorCase::inside),
+                      errors(device, "gemm", precision, ErrorCase::edge));
+    if (!grids.experts[place_of(precision)].empty())
+      add_experts(device, precision, grids);
+  }
+  if (grids.attention)
+    add_grid_errors(*grids.attention, read_attention_table(calibration_ / device), 5,
+                    errors(device, "attention", Precision::bf16, ErrorCase::inside),
+                    errors(device, "attention", Precision::bf16, ErrorCase::edge));
+}
+
+void Collector::add_experts(const std::string& device, Precision precision,
+                            const DeviceGrids& grids) {
+  const TimeGrid& gemm = *grids.gemm[place_of(precision)];
+  const std::vector<ExpertGrid>& all = grids.experts[place_of(precision)];
+  Errors& inside = errors(device, "expert", precision, ErrorCase::inside);
+  Errors& edge = errors(device, "expert", precision, ErrorCase::edge);
+  Errors& others = errors(device, "expert", precision, ErrorCase::other_experts);
+  for (const ExpertGrid& experts : all) {
+    for (const TimeGrid::Point& point : experts.table.times)
+      if (const auto seconds = experts.times.left_out(point.shape))
+        inside.push_back(error_of(*seconds, point.seconds));
+    add_expert_edge(experts, precision, gemm, ExpertGrid::groups_axis, edge);
+    add_expert_edge(experts, precision, gemm, ExpertGrid::tokens_axis, edge);
+    add_other_experts(experts, all, precision, gemm, others);
+  }
+}
+
+/// The times of a device from the tables of the first kind that it borrows from.
+void Collector::add_neighbour(const std::string& device, const DeviceRow& row) {
+  const std::map<std::string, DeviceRow> rows = read_devices(calibration_);
+  for (const std::string& from : row.borrows)
+    if (const auto lender = rows.find(from); lender != rows.end()) {
+      add_transfer(DeviceGrids::load(calibration_ / from), lender->second.peaks, device, row.peaks);
+      return;
+    }
+}
+
+void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
+                             const std::string& device, const PeakRates& here) {
+  const DeviceGrids own = DeviceGrids::load(calibration_ / device);
+  const Move move{there, here};
+  for (const Precision precision : table_precisions) {
+    const std::size_t place = place_of(precision);
+    if (from.gemm[place])
+      for (const auto& [shape, seconds] : read_gemm_table(calibration_ / device, precision))
+        if (const auto found = from.gemm[place]->at(shape); found.measured) {
+          const Kernel kernel =
+              gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2]));
+          errors("any", "gemm", precision, ErrorCase::other_device)
+              .push_back(error_of(found.seconds * rate_ratio(kernel, there, here), seconds));
+        }
+    for (const ExpertGrid& experts : own.experts[place])
+      for (const TimeGrid::Point& point : experts.table.times)
+        if (const auto seconds = layer_seconds(experts.table, precision, point, from.experts[place],
+                                               *from.gemm[place], &move))
+          errors("any", "expert", precision, ErrorCase::other_device)
+              .push_back(error_of(*seconds, point.seconds));
+  }
+  if (from.attention)
+    for (const auto& [shape, seconds] : read_attention_table(calibration_ / device))
+      if (const auto found = from.attention->at(shape); found.measured) {
+        const Kernel kernel =
+            attention_forward({whole(shape[0]), whole(shape[1]), whole(shape[2]), whole(shape[3]),
+                               whole(shape[4]), whole(shape[4])});
+        errors("any", "attention", Precision::bf16, ErrorCase::other_device)
+            .push_back(error_of(found.seconds * rate_ratio(kernel, there, here), seconds));
+      }
+}
+
+std::vector<TableError> Collector::summary() const {
+  std::map<std::string, double> largest; // by table
+  for (const auto& [key, errors] : errors_)
+    if (!errors.empty())
+      largest[key.table] = std::max(largest[key.table], 100.0 * percentile(errors, 0.9));
+  std::vector<TableError> summary;
+  for (const auto& [key, errors] : errors_) {
+    TableError row{key.device, key.table, key.precision, key.error_case, errors.size(), 0.0, 0.0};
+    if (errors.empty()) {
+      const auto known = largest.find(key.table);
+      row.median_percent = row.p90_percent = known == largest.end() ? 100.0 : known->second;
+    } else {
+      row.median_percent = 100.0 * median(errors);
+      row.p90_percent = 100.0 * percentile(errors, 0.9);
+    }
+    summary.push_back(row);
+  }
+  return summary;
+}
+
+} // namespace
+
+std::vector<TableError> table_errors(const fs::path& calibration) {
+  return Collector(calibration).measure();
+}
+
+} // namespace moesim

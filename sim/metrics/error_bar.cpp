@@ -1,0 +1,85 @@
+#include "sim/metrics/error_bar.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace moesim {
+
+namespace {
+
+const char* name_of(KernelKind kind) {
+  switch (kind) {
+  case KernelKind::gemm:
+    return "matrix products";
+  case KernelKind::grouped_gemm:
+    return "grouped products";
+  case KernelKind::grouped_weight_gradient:
+    return "gradients of grouped weights";
+  case KernelKind::attention_forward:
+    return "attention";
+  case KernelKind::attention_backward:
+    return "attention backward";
+  case KernelKind::memory_bound:
+    break;
+  }
+  return "memory-bound kernels";
+}
+
+const char* name_of(CostBasis basis) {
+  switch (basis) {
+  case CostBasis::measured:
+    return "measured";
+  case CostBasis::beyond_table:
+    return "sizes beyond the table";
+  case CostBasis::rule:
+    return "a table under a rule";
+  case CostBasis::other_experts:
+    return "other expert sizes";
+  case CostBasis::other_device:
+    return "another GPU's table";
+  case CostBasis::datasheet:
+    break;
+  }
+  return "a share of the datasheet";
+}
+
+} // namespace
+
+void ErrorBar::add_kernel(const Kernel& kernel, const KernelTime& time, double runs) {
+  const Seconds total = time.time * runs;
+  errors_[static_cast<std::size_t>(kernel.kind)] += total * time.error;
+  if (kernel.kind != KernelKind::memory_bound)
+    products_ += total;
+  if (time.basis != CostBasis::measured)
+    extrapolated_[{kernel.kind, time.basis}] += total;
+}
+
+void ErrorBar::add_collective(Stream stream, Seconds time, double error) {
+  collectives_[stream].time += time;
+  collectives_[stream].error += time * error;
+}
+
+Seconds ErrorBar::half_width(const std::map<Stream, Seconds>& exposed) const {
+  const double common = products_.value * cost_.common_error();
+  double squares = common * common;
+  for (const Seconds error : errors_)
+    squares += error.value * error.value;
+  for (const auto& [stream, waited] : exposed)
+    if (const auto found = collectives_.find(stream);
+        found != collectives_.end() && found->second.time > Seconds{}) {
+      const double error = waited.value * (found->second.error / found->second.time);
+      squares += error * error;
+    }
+  return {std::sqrt(squares)};
+}
+
+std::vector<ExtrapolatedCost> ErrorBar::extrapolated() const {
+  std::vector<ExtrapolatedCost> costs;
+  for (const auto& [key, time] : extrapolated_)
+    costs.push_back({std::string(name_of(key.first)) + ": " + name_of(key.second), time});
+  std::stable_sort(costs.begin(), costs.end(),
+                   [](const auto& a, const auto& b) { return a.time > b.time; });
+  return costs;
+}
+
+} // namespace moesim

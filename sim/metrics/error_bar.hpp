@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sim/cost/compute_cost.hpp"
+#include "sim/schedule/step_graph.hpp"
+
+#include <array>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace moesim {
+
+/// A kind of cost that lies outside what was measured, and the time that it makes up.
+struct ExtrapolatedCost {
+  std::string cost; ///< "grouped products: other expert sizes", …
+  Seconds time;
+};
+
+/// Adds up how far the times of one device may be off, with a confidence of 90 %. Errors of one
+/// kind of kernel, or of one stream of collectives, are taken to go all the same way; those of
+/// different kinds to be independent.
+class ErrorBar {
+public:
+  explicit ErrorBar(const ComputeCost& cost) : cost_(cost) {}
+
+  /// `runs` runs of a kernel of that time.
+  void add_kernel(const Kernel& kernel, const KernelTime& time, double runs);
+  /// A collective that took `time`, of which the cost may be off by a share of `error`.
+  void add_collective(Stream stream, Seconds time, double error);
+
+  /// Half the width of the interval of the device's time, if collectives were exposed for so long.
+  Seconds half_width(const std::map<Stream, Seconds>& exposed) const;
+  /// Of the kernels, the longest first.
+  std::vector<ExtrapolatedCost> extrapolated() const;
+
+private:
+  static constexpr std::size_t kernel_kinds = 6;
+  struct Collectives {
+    Seconds time;
+    Seconds error;
+  };
+
+  const ComputeCost& cost_;
+  std::array<Seconds, kernel_kinds> errors_{}; ///< by KernelKind
+  Seconds products_; ///< whose times share the error that is common to all
+  std::map<Stream, Collectives> collectives_;
+  std::map<std::pair<KernelKind, CostBasis>, Seconds> extrapolated_;
+};
+
+} // namespace moesim
