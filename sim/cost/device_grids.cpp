@@ -48,8 +48,11 @@ ExpertGrid expert_grid(ExpertTable table, const TimeGrid& gemm) {
     if (table.derived)
       point.seconds =
           std::max(point.seconds, single_seconds(table, gemm, point.shape[0] * point.shape[1]));
+  std::vector<ExpertProduct> octaves;
+  for (const auto& [n, k] : table.products)
+    octaves.push_back({std::log2(n), std::log2(k)});
   TimeGrid times({Growth::linear, Growth::linear}, table.times);
-  return {std::move(table), std::move(times)};
+  return {std::move(table), std::move(octaves), std::move(times)};
 }
 
 GroupedProduct grouped_product(const Kernel& kernel) {
@@ -60,19 +63,24 @@ GroupedProduct grouped_product(const Kernel& kernel) {
 
 namespace {
 
-/// Octaves of n plus octaves of k between a product's weight and the nearest one of a table.
-double distance(const ExpertTable& table, double n, double k) {
+/// Whether a table timed that weight, as stored or transposed.
+bool has_weight(const ExpertTable& table, double n, double k) {
+  return std::any_of(table.products.begin(), table.products.end(), [&](const auto& product) {
+    return (product.n == n && product.k == k) || (product.n == k && product.k == n);
+  });
+}
+
+/// Octaves of n plus octaves of k between a weight, in octaves, and the nearest one of a table.
+double distance(const ExpertGrid& experts, const ExpertProduct& weight) {
   double nearest = std::numeric_limits<double>::infinity();
-  for (const ExpertProduct& product : table.products) {
-    const bool same = (product.n == n && product.k == k) || (product.n == k && product.k == n);
-    if (same)
-      return 0.0;
-    const auto octaves = [&](double a, double b) {
-      return std::abs(std::log2(a / product.n)) + std::abs(std::log2(b / product.k));
-    };
-    nearest = std::min({nearest, octaves(n, k), octaves(k, n)});
-  }
+  for (const auto& [n, k] : experts.octaves)
+    nearest = std::min({nearest, std::abs(weight.n - n) + std::abs(weight.k - k),
+                        std::abs(weight.k - n) + std::abs(weight.n - k)});
   return nearest;
+}
+
+bool covers(const ExpertGrid& experts, const GroupedProduct& product) {
+  return experts.times.at({product.groups, product.m}).measured;
 }
 
 /// The time of a product by one table.
@@ -90,43 +98,37 @@ ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const Groupe
           grouped.measured && groups == product.groups && tokens == product.m, false};
 }
 
-/// The tables of other experts, the nearest first; of equals, the first of the list.
-std::vector<const ExpertGrid*> by_distance(const std::vector<ExpertGrid>& experts,
-                                           const GroupedProduct& product) {
+/// The three nearest tables of that pass that cover the product; the three nearest of all, if none
+/// does; of equals, the first of the list.
+std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& experts,
+                                              const GroupedProduct& product) {
+  constexpr std::size_t count = 3;
+  const ExpertProduct weight{std::log2(product.n), std::log2(product.k)};
   std::vector<std::pair<double, const ExpertGrid*>> order;
+  order.reserve(experts.size());
   for (const ExpertGrid& candidate : experts)
     if (candidate.table.weight_gradient == product.weight_gradient)
-      order.emplace_back(distance(candidate.table, product.n, product.k), &candidate);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+      order.emplace_back(distance(candidate, weight), &candidate);
+  // Tables of a list stand behind each other in memory.
+  std::sort(order.begin(), order.end());
   std::vector<const ExpertGrid*> tables;
-  for (const auto& [unused, table] : order)
-    tables.push_back(table);
+  for (std::size_t i = 0; i < order.size() && tables.size() < count; ++i)
+    if (covers(*order[i].second, product))
+      tables.push_back(order[i].second);
+  for (std::size_t i = 0; tables.empty() && i < std::min(count, order.size()); ++i)
+    tables.push_back(order[i].second);
   return tables;
 }
 
-/// The middle of the three nearest tables that cover the product; of the three nearest of all, if
-/// none does.
-std::optional<ExpertTime> middle_of_nearest(const std::vector<const ExpertGrid*>& tables,
-                                            const TimeGrid& gemm, const GroupedProduct& product) {
-  constexpr std::size_t count = 3;
-  std::vector<ExpertTime> covering;
-  std::vector<ExpertTime> nearest;
-  for (const ExpertGrid* table : tables) {
-    const ExpertTime time = time_by(*table, gemm, product);
-    if (time.measured)
-      covering.push_back(time);
-    if (nearest.size() < count)
-      nearest.push_back(time);
-    if (covering.size() == count)
-      break;
-  }
-  std::vector<ExpertTime>& chosen = covering.empty() ? nearest : covering;
-  if (chosen.empty())
-    return std::nullopt;
-  std::sort(chosen.begin(), chosen.end(),
+/// The middle of what these tables say; there is at least one.
+ExpertTime middle_time(const std::vector<const ExpertGrid*>& tables, const TimeGrid& gemm,
+                       const GroupedProduct& product) {
+  std::vector<ExpertTime> times;
+  for (const ExpertGrid* table : tables)
+    times.push_back(time_by(*table, gemm, product));
+  std::sort(times.begin(), times.end(),
             [](const ExpertTime& a, const ExpertTime& b) { return a.seconds < b.seconds; });
-  ExpertTime middle = chosen[(chosen.size() - 1) / 2];
+  ExpertTime middle = times[(times.size() - 1) / 2];
   middle.other = true;
   return middle;
 }
@@ -137,9 +139,12 @@ std::optional<ExpertTime> expert_time(const std::vector<ExpertGrid>& experts, co
                                       const GroupedProduct& product) {
   for (const ExpertGrid& candidate : experts)
     if (candidate.table.weight_gradient == product.weight_gradient &&
-        distance(candidate.table, product.n, product.k) == 0.0)
+        has_weight(candidate.table, product.n, product.k))
       return time_by(candidate, gemm, product);
-  return middle_of_nearest(by_distance(experts, product), gemm, product);
+  const std::vector<const ExpertGrid*> tables = nearest_tables(experts, product);
+  if (tables.empty())
+    return std::nullopt;
+  return middle_time(tables, gemm, product);
 }
 
 } // namespace moesim

@@ -21,6 +21,7 @@ struct ExpertGrid {
   static constexpr std::size_t groups_axis = 0;
   static constexpr std::size_t tokens_axis = 1;
   ExpertTable table;
+  std::vector<ExpertProduct> octaves; ///< log2 of the sizes of the table's products
   TimeGrid times;
 };
 

@@ -66,6 +66,12 @@ cp -r "$source/calibration" "$work/calibration"
 sed -i '6s/,0\./,O./' "$work/calibration/network.csv"
 expect 'is not a number' "$moesim" --calibration "$work/calibration" simulate "$scenario"
 printf '# size count type time busbw\n 1024 8 float 3.0\n' >"$work/cut.log"
+mkdir "$work/new-gpu"
+printf 'precision,m,n,k,time_us\nbf16,64,64,64,1.' >"$work/new-gpu/gemm.csv"
+expect 'gemm.csv:2:17: error: the last line has no end' "$moesim" calibrate "$work/new-gpu/gemm.csv" --out "$work/c"
+printf 'precision,m,n,k,time_us\nbf16,64,64,64,-1\n' >"$work/new-gpu/gemm.csv"
+expect 'gemm.csv:2:15: error' "$moesim" calibrate "$work/new-gpu/gemm.csv" --out "$work/c"
+[[ ! -e $work/c ]]
 expect 'cut.log:2:15: error: the row has 4 columns' "$moesim" calibrate "$work/cut.log" --out "$work/c"
 
 printf 'scenario = "%s"\n[axes]\ncluster.gpus = []\n' "$scenario" >"$work/sweep.toml"

@@ -25,6 +25,7 @@ grep -q 'Leaf\[0\]' "$work/graph.dot"
 [[ $(head -1 "$work/links.csv") == time_ms,link_class,mean_percent,max_percent,busiest_link ]]
 [[ $(grep -c ',NIC egress,' "$work/links.csv") == 100 ]]
 "$moesim" simulate "$scenario" 2>/dev/null | grep -q '^bottleneck_use_percent '
+"$moesim" simulate "$scenario" 2>/dev/null | grep -q '^NOTE: [0-9]* % of the step time rests on extrapolated '
 node -e '
   const fs = require("fs");
   const [trace, result] = process.argv.slice(1).map((file) => JSON.parse(fs.readFileSync(file)));

@@ -1,0 +1,74 @@
+// How fast the costs of kernels are looked up: those of one micro-batch of a scenario, again and
+// again.
+
+#include "sim/scenario/scenario.hpp"
+#include "sim/schedule/layer_work.hpp"
+#include "sim/study/step_study.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace moesim;
+namespace fs = std::filesystem;
+
+const fs::path source = MOESIM_SOURCE_DIR;
+
+/// The kernels of every stage, forward and backward.
+std::vector<Kernel> kernels_of(const Workload& workload) {
+  std::vector<Kernel> kernels;
+  for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
+    const StageWork work = stage_work(workload, stage);
+    for (const auto* segments : {&work.forward, &work.backward})
+      for (const Segment& segment : *segments)
+        if (const auto* compute = std::get_if<ComputeWork>(&segment.work))
+          kernels.insert(kernels.end(), compute->kernels.begin(), compute->kernels.end());
+  }
+  return kernels;
+}
+
+/// Prints millions of look-ups a second over about a second.
+void measure(const std::string& name, const ComputeCost& cost, const std::vector<Kernel>& kernels) {
+  if (kernels.empty())
+    return;
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  std::chrono::duration<double> elapsed{};
+  std::size_t count = 0;
+  Seconds sum; // used, so that nothing is left out
+  while (elapsed.count() < 1.0) {
+    for (const Kernel& kernel : kernels)
+      sum += cost.time(kernel).time;
+    count += kernels.size();
+    elapsed = Clock::now() - start;
+  }
+  fmt::print("{:<58} {:6.1f} M/s   (mean {:.1f} us)\n", name,
+             static_cast<double>(count) / elapsed.count() / 1e6,
+             sum.value / static_cast<double>(count) * 1e6);
+}
+
+} // namespace
+
+int main() {
+  // By KernelKind.
+  constexpr const char* kinds[] = {"products",  "grouped products",   "weight gradients",
+                                   "attention", "attention backward", "memory-bound"};
+  for (const char* name : {"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b"}) {
+    const Scenario scenario =
+        read_scenario((source / "workloads" / name / "scenario.toml").string(), {});
+    const Costs costs = load_costs(source / "calibration", scenario.topology);
+    const std::vector<Kernel> kernels = kernels_of(scenario.workload);
+    measure(fmt::format("cost look-ups, {}", name), costs.compute, kernels);
+    std::map<KernelKind, std::vector<Kernel>> by_kind;
+    for (const Kernel& kernel : kernels)
+      by_kind[kernel.kind].push_back(kernel);
+    for (const auto& [kind, some] : by_kind)
+      measure(fmt::format("  {}", kinds[static_cast<std::size_t>(kind)]), costs.compute, some);
+  }
+}
