@@ -19,7 +19,7 @@ run() {
 run 0 --list
 [[ ! -s $work/err ]] || fail "--list complains"
 names=$(sed -n 's/^\([a-z][a-z0-9_]*\): .*/\1/p' "$work/out")
-for name in copy expert_gemm gemm launch memory_bound permute router; do
+for name in all_to_all copy expert_gemm gemm interference launch memory_bound permute router; do
   grep -qx "$name" <<<"$names" || fail "$name is not listed"
 done
 [[ $names == "$(LC_ALL=C sort -u <<<"$names")" ]] || fail "the names are not in order"
@@ -40,6 +40,17 @@ for arguments in "" --device-folder; do
   [[ $(wc -l <"$work/err") == 1 && ! -s $work/out ]] || fail "not one line without a device"
   grep -q '^cuda_microbench: no CUDA device (.*): nothing was measured$' "$work/err" ||
     fail "another line without a device"
+done
+
+calibrate_gpu=$(dirname "$0")/../../calibrate-gpu
+"$calibrate_gpu" --help | grep -q 'Usage: ./calibrate-gpu' || fail "calibrate-gpu --help does not teach"
+mkdir "$work/none"
+for arguments in "--build $(dirname "$microbench")" "--build $work/none" --bulid; do
+  code=0
+  CUDA_VISIBLE_DEVICES='' "$calibrate_gpu" $arguments --calibration "$work/none" \
+    >"$work/out" 2>"$work/err" || code=$?
+  [[ $code == 2 && $(wc -l <"$work/err") == 1 && ! -s $work/out && -z $(ls "$work/none") ]] ||
+    fail "calibrate-gpu $arguments: code $code, expected one line and nothing changed"
 done
 
 if ! "$microbench" --device-folder >"$work/out" 2>"$work/err"; then
