@@ -2,6 +2,7 @@
 
 #include "cuda_microbench/harness/benchmark.hpp"
 #include "cuda_microbench/harness/device_buffer.hpp"
+#include "cuda_microbench/harness/on_device.hpp"
 
 #include <memory>
 
@@ -48,15 +49,9 @@ __global__ void count_wrong(const Word* words, std::size_t count, unsigned long 
 int find_peer(int own) {
   int devices = 0;
   CUDA_CALL(cudaGetDeviceCount(&devices));
-  for (int other = 0; other < devices; ++other) {
-    int reachable = 0;
-    if (other != own)
-      CUDA_CALL(cudaDeviceCanAccessPeer(&reachable, own, other));
-    if (reachable != 0) {
-      CUDA_CALL(cudaDeviceEnablePeerAccess(other, 0));
+  for (int other = 0; other < devices; ++other)
+    if (other != own && enable_peer_access(own, other))
       return other;
-    }
-  }
   return -1;
 }
 
