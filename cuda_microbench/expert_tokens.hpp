@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cuda_microbench/harness/distribution.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -9,14 +11,6 @@
 #include <vector>
 
 namespace moesim::microbench {
-
-/// How tokens are spread over the experts of a rank.
-enum class Distribution { equal, zipf };
-
-/// "equal" or "zipf", as in the CSV files.
-inline const char* name_of(Distribution distribution) {
-  return distribution == Distribution::equal ? "equal" : "zipf";
-}
 
 /// Whole tokens in proportion to `weights`, which are positive: rounded down, and one more for
 /// those that lost most by it (the earlier of equals), so that the sum is `tokens`.
