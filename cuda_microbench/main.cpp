@@ -43,6 +43,7 @@ struct Options {
   bool device_folder = false;
   std::vector<std::string> filters;
   std::string csv_folder;
+  double minutes = 0.0; ///< 0: as long as it takes
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -52,6 +53,10 @@ void add_options(CLI::App& app, Options& options) {
       ->type_name("TEXT")
       ->allow_extra_args(false);
   app.add_option("--csv", options.csv_folder, "Also write DIR/<benchmark>.csv")->type_name("DIR");
+  app.add_option("--minutes", options.minutes,
+                 "Share so much time out between the benchmarks; what is left then is not measured")
+      ->type_name("M")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--quick", options.quick, "Few and small cases: a test that all of it works");
   app.add_flag("--device-folder", options.device_folder,
                "Only print the name of the GPU's folder in calibration/");
@@ -77,12 +82,22 @@ void list(const std::vector<Benchmark>& benchmarks) {
                fmt::join(benchmark.columns, ","));
 }
 
+/// Runs all cases for which there is time.
+void measure(const Benchmark& benchmark, Recorder& recorder) {
+  try {
+    benchmark.run(recorder);
+  } catch (const OutOfTime&) {
+    recorder.stop();
+  }
+}
+
 /// Measures one benchmark; prints its table and writes its file. False if it failed.
-bool run(const Benchmark& benchmark, const Device& device, const Options& options) {
+bool run(const Benchmark& benchmark, const Device& device, const Options& options,
+         Recorder::Clock::time_point deadline) {
   const auto start = std::chrono::steady_clock::now();
   try {
-    Recorder recorder(benchmark, device, options.quick);
-    benchmark.run(recorder);
+    Recorder recorder(benchmark, device, options.quick, deadline);
+    measure(benchmark, recorder);
     const Results& results = recorder.results();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     fmt::print(stderr, "\r{}: {} cases, {} skipped, {:.1f} s\n", benchmark.name,
@@ -121,9 +136,18 @@ int run_all(const Options& options) {
     fmt::print("{}\n", device.slug());
     return 0;
   }
-  for (const Benchmark& benchmark : benchmarks)
-    if (!run(benchmark, device, options))
+  const auto end =
+      Recorder::Clock::now() + std::chrono::duration_cast<Recorder::Clock::duration>(
+                                   std::chrono::duration<double>(60.0 * options.minutes));
+  for (std::size_t number = 0; number < benchmarks.size(); ++number) {
+    // What one leaves of its time is for those after it.
+    const auto now = Recorder::Clock::now();
+    const auto deadline = options.minutes > 0.0
+                              ? now + (end - now) / static_cast<int>(benchmarks.size() - number)
+                              : Recorder::Clock::time_point::max();
+    if (!run(benchmarks[number], device, options, deadline))
       return exit_failed; // a failed kernel leaves the device unusable for the rest
+  }
   return 0;
 }
 

@@ -33,8 +33,9 @@ std::vector<Benchmark> registered_benchmarks() {
   return benchmarks;
 }
 
-Recorder::Recorder(const Benchmark& benchmark, const Device& device, bool quick)
-    : name_(benchmark.name), device_(device), quick_(quick) {
+Recorder::Recorder(const Benchmark& benchmark, const Device& device, bool quick,
+                   Clock::time_point deadline)
+    : name_(benchmark.name), device_(device), quick_(quick), deadline_(deadline) {
   results_.columns = benchmark.columns;
   CUDA_CALL(cudaSetDevice(device.ordinal));
   CUDA_CALL(cudaStreamCreate(&stream_));
@@ -53,6 +54,7 @@ void Recorder::time(const std::vector<std::string>& shape, const Work& work, con
 
 void Recorder::time(const std::vector<std::string>& shape, const Work& work, const Launch& launch,
                     const MeasureOptions& options) {
+  check_time();
   check_shape(shape);
   record(shape, work, measure(stream_, launch, options));
 }
@@ -71,6 +73,7 @@ void Recorder::skip(const std::vector<std::string>& shape, const std::string& re
 }
 
 void Recorder::run_once(const Launch& launch) {
+  check_time();
   launch(stream_);
   CUDA_CALL(cudaStreamSynchronize(stream_));
 }
@@ -90,6 +93,11 @@ void Recorder::check_shape(const std::vector<std::string>& shape) const {
   if (std::any_of(results_.rows.begin(), results_.rows.end(), has_shape) ||
       std::any_of(results_.skipped.begin(), results_.skipped.end(), has_shape))
     throw std::logic_error(fmt::format("the case {} comes twice", fmt::join(shape, ",")));
+}
+
+void Recorder::check_time() const {
+  if (Clock::now() > deadline_)
+    throw OutOfTime{};
 }
 
 void Recorder::show_progress() const {

@@ -39,6 +39,8 @@ std::string csv_text(const Results& results, const std::vector<std::string>& pro
       "# Units: time_us in microseconds, median; noise_percent: standard deviation over mean.\n";
   for (const Skipped& skipped : results.skipped)
     text += fmt::format("# skipped: {}: {}\n", fmt::join(skipped.shape, ","), skipped.reason);
+  if (results.stopped)
+    text += "# stopped: the time given was over, cases are missing\n";
   for (const Row& row : results.rows)
     if (row.measurement.throttled)
       text += fmt::format("# throttled: {}: the SM clock was below 90 % of its maximum\n",
@@ -75,6 +77,8 @@ std::string table_text(const Results& results) {
   }
   for (const Skipped& skipped : results.skipped)
     text += fmt::format("skipped: {}: {}\n", fmt::join(skipped.shape, ","), skipped.reason);
+  if (results.stopped)
+    text += "stopped: the time given was over, cases are missing\n";
   return text;
 }
 

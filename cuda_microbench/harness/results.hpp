@@ -37,6 +37,7 @@ struct Results {
   std::vector<std::string> columns; ///< those that describe a case
   std::vector<Row> rows;
   std::vector<Skipped> skipped;
+  bool stopped = false; ///< the time given was over: cases are missing
 };
 
 } // namespace moesim::microbench
