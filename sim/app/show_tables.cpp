@@ -26,10 +26,18 @@ private:
   ResultTable table_{{"quantity", "value", "unit"}, {}};
 };
 
-void add_segments(std::int64_t stage, const std::string& pass, const std::vector<Segment>& segments,
+/// What a stage does with a chunk.
+struct ShownPass {
+  std::int64_t stage = 0;
+  std::int64_t chunk = 0;
+  std::string pass;
+};
+
+void add_segments(const ShownPass& shown, const std::vector<Segment>& segments,
                   ResultTable& table) {
   for (std::size_t position = 0; position < segments.size(); ++position) {
-    std::vector<std::string> row{std::to_string(stage), pass, std::to_string(position)};
+    std::vector<std::string> row{std::to_string(shown.stage), std::to_string(shown.chunk),
+                                 shown.pass, std::to_string(position)};
     if (const auto* compute = std::get_if<ComputeWork>(&segments[position].work)) {
       Flops flops;
       Bytes bytes;
@@ -110,12 +118,21 @@ ResultTable show_topology(const Scenario& scenario) {
 }
 
 ResultTable show_schedule(const Scenario& scenario) {
-  ResultTable table{{"stage", "pass", "position", "stream", "operation", "flops", "bytes"}, {}};
-  for (std::int64_t stage = 0; stage < scenario.workload.plan.pipeline; ++stage) {
-    const StageWork work = stage_work(scenario.workload, stage);
-    add_segments(stage, "forward", work.forward, table);
-    add_segments(stage, "backward", work.backward, table);
-    add_segments(stage, "end of step", step_end_work(scenario.workload, stage), table);
+  const ParallelPlan& plan = scenario.workload.plan;
+  ResultTable table{{"stage", "chunk", "pass", "position", "stream", "operation", "flops", "bytes"},
+                    {}};
+  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
+    for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+      const StageWork work = stage_work(scenario.workload, plan.virtual_stage(stage, chunk));
+      add_segments({stage, chunk, "forward"}, work.forward, table);
+      if (plan.schedule == Schedule::zero_bubble) {
+        add_segments({stage, chunk, "backward_input"}, work.backward_input, table);
+        add_segments({stage, chunk, "backward_weight"}, work.backward_weight, table);
+      } else {
+        add_segments({stage, chunk, "backward"}, work.backward, table);
+      }
+    }
+    add_segments({stage, 0, "end of step"}, step_end_work(scenario.workload, stage), table);
   }
   return table;
 }
@@ -125,9 +142,10 @@ ResultTable show_routing(const Scenario& scenario) {
       {"layer", "rank", "experts", "tokens_sent", "tokens_received", "load_max_over_mean"}, {}};
   const Workload& w = scenario.workload;
   const std::string routed = std::to_string(routed_tokens_per_rank(w));
-  for (std::int64_t stage = 0; stage < w.plan.pipeline; ++stage) {
-    const std::int64_t first = first_layer(w.plan, stage);
-    const std::int64_t count = w.plan.layers_per_stage[static_cast<std::size_t>(stage)];
+  for (std::int64_t part = 0; part < w.plan.virtual_stage_count(); ++part) {
+    const std::int64_t stage = part % w.plan.pipeline;
+    const std::int64_t first = first_layer(w.plan, part);
+    const std::int64_t count = w.plan.layers_per_stage[static_cast<std::size_t>(part)];
     for (std::int64_t layer = first; layer < first + count; ++layer) {
       if (!w.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;

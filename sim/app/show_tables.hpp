@@ -15,8 +15,8 @@ ResultTable show_model(const Scenario& scenario);
 ResultTable show_topology(const Scenario& scenario);
 
 /// A row for each segment of work of each stage:
-/// `stage,pass,position,stream,operation,flops,bytes`. FLOPs and memory bytes of computes, message
-/// bytes of collectives, of one rank and micro-batch.
+/// `stage,chunk,pass,position,stream,operation,flops,bytes`. FLOPs and memory bytes of computes,
+/// message bytes of collectives, of one rank and micro-batch.
 ResultTable show_schedule(const Scenario& scenario);
 
 /// A row for each MoE layer and rank that holds experts of it: `layer,rank,experts,tokens_sent,

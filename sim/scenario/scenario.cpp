@@ -85,11 +85,16 @@ void refuse_degree(const TomlTable& table, const std::string& key) {
 void read_parallel_table(const TomlTable& table, const ModelSpec& model, ParallelPlan& plan) {
   plan.tensor = table.integer_or("tensor", count, 1);
   plan.pipeline = table.integer_or("pipeline", count, 1);
-  refuse_degree(table, "virtual_stages");
+  plan.virtual_stages = table.integer_or("virtual_stages", count, 1);
   refuse_degree(table, "context");
   refuse_degree(table, "expert_tensor");
   plan.sequence_parallel = table.flag_or("sequence_parallel", true);
-  supported_choice(table, "schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"}, {"1f1b"});
+  const std::string schedule =
+      supported_choice(table, "schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"},
+                       {"1f1b", "interleaved", "zero-bubble"});
+  plan.schedule = schedule == "interleaved"   ? Schedule::interleaved
+                  : schedule == "zero-bubble" ? Schedule::zero_bubble
+                                              : Schedule::one_forward_one_backward;
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
   if (plan.zero_stage > 1)
     table.fail("zero_stage", fmt::format("ZeRO stage {} is not modelled yet", plan.zero_stage),
@@ -102,7 +107,7 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
     plan.layers_per_stage = table.integers("layers_per_stage", {0, count.high});
   else
     // A pipeline longer than the model is refused with the plan; it must not cost memory before.
-    plan.layers_per_stage = spread_layers(layers, std::min(plan.pipeline, layers));
+    plan.layers_per_stage = spread_layers(layers, std::min(plan.virtual_stage_count(), layers));
   if (table.has("expert") && table.is_text("expert")) {
     if (const std::string word = table.text("expert"); word != "auto")
       table.fail("expert", fmt::format("\"{}\" is neither a whole number nor \"auto\"", word));

@@ -29,16 +29,14 @@ std::int64_t heads_per_rank(std::int64_t heads, std::int64_t tensor) {
   return std::max<std::int64_t>(1, heads / tensor);
 }
 
-/// The gradient of a kernel: two products for a product, twice the bytes for the rest.
-void add_gradient(std::vector<Kernel>& out, const Kernel& k) {
+/// The gradient of a kernel's inputs: a product for a product, twice the bytes for the rest.
+void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   switch (k.kind) {
   case KernelKind::gemm:
     out.push_back(gemm(k.part, k.precision, k.m, k.k, k.n));
-    out.push_back(gemm(k.part, k.precision, k.k, k.n, k.m));
     return;
   case KernelKind::grouped_gemm:
     out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
-    out.push_back(grouped_weight_gradient(k.part, k.precision, k.groups, k.m, k.n, k.k));
     return;
   case KernelKind::attention_forward:
     out.push_back(
@@ -51,6 +49,14 @@ void add_gradient(std::vector<Kernel>& out, const Kernel& k) {
   case KernelKind::attention_backward:
     INVARIANT(false, "kernel {} is no forward kernel", static_cast<int>(k.kind));
   }
+}
+
+/// The gradient of a product's weight.
+void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k) {
+  if (k.kind == KernelKind::gemm)
+    out.push_back(gemm(k.part, k.precision, k.k, k.n, k.m));
+  if (k.kind == KernelKind::grouped_gemm)
+    out.push_back(grouped_weight_gradient(k.part, k.precision, k.groups, k.m, k.n, k.k));
 }
 
 } // namespace
@@ -175,10 +181,14 @@ std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& s) {
           memory_bound(KernelPart::head, Bytes{s.tokens * vocabulary * (2 + 4 + 4)})};
 }
 
-std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward) {
+std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients) {
   std::vector<Kernel> kernels;
-  for (auto kernel = forward.rbegin(); kernel != forward.rend(); ++kernel)
-    add_gradient(kernels, *kernel);
+  for (auto kernel = forward.rbegin(); kernel != forward.rend(); ++kernel) {
+    if (gradients != Gradients::weights)
+      add_input_gradient(kernels, *kernel);
+    if (gradients != Gradients::inputs)
+      add_weight_gradient(kernels, *kernel);
+  }
   return kernels;
 }
 

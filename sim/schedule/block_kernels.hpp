@@ -41,8 +41,16 @@ std::vector<Kernel> embedding_kernels(const Sizes& sizes);
 /// Final norm, logits and cross-entropy.
 std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& sizes);
 
-/// The backward pass of forward kernels, last first: two gradient products for a product, the
-/// attention gradient for attention, twice the bytes for what is memory-bound.
-std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward);
+/// The gradients that a pass computes.
+enum class Gradients {
+  all,
+  inputs, ///< all but the weights of products
+  weights ///< of products
+};
+
+/// The backward pass of forward kernels, last first: two gradient products for a product, one of
+/// its inputs and one of its weight; the attention gradient for attention; twice the bytes for what
+/// is memory-bound.
+std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients);
 
 } // namespace moesim

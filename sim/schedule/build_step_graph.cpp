@@ -4,6 +4,7 @@
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 
+#include <array>
 #include <map>
 #include <set>
 
@@ -20,11 +21,15 @@ struct PlacedSegment {
   bool beside_previous = false;
 };
 
+/// What a stage does with one of its chunks, by Pass.
+using ChunkWork = std::array<std::vector<PlacedSegment>, pass_count>;
+
 /// One stage while the graph is built.
 struct Stage {
   std::vector<DeviceId> devices;
   std::map<GroupKind, std::vector<std::uint32_t>> groups; ///< indices of StepGraph::groups
-  std::vector<PlacedSegment> forward, backward, end;
+  std::vector<ChunkWork> chunks;
+  std::vector<PlacedSegment> end;
 };
 
 Stream stream_of(const CollectiveWork& work) {
@@ -54,14 +59,15 @@ public:
       place_groups(stages_[stage], layout);
       place_work(stages_[stage], static_cast<std::int64_t>(stage));
     }
-    place_pairs();
+    const TransferWork activation = activation_transfer(workload);
+    graph_.transfers = {activation, {"ActivationGradient", activation.bytes}};
   }
 
   StepGraph build() {
     const std::int64_t stages = workload_.plan.pipeline;
     const std::int64_t micro_batches = workload_.plan.micro_batches(workload_.training);
     for (std::int64_t stage = 0; stage < stages; ++stage) {
-      for (const ChunkPass& pass : one_forward_one_backward(stages, stage, micro_batches))
+      for (const ChunkPass& pass : pipeline_order(workload_.plan, stage, micro_batches))
         add_pass(stage, pass);
       add_segments(stages_[static_cast<std::size_t>(stage)],
                    stages_[static_cast<std::size_t>(stage)].end, 0);
@@ -72,8 +78,9 @@ public:
   }
 
 private:
-  /// Which pass of which device a transfer feeds.
-  using Arrival = std::tuple<DeviceId, bool, std::int64_t>;
+  /// Which pass a transfer feeds: of which device, forward or backward, through which virtual
+  /// stage, with which micro-batch.
+  using Arrival = std::tuple<DeviceId, bool, std::int64_t, std::int64_t>;
 
   void place_groups(Stage& stage, const DeviceLayout& layout) {
     std::map<RankId, DeviceId> device_of;
@@ -112,56 +119,77 @@ private:
     return placed;
   }
 
+  /// The work of the passes that the plan's schedule has.
   void place_work(Stage& stage, std::int64_t number) {
-    const StageWork work = stage_work(workload_, number);
-    stage.forward = place_segments(work.forward);
-    stage.backward = place_segments(work.backward);
+    const bool split = workload_.plan.schedule == Schedule::zero_bubble;
+    for (std::int64_t chunk = 0; chunk < workload_.plan.virtual_stages; ++chunk) {
+      const StageWork work = stage_work(workload_, workload_.plan.virtual_stage(number, chunk));
+      ChunkWork placed;
+      const auto place = [&](Pass pass, const std::vector<Segment>& segments) {
+        placed[static_cast<std::size_t>(pass)] = place_segments(segments);
+        INVARIANT(!segments.empty(), "stage {} chunk {} has no work", number, chunk);
+      };
+      place(Pass::forward, work.forward);
+      if (split) {
+        place(Pass::backward_input, work.backward_input);
+        place(Pass::backward_weight, work.backward_weight);
+      } else {
+        place(Pass::backward, work.backward);
+      }
+      stage.chunks.push_back(std::move(placed));
+    }
     stage.end = place_segments(step_end_work(workload_, number));
   }
 
-  /// Rank i of a stage talks to rank i of the next.
-  void place_pairs() {
-    const TransferWork activation = activation_transfer(workload_);
-    graph_.transfers = {activation, {"ActivationGradient", activation.bytes}};
-    for (std::size_t stage = 0; stage + 1 < stages_.size(); ++stage)
-      for (std::size_t i = 0; i < stages_[stage].devices.size(); ++i) {
-        const DeviceId near = stages_[stage].devices[i];
-        const DeviceId far = stages_[stage + 1].devices[i];
-        pair_index_[{near, far}] = static_cast<std::uint32_t>(graph_.pairs.size());
-        graph_.pairs.push_back({near, far});
-        pair_index_[{far, near}] = static_cast<std::uint32_t>(graph_.pairs.size());
-        graph_.pairs.push_back({far, near});
-      }
+  /// Rank i of a stage talks to rank i of another.
+  std::uint32_t pair_of(DeviceId source, DeviceId sink) {
+    const auto [found, is_new] =
+        pair_index_.try_emplace({source, sink}, static_cast<std::uint32_t>(graph_.pairs.size()));
+    if (is_new)
+      graph_.pairs.push_back({source, sink});
+    return found->second;
   }
 
   void add_pass(std::int64_t number, const ChunkPass& pass) {
     const Stage& stage = stages_[static_cast<std::size_t>(number)];
     const auto first = OpId(static_cast<std::uint32_t>(graph_.ops.size()));
-    const auto& segments = pass.backward ? stage.backward : stage.forward;
-    INVARIANT(!segments.empty(), "stage {} has no work", number);
-    add_segments(stage, segments, pass.micro_batch);
-    remember_first_ops(stage, first, pass);
-    const std::int64_t neighbour = pass.backward ? number - 1 : number + 1;
-    if (neighbour < 0 || neighbour >= workload_.plan.pipeline)
+    add_segments(
+        stage,
+        stage.chunks[static_cast<std::size_t>(pass.chunk)][static_cast<std::size_t>(pass.pass)],
+        pass.micro_batch);
+    if (pass.pass == Pass::backward_weight)
+      return; // nothing waits for it but the end of the step
+    const bool backward = pass.pass != Pass::forward;
+    const std::int64_t own = workload_.plan.virtual_stage(number, pass.chunk);
+    remember_first_ops(stage, first, backward, own, pass.micro_batch);
+    const std::int64_t next = backward ? own - 1 : own + 1;
+    if (next < 0 || next >= workload_.plan.virtual_stage_count())
       return;
-    const Stage& next = stages_[static_cast<std::size_t>(neighbour)];
+    send(stage, stages_[static_cast<std::size_t>(next % workload_.plan.pipeline)], backward, next,
+         pass.micro_batch);
+  }
+
+  /// Sends what the last pass of `stage` has made to the virtual stage `next` on `other`.
+  void send(const Stage& stage, const Stage& other, bool backward, std::int64_t next,
+            std::int64_t micro_batch) {
     for (std::size_t i = 0; i < stage.devices.size(); ++i) {
-      const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, pass.backward ? 1U : 0U,
-                                       pair_index_.at({stage.devices[i], next.devices[i]}),
-                                       static_cast<std::uint32_t>(pass.micro_batch)});
+      const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, backward ? 1U : 0U,
+                                       pair_of(stage.devices[i], other.devices[i]),
+                                       static_cast<std::uint32_t>(micro_batch)});
       for (const OpId before : last_[index(stage.devices[i])])
         graph_.add_dependency(before, send);
-      arrivals_[{next.devices[i], pass.backward, pass.micro_batch}] = send;
+      arrivals_[{other.devices[i], backward, next, micro_batch}] = send;
     }
   }
 
   /// The operations of a pass that a transfer must precede: the first on each device.
-  void remember_first_ops(const Stage& stage, OpId first, const ChunkPass& pass) {
+  void remember_first_ops(const Stage& stage, OpId first, bool backward, std::int64_t virtual_stage,
+                          std::int64_t micro_batch) {
     std::set<DeviceId> open(stage.devices.begin(), stage.devices.end());
     for (std::uint32_t op = static_cast<std::uint32_t>(index(first)); !open.empty(); ++op)
       for (const DeviceId device : graph_.devices_of(graph_.ops[op]))
         if (open.erase(device) > 0)
-          first_ops_[{device, pass.backward, pass.micro_batch}] = OpId(op);
+          first_ops_[{device, backward, virtual_stage, micro_batch}] = OpId(op);
   }
 
   void connect_transfers() {

@@ -8,9 +8,10 @@ namespace moesim {
 /// What one rank sends to the next pipeline stage for one micro-batch; the gradient is as large.
 TransferWork activation_transfer(const Workload& workload);
 
-/// The whole optimizer step: every micro-batch through every stage under 1F1B, the transfers
-/// between stages, gradient reduction and optimizer. `layout` says which ranks are devices; the
-/// operations of one device are the same in every layout. The plan is legal (find_plan_fault).
+/// The whole optimizer step: every micro-batch through every stage in the order of its schedule,
+/// the transfers between stages, gradient reduction and optimizer. `layout` says which ranks are
+/// devices; the operations of one device are the same in every layout. The plan is legal
+/// (find_plan_fault).
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout);
 
 } // namespace moesim

@@ -112,11 +112,11 @@ void add_head(Sequence& out, const Workload& workload, const Sizes& s) {
 }
 
 /// "Layer[0].A to Layer[0].B" backward: "Layer[0].BGradient to Layer[0].AGradient".
-std::string gradient_name(const std::string& name) {
+std::string gradient_name(const std::string& name, const std::string& gradient = "Gradient") {
   const std::size_t joint = name.find(" to ");
   if (joint == std::string::npos)
-    return name + "Gradient";
-  return name.substr(joint + 4) + "Gradient to " + name.substr(0, joint) + "Gradient";
+    return name + gradient;
+  return name.substr(joint + 4) + gradient + " to " + name.substr(0, joint) + gradient;
 }
 
 /// The collective that carries the gradient back.
@@ -136,11 +136,12 @@ CollectiveWork gradient_of(const CollectiveWork& forward, const Workload& worklo
 }
 
 /// The backward pass of a forward sequence: the same segments from the last to the first.
-void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Workload& workload) {
+void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Workload& workload,
+                Gradients gradients) {
   bool beside = false;
   for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment) {
     if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
-      const std::vector<Kernel> kernels = gradient_kernels(compute->kernels);
+      const std::vector<Kernel> kernels = gradient_kernels(compute->kernels, gradients);
       // A pair that runs side by side forward does so backward: the flag moves to its second.
       std::optional<Collective> communication;
       if (compute->beside)
@@ -156,27 +157,37 @@ void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Worklo
   }
 }
 
-/// The blocks of a stage in forward order; only layers are repeated under full recompute.
+/// The gradients of weights of a forward sequence: products alone, nothing travels.
+void add_weight_gradients(Sequence& out, const std::vector<Segment>& forward) {
+  for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment)
+    if (const auto* compute = std::get_if<ComputeWork>(&segment->work))
+      if (const auto kernels = gradient_kernels(compute->kernels, Gradients::weights);
+          !kernels.empty())
+        out.compute(gradient_name(compute->name, "WeightGradient"), kernels);
+}
+
+/// The blocks of a virtual stage in forward order; only layers are repeated under full recompute.
 struct Block {
   std::vector<Segment> segments;
   bool is_layer = false;
 };
 
-std::vector<Block> stage_blocks(const Workload& workload, std::int64_t stage) {
+std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_stage) {
   const Sizes sizes = sizes_of(workload);
-  const std::int64_t first = first_layer(workload.plan, stage);
-  const std::int64_t count = workload.plan.layers_per_stage[static_cast<std::size_t>(stage)];
+  const std::int64_t first = first_layer(workload.plan, virtual_stage);
+  const std::int64_t count =
+      workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
   std::vector<Block> blocks;
   const auto add = [&](bool is_layer, auto&& fill) {
     Sequence block;
     fill(block);
     blocks.push_back({block.take(), is_layer});
   };
-  if (stage == 0)
+  if (virtual_stage == 0)
     add(false, [&](Sequence& out) { out.compute("Embedding", embedding_kernels(sizes)); });
   for (std::int64_t layer = first; layer < first + count; ++layer)
     add(true, [&](Sequence& out) { add_layer(out, layer, workload, sizes); });
-  if (stage == workload.plan.pipeline - 1)
+  if (virtual_stage == workload.plan.virtual_stage_count() - 1)
     add(false, [&](Sequence& out) { add_head(out, workload, sizes); });
   return blocks;
 }
@@ -190,18 +201,24 @@ std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
                                      : hidden * bf16_bytes;
 }
 
-StageWork stage_work(const Workload& workload, std::int64_t stage) {
-  const std::vector<Block> blocks = stage_blocks(workload, stage);
+StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
+  const std::vector<Block> blocks = stage_blocks(workload, virtual_stage);
   Sequence forward;
   Sequence backward;
+  Sequence backward_input;
+  Sequence backward_weight;
   for (const Block& block : blocks)
     forward.append(block.segments);
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    if (workload.plan.recompute == Recompute::full && block->is_layer)
+    if (workload.plan.recompute == Recompute::full && block->is_layer) {
       backward.append(block->segments);
-    add_mirror(backward, block->segments, workload);
+      backward_input.append(block->segments);
+    }
+    add_mirror(backward, block->segments, workload, Gradients::all);
+    add_mirror(backward_input, block->segments, workload, Gradients::inputs);
+    add_weight_gradients(backward_weight, block->segments);
   }
-  return {forward.take(), backward.take()};
+  return {forward.take(), backward.take(), backward_input.take(), backward_weight.take()};
 }
 
 namespace {

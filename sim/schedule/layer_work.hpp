@@ -12,13 +12,15 @@ namespace moesim {
 struct StageWork {
   std::vector<Segment> forward;
   std::vector<Segment> backward;
+  std::vector<Segment> backward_input; ///< the backward pass without gradients of weights
+  std::vector<Segment> backward_weight;
 };
 
-/// The work of stage `stage`: its layers, the embedding on the first stage, the head on the last.
-/// The backward pass mirrors the forward pass: every product has two gradient products, every
+/// The work of a virtual stage: its layers, the embedding on the first, the head on the last. The
+/// backward pass mirrors the forward pass: every product has two gradient products, every
 /// all-to-all an all-to-all of the same size. With full recompute the forward pass of each layer
 /// runs again before its backward pass.
-StageWork stage_work(const Workload& workload, std::int64_t stage);
+StageWork stage_work(const Workload& workload, std::int64_t virtual_stage);
 
 /// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
 /// optimizer, and the gathering of sharded parameters.

@@ -75,20 +75,24 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   memory.optimizer_states = Bytes{3 * fp32_bytes *
                                   (p.dense_per_rank / (sharded ? plan.data() : 1) +
                                    p.expert_per_rank / (sharded ? plan.expert_data() : 1))};
-  const std::int64_t in_flight =
-      micro_batches_in_flight(plan.pipeline, stage, plan.micro_batches(workload.training));
-  const std::int64_t first = first_layer(plan, stage);
-  const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(stage)];
-  std::int64_t values = 0;
+  std::vector<std::int64_t> kept_values; // by a micro-batch in each chunk
   std::int64_t largest = 0;
-  for (std::int64_t layer = first; layer < first + count; ++layer) {
-    const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(layer)];
-    values += layer_values(workload, spec, s);
-    Workload kept = workload;
-    kept.plan.recompute = Recompute::none;
-    largest = std::max(largest, layer_values(kept, spec, s));
+  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+    const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
+    const std::int64_t first = first_layer(plan, virtual_stage);
+    const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
+    std::int64_t values = 0;
+    for (std::int64_t layer = first; layer < first + count; ++layer) {
+      const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(layer)];
+      values += layer_values(workload, spec, s);
+      Workload kept = workload;
+      kept.plan.recompute = Recompute::none;
+      largest = std::max(largest, layer_values(kept, spec, s));
+    }
+    kept_values.push_back(values);
   }
-  memory.activations = Bytes{values * in_flight * bf16_bytes};
+  const StageOrder order = pipeline_order(plan, stage, plan.micro_batches(workload.training));
+  memory.activations = Bytes{most_kept(order, kept_values) * bf16_bytes};
   // Full recompute keeps one layer's activations while it is being repeated.
   if (plan.recompute == Recompute::full)
     memory.activations += Bytes{largest * bf16_bytes};

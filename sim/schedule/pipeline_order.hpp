@@ -1,27 +1,56 @@
 #pragma once
 
+#include "sim/workload/parallel_plan.hpp"
+
 #include <cstdint>
 #include <vector>
 
 namespace moesim {
 
-/// One pass of one micro-batch through a stage.
+/// What a stage does with one of its chunks in one pass.
+enum class Pass : std::uint8_t {
+  forward,
+  backward,       ///< the gradients of inputs and of weights
+  backward_input, ///< the gradients of inputs: what the virtual stage before waits for
+  backward_weight ///< the gradients of weights, after those of the inputs
+};
+constexpr std::size_t pass_count = 4;
+
+/// One pass of one micro-batch through a chunk of a stage.
 struct ChunkPass {
-  bool backward = false;
+  Pass pass = Pass::forward;
   std::int64_t micro_batch = 0;
+  std::int64_t chunk = 0; ///< 0 … virtual_stages − 1
 
   bool operator==(const ChunkPass&) const = default;
 };
 
-/// The order in which stage `stage` of `stages` works through its micro-batches under 1F1B:
-/// min(stages − 1 − stage, micro_batches) forward passes to warm up, then one forward and one
-/// backward in turn, then the backward passes that remain (Narayanan et al., arXiv 2104.04473,
-/// section 2.2; non-interleaved).
-std::vector<ChunkPass> one_forward_one_backward(std::int64_t stages, std::int64_t stage,
-                                                std::int64_t micro_batches);
+/// All that a stage does in a step, in order.
+using StageOrder = std::vector<ChunkPass>;
 
-/// The most micro-batches whose activations a stage holds at one time under that order.
-std::int64_t micro_batches_in_flight(std::int64_t stages, std::int64_t stage,
-                                     std::int64_t micro_batches);
+/// The order of a stage under the plan's schedule, which is legal (find_plan_fault).
+StageOrder pipeline_order(const ParallelPlan& plan, std::int64_t stage, std::int64_t micro_batches);
+
+/// 1F1B: min(stages − 1 − stage, micro_batches) forward passes to warm up, then one forward and one
+/// backward in turn, then the backward passes that remain (Narayanan et al., arXiv 2104.04473,
+/// section 2.2).
+StageOrder one_forward_one_backward(std::int64_t stages, std::int64_t stage,
+                                    std::int64_t micro_batches);
+
+/// 1F1B over `chunks` chunks a stage (the same, section 2.3; Megatron-LM's order): micro-batches
+/// pass in groups of `stages`, each group through chunk 0, then through chunk 1, …. A stage warms
+/// up with 2 (stages − 1 − stage) + (chunks − 1) stages passes. `micro_batches` is a multiple of
+/// `stages`.
+StageOrder interleaved(std::int64_t stages, std::int64_t chunks, std::int64_t stage,
+                       std::int64_t micro_batches);
+
+/// ZB-H1 (Qi et al., arXiv 2401.10241, section 3): 1F1B, but a gradient of weights waits until as
+/// many micro-batches as there are stages are kept, or until there are no forward passes left; then
+/// they fill the drain.
+StageOrder zero_bubble(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches);
+
+/// The most that a stage keeps at one time under an order, where a micro-batch that has passed
+/// forward keeps `kept[chunk]` until its backward pass, that of the weights included, is done.
+std::int64_t most_kept(const StageOrder& order, const std::vector<std::int64_t>& kept);
 
 } // namespace moesim

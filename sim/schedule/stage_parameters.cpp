@@ -4,22 +4,25 @@
 
 namespace moesim {
 
-std::int64_t first_layer(const ParallelPlan& plan, std::int64_t stage) {
+std::int64_t first_layer(const ParallelPlan& plan, std::int64_t virtual_stage) {
   const auto& split = plan.layers_per_stage;
-  return std::accumulate(split.begin(), split.begin() + stage, std::int64_t{0});
+  return std::accumulate(split.begin(), split.begin() + virtual_stage, std::int64_t{0});
 }
 
 StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
   const ModelSpec& model = workload.model;
   const ParallelPlan& plan = workload.plan;
   StageParameters sum;
-  const std::int64_t first = first_layer(plan, stage);
-  const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(stage)];
-  for (std::int64_t layer = first; layer < first + count; ++layer) {
-    const LayerParameters p =
-        layer_parameters(model, model.layers[static_cast<std::size_t>(layer)]);
-    sum.dense_per_rank += p.shared_by_tokens;
-    sum.expert_per_rank += p.routed_experts / plan.expert;
+  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+    const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
+    const std::int64_t first = first_layer(plan, virtual_stage);
+    const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
+    for (std::int64_t layer = first; layer < first + count; ++layer) {
+      const LayerParameters p =
+          layer_parameters(model, model.layers[static_cast<std::size_t>(layer)]);
+      sum.dense_per_rank += p.shared_by_tokens;
+      sum.expert_per_rank += p.routed_experts / plan.expert;
+    }
   }
   const std::int64_t matrix = model.vocabulary * model.hidden;
   const bool last = stage == plan.pipeline - 1;

@@ -4,8 +4,8 @@
 
 namespace moesim {
 
-/// The first layer of a stage.
-std::int64_t first_layer(const ParallelPlan& plan, std::int64_t stage);
+/// The first layer of a virtual stage.
+std::int64_t first_layer(const ParallelPlan& plan, std::int64_t virtual_stage);
 
 /// Parameters that one rank of a stage holds.
 struct StageParameters {
@@ -13,8 +13,8 @@ struct StageParameters {
   std::int64_t expert_per_rank = 0; ///< routed experts
 };
 /// Everything but the routed experts is split over tensor parallelism; routed experts are split
-/// over expert parallelism. The embedding sits on the first stage, the head (a second copy of a
-/// tied embedding, if the pipeline has more than one stage) on the last.
+/// over expert parallelism. The embedding sits on the first virtual stage, the head (a second copy
+/// of a tied embedding, if the pipeline has more than one stage) on the last.
 StageParameters stage_parameters(const Workload& workload, std::int64_t stage);
 
 } // namespace moesim

@@ -173,6 +173,8 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
         Workload candidate = base;
         candidate.plan.tensor = tensor;
         candidate.plan.pipeline = pipeline;
+        candidate.plan.virtual_stages = 1;
+        candidate.plan.schedule = Schedule::one_forward_one_backward;
         candidate.plan.expert = 1;
         candidate.plan.sequence_parallel = true;
         candidate.plan.recompute = recompute;
@@ -272,7 +274,7 @@ std::optional<BestPlan> best_dense_plan(const Workload& workload, const Topology
       continue;
     }
     const StepReplay replay = replay_step(candidate, topology, fidelity, costs);
-    INVARIANT(replay.metrics.step_time.value >= bound.value * (1.0 - 1e-9),
+    INVARIANT(replay.metrics.step_time.value >= bound.value * (1.0 - bound_slack),
               "step {} bound {} for {}", replay.metrics.step_time.value, bound.value,
               plan_text(candidate.plan));
     if (!best || replay.metrics.step_time < best->replay.metrics.step_time)

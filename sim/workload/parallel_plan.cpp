@@ -43,15 +43,48 @@ std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelS
     return PlanFault{
         "parallel", "pipeline",
         fmt::format("{} pipeline stages are more than the {} layers", plan.pipeline, layers), ""};
+  if (plan.virtual_stage_count() > layers)
+    return PlanFault{"parallel", "virtual_stages",
+                     fmt::format("{} virtual stages on each of {} stages are more than the {} "
+                                 "layers",
+                                 plan.virtual_stages, plan.pipeline, layers),
+                     ""};
   const auto& split = plan.layers_per_stage;
-  if (static_cast<std::int64_t>(split.size()) != plan.pipeline ||
+  if (static_cast<std::int64_t>(split.size()) != plan.virtual_stage_count() ||
       std::accumulate(split.begin(), split.end(), std::int64_t{0}) != layers)
     return PlanFault{
         "parallel", "layers_per_stage",
         fmt::format("{} entries with {} layers in all do not split {} layers over {} stages",
                     split.size(), std::accumulate(split.begin(), split.end(), std::int64_t{0}),
-                    layers, plan.pipeline),
+                    layers, plan.virtual_stage_count()),
         ""};
+  return std::nullopt;
+}
+
+std::optional<PlanFault> find_schedule_fault(const ParallelPlan& plan,
+                                             const TrainingSpec& training) {
+  if (plan.schedule != Schedule::interleaved)
+    return plan.virtual_stages == 1
+               ? std::nullopt
+               : std::optional(PlanFault{"parallel", "virtual_stages",
+                                         "only the interleaved schedule has virtual stages",
+                                         "use schedule = \"interleaved\""});
+  if (plan.pipeline == 1 || plan.virtual_stages == 1)
+    return PlanFault{"parallel", "schedule",
+                     fmt::format("there is nothing to interleave with pipeline {} and "
+                                 "virtual_stages {}",
+                                 plan.pipeline, plan.virtual_stages),
+                     "use 2 or more of both, or schedule = \"1f1b\""};
+  const std::int64_t micro_batches = plan.micro_batches(training);
+  if (micro_batches % plan.pipeline != 0)
+    return PlanFault{
+        "training", "global_batch",
+        fmt::format("{} micro-batches do not come in groups of pipeline {}, which the interleaved "
+                    "schedule needs",
+                    micro_batches, plan.pipeline),
+        fmt::format("the nearest global_batch that does is {}",
+                    nearest_multiple(micro_batches, plan.pipeline) * plan.data() *
+                        training.micro_batch)};
   return std::nullopt;
 }
 
@@ -163,7 +196,9 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
     return fault;
   if (auto fault = find_expert_fault(plan, model))
     return fault;
-  return find_batch_fault(plan, training);
+  if (auto fault = find_batch_fault(plan, training))
+    return fault;
+  return find_schedule_fault(plan, training);
 }
 
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank) {

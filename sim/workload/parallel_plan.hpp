@@ -16,6 +16,14 @@ enum class Recompute {
   full  ///< only the input of each layer is kept; the backward pass repeats the forward pass
 };
 
+/// The order in which a pipeline stage works through its micro-batches:
+/// sim/schedule/pipeline_order.
+enum class Schedule {
+  one_forward_one_backward,
+  interleaved, ///< 1F1B over several virtual stages a device
+  zero_bubble  ///< weight gradients fill the drain: ZB-H1
+};
+
 /// How much one optimizer step trains on.
 struct TrainingSpec {
   std::int64_t sequence_length = 0; ///< tokens
@@ -39,11 +47,14 @@ struct ParallelPlan {
   std::int64_t gpus = 1;
   std::int64_t tensor = 1;
   std::int64_t pipeline = 1;
+  std::int64_t virtual_stages = 1; ///< chunks of the model that each pipeline stage holds
+  Schedule schedule = Schedule::one_forward_one_backward;
   std::int64_t expert = 1;
   bool sequence_parallel = true;
   std::int64_t zero_stage = 1; ///< 0: optimizer states replicated; 1: sharded over data parallel
   Recompute recompute = Recompute::none;
-  std::vector<std::int64_t> layers_per_stage; ///< one entry per stage; see `spread_layers`
+  /// One entry per virtual stage, in the order of the model; see `spread_layers`.
+  std::vector<std::int64_t> layers_per_stage;
 
   std::int64_t stage_ranks() const { return gpus / pipeline; }
   std::int64_t data() const { return gpus / (tensor * pipeline); }
@@ -51,6 +62,12 @@ struct ParallelPlan {
   /// Micro-batches that pass through every stage in one step.
   std::int64_t micro_batches(const TrainingSpec& training) const;
   std::int64_t stage_of(RankId rank) const;
+  /// The model is cut into so many virtual stages, 0 … in the order of its layers. Stage s holds
+  /// s, pipeline + s, …: its chunks 0, 1, ….
+  std::int64_t virtual_stage_count() const { return pipeline * virtual_stages; }
+  std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const {
+    return chunk * pipeline + stage;
+  }
 };
 
 /// Layers of each stage when nobody says: as even as can be; the stages that hold one layer less

@@ -28,10 +28,11 @@ Workload one_layer_per_stage(std::int64_t stages, std::int64_t micro_batches) {
 
 /// The same step with computes of 1 ms forward and 2 ms backward on every stage, embedding and head
 /// included, and an optimizer that takes no time.
-StepGraph with_equal_stages(StepGraph graph, Bytes transfer) {
+StepGraph with_equal_stages(StepGraph graph, Bytes transfer, bool split) {
   for (ComputeWork& work : graph.computes) {
     const bool backward = work.name.find("Gradient") != std::string::npos;
-    work.kernels = {lasting(Seconds{backward ? 2e-3 : 1e-3})};
+    // The gradients of inputs and of weights take 1 ms each, apart or together.
+    work.kernels = {lasting(Seconds{backward && !split ? 2e-3 : 1e-3})};
     if (work.name == "Optimizer")
       work.kernels.clear();
   }
@@ -44,7 +45,8 @@ StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes
   const Topology topology(cluster, workload.plan.gpus);
   const Costs costs = ideal_costs();
   const ReplayLayout layout{one_rank_per_stage(workload.plan), LoadModel::representative, false};
-  const StepGraph graph = with_equal_stages(build_step_graph(workload, layout.layout), transfer);
+  const StepGraph graph = with_equal_stages(build_step_graph(workload, layout.layout), transfer,
+                                            workload.plan.schedule == Schedule::zero_bubble);
   const Timeline timeline =
       replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
   return measure_step(graph, timeline, topology, costs.compute);
@@ -65,6 +67,28 @@ TEST_CASE("equal stages leave a bubble of (p - 1) / m of the work") {
   const StepMetrics metrics = measure(one_layer_per_stage(4, 6), without_latency(), Bytes{0});
   CHECK(metrics.step_time.value == Approx(27e-3).epsilon(1e-9));
   CHECK(metrics.waterfall.compute.value == Approx(18e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(9e-3).epsilon(1e-9));
+}
+
+// The same bubble with the gradients of weights, 1 of the 2 ms, in the drain: 3 x (1 + 1 - 1) ms.
+TEST_CASE("zero bubble leaves a third of it where all three passes take alike") {
+  Workload workload = one_layer_per_stage(4, 8);
+  workload.plan.schedule = Schedule::zero_bubble;
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
+  CHECK(metrics.waterfall.compute.value == Approx(24e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(3e-3).epsilon(1e-9));
+}
+
+// 4 stages with 2 chunks of 1 + 2 ms each, 8 micro-batches: 48 ms of work, and the bubble of 9 ms
+// that the chunks of one stage make, (p - 1) / (v m) of the work (section 2.3 there).
+TEST_CASE("interleaving leaves the bubble of one chunk") {
+  Workload workload = one_layer_per_stage(8, 8);
+  workload.plan.gpus = 4;
+  workload.plan.pipeline = 4;
+  workload.plan.virtual_stages = 2;
+  workload.plan.schedule = Schedule::interleaved;
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
+  CHECK(metrics.waterfall.compute.value == Approx(48e-3).epsilon(1e-9));
   CHECK(metrics.waterfall.pp_bubble.value == Approx(9e-3).epsilon(1e-9));
 }
 

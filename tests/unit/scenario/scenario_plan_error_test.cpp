@@ -7,15 +7,6 @@ namespace {
 
 /// One row for each rule.
 const std::vector<Refusal> not_modelled = {
-    {"virtual stages",
-     "tensor = 2",
-     "virtual_stages = 2",
-     {},
-     false,
-     "s.toml:11:18: error: virtual_stages parallelism above 1 is not modelled yet\n"
-     "  virtual_stages = 2\n"
-     "                   ^\n"
-     "  hint: use 1"},
     {"context parallelism",
      "tensor = 2",
      "context = 2",
@@ -42,7 +33,7 @@ const std::vector<Refusal> not_modelled = {
      "s.toml:11:12: error: \"dualpipe\" is not modelled yet\n"
      "  schedule = \"dualpipe\"\n"
      "             ^\n"
-     "  hint: use 1f1b"},
+     "  hint: use 1f1b or interleaved or zero-bubble"},
     {"a ZeRO stage",
      "tensor = 2",
      "zero_stage = 3",
@@ -91,6 +82,24 @@ const std::vector<Refusal> not_modelled = {
 };
 
 const std::vector<Refusal> cannot_run = {
+    {"virtual stages without a schedule for them",
+     "tensor = 2",
+     "virtual_stages = 2",
+     {},
+     true,
+     "s.toml:11:18: error: only the interleaved schedule has virtual stages\n"
+     "  virtual_stages = 2\n"
+     "                   ^\n"
+     "  hint: use schedule = \"interleaved\""},
+    {"one virtual stage to interleave",
+     "tensor = 2",
+     "schedule = \"interleaved\"",
+     {},
+     true,
+     "s.toml:11:12: error: there is nothing to interleave with pipeline 2 and virtual_stages 1\n"
+     "  schedule = \"interleaved\"\n"
+     "             ^\n"
+     "  hint: use 2 or more of both, or schedule = \"1f1b\""},
     {"GPUs that do not divide",
      "gpus = 32",
      "gpus = 30",

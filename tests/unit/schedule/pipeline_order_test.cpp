@@ -3,60 +3,146 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 using namespace moesim;
 
 namespace {
 
-/// "F0 F1 B0 …".
-std::string text_of(const std::vector<ChunkPass>& order) {
+/// "F0 F1 B0 …"; the chunk behind a point where there are several; I and W are the gradients of
+/// inputs and of weights.
+std::string text_of(const StageOrder& order, bool chunks = false) {
   std::string text;
   for (const ChunkPass& pass : order)
-    text += (text.empty() ? "" : " ") + std::string(pass.backward ? "B" : "F") +
-            std::to_string(pass.micro_batch);
+    text += (text.empty() ? "" : " ") + std::string(1, "FBIW"[static_cast<int>(pass.pass)]) +
+            std::to_string(pass.micro_batch) + (chunks ? "." + std::to_string(pass.chunk) : "");
   return text;
 }
 
-/// Lets every stage work through its order as inputs arrive; true if all come to their end.
-bool all_finish(std::int64_t stages, std::int64_t micro_batches) {
-  std::vector<std::vector<ChunkPass>> orders;
-  for (std::int64_t stage = 0; stage < stages; ++stage)
-    orders.push_back(one_forward_one_backward(stages, stage, micro_batches));
-  std::vector<std::size_t> next(orders.size(), 0);
-  std::set<std::pair<std::int64_t, std::pair<bool, std::int64_t>>> done;
-  for (bool progress = true; progress;) {
-    progress = false;
-    for (std::int64_t stage = 0; stage < stages; ++stage) {
-      std::size_t& place = next[static_cast<std::size_t>(stage)];
-      const auto& order = orders[static_cast<std::size_t>(stage)];
-      if (place == order.size())
-        continue;
-      const ChunkPass pass = order[place];
-      const std::int64_t from = pass.backward ? stage + 1 : stage - 1;
-      const bool fed =
-          from < 0 || from == stages || done.contains({from, {pass.backward, pass.micro_batch}});
-      const bool kept = !pass.backward || done.contains({stage, {false, pass.micro_batch}});
-      if (!fed || !kept)
-        continue;
-      done.insert({stage, {pass.backward, pass.micro_batch}});
-      ++place;
-      progress = true;
+/// What a pass takes on every stage; `backward` is the sum of both gradients.
+struct PassTimes {
+  double forward = 1.0;
+  double input = 1.0;
+  double weight = 1.0;
+
+  double of(Pass pass) const {
+    switch (pass) {
+    case Pass::forward:
+      return forward;
+    case Pass::backward_input:
+      return input;
+    case Pass::backward_weight:
+      return weight;
+    case Pass::backward:
+      break;
     }
+    return input + weight;
   }
-  return done.size() == static_cast<std::size_t>(2 * stages * micro_batches);
+};
+
+ParallelPlan plan_of(Schedule schedule, std::int64_t stages, std::int64_t chunks) {
+  ParallelPlan plan;
+  plan.gpus = stages;
+  plan.pipeline = stages;
+  plan.virtual_stages = chunks;
+  plan.schedule = schedule;
+  return plan;
 }
 
-std::int64_t most_in_flight(const std::vector<ChunkPass>& order) {
-  std::int64_t now = 0;
-  std::int64_t most = 0;
-  for (const ChunkPass& pass : order) {
-    now += pass.backward ? -1 : 1;
-    most = std::max(most, now);
+/// Lets every stage work through its order as inputs arrive: when the last one ends; no value if
+/// one waits for ever.
+class Pipeline {
+public:
+  Pipeline(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times)
+      : plan_(plan), times_(times), next_(static_cast<std::size_t>(plan.pipeline), 0),
+        now_(static_cast<std::size_t>(plan.pipeline), 0.0) {
+    for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
+      orders_.push_back(pipeline_order(plan, stage, micro_batches));
   }
-  return most;
+
+  std::optional<double> play() {
+    for (bool progress = true; progress;) {
+      progress = false;
+      for (std::size_t stage = 0; stage < orders_.size(); ++stage)
+        while (next_[stage] < orders_[stage].size() && step(stage))
+          progress = true;
+    }
+    for (std::size_t stage = 0; stage < orders_.size(); ++stage)
+      if (next_[stage] < orders_[stage].size())
+        return std::nullopt;
+    return *std::max_element(now_.begin(), now_.end());
+  }
+
+private:
+  enum Kind { forward, input, weight };
+  using Key = std::tuple<Kind, std::int64_t, std::int64_t>; // virtual stage, micro-batch
+
+  /// Runs the next pass of a stage if what it waits for is done.
+  bool step(std::size_t stage) {
+    const ChunkPass& pass = orders_[stage][next_[stage]];
+    const std::int64_t own = plan_.virtual_stage(static_cast<std::int64_t>(stage), pass.chunk);
+    std::vector<Key> before;
+    Kind kind = forward;
+    if (pass.pass == Pass::forward) {
+      if (own > 0)
+        before.push_back({forward, own - 1, pass.micro_batch});
+    } else if (pass.pass == Pass::backward_weight) {
+      kind = weight;
+      before.push_back({input, own, pass.micro_batch});
+    } else {
+      kind = input;
+      before.push_back({forward, own, pass.micro_batch});
+      if (own + 1 < plan_.virtual_stage_count())
+        before.push_back({input, own + 1, pass.micro_batch});
+    }
+    double start = now_[stage];
+    for (const Key& key : before) {
+      const auto done = ends_.find(key);
+      if (done == ends_.end())
+        return false;
+      start = std::max(start, done->second);
+    }
+    now_[stage] = start + times_.of(pass.pass);
+    ends_[{kind, own, pass.micro_batch}] = now_[stage];
+    ++next_[stage];
+    return true;
+  }
+
+  ParallelPlan plan_;
+  PassTimes times_;
+  std::vector<StageOrder> orders_;
+  std::vector<std::size_t> next_;
+  std::vector<double> now_;
+  std::map<Key, double> ends_;
+};
+
+/// The time of the pipeline beyond the work of one stage.
+double bubble(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
+  const double work = static_cast<double>(micro_batches * plan.virtual_stages) *
+                      (times.forward + times.input + times.weight);
+  const auto end = Pipeline(plan, micro_batches, times).play();
+  REQUIRE(end);
+  return *end - work;
+}
+
+std::int64_t most_in_flight(const StageOrder& order) {
+  return most_kept(order, {1});
+}
+
+/// Every pass of every micro-batch through every chunk once.
+bool is_complete(const StageOrder& order, std::int64_t chunks, std::int64_t micro_batches,
+                 bool split) {
+  std::set<std::tuple<Pass, std::int64_t, std::int64_t>> passes;
+  for (const ChunkPass& pass : order)
+    passes.insert({pass.pass, pass.chunk, pass.micro_batch});
+  const auto count = static_cast<std::size_t>((split ? 3 : 2) * chunks * micro_batches);
+  return order.size() == count && passes.size() == count;
 }
 
 } // namespace
@@ -74,19 +160,76 @@ TEST_CASE("fewer micro-batches than stages all run forward first") {
   CHECK(text_of(one_forward_one_backward(4, 3, 2)) == "F0 B0 F1 B1");
 }
 
-TEST_CASE("every pass runs once, no stage waits for ever, and the count in flight is kept") {
-  for (std::int64_t stages = 1; stages <= 8; ++stages)
-    for (std::int64_t micro_batches = 1; micro_batches <= 16; ++micro_batches) {
+// Figure 4 (bottom) there: the first stage of 4 with 2 chunks and 8 micro-batches warms up with 10
+// passes, the last with 4.
+TEST_CASE("interleaved stages pass groups of micro-batches from chunk to chunk") {
+  CHECK(text_of(interleaved(4, 2, 0, 4), true) ==
+        "F0.0 F1.0 F2.0 F3.0 F0.1 F1.1 F2.1 F3.1 B0.1 B1.1 B2.1 B3.1 B0.0 B1.0 B2.0 B3.0");
+  CHECK(text_of(interleaved(4, 2, 3, 4), true) ==
+        "F0.0 F1.0 F2.0 F3.0 F0.1 B0.1 F1.1 B1.1 F2.1 B2.1 F3.1 B3.1 B0.0 B1.0 B2.0 B3.0");
+  const std::string first = text_of(interleaved(4, 2, 0, 8), true);
+  CHECK(first.substr(0, first.find('B')) ==
+        "F0.0 F1.0 F2.0 F3.0 F0.1 F1.1 F2.1 F3.1 F4.0 F5.0 F6.0 ");
+}
+
+// Figure 2 (top) of Qi et al., arXiv 2401.10241: the last stage delays its weight gradients by as
+// many micro-batches as there are stages before it.
+TEST_CASE("zero bubble delays the gradients of weights into the drain") {
+  CHECK(text_of(zero_bubble(4, 3, 6)) == "F0 I0 F1 I1 F2 I2 F3 I3 W0 F4 I4 W1 F5 I5 W2 W3 W4 W5");
+  CHECK(text_of(zero_bubble(4, 0, 6)) == "F0 F1 F2 F3 I0 W0 F4 I1 W1 F5 I2 W2 I3 W3 I4 W4 I5 W5");
+}
+
+TEST_CASE("every pass runs once and no stage waits for ever, under every schedule") {
+  for (std::int64_t stages = 1; stages <= 16; ++stages)
+    for (std::int64_t micro_batches = 1; micro_batches <= 64; ++micro_batches) {
       INFO("stages " << stages << " micro-batches " << micro_batches);
-      CHECK(all_finish(stages, micro_batches));
-      for (std::int64_t stage = 0; stage < stages; ++stage) {
-        const auto order = one_forward_one_backward(stages, stage, micro_batches);
-        std::set<std::pair<bool, std::int64_t>> passes;
-        for (const ChunkPass& pass : order)
-          passes.insert({pass.backward, pass.micro_batch});
-        CHECK(order.size() == static_cast<std::size_t>(2 * micro_batches));
-        CHECK(passes.size() == order.size());
-        CHECK(most_in_flight(order) == micro_batches_in_flight(stages, stage, micro_batches));
+      for (const Schedule schedule : {Schedule::one_forward_one_backward, Schedule::zero_bubble}) {
+        const ParallelPlan plan = plan_of(schedule, stages, 1);
+        REQUIRE(Pipeline(plan, micro_batches, {}).play());
+        for (std::int64_t stage = 0; stage < stages; ++stage)
+          REQUIRE(is_complete(pipeline_order(plan, stage, micro_batches), 1, micro_batches,
+                              schedule == Schedule::zero_bubble));
+      }
+      for (std::int64_t chunks = 2; chunks <= 4 && stages > 1 && micro_batches % stages == 0;
+           ++chunks) {
+        const ParallelPlan plan = plan_of(Schedule::interleaved, stages, chunks);
+        REQUIRE(Pipeline(plan, micro_batches, {}).play());
+        for (std::int64_t stage = 0; stage < stages; ++stage)
+          REQUIRE(is_complete(pipeline_order(plan, stage, micro_batches), chunks, micro_batches,
+                              false));
       }
     }
+}
+
+// Bubbles of p equal stages: 1F1B (p - 1) (F + B), interleaved the same with F and B of a chunk
+// (arXiv 2104.04473, sections 2.2 and 2.3), ZB-H1 (p - 1) (F + B - W) (arXiv 2401.10241, table 2).
+TEST_CASE("bubbles of equal stages are those of the papers") {
+  const PassTimes times{1.0, 1.2, 0.8};
+  for (std::int64_t stages = 2; stages <= 16; ++stages)
+    for (const std::int64_t groups : {1, 2, 4}) {
+      const std::int64_t micro_batches = groups * stages;
+      const auto before = static_cast<double>(stages - 1);
+      INFO("stages " << stages << " micro-batches " << micro_batches);
+      CHECK(bubble(plan_of(Schedule::one_forward_one_backward, stages, 1), micro_batches, times) ==
+            Approx(before * 3.0).epsilon(1e-9));
+      CHECK(bubble(plan_of(Schedule::zero_bubble, stages, 1), micro_batches, times) ==
+            Approx(before * (1.0 + 1.2 - 0.8)).epsilon(1e-9));
+      for (const std::int64_t chunks : {2, 4})
+        CHECK(bubble(plan_of(Schedule::interleaved, stages, chunks), micro_batches, times) ==
+              Approx(before * 3.0).epsilon(1e-9));
+    }
+}
+
+TEST_CASE("a stage keeps as many micro-batches as its schedule says") {
+  for (std::int64_t stages = 1; stages <= 8; ++stages)
+    for (std::int64_t micro_batches = stages; micro_batches <= 16; ++micro_batches)
+      for (std::int64_t stage = 0; stage < stages; ++stage) {
+        INFO("stages " << stages << " micro-batches " << micro_batches << " stage " << stage);
+        CHECK(most_in_flight(one_forward_one_backward(stages, stage, micro_batches)) ==
+              stages - stage);
+        // ZB-H1 keeps on every stage what 1F1B keeps on its first.
+        CHECK(most_in_flight(zero_bubble(stages, stage, micro_batches)) == stages);
+      }
+  // Chunks of 3 and 5: the first of 2 stages holds micro-batches 0, 1 in both and 2 in the first.
+  CHECK(most_kept(interleaved(2, 2, 0, 4), {3, 5}) == 2 * 3 + 2 * 5 + 3);
 }
