@@ -2,6 +2,7 @@
 
 #include "sim/app/show_tables.hpp"
 #include "sim/base/input_error.hpp"
+#include "sim/schedule/pipeline_times.hpp"
 
 #include <fmt/format.h>
 
@@ -44,6 +45,10 @@ CLI::App* add_stage(CLI::App& show, const std::string& name, const std::string& 
       if (!stream)
         throw InputError({options->graphviz}, "cannot be written");
     }
+    if (make == show_schedule && options->format == TableFormat::table)
+      std::cout << draw_pipeline(scenario.workload.plan,
+                                 scenario.workload.plan.micro_batches(scenario.workload.training))
+                << '\n';
     std::cout << render(make(scenario), options->format);
   });
   return command;
@@ -56,7 +61,9 @@ void add_show_command(CLI::App& app, const AppContext&) {
   show->require_subcommand(1);
   add_stage(*show, "model", "Parameters, and FLOPs of one token", show_model);
   add_stage(*show, "topology", "Counts, per-GPU and bisection bandwidth", show_topology);
-  add_stage(*show, "schedule", "What each pipeline stage does for one micro-batch, and once a step",
+  add_stage(*show, "schedule",
+            "The pipeline, drawn as text, and what each stage does for one micro-batch and once a "
+            "step",
             show_schedule);
   add_stage(*show, "routing", "Tokens by MoE layer and rank", show_routing);
   add_stage(*show, "memory", "Memory of the fullest GPU by component", show_memory);

@@ -1,10 +1,8 @@
-#include "sim/schedule/pipeline_order.hpp"
+#include "sim/schedule/pipeline_times.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -25,27 +23,6 @@ std::string text_of(const StageOrder& order, bool chunks = false) {
   return text;
 }
 
-/// What a pass takes on every stage; `backward` is the sum of both gradients.
-struct PassTimes {
-  double forward = 1.0;
-  double input = 1.0;
-  double weight = 1.0;
-
-  double of(Pass pass) const {
-    switch (pass) {
-    case Pass::forward:
-      return forward;
-    case Pass::backward_input:
-      return input;
-    case Pass::backward_weight:
-      return weight;
-    case Pass::backward:
-      break;
-    }
-    return input + weight;
-  }
-};
-
 ParallelPlan plan_of(Schedule schedule, std::int64_t stages, std::int64_t chunks) {
   ParallelPlan plan;
   plan.gpus = stages;
@@ -55,80 +32,16 @@ ParallelPlan plan_of(Schedule schedule, std::int64_t stages, std::int64_t chunks
   return plan;
 }
 
-/// Lets every stage work through its order as inputs arrive: when the last one ends; no value if
-/// one waits for ever.
-class Pipeline {
-public:
-  Pipeline(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times)
-      : plan_(plan), times_(times), next_(static_cast<std::size_t>(plan.pipeline), 0),
-        now_(static_cast<std::size_t>(plan.pipeline), 0.0) {
-    for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
-      orders_.push_back(pipeline_order(plan, stage, micro_batches));
-  }
-
-  std::optional<double> play() {
-    for (bool progress = true; progress;) {
-      progress = false;
-      for (std::size_t stage = 0; stage < orders_.size(); ++stage)
-        while (next_[stage] < orders_[stage].size() && step(stage))
-          progress = true;
-    }
-    for (std::size_t stage = 0; stage < orders_.size(); ++stage)
-      if (next_[stage] < orders_[stage].size())
-        return std::nullopt;
-    return *std::max_element(now_.begin(), now_.end());
-  }
-
-private:
-  enum Kind { forward, input, weight };
-  using Key = std::tuple<Kind, std::int64_t, std::int64_t>; // virtual stage, micro-batch
-
-  /// Runs the next pass of a stage if what it waits for is done.
-  bool step(std::size_t stage) {
-    const ChunkPass& pass = orders_[stage][next_[stage]];
-    const std::int64_t own = plan_.virtual_stage(static_cast<std::int64_t>(stage), pass.chunk);
-    std::vector<Key> before;
-    Kind kind = forward;
-    if (pass.pass == Pass::forward) {
-      if (own > 0)
-        before.push_back({forward, own - 1, pass.micro_batch});
-    } else if (pass.pass == Pass::backward_weight) {
-      kind = weight;
-      before.push_back({input, own, pass.micro_batch});
-    } else {
-      kind = input;
-      before.push_back({forward, own, pass.micro_batch});
-      if (own + 1 < plan_.virtual_stage_count())
-        before.push_back({input, own + 1, pass.micro_batch});
-    }
-    double start = now_[stage];
-    for (const Key& key : before) {
-      const auto done = ends_.find(key);
-      if (done == ends_.end())
-        return false;
-      start = std::max(start, done->second);
-    }
-    now_[stage] = start + times_.of(pass.pass);
-    ends_[{kind, own, pass.micro_batch}] = now_[stage];
-    ++next_[stage];
-    return true;
-  }
-
-  ParallelPlan plan_;
-  PassTimes times_;
-  std::vector<StageOrder> orders_;
-  std::vector<std::size_t> next_;
-  std::vector<double> now_;
-  std::map<Key, double> ends_;
-};
-
 /// The time of the pipeline beyond the work of one stage.
 double bubble(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
   const double work = static_cast<double>(micro_batches * plan.virtual_stages) *
                       (times.forward + times.input + times.weight);
-  const auto end = Pipeline(plan, micro_batches, times).play();
-  REQUIRE(end);
-  return *end - work;
+  const auto stages = pipeline_times(plan, micro_batches, times);
+  REQUIRE(stages);
+  double end = 0.0;
+  for (const std::vector<PassSpan>& spans : *stages)
+    end = std::max(end, spans.back().finish);
+  return end - work;
 }
 
 std::int64_t most_in_flight(const StageOrder& order) {
@@ -185,7 +98,7 @@ TEST_CASE("every pass runs once and no stage waits for ever, under every schedul
       INFO("stages " << stages << " micro-batches " << micro_batches);
       for (const Schedule schedule : {Schedule::one_forward_one_backward, Schedule::zero_bubble}) {
         const ParallelPlan plan = plan_of(schedule, stages, 1);
-        REQUIRE(Pipeline(plan, micro_batches, {}).play());
+        REQUIRE(pipeline_times(plan, micro_batches, {}));
         for (std::int64_t stage = 0; stage < stages; ++stage)
           REQUIRE(is_complete(pipeline_order(plan, stage, micro_batches), 1, micro_batches,
                               schedule == Schedule::zero_bubble));
@@ -193,7 +106,7 @@ TEST_CASE("every pass runs once and no stage waits for ever, under every schedul
       for (std::int64_t chunks = 2; chunks <= 4 && stages > 1 && micro_batches % stages == 0;
            ++chunks) {
         const ParallelPlan plan = plan_of(Schedule::interleaved, stages, chunks);
-        REQUIRE(Pipeline(plan, micro_batches, {}).play());
+        REQUIRE(pipeline_times(plan, micro_batches, {}));
         for (std::int64_t stage = 0; stage < stages; ++stage)
           REQUIRE(is_complete(pipeline_order(plan, stage, micro_batches), chunks, micro_batches,
                               false));
@@ -232,4 +145,15 @@ TEST_CASE("a stage keeps as many micro-batches as its schedule says") {
       }
   // Chunks of 3 and 5: the first of 2 stages holds micro-batches 0, 1 in both and 2 in the first.
   CHECK(most_kept(interleaved(2, 2, 0, 4), {3, 5}) == 2 * 3 + 2 * 5 + 3);
+}
+
+// By hand, columns of three letters: stage 1 has F0 in column 1, B0 in 2 and 3, F1 in 4, B1 in 5
+// and 6; so stage 0 has B0 in 4 and 5, and B1 in 7 and 8.
+TEST_CASE("a pipeline is drawn with a line for each stage") {
+  CHECK(draw_pipeline(plan_of(Schedule::one_forward_one_backward, 2, 1), 2) ==
+        "stage 0  F0 F1       B0---    B1---\n"
+        "stage 1     F0 B0--- F1 B1---\n");
+  const std::string cut = draw_pipeline(plan_of(Schedule::interleaved, 2, 2), 8);
+  CHECK(cut.find("F0a F1a F0b") != std::string::npos);
+  CHECK(cut.find("(4 of 8 micro-batches)") != std::string::npos);
 }

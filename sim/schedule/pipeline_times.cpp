@@ -1,0 +1,131 @@
+#include "sim/schedule/pipeline_times.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+namespace moesim {
+
+namespace {
+
+enum class Product { forward, input, weight };
+/// What a pass makes: of which virtual stage and micro-batch.
+using Made = std::tuple<Product, std::int64_t, std::int64_t>;
+
+class Pipeline {
+public:
+  Pipeline(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times)
+      : plan_(plan), times_(times), spans_(static_cast<std::size_t>(plan.pipeline)) {
+    for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
+      orders_.push_back(pipeline_order(plan, stage, micro_batches));
+  }
+
+  std::optional<std::vector<std::vector<PassSpan>>> play() {
+    for (bool progress = true; progress;) {
+      progress = false;
+      for (std::size_t stage = 0; stage < orders_.size(); ++stage)
+        while (!done(stage) && step(stage))
+          progress = true;
+    }
+    for (std::size_t stage = 0; stage < orders_.size(); ++stage)
+      if (!done(stage))
+        return std::nullopt;
+    return spans_;
+  }
+
+private:
+  bool done(std::size_t stage) const { return spans_[stage].size() == orders_[stage].size(); }
+
+  std::vector<Made> needed(const ChunkPass& pass, std::int64_t own) const {
+    if (pass.pass == Pass::backward_weight)
+      return {{Product::input, own, pass.micro_batch}};
+    std::vector<Made> before;
+    if (pass.pass == Pass::forward) {
+      if (own > 0)
+        before.push_back({Product::forward, own - 1, pass.micro_batch});
+      return before;
+    }
+    before.push_back({Product::forward, own, pass.micro_batch});
+    if (own + 1 < plan_.virtual_stage_count())
+      before.push_back({Product::input, own + 1, pass.micro_batch});
+    return before;
+  }
+
+  /// Runs the next pass of a stage if what it waits for is done.
+  bool step(std::size_t stage) {
+    std::vector<PassSpan>& spans = spans_[stage];
+    const ChunkPass& pass = orders_[stage][spans.size()];
+    const std::int64_t own = plan_.virtual_stage(static_cast<std::int64_t>(stage), pass.chunk);
+    double start = spans.empty() ? 0.0 : spans.back().finish;
+    for (const Made& made : needed(pass, own)) {
+      const auto end = ends_.find(made);
+      if (end == ends_.end())
+        return false;
+      start = std::max(start, end->second);
+    }
+    spans.push_back({pass, start, start + times_.of(pass.pass)});
+    const Product product = pass.pass == Pass::forward           ? Product::forward
+                            : pass.pass == Pass::backward_weight ? Product::weight
+                                                                 : Product::input;
+    ends_[{product, own, pass.micro_batch}] = spans.back().finish;
+    return true;
+  }
+
+  const ParallelPlan& plan_;
+  PassTimes times_;
+  std::vector<StageOrder> orders_;
+  std::vector<std::vector<PassSpan>> spans_;
+  std::map<Made, double> ends_;
+};
+
+} // namespace
+
+double PassTimes::of(Pass pass) const {
+  switch (pass) {
+  case Pass::forward:
+    return forward;
+  case Pass::backward_input:
+    return input;
+  case Pass::backward_weight:
+    return weight;
+  case Pass::backward:
+    break;
+  }
+  return input + weight;
+}
+
+std::optional<std::vector<std::vector<PassSpan>>>
+pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
+  return Pipeline(plan, micro_batches, times).play();
+}
+
+std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches) {
+  const std::int64_t drawn = std::min(micro_batches, 2 * plan.pipeline);
+  const auto stages = pipeline_times(plan, drawn, {});
+  INVARIANT(stages, "a stage waits for ever");
+  const std::size_t width = 2 + std::to_string(drawn - 1).size() + (plan.virtual_stages > 1);
+  const std::size_t margin = std::to_string(plan.pipeline - 1).size();
+  std::string text;
+  for (std::size_t stage = 0; stage < stages->size(); ++stage) {
+    std::string line;
+    for (const auto& [pass, start, finish] : (*stages)[stage]) {
+      line.resize(static_cast<std::size_t>(std::lround(start)) * width, ' ');
+      line += fmt::format("{}{}", "FBIW"[static_cast<std::size_t>(pass.pass)], pass.micro_batch);
+      if (plan.virtual_stages > 1)
+        line += static_cast<char>('a' + pass.chunk % 26);
+      const auto end = static_cast<std::size_t>(std::lround(finish)) * width - 1;
+      line.resize(std::max(end, line.size()), '-');
+    }
+    text += fmt::format("stage {:>{}}  {}\n", stage, margin, line);
+  }
+  if (drawn < micro_batches)
+    text += fmt::format("({} of {} micro-batches)\n", drawn, micro_batches);
+  return text;
+}
+
+} // namespace moesim

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "sim/schedule/pipeline_order.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// What a pass takes on every stage, in any unit; a whole backward pass takes both gradients.
+struct PassTimes {
+  double forward = 1.0;
+  double input = 1.0;
+  double weight = 1.0;
+
+  double of(Pass pass) const;
+};
+
+/// When a stage works on a pass.
+struct PassSpan {
+  ChunkPass pass;
+  double start = 0.0;
+  double finish = 0.0;
+};
+
+/// The passes of every stage, by stage, if stages are equal and nothing is in the way between them:
+/// each begins when the stage is free and what it waits for is done. No value if a stage waits for
+/// ever: the schedule's orders do not fit each other.
+std::optional<std::vector<std::vector<PassSpan>>>
+pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times);
+
+/// The pipeline as text, a line a stage: F, B, I (gradients of inputs) and W (of weights) with the
+/// micro-batch, and the chunk as a letter where there are several. Each pass is one column wide, a
+/// whole backward pass two. Cut to 2 × stages micro-batches.
+std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches);
+
+} // namespace moesim
