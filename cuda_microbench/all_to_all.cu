@@ -70,7 +70,7 @@ void run_exchange(Recorder& recorder, const std::vector<std::string>& shape, con
 /// Calls `run_case` for both distributions and all sizes.
 void for_each_case(const Recorder& recorder,
                    const std::function<void(Distribution, std::size_t)>& run_case) {
-  for (const Distribution distribution : distributions)
+  for (const Distribution distribution : general_distributions)
     for (std::size_t bytes = bytes_min; bytes <= largest(recorder); bytes *= bytes_factor)
       run_case(distribution, bytes);
 }

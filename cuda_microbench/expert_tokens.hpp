@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <numeric>
 #include <random>
 #include <utility>
@@ -34,11 +35,25 @@ inline std::vector<std::int64_t> share_tokens(const std::vector<double>& weights
   return shares;
 }
 
+/// Tokens that the 64 experts of layer 12 of DeepSeek-V2-Lite received of 33 texts of law, counted
+/// in deepseek-ai/ESFT:results/expert_scores/law/expert_weights_12.txt@579a7711e. Of the model's 26
+/// layers the one of median skew: the busiest expert has 3.4 times the mean.
+constexpr int traced_tokens[] = {
+    780,  634, 522, 1045, 947, 390,  719,  888, 1244, 394,  301, 1313, 1317, 336, 2610, 448,
+    349,  393, 478, 2647, 665, 1177, 1166, 798, 106,  1156, 185, 1247, 1442, 684, 343,  756,
+    650,  489, 431, 1195, 142, 1158, 710,  364, 233,  712,  765, 957,  473,  797, 1636, 393,
+    1002, 435, 630, 811,  992, 233,  1639, 188, 860,  856,  367, 1091, 664,  540, 722,  347};
+
 /// Tokens of each of `groups` groups (at least 1); their sum is `tokens`. zipf: in proportion to
 /// 1, 1/2, 1/3 … in an order that is shuffled, always the same for the same number of groups.
+/// trace: as the first of the traced experts; there are at most 64 groups then.
 inline std::vector<std::int64_t> tokens_of_groups(Distribution distribution, std::int64_t groups,
                                                   std::int64_t tokens) {
   std::vector<double> weights;
+  if (distribution == Distribution::trace) {
+    weights.assign(std::begin(traced_tokens), std::begin(traced_tokens) + groups);
+    return share_tokens(weights, tokens);
+  }
   for (std::int64_t rank = 1; rank <= groups; ++rank)
     weights.push_back(distribution == Distribution::zipf ? 1.0 / static_cast<double>(rank) : 1.0);
   std::vector<std::int64_t> shares = share_tokens(weights, tokens);

@@ -2,15 +2,20 @@
 
 namespace moesim::microbench {
 
-/// Whether all receivers get the same, or shares by Zipf's law with exponent 1: the k-th largest is
-/// 1/k of the largest.
-enum class Distribution { equal, zipf };
+/// How something is spread over those who get it.
+enum class Distribution {
+  equal,
+  zipf, ///< by Zipf's law with exponent 1: the k-th largest is 1/k of the largest
+  trace ///< as a model routed real text: expert_tokens.hpp
+};
 
-constexpr Distribution distributions[] = {Distribution::equal, Distribution::zipf};
+/// Those that need no experts.
+constexpr Distribution general_distributions[] = {Distribution::equal, Distribution::zipf};
 
-/// "equal" or "zipf", as in the CSV files.
+/// "equal", "zipf" or "trace", as in the CSV files.
 inline const char* name_of(Distribution distribution) {
-  return distribution == Distribution::equal ? "equal" : "zipf";
+  constexpr const char* names[] = {"equal", "zipf", "trace"};
+  return names[static_cast<int>(distribution)];
 }
 
 } // namespace moesim::microbench

@@ -107,7 +107,7 @@ std::vector<ExpertTable> read_fused(const CsvTable& table, Precision precision) 
 /// Single products, of equal loads; the rows of uneven ones are for comparison.
 std::vector<ExpertTable> read_products(const CsvTable& table, Precision precision) {
   const std::vector<std::string> passes = {"forward", "data_gradient", "weight_gradient"};
-  const std::vector<std::string> distributions = {"equal", "zipf"};
+  const std::vector<std::string> distributions = {"equal", "zipf", "trace"};
   RowReader reader(table, {"groups", "tokens", "n", "k"});
   const std::size_t time = table.column("time_us");
   std::vector<ExpertTable> experts;

@@ -44,3 +44,11 @@ TEST_CASE("the order of zipf groups is shuffled, and always the same") {
   CHECK(shares == tokens_of_groups(Distribution::zipf, 64, 65536));
   CHECK(std::accumulate(shares.begin(), shares.end(), std::int64_t{0}) == 65536);
 }
+
+// Of the first four traced experts: 780, 634, 522 and 1045 of 2981 tokens.
+TEST_CASE("traced groups have tokens as a model routed them") {
+  CHECK(tokens_of_groups(Distribution::trace, 4, 2981) == Tokens{780, 634, 522, 1045});
+  const Tokens shares = tokens_of_groups(Distribution::trace, 64, 49962);
+  CHECK(*std::max_element(shares.begin(), shares.end()) == 2647);
+  CHECK(std::accumulate(shares.begin(), shares.end(), std::int64_t{0}) == 49962);
+}
