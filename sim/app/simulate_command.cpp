@@ -21,6 +21,7 @@ struct SimulateOptions {
   TableFormat format = TableFormat::table;
   std::string trace;
   std::string links;
+  bool no_twins = false;
 };
 
 std::string columns_help() {
@@ -107,7 +108,8 @@ TimelineObserver observer_of(const SimulateOptions& options) {
 void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
   const Scenario scenario = read_scenario(options.scenario, options.settings);
   const Costs costs = load_costs(context.calibration, scenario.topology);
-  const Prediction prediction = simulate(scenario, costs, observer_of(options));
+  const Prediction prediction = simulate(scenario, costs, observer_of(options),
+                                         options.no_twins ? Twins::skip : Twins::search);
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
     return;
@@ -142,6 +144,9 @@ void add_simulate_command(CLI::App& app, const AppContext& context) {
                    "links, the busiest link and its use, in percent of the capacity. Tells which "
                    "network to make faster, and when in the step it is full")
       ->type_name("FILE.csv");
+  command->add_flag("--no-twins", options->no_twins,
+                    "Do not search the best plans of the dense twins: much faster, without the "
+                    "columns that compare with them");
   command->footer(columns_help());
   command->callback([options, &context] { simulate_and_print(*options, context); });
 }

@@ -73,6 +73,8 @@ TrainingSpec read_training_table(const TomlTable& table) {
   training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
                            ? Precision::fp8
                            : Precision::bf16;
+  training.fp32_gradients =
+      table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";
   table.finish();
   return training;
 }
@@ -80,6 +82,29 @@ TrainingSpec read_training_table(const TomlTable& table) {
 void refuse_degree(const TomlTable& table, const std::string& key) {
   if (table.integer_or(key, count, 1) != 1)
     table.fail(key, fmt::format("{} parallelism above 1 is not modelled yet", key), "use 1");
+}
+
+void read_recompute(const TomlTable& table, ParallelPlan& plan) {
+  const std::string recompute = table.choice_or("recompute", {"none", "selective", "full"}, "none");
+  plan.recompute = recompute == "full"        ? Recompute::full
+                   : recompute == "selective" ? Recompute::selective
+                                              : Recompute::none;
+  if (!table.has("recompute_modules")) {
+    plan.recompute_modules = {RecomputeModule::core_attention}; // Megatron-Core's default
+    return;
+  }
+  if (plan.recompute != Recompute::selective)
+    table.fail("recompute_modules", "only selective recompute has modules",
+               "use recompute = \"selective\"");
+  const std::vector<std::string>& names = recompute_module_names();
+  for (const TomlValue& value : table.list("recompute_modules")) {
+    const auto known = std::find(names.begin(), names.end(), value.text);
+    if (known == names.end())
+      table.fail("recompute_modules",
+                 fmt::format("there is no module \"{}\" to recompute", value.text),
+                 fmt::format("the modules are {}", fmt::join(names, ", ")));
+    plan.recompute_modules.insert(static_cast<RecomputeModule>(known - names.begin()));
+  }
 }
 
 void read_parallel_table(const TomlTable& table, const ModelSpec& model, ParallelPlan& plan) {
@@ -99,9 +124,7 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   if (plan.zero_stage > 1)
     table.fail("zero_stage", fmt::format("ZeRO stage {} is not modelled yet", plan.zero_stage),
                "use 0 or 1");
-  const std::string recompute =
-      supported_choice(table, "recompute", {"none", "selective", "full"}, {"none", "full"});
-  plan.recompute = recompute == "full" ? Recompute::full : Recompute::none;
+  read_recompute(table, plan);
   const auto layers = static_cast<std::int64_t>(model.layers.size());
   if (table.has("layers_per_stage"))
     plan.layers_per_stage = table.integers("layers_per_stage", {0, count.high});

@@ -29,6 +29,15 @@ std::int64_t heads_per_rank(std::int64_t heads, std::int64_t tensor) {
   return std::max<std::int64_t>(1, heads / tensor);
 }
 
+/// Kernels of a module, which the backward pass runs again if the plan recomputes it.
+Kernel of_module(const Workload& workload, RecomputeModule module, Kernel kernel) {
+  kernel.repeated = workload.plan.recomputes(module);
+  return kernel;
+}
+Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& s) {
+  return of_module(workload, RecomputeModule::norm, norm(part, s));
+}
+
 /// The gradient of a kernel's inputs: a product for a product, twice the bytes for the rest.
 void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   switch (k.kind) {
@@ -89,23 +98,31 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
   const auto product = [&](std::int64_t n, std::int64_t k) {
     return gemm(KernelPart::attention, s.precision, s.tokens, n, k);
   };
-  std::vector<Kernel> kernels{norm(KernelPart::attention, s)};
+  const auto up_projection = [&](const Kernel& kernel) {
+    return a.kind == AttentionKind::latent
+               ? of_module(workload, RecomputeModule::mla_projection, kernel)
+               : kernel;
+  };
+  std::vector<Kernel> kernels{layer_norm(workload, KernelPart::attention, s)};
   if (a.kind == AttentionKind::latent) {
     const std::int64_t nope = a.head_dim - a.rope_dim;
     if (a.q_lora_rank > 0)
       kernels.push_back(product(a.q_lora_rank, s.hidden));
-    kernels.push_back(product(heads * a.head_dim, a.q_lora_rank > 0 ? a.q_lora_rank : s.hidden));
+    kernels.push_back(
+        up_projection(product(heads * a.head_dim, a.q_lora_rank > 0 ? a.q_lora_rank : s.hidden)));
     kernels.push_back(product(a.kv_lora_rank + a.rope_dim, s.hidden));
-    kernels.push_back(product(heads * (nope + a.value_dim), a.kv_lora_rank));
+    kernels.push_back(up_projection(product(heads * (nope + a.value_dim), a.kv_lora_rank)));
   } else {
     kernels.push_back(
         product(heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim), s.hidden));
   }
   // Rotary embedding reads and writes queries and keys.
-  kernels.push_back(touch(KernelPart::attention, 2 * s.tokens * (heads + kv_heads) * a.head_dim));
   kernels.push_back(
-      attention_forward({workload.training.micro_batch, workload.training.sequence_length, heads,
-                         kv_heads, a.head_dim, a.value_dim}));
+      up_projection(touch(KernelPart::attention, 2 * s.tokens * (heads + kv_heads) * a.head_dim)));
+  kernels.push_back(
+      of_module(workload, RecomputeModule::core_attention,
+                attention_forward({workload.training.micro_batch, workload.training.sequence_length,
+                                   heads, kv_heads, a.head_dim, a.value_dim})));
   kernels.push_back(product(s.hidden, heads * a.value_dim));
   kernels.push_back(residual(KernelPart::attention, s));
   return kernels;
@@ -116,14 +133,18 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
 std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& s, KernelPart part,
                                          std::int64_t width) {
   const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
-  return {gemm(part, s.precision, s.tokens, inputs * width, s.hidden),
-          touch(part, s.tokens * width * (inputs + 1)),
+  const RecomputeModule module =
+      part == KernelPart::shared_expert ? RecomputeModule::shared_experts : RecomputeModule::dense;
+  const auto own = [&](const Kernel& kernel) { return of_module(workload, module, kernel); };
+  // The last product's result is the block's output: it is never made again.
+  return {own(gemm(part, s.precision, s.tokens, inputs * width, s.hidden)),
+          own(touch(part, s.tokens * width * (inputs + 1))),
           gemm(part, s.precision, s.tokens, s.hidden, width)};
 }
 
 std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& layer,
                                   const Sizes& s) {
-  std::vector<Kernel> kernels{norm(KernelPart::dense, s)};
+  std::vector<Kernel> kernels{layer_norm(workload, KernelPart::dense, s)};
   const auto products =
       feed_forward_kernels(workload, s, KernelPart::dense, layer.dense_hidden / s.tensor);
   kernels.insert(kernels.end(), products.begin(), products.end());
@@ -134,7 +155,7 @@ std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& lay
 std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t t = s.tokens_per_rank;
-  return {norm(KernelPart::router, s),
+  return {layer_norm(workload, KernelPart::router, s),
           gemm(KernelPart::router, Precision::bf16, t, e.experts, s.hidden),
           // Scores in fp32: written, read by the softmax, written, read by the top-k.
           memory_bound(KernelPart::router, Bytes{4 * t * e.experts * 4}),
@@ -155,7 +176,8 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
     kernels.push_back(sort);
   kernels.push_back(grouped_gemm(KernelPart::expert, s.precision, local, per_expert,
                                  inputs * e.expert_hidden, s.hidden));
-  kernels.push_back(touch(KernelPart::expert, routed * e.expert_hidden * (inputs + 1)));
+  kernels.push_back(of_module(workload, RecomputeModule::activation,
+                              touch(KernelPart::expert, routed * e.expert_hidden * (inputs + 1))));
   kernels.push_back(
       grouped_gemm(KernelPart::expert, s.precision, local, per_expert, s.hidden, e.expert_hidden));
   if (local > 1 && workload.plan.expert > 1)
@@ -184,8 +206,13 @@ std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& s) {
 std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients) {
   std::vector<Kernel> kernels;
   for (auto kernel = forward.rbegin(); kernel != forward.rend(); ++kernel) {
-    if (gradients != Gradients::weights)
+    if (gradients != Gradients::weights) {
+      if (kernel->repeated) {
+        kernels.push_back(*kernel);
+        kernels.back().repeated = false;
+      }
       add_input_gradient(kernels, *kernel);
+    }
     if (gradients != Gradients::inputs)
       add_weight_gradient(kernels, *kernel);
   }

@@ -25,7 +25,8 @@ std::int64_t routed_tokens_per_rank(const Workload& workload);
 
 /// The forward kernels of one rank for one micro-batch, by block of a layer.
 std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& sizes);
-/// A feed-forward of `width` on this rank, without norm and residual.
+/// A feed-forward of `width` on this rank, without norm and residual; of a dense layer or of shared
+/// experts.
 std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& sizes,
                                          KernelPart part, std::int64_t width);
 /// A dense layer's feed-forward with its norm and residual.
@@ -50,7 +51,7 @@ enum class Gradients {
 
 /// The backward pass of forward kernels, last first: two gradient products for a product, one of
 /// its inputs and one of its weight; the attention gradient for attention; twice the bytes for what
-/// is memory-bound.
+/// is memory-bound. What is `repeated` runs once more before its gradient.
 std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients);
 
 } // namespace moesim

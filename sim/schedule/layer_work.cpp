@@ -89,7 +89,7 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
   out.compute(layer + ".Unpermute", unpermute_kernels(workload, s));
 }
 
-void add_layer(Sequence& out, std::int64_t number, const Workload& workload, const Sizes& s) {
+void add_attention(Sequence& out, std::int64_t number, const Workload& workload, const Sizes& s) {
   const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(number)];
   const std::string layer = fmt::format("Layer[{}]", number);
   for (std::int64_t block = 0; block < spec.attention_blocks; ++block) {
@@ -97,6 +97,12 @@ void add_layer(Sequence& out, std::int64_t number, const Workload& workload, con
     out.compute(layer + ".Attention", attention_kernels(workload, s));
     reduce_tokens(out, layer, workload, s);
   }
+}
+
+void add_feed_forward(Sequence& out, std::int64_t number, const Workload& workload,
+                      const Sizes& s) {
+  const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(number)];
+  const std::string layer = fmt::format("Layer[{}]", number);
   if (spec.moe) {
     add_moe_block(out, layer, workload, s);
     return;
@@ -166,10 +172,10 @@ void add_weight_gradients(Sequence& out, const std::vector<Segment>& forward) {
         out.compute(gradient_name(compute->name, "WeightGradient"), kernels);
 }
 
-/// The blocks of a virtual stage in forward order; only layers are repeated under full recompute.
+/// A part of a virtual stage, in forward order.
 struct Block {
   std::vector<Segment> segments;
-  bool is_layer = false;
+  bool repeated = false; ///< the backward pass runs it again as a whole
 };
 
 std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_stage) {
@@ -178,15 +184,23 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
   const std::int64_t count =
       workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
   std::vector<Block> blocks;
-  const auto add = [&](bool is_layer, auto&& fill) {
+  const auto add = [&](bool repeated, auto&& fill) {
     Sequence block;
     fill(block);
-    blocks.push_back({block.take(), is_layer});
+    blocks.push_back({block.take(), repeated});
+  };
+  const bool full = workload.plan.recompute == Recompute::full;
+  const auto repeats_feed_forward = [&](std::int64_t layer) {
+    return full || (workload.plan.recomputes(RecomputeModule::moe) &&
+                    workload.model.layers[static_cast<std::size_t>(layer)].moe);
   };
   if (virtual_stage == 0)
     add(false, [&](Sequence& out) { out.compute("Embedding", embedding_kernels(sizes)); });
-  for (std::int64_t layer = first; layer < first + count; ++layer)
-    add(true, [&](Sequence& out) { add_layer(out, layer, workload, sizes); });
+  for (std::int64_t layer = first; layer < first + count; ++layer) {
+    add(full, [&](Sequence& out) { add_attention(out, layer, workload, sizes); });
+    add(repeats_feed_forward(layer),
+        [&](Sequence& out) { add_feed_forward(out, layer, workload, sizes); });
+  }
   if (virtual_stage == workload.plan.virtual_stage_count() - 1)
     add(false, [&](Sequence& out) { add_head(out, workload, sizes); });
   return blocks;
@@ -210,7 +224,7 @@ StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
   for (const Block& block : blocks)
     forward.append(block.segments);
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    if (workload.plan.recompute == Recompute::full && block->is_layer) {
+    if (block->repeated) {
       backward.append(block->segments);
       backward_input.append(block->segments);
     }
@@ -240,10 +254,10 @@ std::vector<ReplicatedParameters> replicated_parameters(const Workload& workload
 } // namespace
 
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage) {
-  constexpr std::int64_t gradient_bytes = 4; // accumulated in fp32
+  const std::int64_t gradient_bytes = workload.training.gradient_bytes();
   constexpr std::int64_t weight_bytes = 2;
-  // fp32: gradient read; master weight and two Adam moments read and written; bf16 weight written.
-  constexpr std::int64_t optimizer_bytes = 4 + 3 * (4 + 4) + 2;
+  // Gradient read; fp32 master weight and two Adam moments read and written; bf16 weight written.
+  const std::int64_t optimizer_bytes = gradient_bytes + 3 * (4 + 4) + 2;
   const bool sharded = workload.plan.zero_stage >= 1;
   Sequence out;
   std::int64_t updated = 0;

@@ -19,7 +19,7 @@ struct StageWork {
 /// The work of a virtual stage: its layers, the embedding on the first, the head on the last. The
 /// backward pass mirrors the forward pass: every product has two gradient products, every
 /// all-to-all an all-to-all of the same size. With full recompute the forward pass of each layer
-/// runs again before its backward pass.
+/// runs again before its backward pass, with selective recompute the chosen modules.
 StageWork stage_work(const Workload& workload, std::int64_t virtual_stage);
 
 /// What one rank of a stage does once a step, after its last backward pass: gradient reduction,

@@ -1,6 +1,7 @@
 #include "sim/schedule/memory_estimate.hpp"
 
 #include "sim/schedule/block_kernels.hpp"
+#include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 
@@ -12,38 +13,77 @@ constexpr std::int64_t bf16_bytes = 2;
 constexpr std::int64_t fp32_bytes = 4;
 constexpr Bytes framework_bytes{4LL * 1024 * 1024 * 1024};
 
-/// Activations that the backward pass of an attention block needs, of one micro-batch.
-std::int64_t attention_values(const Workload& workload, const Sizes& s) {
+/// Bytes of a value that a product takes as its input: it is kept as the product reads it, with a
+/// 4-byte scale for each 128 values of fp8.
+std::int64_t input_bytes(const Sizes& s, std::int64_t values) {
+  return token_bytes(values, s.precision);
+}
+
+/// The residual stream, which the norm of a block takes, and the norm's output.
+std::int64_t norm_bytes(const Workload& workload, const Sizes& s) {
+  const std::int64_t values = s.tokens_per_rank * s.hidden;
+  const bool dropped = workload.plan.recomputes(RecomputeModule::norm);
+  return values * bf16_bytes + (dropped ? 0 : input_bytes(s, values));
+}
+
+/// What the backward pass of an attention block needs, of one micro-batch.
+std::int64_t attention_bytes(const Workload& workload, const Sizes& s) {
   const AttentionSpec& a = workload.model.attention;
   const std::int64_t heads = std::max<std::int64_t>(1, a.heads / s.tensor);
   const std::int64_t kv_heads = std::max<std::int64_t>(1, a.kv_heads / s.tensor);
-  // Block input and norm output; queries, keys and values; attention output.
-  const std::int64_t latent = a.q_lora_rank + a.kv_lora_rank + a.rope_dim;
-  return 2 * s.tokens_per_rank * s.hidden +
-         s.tokens *
-             (heads * (a.head_dim + a.value_dim) + kv_heads * (a.head_dim + a.value_dim) + latent);
+  const std::int64_t output = s.tokens * heads * a.value_dim;
+  // Queries, keys and values; the output, which both its own gradient and the next product need.
+  std::int64_t projected = s.tokens * (heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim));
+  projected *= bf16_bytes;
+  std::int64_t bytes = norm_bytes(workload, s) + output * bf16_bytes;
+  if (s.precision == Precision::fp8)
+    bytes += input_bytes(s, output);
+  if (a.kind == AttentionKind::latent) {
+    // The latents before their norms, and after.
+    const std::int64_t latents = s.tokens * (a.q_lora_rank + a.kv_lora_rank);
+    bytes += (latents + s.tokens * a.rope_dim) * bf16_bytes;
+    projected += input_bytes(s, latents);
+    if (workload.plan.recomputes(RecomputeModule::mla_projection))
+      return bytes;
+  }
+  return bytes + projected;
 }
 
-/// Inputs of the products of a feed-forward of `width` on `tokens` tokens: the up (and gate)
-/// outputs, and the activation's output.
-std::int64_t feed_forward_values(const Workload& workload, std::int64_t tokens,
-                                 std::int64_t width) {
-  return tokens * width * workload.model.feed_forward_matrices;
+/// A feed-forward of `width` on `tokens` tokens after its input: the up (and gate) outputs, and the
+/// activation's output.
+std::int64_t feed_forward_bytes(const Workload& workload, const Sizes& s, std::int64_t tokens,
+                                std::int64_t width, bool keeps_activation) {
+  const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
+  return inputs * tokens * width * bf16_bytes +
+         (keeps_activation ? input_bytes(s, tokens * width) : 0);
 }
 
-std::int64_t layer_values(const Workload& workload, const LayerSpec& layer, const Sizes& s) {
-  if (workload.plan.recompute == Recompute::full)
-    return s.tokens_per_rank * s.hidden;
-  std::int64_t values = layer.attention_blocks * attention_values(workload, s);
-  values += 2 * s.tokens_per_rank * s.hidden; // the feed-forward block's input and norm output
+std::int64_t layer_bytes(const Workload& workload, const LayerSpec& layer, const Sizes& s) {
+  const ParallelPlan& plan = workload.plan;
+  if (plan.recompute == Recompute::full)
+    return s.tokens_per_rank * s.hidden * bf16_bytes;
+  std::int64_t bytes = layer.attention_blocks * attention_bytes(workload, s);
+  bytes += norm_bytes(workload, s);
   if (!layer.moe)
-    return values + feed_forward_values(workload, s.tokens, layer.dense_hidden / s.tensor);
+    return plan.recomputes(RecomputeModule::dense)
+               ? bytes
+               : bytes +
+                     feed_forward_bytes(workload, s, s.tokens, layer.dense_hidden / s.tensor, true);
+  if (plan.recomputes(RecomputeModule::moe))
+    return bytes;
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t routed = routed_tokens_per_rank(workload);
-  // Routed tokens are kept as the experts' input and as their output, which the weights multiply.
-  values += 2 * routed * s.hidden + feed_forward_values(workload, routed, e.expert_hidden);
-  values += feed_forward_values(workload, s.tokens, e.shared_hidden / s.tensor);
-  return values + 2 * s.tokens_per_rank * e.experts; // scores, in fp32
+  // The router's input in bf16 beside the products' in fp8; its scores in fp32. The weights of a
+  // token's experts multiply the activation's output, so that the last product's is not kept.
+  if (s.precision == Precision::fp8)
+    bytes += s.tokens_per_rank * s.hidden * bf16_bytes;
+  bytes += s.tokens_per_rank * e.experts * fp32_bytes;
+  bytes += input_bytes(s, routed * s.hidden);
+  bytes += feed_forward_bytes(workload, s, routed, e.expert_hidden,
+                              !plan.recomputes(RecomputeModule::activation));
+  if (!plan.recomputes(RecomputeModule::shared_experts))
+    bytes += feed_forward_bytes(workload, s, s.tokens, e.shared_hidden / s.tensor, true);
+  return bytes;
 }
 
 /// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
@@ -70,32 +110,33 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   memory.stage = stage;
   memory.framework = framework_bytes;
   memory.weights = Bytes{(p.dense_per_rank + p.expert_per_rank) * bf16_bytes};
-  memory.gradients = Bytes{(p.dense_per_rank + p.expert_per_rank) * fp32_bytes};
+  memory.gradients =
+      Bytes{(p.dense_per_rank + p.expert_per_rank) * workload.training.gradient_bytes()};
   const bool sharded = plan.zero_stage >= 1;
   memory.optimizer_states = Bytes{3 * fp32_bytes *
                                   (p.dense_per_rank / (sharded ? plan.data() : 1) +
                                    p.expert_per_rank / (sharded ? plan.expert_data() : 1))};
-  std::vector<std::int64_t> kept_values; // by a micro-batch in each chunk
+  std::vector<std::int64_t> kept_bytes; // by a micro-batch in each chunk
   std::int64_t largest = 0;
   for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
     const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
     const std::int64_t first = first_layer(plan, virtual_stage);
     const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
-    std::int64_t values = 0;
+    std::int64_t bytes = 0;
     for (std::int64_t layer = first; layer < first + count; ++layer) {
       const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(layer)];
-      values += layer_values(workload, spec, s);
+      bytes += layer_bytes(workload, spec, s);
       Workload kept = workload;
       kept.plan.recompute = Recompute::none;
-      largest = std::max(largest, layer_values(kept, spec, s));
+      largest = std::max(largest, layer_bytes(kept, spec, s));
     }
-    kept_values.push_back(values);
+    kept_bytes.push_back(bytes);
   }
   const StageOrder order = pipeline_order(plan, stage, plan.micro_batches(workload.training));
-  memory.activations = Bytes{most_kept(order, kept_values) * bf16_bytes};
+  memory.activations = Bytes{most_kept(order, kept_bytes)};
   // Full recompute keeps one layer's activations while it is being repeated.
   if (plan.recompute == Recompute::full)
-    memory.activations += Bytes{largest * bf16_bytes};
+    memory.activations += Bytes{largest};
   if (stage == plan.pipeline - 1) // logits and their gradient: bf16 and fp32
     memory.activations +=
         Bytes{s.tokens * workload.model.vocabulary / s.tensor * (bf16_bytes + fp32_bytes)};

@@ -12,7 +12,7 @@ namespace moesim {
 struct MemoryEstimate {
   std::int64_t stage = 0;
   Bytes weights;          ///< bf16
-  Bytes gradients;        ///< fp32
+  Bytes gradients;        ///< fp32 or bf16
   Bytes optimizer_states; ///< fp32 master weight and two Adam moments, sharded under ZeRO-1
   Bytes activations;      ///< of the micro-batches in flight, and the head's logits
   Bytes dispatch_buffers; ///< send and receive buffers of one dispatch and one combine
@@ -22,8 +22,8 @@ struct MemoryEstimate {
 };
 
 /// The estimate for one stage. Activations follow Korthikanti et al. (arXiv 2205.05198) with a
-/// fused attention that keeps no scores, plus routed tokens; the framework's share is an assumption
-/// that calibration/DEVIATIONS.md names.
+/// fused attention that keeps no scores, plus routed tokens, less what selective recompute drops;
+/// the framework's share is an assumption that calibration/DEVIATIONS.md names.
 MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage);
 /// The stage whose ranks are fullest.
 MemoryEstimate fullest_stage(const Workload& workload);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <set>
 
 namespace moesim {
 
@@ -129,7 +130,15 @@ void compare_with_twins(const Scenario& scenario, const Topology& topology, cons
 
 } // namespace
 
-Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe) {
+Twins twins_for(const std::string& column) {
+  static const std::set<std::string> compared = {
+      "dense_step_time_ms",        "ideal_speedup",  "actual_speedup", "savings_kept_percent",
+      "active_dense_step_time_ms", "moe_tax_percent"};
+  return compared.contains(column) ? Twins::search : Twins::skip;
+}
+
+Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
+                    Twins twins) {
   const auto begin = std::chrono::steady_clock::now();
   Prediction prediction;
   StepResult& result = prediction.result;
@@ -153,7 +162,8 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
         "busiest links");
   prediction.extrapolated_share = replay.metrics.extrapolated / replay.metrics.step_time;
   result.extrapolated_costs = extrapolated_text(replay);
-  compare_with_twins(scenario, topology, costs, prediction);
+  if (twins == Twins::search)
+    compare_with_twins(scenario, topology, costs, prediction);
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
   prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));
   return prediction;

@@ -18,9 +18,15 @@ struct Prediction {
   std::vector<std::pair<std::string, std::string>> diagnostics;
 };
 
+/// Whether the dense twins' best plans are searched: many replays.
+enum class Twins { search, skip };
+/// Whether a result column is a comparison with a twin.
+Twins twins_for(const std::string& column);
+
 /// The whole pipeline for one scenario: memory, schedule, replay, metrics, and both dense twins. A
-/// plan that does not fit gives the status `out-of-memory` and the amount missing.
+/// plan that does not fit gives the status `out-of-memory` and the amount missing. Without the
+/// twins their columns are empty.
 Prediction simulate(const Scenario& scenario, const Costs& costs,
-                    const TimelineObserver& observe = {});
+                    const TimelineObserver& observe = {}, Twins twins = Twins::search);
 
 } // namespace moesim

@@ -285,7 +285,10 @@ std::optional<BestPlan> best_dense_plan(const Workload& workload, const Topology
 
 std::string plan_text(const ParallelPlan& plan) {
   return fmt::format("tensor {}, pipeline {}, data {}, recompute {}", plan.tensor, plan.pipeline,
-                     plan.data(), plan.recompute == Recompute::full ? "full" : "none");
+                     plan.data(),
+                     plan.recompute == Recompute::full        ? "full"
+                     : plan.recompute == Recompute::selective ? "selective"
+                                                              : "none");
 }
 
 } // namespace moesim

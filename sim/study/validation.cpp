@@ -32,7 +32,7 @@ double predict_collective(const CollectiveScenario& scenario, const std::string&
 
 /// The status and the reason of a step, and the number in the column `quantity`.
 json predict_step(const Scenario& scenario, const std::string& quantity, const Costs& costs) {
-  const StepResult result = simulate(scenario, costs).result;
+  const StepResult result = simulate(scenario, costs, {}, twins_for(quantity)).result;
   if (result.status != "ok")
     return {result.status, result.reason, 0.0};
   for (const ResultColumn& column : result_columns())

@@ -50,6 +50,8 @@ struct Kernel {
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
+  /// Its result is not kept: the backward pass runs it again (selective recompute).
+  bool repeated = false;
 
   bool operator==(const Kernel&) const = default;
 };

@@ -160,6 +160,10 @@ double RoutingSpec::kept_share() const {
   return capacity_factor > 0.0 ? std::min(1.0, capacity_factor) : 1.0;
 }
 
+bool ParallelPlan::recomputes(RecomputeModule module) const {
+  return recompute == Recompute::selective && recompute_modules.contains(module);
+}
+
 std::int64_t ParallelPlan::micro_batches(const TrainingSpec& training) const {
   return training.global_batch / (data() * training.micro_batch);
 }

@@ -3,6 +3,7 @@
 #include "sim/base/ids.hpp"
 #include "sim/workload/kernel.hpp"
 #include "sim/workload/model_spec.hpp"
+#include "sim/workload/recompute.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -10,11 +11,6 @@
 #include <vector>
 
 namespace moesim {
-
-enum class Recompute {
-  none, ///< every activation that the backward pass needs is kept
-  full  ///< only the input of each layer is kept; the backward pass repeats the forward pass
-};
 
 /// The order in which a pipeline stage works through its micro-batches:
 /// sim/schedule/pipeline_order.
@@ -30,6 +26,8 @@ struct TrainingSpec {
   std::int64_t global_batch = 0;    ///< sequences of one optimizer step
   std::int64_t micro_batch = 1;     ///< sequences of one pass through a pipeline stage
   Precision precision = Precision::bf16;
+  bool fp32_gradients = true; ///< accumulated and reduced in fp32, else in bf16
+  std::int64_t gradient_bytes() const { return fp32_gradients ? 4 : 2; } ///< of one parameter
 };
 
 /// Which tokens go to which experts.
@@ -53,6 +51,9 @@ struct ParallelPlan {
   bool sequence_parallel = true;
   std::int64_t zero_stage = 1; ///< 0: optimizer states replicated; 1: sharded over data parallel
   Recompute recompute = Recompute::none;
+  RecomputeModules recompute_modules = {}; ///< of selective recompute
+  /// Selective recompute drops what this module makes.
+  bool recomputes(RecomputeModule module) const;
   /// One entry per virtual stage, in the order of the model; see `spread_layers`.
   std::vector<std::int64_t> layers_per_stage;
 

@@ -43,15 +43,6 @@ const std::vector<Refusal> not_modelled = {
      "  zero_stage = 3\n"
      "               ^\n"
      "  hint: use 0 or 1"},
-    {"a recomputation",
-     "tensor = 2",
-     "recompute = \"selective\"",
-     {},
-     false,
-     "s.toml:11:13: error: \"selective\" is not modelled yet\n"
-     "  recompute = \"selective\"\n"
-     "              ^\n"
-     "  hint: use none or full"},
     {"a routing policy",
      "load = \"uniform\"",
      "policy = \"expert-choice\"",

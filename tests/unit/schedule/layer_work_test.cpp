@@ -101,6 +101,25 @@ TEST_CASE("the FLOPs of a Mixtral layer and the head by hand") {
   CHECK(flops == Approx(4096 * a_token).epsilon(1e-12));
 }
 
+TEST_CASE("selective recompute runs its modules again, before their gradients") {
+  Workload workload = one_mixtral_layer();
+  const double kept = flops_of(kernels_of(stage_work(workload, 0).backward));
+  workload.plan.recompute = Recompute::selective;
+  workload.plan.recompute_modules = {RecomputeModule::core_attention};
+  const auto backward = kernels_of(stage_work(workload, 0).backward);
+  const auto again = std::find_if(backward.begin(), backward.end(), [](const Kernel& k) {
+    return k.kind == KernelKind::attention_forward;
+  });
+  REQUIRE(again != backward.end());
+  CHECK((again + 1)->kind == KernelKind::attention_backward);
+  CHECK(flops_of(backward) == Approx(kept + again->flops.value).epsilon(1e-12));
+  // The whole MoE block: router and experts, and a dispatch and a combine more.
+  workload.plan.recompute_modules = {RecomputeModule::moe};
+  CHECK(flops_of(kernels_of(stage_work(workload, 0).backward)) ==
+        Approx(kept + 2.0 * 4096 * (4096.0 * 8 + 2 * 3 * 4096.0 * 14336)).epsilon(1e-12));
+  CHECK(collectives_of(stage_work(workload, 0).backward).size() == 4);
+}
+
 TEST_CASE("the layer's work comes in the order of the layer") {
   CHECK(names_of(stage_work(one_mixtral_layer(), 0).forward) ==
         std::vector<std::string>{"Embedding to Layer[0].Router", "Layer[0].Dispatch",

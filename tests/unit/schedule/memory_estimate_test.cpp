@@ -47,9 +47,9 @@ TEST_CASE("memory of a tiny model by hand") {
   // Three fp32 values, dense ones sharded over data 2; expert data is 1.
   CHECK(memory.optimizer_states == Bytes{12 * (dense / 2 + experts)});
   // bf16 values of 10 tokens: attention's input and norm 2 x 8, queries, keys, values, output 4 x
-  // 4; the block's input and norm 2 x 8; twice 2 routed copies of 8; gate, up and product of 2 x
-  // 16; fp32 scores of 4. Then logits and their gradient at 6 bytes.
-  const std::int64_t values = 10 * (16 + 16 + 16 + 2 * 2 * 8 + 3 * 2 * 16 + 2 * 4);
+  // 4; the block's input and norm 2 x 8; 2 routed copies of 8; gate, up and product of 2 x 16; fp32
+  // scores of 4. Then logits and their gradient at 6 bytes.
+  const std::int64_t values = 10 * (16 + 16 + 16 + 2 * 8 + 3 * 2 * 16 + 2 * 4);
   CHECK(memory.activations == Bytes{2 * values + 6 * 10 * 100});
   // 20 routed tokens of 8 values, sent and received by dispatch and by combine.
   CHECK(memory.dispatch_buffers == Bytes{4 * 20 * 8 * 2});
@@ -73,6 +73,41 @@ TEST_CASE("full recompute keeps a layer's input, and one layer while it repeats 
   workload.model.layers.resize(3, workload.model.layers.front());
   workload.plan.layers_per_stage = {3};
   CHECK(estimate_memory(workload, 0).activations == kept + Bytes{3 * 10 * 8 * 2});
+}
+
+// Of 10 tokens: both norms' outputs of 8, the activations' outputs of 2 x 16, all in bf16.
+TEST_CASE("selective recompute drops what its modules make") {
+  Workload workload = tiny();
+  const Bytes kept = estimate_memory(workload, 0).activations;
+  workload.plan.recompute = Recompute::selective;
+  workload.plan.recompute_modules = {RecomputeModule::norm};
+  CHECK(estimate_memory(workload, 0).activations == kept - Bytes{10 * 2 * 8 * 2});
+  workload.plan.recompute_modules = {RecomputeModule::activation};
+  CHECK(estimate_memory(workload, 0).activations == kept - Bytes{10 * 2 * 16 * 2});
+  workload.plan.recompute_modules = {RecomputeModule::core_attention};
+  CHECK(estimate_memory(workload, 0).activations == kept);
+  // All but attention and the block's norm: scores, routed copies, three results of the experts.
+  workload.plan.recompute_modules = {RecomputeModule::moe};
+  CHECK(estimate_memory(workload, 0).activations ==
+        kept - Bytes{10 * (4 * 4 + 2 * (2 * 8 + 3 * 2 * 16))});
+}
+
+// fp8 keeps the inputs of products in a byte, with 4 bytes for each 128 values begun: two norms of
+// 80 values, attention's output of 40 beside its bf16 copy, routed copies of 160, activations of
+// 320. The router's input stays in bf16.
+TEST_CASE("fp8 keeps the inputs of products in fp8") {
+  Workload workload = tiny();
+  const Bytes bf16 = estimate_memory(workload, 0).activations;
+  workload.training.precision = Precision::fp8;
+  const std::int64_t less = (160 - 84) + (160 - 84) + (320 - 168) + (640 - 332);
+  const std::int64_t more = (40 + 4) + 160;
+  CHECK(estimate_memory(workload, 0).activations == bf16 - Bytes{less} + Bytes{more});
+}
+
+TEST_CASE("gradients in bf16 take two bytes") {
+  Workload workload = tiny();
+  workload.training.fp32_gradients = false;
+  CHECK(estimate_memory(workload, 0).gradients == Bytes{2 * (dense + experts)});
 }
 
 TEST_CASE("experts on one rank need no dispatch buffers") {
