@@ -1,6 +1,7 @@
 #include "sim/app/show_tables.hpp"
 
 #include "sim/schedule/block_kernels.hpp"
+#include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/schedule/stage_parameters.hpp"

@@ -31,8 +31,9 @@ struct ComputeConstants {
   Uncertain attention_roofline_efficiency;
   Uncertain attention_backward_efficiency_ratio; ///< backward over forward efficiency
   Uncertain attention_mla_efficiency_ratio;      ///< over the table of the value width
-  Uncertain sustained_throughput_ratio;          ///< long runs over the tables' boost clocks
-  CommunicationSms sms_pcie;                     ///< by the medium of the scale-up domain
+  Uncertain host_launch_time_us;        ///< of the host, for a kernel that no CUDA graph holds
+  Uncertain sustained_throughput_ratio; ///< long runs over the tables' boost clocks
+  CommunicationSms sms_pcie;            ///< by the medium of the scale-up domain
   CommunicationSms sms_nvlink3;
   CommunicationSms sms_nvlink4;
   CommunicationSms sms_nvlink5;

@@ -275,6 +275,10 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   return {time, estimate.basis, std::sqrt(estimate.squared_error)};
 }
 
+Seconds ComputeCost::host_launch_time() const {
+  return microseconds(tables_->constants.host_launch_time_us.value);
+}
+
 double ComputeCost::common_error() const {
   return tables_->constants.sustained_throughput_ratio.error;
 }

@@ -55,6 +55,10 @@ public:
   /// The time of one kernel when nothing else runs on the GPU. Pure: same kernel, same time.
   KernelTime time(const Kernel& kernel) const;
 
+  /// What the host takes to launch one kernel that no CUDA graph holds, its framework's work
+  /// included.
+  Seconds host_launch_time() const;
+
   /// The error, as KernelTime's, that all times have in common: long runs against short ones.
   double common_error() const;
 

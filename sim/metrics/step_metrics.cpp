@@ -17,9 +17,10 @@ enum class State : std::uint8_t {
   compute,
   expert_parallel,
   tensor_parallel,
-  data_parallel
+  data_parallel,
+  host
 };
-constexpr std::size_t state_count = 5;
+constexpr std::size_t state_count = 6;
 
 State state_of(const StepGraph& graph, const Op& op) {
   switch (op.stream) {
@@ -29,6 +30,8 @@ State state_of(const StepGraph& graph, const Op& op) {
     return State::tensor_parallel;
   case Stream::data_parallel:
     return State::data_parallel;
+  case Stream::host:
+    return State::host;
   case Stream::compute:
   case Stream::pipeline:
     break;
@@ -53,7 +56,7 @@ struct DeviceLoad {
 std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& timeline) {
   std::vector<DeviceLoad> loads(graph.devices.size());
   for (std::size_t op = 0; op < graph.ops.size(); ++op) {
-    if (graph.ops[op].kind == OpKind::transfer)
+    if (graph.ops[op].kind == OpKind::transfer || graph.ops[op].stream == Stream::host)
       continue;
     const OpSpan& span = timeline.ops[op];
     for (const DeviceId device : graph.devices_of(graph.ops[op])) {
@@ -93,9 +96,11 @@ Seconds& part_of(Waterfall& waterfall, std::size_t state) {
   case State::tensor_parallel:
     return waterfall.tp_exposed;
   case State::data_parallel:
+    return waterfall.dp_exposed;
+  case State::host:
     break;
   }
-  return waterfall.dp_exposed;
+  return waterfall.other;
 }
 
 Waterfall sweep(std::vector<Edge> edges, Seconds step_time, bool pipelined) {

@@ -1,13 +1,14 @@
 #include "sim/replay/chains.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace moesim {
 
 namespace {
 
-/// Links that only the collectives of one device use. Those never overlap each other, so nothing
-/// contends for such a link.
+/// Links that only the collectives of one device use. Those that are not `contended` never overlap
+/// each other, so nothing contends for such a link.
 std::vector<bool> find_private_links(const StepGraph& graph, const TrafficPlans& plans,
                                      const LinkFolding& folding) {
   constexpr std::uint32_t nobody = ~0U;
@@ -26,6 +27,25 @@ std::vector<bool> find_private_links(const StepGraph& graph, const TrafficPlans&
   for (const std::uint32_t device : user)
     is_private.push_back(device != several);
   return is_private;
+}
+
+/// Links that collectives of two streams of a device use side by side.
+std::vector<bool> find_contended_links(const StepGraph& graph, const TrafficPlans& plans,
+                                       const LinkFolding& folding) {
+  std::vector<std::optional<GroupKind>> user(folding.originals().size());
+  std::vector<bool> contended(user.size(), false);
+  for (const auto& [key, plan] : plans) {
+    const auto& [kind, work, place] = key;
+    if (kind != OpKind::collective || !graph.collectives[work].contended)
+      continue;
+    const GroupKind group = graph.collectives[work].group;
+    for (const PlannedFlow& flow : flows_of(plan))
+      for (const MachineRoute::Hop& hop : flow.route.hops) {
+        contended[hop.link] = contended[hop.link] || user[hop.link].value_or(group) != group;
+        user[hop.link] = group;
+      }
+  }
+  return contended;
 }
 
 /// True if the duration of a phase follows from its own flows: there is one at most, over private
@@ -47,11 +67,17 @@ std::vector<double> find_durations(const StepGraph& graph, const TrafficPlans& p
                                    const LinkFolding& folding,
                                    const std::vector<double>& compute_durations) {
   const std::vector<bool> is_private = find_private_links(graph, plans, folding);
+  std::vector<bool> is_free = find_contended_links(graph, plans, folding);
+  for (std::size_t link = 0; link < is_free.size(); ++link)
+    is_free[link] = is_private[link] && !is_free[link];
   std::map<TrafficKey, double> known;
   for (const auto& [key, plan] : plans) {
+    const bool contended = std::get<OpKind>(key) == OpKind::collective &&
+                           graph.collectives[std::get<1>(key)].contended;
+    const std::vector<bool>& alone = contended ? is_free : is_private;
     const bool fixed =
         std::all_of(plan.phases.begin(), plan.phases.end(),
-                    [&](const TrafficPhase& phase) { return runs_alone(phase, is_private); });
+                    [&](const TrafficPhase& phase) { return runs_alone(phase, alone); });
     known[key] = fixed ? time_alone(plan, folding).value : -1.0;
   }
   std::vector<double> durations;

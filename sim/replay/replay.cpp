@@ -353,6 +353,7 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost) {
     if (time.basis != CostBasis::measured)
       sum.extrapolated += time.time;
   }
+  sum.total += static_cast<double>(work.launches) * cost.host_launch_time();
   if (work.beside) {
     const double slowdown = cost.slowdown_beside(*work.beside);
     sum.total = sum.total * slowdown;

@@ -9,7 +9,7 @@ namespace moesim {
 namespace {
 
 constexpr std::array<const char*, stream_count> stream_names = {
-    "compute", "expert parallel", "tensor parallel", "pipeline", "data parallel"};
+    "compute", "expert parallel", "tensor parallel", "pipeline", "data parallel", "host"};
 
 /// The name of a process (a device) or of one of its threads (a stream).
 std::string name_event(const char* kind, std::size_t device, std::size_t stream,

@@ -65,8 +65,36 @@ ModelSpec read_model_table(const TomlTable& table, const fs::path& folder, Scena
   }
 }
 
-TrainingSpec read_training_table(const TomlTable& table) {
+CudaGraphs read_cuda_graphs(const TomlTable& table) {
+  CudaGraphs graphs;
+  if (!table.has("cuda_graph_scope"))
+    return graphs;
+  const std::vector<std::pair<std::string, bool CudaGraphs::*>> scopes = {
+      {"full_iteration", &CudaGraphs::full_iteration},
+      {"attn", &CudaGraphs::attention},
+      {"moe_router", &CudaGraphs::router},
+      {"moe_preprocess", &CudaGraphs::preprocess},
+      {"mlp", &CudaGraphs::dense}};
+  graphs.full_iteration = false;
+  if (table.is_text("cuda_graph_scope")) {
+    table.choice("cuda_graph_scope", {"none"});
+    return graphs;
+  }
+  for (const TomlValue& value : table.list("cuda_graph_scope")) {
+    const auto known = std::find_if(scopes.begin(), scopes.end(),
+                                    [&](const auto& scope) { return scope.first == value.text; });
+    if (known == scopes.end())
+      table.fail("cuda_graph_scope", fmt::format("there is no scope \"{}\"", value.text),
+                 "the scopes are full_iteration, attn, moe_router, moe_preprocess, mlp, or "
+                 "cuda_graph_scope = \"none\"");
+    graphs.*known->second = true;
+  }
+  return graphs;
+}
+
+TrainingSpec read_training_table(const TomlTable& table, CudaGraphs& graphs) {
   TrainingSpec training;
+  graphs = read_cuda_graphs(table);
   training.sequence_length = table.integer("sequence_length", count);
   training.global_batch = table.integer("global_batch", count);
   training.micro_batch = table.integer_or("micro_batch", count, 1);
@@ -121,9 +149,6 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
                   : schedule == "zero-bubble" ? Schedule::zero_bubble
                                               : Schedule::one_forward_one_backward;
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
-  if (plan.zero_stage > 1)
-    table.fail("zero_stage", fmt::format("ZeRO stage {} is not modelled yet", plan.zero_stage),
-               "use 0 or 1");
   read_recompute(table, plan);
   const auto layers = static_cast<std::int64_t>(model.layers.size());
   if (table.has("layers_per_stage"))
@@ -167,6 +192,7 @@ CommunicationSpec read_communication_table(const TomlTable& table) {
   communication.overlap_shared_expert =
       supported_choice(table, "overlap", {"none", "shared-expert", "batch"},
                        {"none", "shared-expert"}) == "shared-expert";
+  communication.overlap_data_parallel = table.flag_or("overlap_data_parallel", true);
   table.finish();
   return communication;
 }
@@ -224,7 +250,7 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   scenario.inputs.push_back(choice.file);
   scenario.topology = std::move(choice.topology);
   scenario.workload.plan.gpus = choice.gpus;
-  scenario.workload.training = read_training_table(training);
+  scenario.workload.training = read_training_table(training, scenario.workload.graphs);
   read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
   scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty));
   scenario.workload.communication =

@@ -1,12 +1,16 @@
 #include "sim/schedule/build_step_graph.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/schedule/data_parallel_work.hpp"
+#include "sim/schedule/host_work.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace moesim {
 
@@ -19,17 +23,40 @@ struct PlacedSegment {
   OpKind kind = OpKind::compute;
   std::uint32_t work = 0;
   bool beside_previous = false;
+  bool detached = false;
+  Join join = Join::none;
 };
 
-/// What a stage does with one of its chunks, by Pass.
-using ChunkWork = std::array<std::vector<PlacedSegment>, pass_count>;
+/// A pass through a chunk: its segments, and what the host launches for it.
+struct PlacedPass {
+  std::vector<PlacedSegment> segments;
+  std::optional<std::uint32_t> host; ///< index of StepGraph::computes
+};
+/// The passes of a chunk, by Pass.
+using ChunkWork = std::array<PlacedPass, pass_count>;
+
+/// What a stage does with one of its chunks.
+struct ChunkPasses {
+  ChunkWork regular;
+  ChunkWork edge; ///< the first forward and the last backward pass, where they differ
+  ChunkWork late; ///< passes beside the reduction of other chunks' gradients
+};
 
 /// One stage while the graph is built.
 struct Stage {
   std::vector<DeviceId> devices;
   std::map<GroupKind, std::vector<std::uint32_t>> groups; ///< indices of StepGraph::groups
-  std::vector<ChunkWork> chunks;
+  std::vector<ChunkPasses> chunks;
   std::vector<PlacedSegment> end;
+};
+
+/// Where a device is while the graph is built.
+struct DeviceEnd {
+  std::vector<OpId> last;        ///< what its next operation waits for
+  std::vector<OpId> before_last; ///< what those waited for
+  std::optional<OpId> detached;  ///< the last detached operation that nothing waits for yet
+  std::optional<OpId> gather;    ///< the last detached gathering of weights, likewise
+  std::optional<OpId> host;      ///< the last launches
 };
 
 Stream stream_of(const CollectiveWork& work) {
@@ -53,8 +80,7 @@ public:
     for (std::uint32_t device = 0; device < layout.devices.size(); ++device)
       stages_[static_cast<std::size_t>(layout.devices[device].stage)].devices.push_back(
           DeviceId(device));
-    last_.resize(layout.devices.size());
-    before_last_.resize(layout.devices.size());
+    ends_.resize(layout.devices.size());
     for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
       place_groups(stages_[stage], layout);
       place_work(stages_[stage], static_cast<std::int64_t>(stage));
@@ -64,14 +90,8 @@ public:
   }
 
   StepGraph build() {
-    const std::int64_t stages = workload_.plan.pipeline;
-    const std::int64_t micro_batches = workload_.plan.micro_batches(workload_.training);
-    for (std::int64_t stage = 0; stage < stages; ++stage) {
-      for (const ChunkPass& pass : pipeline_order(workload_.plan, stage, micro_batches))
-        add_pass(stage, pass);
-      add_segments(stages_[static_cast<std::size_t>(stage)],
-                   stages_[static_cast<std::size_t>(stage)].end, 0);
-    }
+    for (std::int64_t stage = 0; stage < workload_.plan.pipeline; ++stage)
+      add_stage(stage);
     connect_transfers();
     graph_.seal();
     return std::move(graph_);
@@ -103,18 +123,31 @@ private:
     }
   }
 
-  std::vector<PlacedSegment> place_segments(const std::vector<Segment>& segments) {
+  /// Puts the work into the graph's lists. `contended`: its collectives may run beside others.
+  std::vector<PlacedSegment> place_segments(const std::vector<Segment>& segments, bool contended) {
     std::vector<PlacedSegment> placed;
     for (const Segment& segment : segments) {
+      PlacedSegment place{OpKind::compute, 0, segment.beside_previous, segment.detached,
+                          segment.join};
       if (const auto* compute = std::get_if<ComputeWork>(&segment.work)) {
-        placed.push_back({OpKind::compute, static_cast<std::uint32_t>(graph_.computes.size()),
-                          segment.beside_previous});
+        place.work = static_cast<std::uint32_t>(graph_.computes.size());
         graph_.computes.push_back(*compute);
       } else {
-        placed.push_back({OpKind::collective, static_cast<std::uint32_t>(graph_.collectives.size()),
-                          segment.beside_previous});
+        place.kind = OpKind::collective;
+        place.work = static_cast<std::uint32_t>(graph_.collectives.size());
         graph_.collectives.push_back(std::get<CollectiveWork>(segment.work));
+        graph_.collectives.back().contended = contended;
       }
+      placed.push_back(place);
+    }
+    return placed;
+  }
+
+  PlacedPass place_pass(const std::vector<Segment>& segments, bool contended) {
+    PlacedPass placed{place_segments(segments, contended), std::nullopt};
+    if (const std::int64_t launches = host_launches(segments, workload_.graphs); launches > 0) {
+      placed.host = static_cast<std::uint32_t>(graph_.computes.size());
+      graph_.computes.push_back({"Launch", {}, std::nullopt, launches});
     }
     return placed;
   }
@@ -122,23 +155,63 @@ private:
   /// The work of the passes that the plan's schedule has.
   void place_work(Stage& stage, std::int64_t number) {
     const bool split = workload_.plan.schedule == Schedule::zero_bubble;
+    const DataParallelRule rule = data_parallel_rule(workload_);
     for (std::int64_t chunk = 0; chunk < workload_.plan.virtual_stages; ++chunk) {
       const StageWork work = stage_work(workload_, workload_.plan.virtual_stage(number, chunk));
-      ChunkWork placed;
-      const auto place = [&](Pass pass, const std::vector<Segment>& segments) {
-        placed[static_cast<std::size_t>(pass)] = place_segments(segments);
+      const auto place = [&](ChunkWork& into, Pass pass, const std::vector<Segment>& segments,
+                             bool contended) {
+        into[static_cast<std::size_t>(pass)] = place_pass(segments, contended);
         INVARIANT(!segments.empty(), "stage {} chunk {} has no work", number, chunk);
       };
-      place(Pass::forward, work.forward);
-      if (split) {
-        place(Pass::backward_input, work.backward_input);
-        place(Pass::backward_weight, work.backward_weight);
-      } else {
-        place(Pass::backward, work.backward);
+      const auto place_all = [&](ChunkWork& into, bool contended) {
+        place(into, Pass::forward, work.forward, contended);
+        if (split) {
+          place(into, Pass::backward_input, work.backward_input, contended);
+          place(into, Pass::backward_weight, work.backward_weight, contended);
+        } else {
+          place(into, Pass::backward, work.backward, contended);
+        }
+      };
+      ChunkPasses passes;
+      place_all(passes.regular, rule.reduces_every_pass);
+      if (rule.overlaps) {
+        place_all(passes.late, true);
+        place(passes.edge, Pass::forward, work.first_forward, true);
+        if (split)
+          place(passes.edge, Pass::backward_weight, work.last_backward_weight, true);
+        else
+          place(passes.edge, Pass::backward, work.last_backward, true);
       }
-      stage.chunks.push_back(std::move(placed));
+      stage.chunks.push_back(std::move(passes));
     }
-    stage.end = place_segments(step_end_work(workload_, number));
+    stage.end = place_segments(step_end_work(workload_, number), false);
+  }
+
+  void add_stage(std::int64_t number) {
+    Stage& stage = stages_[static_cast<std::size_t>(number)];
+    const StageOrder order =
+        pipeline_order(workload_.plan, number, workload_.plan.micro_batches(workload_.training));
+    // The passes that data-parallel communication runs beside: the first of each chunk, and the
+    // last that makes gradients of weights.
+    std::map<std::int64_t, std::size_t> first;
+    std::map<std::int64_t, std::size_t> last;
+    for (std::size_t place = 0; place < order.size(); ++place) {
+      first.try_emplace(order[place].chunk, place);
+      if (order[place].pass == Pass::backward || order[place].pass == Pass::backward_weight)
+        last[order[place].chunk] = place;
+    }
+    const bool overlaps = data_parallel_rule(workload_).overlaps;
+    bool late = false;
+    for (std::size_t place = 0; place < order.size(); ++place) {
+      const ChunkPass& pass = order[place];
+      const ChunkPasses& passes = stage.chunks[static_cast<std::size_t>(pass.chunk)];
+      const bool reduces = overlaps && place == last.at(pass.chunk);
+      const bool edge = reduces || (overlaps && place == first.at(pass.chunk));
+      const ChunkWork& work = edge ? passes.edge : late ? passes.late : passes.regular;
+      add_pass(number, pass, work[static_cast<std::size_t>(pass.pass)]);
+      late |= reduces;
+    }
+    add_segments(stage, stage.end, 0);
   }
 
   /// Rank i of a stage talks to rank i of another.
@@ -150,13 +223,12 @@ private:
     return found->second;
   }
 
-  void add_pass(std::int64_t number, const ChunkPass& pass) {
+  void add_pass(std::int64_t number, const ChunkPass& pass, const PlacedPass& work) {
     const Stage& stage = stages_[static_cast<std::size_t>(number)];
     const auto first = OpId(static_cast<std::uint32_t>(graph_.ops.size()));
-    add_segments(
-        stage,
-        stage.chunks[static_cast<std::size_t>(pass.chunk)][static_cast<std::size_t>(pass.pass)],
-        pass.micro_batch);
+    add_segments(stage, work.segments, pass.micro_batch);
+    if (work.host)
+      add_launches(stage, *work.host, pass.micro_batch);
     if (pass.pass == Pass::backward_weight)
       return; // nothing waits for it but the end of the step
     const bool backward = pass.pass != Pass::forward;
@@ -176,7 +248,7 @@ private:
       const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, backward ? 1U : 0U,
                                        pair_of(stage.devices[i], other.devices[i]),
                                        static_cast<std::uint32_t>(micro_batch)});
-      for (const OpId before : last_[index(stage.devices[i])])
+      for (const OpId before : ends_[index(stage.devices[i])].last)
         graph_.add_dependency(before, send);
       arrivals_[{other.devices[i], backward, next, micro_batch}] = send;
     }
@@ -205,7 +277,7 @@ private:
       if (segment.kind == OpKind::compute) {
         for (const DeviceId device : stage.devices) {
           op.place = static_cast<std::uint32_t>(index(device));
-          add_on(op, {device}, segment.beside_previous);
+          add_on(op, {device}, segment);
         }
         continue;
       }
@@ -213,33 +285,55 @@ private:
       op.stream = stream_of(work);
       for (const std::uint32_t group : stage.groups.at(work.group)) {
         op.place = group;
-        add_on(op, graph_.groups[group].devices, segment.beside_previous);
+        add_on(op, graph_.groups[group].devices, segment);
       }
     }
   }
 
   /// Adds an operation behind what its devices did last, or beside it.
-  void add_on(const Op& op, const std::vector<DeviceId>& devices, bool beside) {
+  void add_on(const Op& op, const std::vector<DeviceId>& devices, const PlacedSegment& segment) {
     const OpId id = graph_.add_op(op);
     for (const DeviceId device : devices) {
-      auto& last = last_[index(device)];
-      auto& before_last = before_last_[index(device)];
-      for (const OpId before : beside ? before_last : last)
+      DeviceEnd& end = ends_[index(device)];
+      for (const OpId before : segment.beside_previous ? end.before_last : end.last)
         graph_.add_dependency(before, id);
-      if (beside) {
-        last.push_back(id);
+      if (segment.join != Join::none && end.gather)
+        graph_.add_dependency(*std::exchange(end.gather, std::nullopt), id);
+      if (segment.join == Join::all && end.detached)
+        graph_.add_dependency(*std::exchange(end.detached, std::nullopt), id);
+      if (segment.detached) {
+        if (end.detached)
+          graph_.add_dependency(*end.detached, id);
+        end.detached = id;
+        if (graph_.collectives[op.work].kind == Collective::all_gather)
+          end.gather = id;
+      } else if (segment.beside_previous) {
+        end.last.push_back(id);
       } else {
-        before_last = std::move(last);
-        last = {id};
+        end.before_last = std::exchange(end.last, {id});
       }
+    }
+  }
+
+  /// The host launches a pass's kernels as soon as it has launched those before: what comes next
+  /// waits for both.
+  void add_launches(const Stage& stage, std::uint32_t work, std::int64_t micro_batch) {
+    for (const DeviceId device : stage.devices) {
+      DeviceEnd& end = ends_[index(device)];
+      const OpId id = graph_.add_op({OpKind::compute, Stream::host, work,
+                                     static_cast<std::uint32_t>(index(device)),
+                                     static_cast<std::uint32_t>(micro_batch)});
+      if (end.host)
+        graph_.add_dependency(*end.host, id);
+      end.host = id;
+      end.last.push_back(id);
     }
   }
 
   const Workload& workload_;
   StepGraph graph_;
   std::vector<Stage> stages_;
-  /// For each device, the operations that its next one waits for, and those that they waited for.
-  std::vector<std::vector<OpId>> last_, before_last_;
+  std::vector<DeviceEnd> ends_; ///< by DeviceId
   std::map<std::pair<DeviceId, DeviceId>, std::uint32_t> pair_index_;
   std::map<Arrival, OpId> arrivals_, first_ops_;
 };

@@ -1,6 +1,7 @@
 #include "sim/schedule/layer_work.hpp"
 
 #include "sim/schedule/block_kernels.hpp"
+#include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 
 #include <fmt/format.h>
@@ -176,6 +177,7 @@ void add_weight_gradients(Sequence& out, const std::vector<Segment>& forward) {
 struct Block {
   std::vector<Segment> segments;
   bool repeated = false; ///< the backward pass runs it again as a whole
+  bool starts_layer = false;
 };
 
 std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_stage) {
@@ -198,6 +200,7 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
     add(false, [&](Sequence& out) { out.compute("Embedding", embedding_kernels(sizes)); });
   for (std::int64_t layer = first; layer < first + count; ++layer) {
     add(full, [&](Sequence& out) { add_attention(out, layer, workload, sizes); });
+    blocks.back().starts_layer = true;
     add(repeats_feed_forward(layer),
         [&](Sequence& out) { add_feed_forward(out, layer, workload, sizes); });
   }
@@ -215,65 +218,86 @@ std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
                                      : hidden * bf16_bytes;
 }
 
-StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
-  const std::vector<Block> blocks = stage_blocks(workload, virtual_stage);
-  Sequence forward;
-  Sequence backward;
-  Sequence backward_input;
-  Sequence backward_weight;
-  for (const Block& block : blocks)
-    forward.append(block.segments);
-  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    if (block->repeated) {
-      backward.append(block->segments);
-      backward_input.append(block->segments);
-    }
-    add_mirror(backward, block->segments, workload, Gradients::all);
-    add_mirror(backward_input, block->segments, workload, Gradients::inputs);
-    add_weight_gradients(backward_weight, block->segments);
-  }
-  return {forward.take(), backward.take(), backward_input.take(), backward_weight.take()};
-}
-
 namespace {
 
-/// Parameters of a rank that one data-parallel group holds in common.
-struct ReplicatedParameters {
-  GroupKind group = GroupKind::data;
-  std::int64_t parameters = 0;
-  std::int64_t replicas = 1;
-};
+/// The blocks of a virtual stage, with its data-parallel communication laid over them.
+class Stage {
+public:
+  Stage(const Workload& workload, std::int64_t virtual_stage)
+      : workload_(workload), communication_(workload, virtual_stage),
+        blocks_(stage_blocks(workload, virtual_stage)) {}
 
-std::vector<ReplicatedParameters> replicated_parameters(const Workload& workload,
-                                                        std::int64_t stage) {
-  const StageParameters p = stage_parameters(workload, stage);
-  return {{GroupKind::data, p.dense_per_rank, workload.plan.data()},
-          {GroupKind::expert_data, p.expert_per_rank, workload.plan.expert_data()}};
-}
+  std::vector<Segment> forward(bool gathers) const {
+    Sequence out;
+    if (gathers)
+      communication_.start_gather(out);
+    for (std::size_t block = 0; block < blocks_.size(); ++block) {
+      if (gathers && block == first_of_last_layer())
+        out.join(Join::gathers);
+      out.append(blocks_[block].segments);
+    }
+    return out.take();
+  }
+
+  std::vector<Segment> backward(Gradients gradients, bool gathers, bool reduces) const {
+    Sequence out;
+    if (gathers)
+      communication_.start_gather(out);
+    for (std::size_t left = blocks_.size(); left > 0; --left) {
+      const Block& block = blocks_[left - 1];
+      if (gathers && left == end_of_first_layer())
+        out.join(Join::gathers);
+      if (block.repeated && gradients != Gradients::weights)
+        out.append(block.segments);
+      if (gradients == Gradients::weights)
+        add_weight_gradients(out, block.segments);
+      else
+        add_mirror(out, block.segments, workload_, gradients);
+      if (reduces && left - 1 == first_of_last_layer())
+        communication_.start_reduce(out);
+    }
+    if (reduces)
+      communication_.finish_reduce(out);
+    return out.take();
+  }
+
+private:
+  /// A layer is two blocks; the embedding comes before the first, the head after the last.
+  std::size_t first_of_last_layer() const {
+    std::size_t last = 0;
+    for (std::size_t block = 0; block < blocks_.size(); ++block)
+      if (blocks_[block].starts_layer)
+        last = block;
+    return last;
+  }
+  std::size_t end_of_first_layer() const {
+    std::size_t block = 0;
+    while (block < blocks_.size() && !blocks_[block].starts_layer)
+      ++block;
+    return std::min(block + 2, blocks_.size());
+  }
+
+  const Workload& workload_;
+  DataParallelWork communication_;
+  std::vector<Block> blocks_;
+};
 
 } // namespace
 
-std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage) {
-  const std::int64_t gradient_bytes = workload.training.gradient_bytes();
-  constexpr std::int64_t weight_bytes = 2;
-  // Gradient read; fp32 master weight and two Adam moments read and written; bf16 weight written.
-  const std::int64_t optimizer_bytes = gradient_bytes + 3 * (4 + 4) + 2;
-  const bool sharded = workload.plan.zero_stage >= 1;
-  Sequence out;
-  std::int64_t updated = 0;
-  for (const auto& [group, parameters, replicas] : replicated_parameters(workload, stage)) {
-    if (replicas > 1 && parameters > 0)
-      out.collective({"GradientReduce",
-                      sharded ? Collective::reduce_scatter : Collective::all_reduce, group,
-                      Bytes{parameters * gradient_bytes}});
-    updated += sharded ? parameters / replicas : parameters;
-  }
-  out.compute("Optimizer", {memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});
-  for (const auto& [group, parameters, replicas] : replicated_parameters(workload, stage))
-    if (sharded && replicas > 1 && parameters > 0)
-      out.collective(
-          {"WeightGather", Collective::all_gather, group, Bytes{parameters * weight_bytes}});
-  return out.take();
+StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
+  const Stage stage(workload, virtual_stage);
+  const DataParallelRule rule = data_parallel_rule(workload);
+  StageWork work;
+  work.forward = stage.forward(rule.gathers_every_pass);
+  work.backward = stage.backward(Gradients::all, rule.gathers_every_pass, rule.reduces_every_pass);
+  work.backward_input = stage.backward(Gradients::inputs, rule.gathers_every_pass, false);
+  work.backward_weight = stage.backward(Gradients::weights, false, rule.reduces_every_pass);
+  if (!rule.overlaps)
+    return work;
+  work.first_forward = stage.forward(rule.gathers);
+  work.last_backward = stage.backward(Gradients::all, rule.gathers_every_pass, true);
+  work.last_backward_weight = stage.backward(Gradients::weights, false, true);
+  return work;
 }
 
 } // namespace moesim

@@ -14,6 +14,11 @@ struct StageWork {
   std::vector<Segment> backward;
   std::vector<Segment> backward_input; ///< the backward pass without gradients of weights
   std::vector<Segment> backward_weight;
+  /// Where data-parallel communication hides behind compute: the passes of a step that it runs
+  /// beside. Empty where it does not.
+  std::vector<Segment> first_forward;
+  std::vector<Segment> last_backward;
+  std::vector<Segment> last_backward_weight;
 };
 
 /// The work of a virtual stage: its layers, the embedding on the first, the head on the last. The
@@ -21,10 +26,6 @@ struct StageWork {
 /// all-to-all an all-to-all of the same size. With full recompute the forward pass of each layer
 /// runs again before its backward pass, with selective recompute the chosen modules.
 StageWork stage_work(const Workload& workload, std::int64_t virtual_stage);
-
-/// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
-/// optimizer, and the gathering of sharded parameters.
-std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage);
 
 /// The bytes of one token's activations: bf16, or fp8 with a 4-byte scale for each 128 values
 /// (DeepSeek-V3, arXiv 2412.19437, section 3.3).

@@ -86,6 +86,24 @@ std::int64_t layer_bytes(const Workload& workload, const LayerSpec& layer, const
   return bytes;
 }
 
+/// Parameters of a rank in the largest layer of a stage.
+std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
+  const ParallelPlan& plan = workload.plan;
+  std::int64_t largest = 0;
+  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+    const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
+    const std::int64_t first = first_layer(plan, virtual_stage);
+    const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
+    for (std::int64_t layer = first; layer < first + count; ++layer) {
+      const LayerParameters p =
+          layer_parameters(workload.model, workload.model.layers[static_cast<std::size_t>(layer)]);
+      largest =
+          std::max(largest, p.shared_by_tokens / plan.tensor + p.routed_experts / plan.expert);
+    }
+  }
+  return largest;
+}
+
 /// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
 /// group, and a reduce-scatter sends as many results.
 Bytes dispatch_buffers(const Workload& workload, const Sizes& s) {
@@ -99,7 +117,8 @@ Bytes dispatch_buffers(const Workload& workload, const Sizes& s) {
 } // namespace
 
 Bytes MemoryEstimate::total() const {
-  return weights + gradients + optimizer_states + activations + dispatch_buffers + framework;
+  return weights + gradients + optimizer_states + gathered + activations + dispatch_buffers +
+         framework;
 }
 
 MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
@@ -109,13 +128,17 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   MemoryEstimate memory;
   memory.stage = stage;
   memory.framework = framework_bytes;
-  memory.weights = Bytes{(p.dense_per_rank + p.expert_per_rank) * bf16_bytes};
+  const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
+  const std::int64_t sharded =
+      p.dense_per_rank / plan.data() + p.expert_per_rank / plan.expert_data();
+  memory.weights = Bytes{(plan.zero_stage >= 3 ? sharded : all) * bf16_bytes};
   memory.gradients =
-      Bytes{(p.dense_per_rank + p.expert_per_rank) * workload.training.gradient_bytes()};
-  const bool sharded = plan.zero_stage >= 1;
-  memory.optimizer_states = Bytes{3 * fp32_bytes *
-                                  (p.dense_per_rank / (sharded ? plan.data() : 1) +
-                                   p.expert_per_rank / (sharded ? plan.expert_data() : 1))};
+      Bytes{(plan.zero_stage >= 2 ? sharded : all) * workload.training.gradient_bytes()};
+  memory.optimizer_states = Bytes{(plan.zero_stage >= 1 ? sharded : all) * 3 * fp32_bytes};
+  if (plan.zero_stage >= 2) // two layers of a stage are whole at a time: one in use, one under way
+    memory.gathered =
+        Bytes{2 * largest_layer(workload, stage) *
+              (workload.training.gradient_bytes() + (plan.zero_stage >= 3 ? bf16_bytes : 0))};
   std::vector<std::int64_t> kept_bytes; // by a micro-batch in each chunk
   std::int64_t largest = 0;
   for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {

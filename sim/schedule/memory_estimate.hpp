@@ -13,7 +13,8 @@ struct MemoryEstimate {
   std::int64_t stage = 0;
   Bytes weights;          ///< bf16
   Bytes gradients;        ///< fp32 or bf16
-  Bytes optimizer_states; ///< fp32 master weight and two Adam moments, sharded under ZeRO-1
+  Bytes optimizer_states; ///< fp32 master weight and two Adam moments, sharded from ZeRO-1 on
+  Bytes gathered;         ///< weights and gradients of the layers in use, from ZeRO-2 on
   Bytes activations;      ///< of the micro-batches in flight, and the head's logits
   Bytes dispatch_buffers; ///< send and receive buffers of one dispatch and one combine
   Bytes framework;        ///< context, libraries and communication buffers

@@ -3,9 +3,9 @@
 namespace moesim {
 
 void Sequence::compute(const std::string& name, const std::vector<Kernel>& kernels) {
-  auto* previous = segments_.empty() || segments_.back().beside_previous
-                       ? nullptr
-                       : std::get_if<ComputeWork>(&segments_.back().work);
+  const bool apart = segments_.empty() || segments_.back().beside_previous ||
+                     segments_.back().detached || join_ != Join::none;
+  auto* previous = apart ? nullptr : std::get_if<ComputeWork>(&segments_.back().work);
   if (!previous) {
     compute_apart({name, kernels}, false);
     return;
@@ -16,11 +16,21 @@ void Sequence::compute(const std::string& name, const std::vector<Kernel>& kerne
 
 void Sequence::compute_apart(const ComputeWork& work, bool beside) {
   first_name_ = work.name.substr(0, work.name.find(' '));
-  segments_.push_back({work, beside});
+  push({work, beside});
 }
 
 void Sequence::collective(const CollectiveWork& work, bool beside) {
-  segments_.push_back({work, beside});
+  push({work, beside});
+}
+
+void Sequence::detached(const CollectiveWork& work) {
+  push({.work = work, .detached = true});
+}
+
+void Sequence::push(Segment segment) {
+  segment.join = join_;
+  join_ = Join::none;
+  segments_.push_back(std::move(segment));
 }
 
 void Sequence::append(const std::vector<Segment>& segments) {

@@ -9,30 +9,38 @@ std::int64_t first_layer(const ParallelPlan& plan, std::int64_t virtual_stage) {
   return std::accumulate(split.begin(), split.begin() + virtual_stage, std::int64_t{0});
 }
 
-StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
+StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_stage) {
   const ModelSpec& model = workload.model;
   const ParallelPlan& plan = workload.plan;
   StageParameters sum;
-  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
-    const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
-    const std::int64_t first = first_layer(plan, virtual_stage);
-    const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
-    for (std::int64_t layer = first; layer < first + count; ++layer) {
-      const LayerParameters p =
-          layer_parameters(model, model.layers[static_cast<std::size_t>(layer)]);
-      sum.dense_per_rank += p.shared_by_tokens;
-      sum.expert_per_rank += p.routed_experts / plan.expert;
-    }
+  const std::int64_t first = first_layer(plan, virtual_stage);
+  const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
+  for (std::int64_t layer = first; layer < first + count; ++layer) {
+    const LayerParameters p =
+        layer_parameters(model, model.layers[static_cast<std::size_t>(layer)]);
+    sum.dense_per_rank += p.shared_by_tokens;
+    sum.expert_per_rank += p.routed_experts / plan.expert;
   }
   const std::int64_t matrix = model.vocabulary * model.hidden;
-  const bool last = stage == plan.pipeline - 1;
-  if (stage == 0)
+  if (virtual_stage == 0)
     sum.dense_per_rank += matrix;
-  if (last && !(model.tied_embeddings && plan.pipeline == 1))
-    sum.dense_per_rank += matrix;
-  if (last)
+  if (virtual_stage == plan.virtual_stage_count() - 1) {
+    if (!(model.tied_embeddings && plan.pipeline == 1))
+      sum.dense_per_rank += matrix;
     sum.dense_per_rank += model.hidden; // the final norm
+  }
   sum.dense_per_rank /= plan.tensor;
+  return sum;
+}
+
+StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
+  StageParameters sum;
+  for (std::int64_t chunk = 0; chunk < workload.plan.virtual_stages; ++chunk) {
+    const StageParameters part =
+        chunk_parameters(workload, workload.plan.virtual_stage(stage, chunk));
+    sum.dense_per_rank += part.dense_per_rank;
+    sum.expert_per_rank += part.expert_per_rank;
+  }
   return sum;
 }
 

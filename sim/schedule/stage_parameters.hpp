@@ -16,5 +16,8 @@ struct StageParameters {
 /// over expert parallelism. The embedding sits on the first virtual stage, the head (a second copy
 /// of a tied embedding, if the pipeline has more than one stage) on the last.
 StageParameters stage_parameters(const Workload& workload, std::int64_t stage);
+/// The same for one virtual stage. What a device has in common for its chunks (the copy of a tied
+/// embedding) is on the last.
+StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_stage);
 
 } // namespace moesim

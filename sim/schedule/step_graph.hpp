@@ -20,9 +20,10 @@ enum class Stream : std::uint8_t {
   expert_parallel,
   tensor_parallel,
   pipeline,
-  data_parallel
+  data_parallel,
+  host ///< the processor that launches the device's kernels
 };
-constexpr std::size_t stream_count = 5;
+constexpr std::size_t stream_count = 6;
 
 /// An amount of compute: kernels that run back to back.
 struct ComputeWork {
@@ -30,6 +31,9 @@ struct ComputeWork {
   std::vector<Kernel> kernels;
   /// The communication that runs beside it, whose kernels take part of the GPU.
   std::optional<Collective> beside = std::nullopt;
+  /// Kernels that the host launches one by one, on the host's stream; not counting those that it
+  /// replays as a CUDA graph.
+  std::int64_t launches = 0;
 };
 
 /// How a token fans out over the ranks of a dispatch: decides how many domains and ranks it goes
@@ -59,6 +63,8 @@ struct CollectiveWork {
   TokenFanOut fan_out = {}; ///< dispatch and combine
   /// Uneven loads by position in the group; none where all pairs carry alike.
   std::shared_ptr<const LoadMatrix> loads = nullptr;
+  /// May run beside other collectives of its device, on the same links.
+  bool contended = false;
 };
 
 /// What passes between two pipeline stages for one micro-batch: the bytes of one rank.

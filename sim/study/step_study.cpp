@@ -4,6 +4,7 @@
 #include "sim/replay/replay.hpp"
 #include "sim/replay/traffic.hpp"
 #include "sim/schedule/build_step_graph.hpp"
+#include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/study/child_process.hpp"
@@ -81,6 +82,8 @@ Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
   Seconds sum;
   Seconds last;
   for (const Segment& segment : segments) {
+    if (segment.detached)
+      continue; // hidden at best
     const auto* compute = std::get_if<ComputeWork>(&segment.work);
     Seconds time;
     if (compute)

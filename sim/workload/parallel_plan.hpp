@@ -49,7 +49,9 @@ struct ParallelPlan {
   Schedule schedule = Schedule::one_forward_one_backward;
   std::int64_t expert = 1;
   bool sequence_parallel = true;
-  std::int64_t zero_stage = 1; ///< 0: optimizer states replicated; 1: sharded over data parallel
+  /// What data parallelism shards: 0: nothing; 1: optimizer states; 2: gradients too; 3: weights
+  /// too (arXiv 1910.02054; fully sharded data parallel).
+  std::int64_t zero_stage = 1;
   Recompute recompute = Recompute::none;
   RecomputeModules recompute_modules = {}; ///< of selective recompute
   /// Selective recompute drops what this module makes.

@@ -18,6 +18,19 @@ struct CommunicationSpec {
   Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends
   /// The shared experts' compute runs while dispatch is under way.
   bool overlap_shared_expert = false;
+  /// Gradients are reduced beside the last backward pass, weights gathered beside the first forward
+  /// pass.
+  bool overlap_data_parallel = false;
+};
+
+/// Which part of the kernels the host launches one by one, which as CUDA graphs. Names are
+/// Megatron-Core's (--cuda-graph-scope).
+struct CudaGraphs {
+  bool full_iteration = true; ///< the whole step is a graph: the host is never late
+  bool attention = false;     ///< attn
+  bool router = false;        ///< moe_router
+  bool preprocess = false;    ///< moe_preprocess: the permutation before dispatch
+  bool dense = false;         ///< mlp
 };
 
 /// What one optimizer step computes and how it is split: all that the schedule needs.
@@ -27,6 +40,7 @@ struct Workload {
   TrainingSpec training;
   RoutingSpec routing;
   CommunicationSpec communication;
+  CudaGraphs graphs;
 };
 
 } // namespace moesim

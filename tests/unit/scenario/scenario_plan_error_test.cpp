@@ -34,15 +34,6 @@ const std::vector<Refusal> not_modelled = {
      "  schedule = \"dualpipe\"\n"
      "             ^\n"
      "  hint: use 1f1b or interleaved or zero-bubble"},
-    {"a ZeRO stage",
-     "tensor = 2",
-     "zero_stage = 3",
-     {},
-     false,
-     "s.toml:11:14: error: ZeRO stage 3 is not modelled yet\n"
-     "  zero_stage = 3\n"
-     "               ^\n"
-     "  hint: use 0 or 1"},
     {"a routing policy",
      "load = \"uniform\"",
      "policy = \"expert-choice\"",
@@ -275,12 +266,12 @@ const std::vector<Refusal> wrong_settings = {
     {"of a value that is not modelled",
      "",
      "",
-     {"parallel.zero_stage=2"},
+     {"routing.load=zipf"},
      false,
-     "--set parallel.zero_stage=2:1:21: error: ZeRO stage 2 is not modelled yet\n"
-     "  parallel.zero_stage=2\n"
-     "                      ^\n"
-     "  hint: use 0 or 1"},
+     "--set routing.load=zipf:1:14: error: \"zipf\" is not modelled yet\n"
+     "  routing.load=zipf\n"
+     "               ^\n"
+     "  hint: use uniform"},
     {"of a plan that does not divide",
      "",
      "",

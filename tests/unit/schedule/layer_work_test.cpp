@@ -1,3 +1,4 @@
+#include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "sim/schedule/segment.hpp"
+#include "sim/schedule/stage_parameters.hpp"
+#include "sim/workload/workload.hpp"
+
+#include <vector>
+
+namespace moesim {
+
+/// Which data-parallel communication a plan has, and when.
+struct DataParallelRule {
+  bool gathers = false;            ///< weights are sharded with the optimizer: ZeRO-1 and above
+  bool overlaps = false;           ///< communication runs beside compute
+  bool reduces_every_pass = false; ///< gradients are sharded: ZeRO-2 and above
+  bool gathers_every_pass = false; ///< weights are sharded: ZeRO-3, fully sharded data parallel
+};
+DataParallelRule data_parallel_rule(const Workload& workload);
+
+/// The data-parallel communication of one virtual stage, as Megatron-LM overlaps it
+/// (--overlap-grad-reduce, --overlap-param-gather; ZeRO: arXiv 1910.02054, section 7): the
+/// gradients of a layer are reduced while the backward pass goes on with the layers before, the
+/// weights of a layer are gathered while the forward pass computes those before.
+class DataParallelWork {
+public:
+  DataParallelWork(const Workload& workload, std::int64_t virtual_stage);
+
+  /// The weights of the first of its layers, which the pass waits for, then those of the others,
+  /// beside it; `Join::gathers` waits for them.
+  void start_gather(Sequence& out) const;
+  /// The gradients of all of its layers but one, once the first of them is there.
+  void start_reduce(Sequence& out) const;
+  /// Those of the layer that came last.
+  void finish_reduce(Sequence& out) const;
+
+private:
+  /// Parameters of a rank that one data-parallel group holds in common.
+  struct Shared {
+    GroupKind group = GroupKind::data;
+    std::int64_t first = 0;  ///< parameters of one layer
+    std::int64_t others = 0; ///< of the others
+  };
+  void add(Sequence& out, const std::string& name, Collective kind, std::int64_t bytes,
+           std::int64_t Shared::*part, bool detached) const;
+
+  const Workload& workload_;
+  std::vector<Shared> shared_;
+};
+
+/// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
+/// optimizer, and the gathering of sharded parameters; only the optimizer where the communication
+/// overlaps the passes.
+std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage);
+
+} // namespace moesim

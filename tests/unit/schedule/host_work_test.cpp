@@ -1,0 +1,47 @@
+#include "sim/schedule/host_work.hpp"
+#include "sim/schedule/layer_work.hpp"
+#include "tests/unit/schedule/shipped_workload.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace moesim;
+
+namespace {
+
+/// Mixtral-8x7B of one layer on 4 GPUs, two experts each.
+Workload one_layer() {
+  Workload workload = shipped_workload("mixtral-8x7b", 4);
+  workload.model.layers.resize(1);
+  workload.plan.layers_per_stage = {1};
+  return workload;
+}
+
+} // namespace
+
+// Embedding 1. Attention: norm, products, rotary, scores, product, residual 6. Router: norm,
+// product, scores 3, gather 1. Experts: two sorts, one activation, two products of two groups 7.
+// Sum of experts and residual 2. Head: norm, product, loss 3. Dispatch and combine 2.
+TEST_CASE("the host launches a kernel each, and grouped products group by group") {
+  const std::vector<Segment> forward = stage_work(one_layer(), 0).forward;
+  CHECK(host_launches(forward, {}) == 0);
+  CudaGraphs none{.full_iteration = false};
+  CHECK(host_launches(forward, none) == 1 + 6 + 4 + 7 + 2 + 3 + 2);
+  CudaGraphs attention = none;
+  attention.attention = true;
+  CHECK(host_launches(forward, attention) == 1 + 0 + 4 + 7 + 2 + 3 + 2);
+  // The router's norm, product and scores; the gather before dispatch and what comes after the
+  // experts stand with the permutation, as do the two sorts.
+  CudaGraphs router = none;
+  router.router = true;
+  CHECK(host_launches(forward, router) == 1 + 6 + 1 + 7 + 2 + 3 + 2);
+}
+
+// fp8 casts the input of a product for itself: two products of attention, four of experts; the
+// router and the head stay in bf16.
+TEST_CASE("fp8 launches a cast more for each product") {
+  Workload workload = one_layer();
+  const CudaGraphs none{.full_iteration = false};
+  const std::int64_t bf16 = host_launches(stage_work(workload, 0).forward, none);
+  workload.training.precision = Precision::fp8;
+  CHECK(host_launches(stage_work(workload, 0).forward, none) == bf16 + 2 + 4);
+}
