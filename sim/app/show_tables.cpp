@@ -50,9 +50,12 @@ void add_segments(const ShownPass& shown, const std::vector<Segment>& segments,
                              std::to_string(bytes.value)});
     } else {
       const auto& work = std::get<CollectiveWork>(segments[position].work);
-      const char* stream = work.group == GroupKind::expert   ? "expert parallel"
-                           : work.group == GroupKind::tensor ? "tensor parallel"
-                                                             : "data parallel";
+      const bool of_experts =
+          work.group == GroupKind::expert || work.group == GroupKind::expert_tensor;
+      const bool of_tokens = work.group == GroupKind::tensor || work.group == GroupKind::context;
+      const char* stream = of_experts  ? "expert parallel"
+                           : of_tokens ? "tensor parallel"
+                                       : "data parallel";
       row.insert(row.end(), {stream, work.name, "0", std::to_string(work.bytes.value)});
     }
     table.rows.push_back(std::move(row));

@@ -5,6 +5,7 @@
 #include "sim/cost/compute_devices.hpp"
 #include "sim/cost/compute_errors.hpp"
 #include "sim/cost/device_grids.hpp"
+#include "sim/cost/sustained_throughput.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -115,6 +116,8 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
 
 ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const DevicePeaks& device)
     : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")) {
+  constants.sustained_throughput_ratio =
+      sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
     DeviceGrids grids = DeviceGrids::load(folder.path);

@@ -103,7 +103,8 @@ bool fills_evenly(const ParallelPlan& plan, std::int64_t unit) {
   const auto fits = [unit](std::int64_t degree) {
     return unit % degree == 0 || degree % unit == 0;
   };
-  return plan.stage_ranks() % unit == 0 && fits(plan.tensor) && fits(plan.expert);
+  return plan.stage_ranks() % unit == 0 && fits(plan.tensor) && fits(plan.tensor * plan.context) &&
+         fits(plan.expert_tensor) && fits(plan.expert_tensor * plan.expert);
 }
 
 /// Enough for all ranks of a stage to sit alike, and quick to tell: whole nodes, and whole leaves
@@ -128,8 +129,7 @@ bool sit_alike_by_profile(const ParallelPlan& plan, const Topology& topology) {
   const LinkSharers sharers = count_sharers(plan, topology);
   const auto places = find_places(plan, topology);
   std::vector<std::vector<std::vector<std::int64_t>>> peers;
-  for (const GroupKind kind :
-       {GroupKind::expert, GroupKind::tensor, GroupKind::data, GroupKind::expert_data})
+  for (const GroupKind kind : group_kinds)
     peers.push_back(count_peers(plan, kind, places));
   Profile first;
   Profile other;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace moesim {
 
@@ -28,80 +27,12 @@ std::size_t ranks_per_domain(const std::vector<std::int64_t>& domains) {
   return width;
 }
 
-/// Probabilities of how many groups of experts a token has found and how many parts it has hit.
-using FanOutStates = std::map<std::pair<std::int64_t, std::int64_t>, double>;
-
-/// The experts that the next of a token may be, by what it adds: nothing new, a group, a part,
-/// both.
-struct NextExperts {
-  double same = 0.0;
-  double group = 0.0;
-  double part = 0.0;
-  double both = 0.0;
-};
-
-/// `per_group` and `per_part` are experts. Where neither parts lie within groups nor the other way
-/// round, no group is cut: a share of what is not there is none.
-NextExperts next_experts(const TokenFanOut& fan_out, std::int64_t parts, std::int64_t found,
-                         std::int64_t hit, double taken) {
-  const auto groups = static_cast<double>(fan_out.groups);
-  const double per_group = static_cast<double>(fan_out.experts) / groups;
-  const double per_part = static_cast<double>(fan_out.experts) / static_cast<double>(parts);
-  const double in_found = static_cast<double>(found) * per_group;
-  const double in_hit = static_cast<double>(hit) * per_part;
-  const double unfound =
-      found < fan_out.groups_per_token ? (groups - static_cast<double>(found)) * per_group : 0.0;
-  // Parts that lie within groups: a new group is a new part.
-  if (per_part <= per_group)
-    return hit < parts ? NextExperts{in_hit - taken, 0.0, in_found - in_hit, unfound}
-                       : NextExperts{in_found - taken, unfound, 0.0, 0.0};
-  // A part holds several groups: a new group may lie in a part that is hit already.
-  const double inside =
-      hit < parts
-          ? std::clamp((in_hit - in_found) / std::max(per_group, groups * per_group - in_found),
-                       0.0, 1.0)
-          : 1.0;
-  return {in_found - taken, unfound * inside, 0.0, unfound * (1.0 - inside)};
-}
-
-/// One more expert for a token that has `taken` so far.
-FanOutStates draw_expert(const FanOutStates& states, const TokenFanOut& fan_out, std::int64_t parts,
-                         double taken) {
-  FanOutStates next;
-  for (const auto& [state, probability] : states) {
-    const auto [found, hit] = state;
-    NextExperts experts = next_experts(fan_out, parts, found, hit, taken);
-    for (double* share : {&experts.same, &experts.group, &experts.part, &experts.both})
-      *share = std::max(0.0, *share);
-    const double scale = probability / (experts.same + experts.group + experts.part + experts.both);
-    const auto add = [&](std::int64_t more_found, std::int64_t more_hit, double share) {
-      if (share > 0.0)
-        next[{found + more_found, hit + more_hit}] += share * scale;
-    };
-    add(0, 0, experts.same);
-    add(1, 0, experts.group);
-    add(0, 1, experts.part);
-    add(1, 1, experts.both);
-  }
-  return next;
-}
-
 } // namespace
 
 bool is_ring(Collective kind) {
   return kind == Collective::all_gather || kind == Collective::reduce_scatter ||
          kind == Collective::all_reduce || kind == Collective::all_reduce_tree ||
          kind == Collective::all_reduce_in_switch;
-}
-
-double expected_parts(const TokenFanOut& fan_out, std::int64_t parts) {
-  FanOutStates states = {{{0, 0}, 1.0}};
-  for (std::int64_t taken = 0; taken < fan_out.experts_per_token; ++taken)
-    states = draw_expert(states, fan_out, parts, static_cast<double>(taken));
-  double expected = 0.0;
-  for (const auto& [state, probability] : states)
-    expected += probability * static_cast<double>(state.second);
-  return expected;
 }
 
 CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId> ranks,

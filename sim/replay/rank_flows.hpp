@@ -89,10 +89,4 @@ private:
 /// the switch with what they pass between domains.
 bool is_ring(Collective kind);
 
-/// How many of `parts` equal parts of the experts (ranks, or domains, of a group) a token goes to,
-/// on average. Experts have independent random scores; a token takes the groups with the best
-/// experts, up to `groups_per_token`, and its best experts among theirs, as DeepEP's tests route.
-/// Where a part ends within a group and a group within a part, an estimate.
-double expected_parts(const TokenFanOut& fan_out, std::int64_t parts);
-
 } // namespace moesim

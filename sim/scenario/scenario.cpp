@@ -57,6 +57,7 @@ ModelSpec read_model_table(const TomlTable& table, const fs::path& folder, Scena
   overrides.experts_per_token = optional_count(table, "experts_per_token");
   overrides.expert_hidden = optional_count(table, "expert_hidden");
   overrides.shared_experts = optional_count(table, "shared_experts", {0, count.high});
+  overrides.mtp_layers = optional_count(table, "mtp_layers", {0, layers_max});
   table.finish();
   try {
     return override_model(std::move(model), overrides);
@@ -107,11 +108,6 @@ TrainingSpec read_training_table(const TomlTable& table, CudaGraphs& graphs) {
   return training;
 }
 
-void refuse_degree(const TomlTable& table, const std::string& key) {
-  if (table.integer_or(key, count, 1) != 1)
-    table.fail(key, fmt::format("{} parallelism above 1 is not modelled yet", key), "use 1");
-}
-
 void read_recompute(const TomlTable& table, ParallelPlan& plan) {
   const std::string recompute = table.choice_or("recompute", {"none", "selective", "full"}, "none");
   plan.recompute = recompute == "full"        ? Recompute::full
@@ -139,8 +135,8 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   plan.tensor = table.integer_or("tensor", count, 1);
   plan.pipeline = table.integer_or("pipeline", count, 1);
   plan.virtual_stages = table.integer_or("virtual_stages", count, 1);
-  refuse_degree(table, "context");
-  refuse_degree(table, "expert_tensor");
+  plan.context = table.integer_or("context", count, 1);
+  plan.expert_tensor = table.integer_or("expert_tensor", count, 1);
   plan.sequence_parallel = table.flag_or("sequence_parallel", true);
   const std::string schedule =
       supported_choice(table, "schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"},
@@ -159,8 +155,9 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   if (table.has("expert") && table.is_text("expert")) {
     if (const std::string word = table.text("expert"); word != "auto")
       table.fail("expert", fmt::format("\"{}\" is neither a whole number nor \"auto\"", word));
-    plan.expert = largest_expert_parallel(model.is_moe() ? model.experts.experts : 0,
-                                          std::max<std::int64_t>(1, plan.stage_ranks()));
+    plan.expert =
+        largest_expert_parallel(model.is_moe() ? model.experts.experts : 0,
+                                std::max<std::int64_t>(1, plan.stage_ranks() / plan.expert_tensor));
   } else {
     plan.expert = table.integer_or("expert", count, 1);
   }
@@ -186,12 +183,20 @@ CommunicationSpec read_communication_table(const TomlTable& table) {
   for (std::size_t i = 0; i < dispatchers.size(); ++i)
     if (dispatchers[i] == dispatcher)
       communication.dispatcher = static_cast<Dispatcher>(i);
+  if (table.has("dispatch_library")) {
+    communication.hybrid_kernels =
+        table.choice("dispatch_library", {"deepep", "hybridep"}) == "hybridep";
+    if (communication.dispatcher != Dispatcher::node_limited)
+      table.fail("dispatch_library", "only the node-limited dispatcher has a library to choose",
+                 "use dispatcher = \"node-limited\"");
+  }
   communication.dispatch_precision =
       table.choice_or("dispatch_precision", {"bf16", "fp8"}, "bf16") == "fp8" ? Precision::fp8
                                                                               : Precision::bf16;
   communication.overlap_shared_expert =
       supported_choice(table, "overlap", {"none", "shared-expert", "batch"},
                        {"none", "shared-expert"}) == "shared-expert";
+  communication.overlap_tensor = table.flag_or("overlap_tensor", false);
   communication.overlap_data_parallel = table.flag_or("overlap_data_parallel", true);
   table.finish();
   return communication;

@@ -48,8 +48,8 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
     return;
   case KernelKind::attention_forward:
-    out.push_back(
-        attention_backward({k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim}));
+    out.push_back(attention_backward(
+        {k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim, k.context}));
     return;
   case KernelKind::memory_bound:
     out.push_back(memory_bound(k.part, k.bytes * 2));
@@ -72,7 +72,8 @@ void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k) {
 
 Sizes sizes_of(const Workload& workload) {
   Sizes sizes;
-  sizes.tokens = workload.training.micro_batch * workload.training.sequence_length;
+  sizes.tokens =
+      workload.training.micro_batch * workload.training.sequence_length / workload.plan.context;
   sizes.tokens_per_rank = tokens_per_rank(workload);
   sizes.hidden = workload.model.hidden;
   sizes.tensor = workload.plan.tensor;
@@ -81,7 +82,8 @@ Sizes sizes_of(const Workload& workload) {
 }
 
 std::int64_t tokens_per_rank(const Workload& workload) {
-  const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length;
+  const std::int64_t tokens =
+      workload.training.micro_batch * workload.training.sequence_length / workload.plan.context;
   return workload.plan.sequence_parallel ? tokens / workload.plan.tensor : tokens;
 }
 
@@ -89,6 +91,18 @@ std::int64_t routed_tokens_per_rank(const Workload& workload) {
   const double routed =
       static_cast<double>(tokens_per_rank(workload) * workload.model.experts.experts_per_token);
   return std::llround(routed * workload.routing.kept_share());
+}
+
+std::int64_t expert_tokens_per_rank(const Workload& workload) {
+  return routed_tokens_per_rank(workload) * workload.plan.expert_tensor;
+}
+
+TokenFanOut fan_out_of(const ExpertSpec& e) {
+  return {e.experts, e.experts_per_token, e.groups, e.groups_per_token};
+}
+
+bool dispatches_in_place(const Workload& workload) {
+  return workload.plan.expert > 1 && workload.communication.dispatcher == Dispatcher::node_limited;
 }
 
 std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) {
@@ -116,13 +130,15 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
     kernels.push_back(
         product(heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim), s.hidden));
   }
+  const std::int64_t queries_and_keys = s.tokens * (heads + kv_heads) * a.head_dim;
+  if (a.qk_norm)
+    kernels.push_back(touch(KernelPart::attention, 2 * queries_and_keys));
   // Rotary embedding reads and writes queries and keys.
-  kernels.push_back(
-      up_projection(touch(KernelPart::attention, 2 * s.tokens * (heads + kv_heads) * a.head_dim)));
-  kernels.push_back(
-      of_module(workload, RecomputeModule::core_attention,
-                attention_forward({workload.training.micro_batch, workload.training.sequence_length,
-                                   heads, kv_heads, a.head_dim, a.value_dim})));
+  kernels.push_back(up_projection(touch(KernelPart::attention, 2 * queries_and_keys)));
+  kernels.push_back(of_module(
+      workload, RecomputeModule::core_attention,
+      attention_forward({workload.training.micro_batch, workload.training.sequence_length, heads,
+                         kv_heads, a.head_dim, a.value_dim, workload.plan.context})));
   kernels.push_back(product(s.hidden, heads * a.value_dim));
   kernels.push_back(residual(KernelPart::attention, s));
   return kernels;
@@ -155,31 +171,41 @@ std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& lay
 std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t t = s.tokens_per_rank;
-  return {layer_norm(workload, KernelPart::router, s),
-          gemm(KernelPart::router, Precision::bf16, t, e.experts, s.hidden),
-          // Scores in fp32: written, read by the softmax, written, read by the top-k.
-          memory_bound(KernelPart::router, Bytes{4 * t * e.experts * 4}),
-          touch(KernelPart::permute, (t + routed_tokens_per_rank(workload)) * s.hidden)};
+  std::vector<Kernel> kernels = {
+      layer_norm(workload, KernelPart::router, s),
+      gemm(KernelPart::router, Precision::bf16, t, e.experts, s.hidden),
+      // Scores in fp32: written, read by the softmax, written, read by the top-k.
+      memory_bound(KernelPart::router, Bytes{4 * t * e.experts * 4})};
+  if (!dispatches_in_place(workload))
+    kernels.push_back(
+        touch(KernelPart::permute, (t + routed_tokens_per_rank(workload)) * s.hidden));
+  return kernels;
 }
 
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t local = e.experts / workload.plan.expert;
-  // Under uniform load a rank receives as many routed tokens as it sends.
-  const std::int64_t routed = routed_tokens_per_rank(workload);
+  const std::int64_t routed = expert_tokens_per_rank(workload);
+  const std::int64_t width = e.expert_hidden / workload.plan.expert_tensor;
   const std::int64_t per_expert = (routed + local - 1) / local;
   const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
-  const Kernel sort = touch(KernelPart::permute, 2 * routed * s.hidden);
+  // A fused dispatch brings a token once, however many of the rank's experts it has.
+  const double arrived = dispatches_in_place(workload)
+                             ? expected_parts(fan_out_of(e), workload.plan.expert) /
+                                   static_cast<double>(e.experts_per_token)
+                             : 1.0;
+  const Kernel sort = touch(KernelPart::permute,
+                            std::llround(static_cast<double>(routed) * (1.0 + arrived)) * s.hidden);
   std::vector<Kernel> kernels;
   // Tokens arrive by rank and are sorted by expert; one expert needs no sorting.
   if (local > 1 && workload.plan.expert > 1)
     kernels.push_back(sort);
-  kernels.push_back(grouped_gemm(KernelPart::expert, s.precision, local, per_expert,
-                                 inputs * e.expert_hidden, s.hidden));
-  kernels.push_back(of_module(workload, RecomputeModule::activation,
-                              touch(KernelPart::expert, routed * e.expert_hidden * (inputs + 1))));
   kernels.push_back(
-      grouped_gemm(KernelPart::expert, s.precision, local, per_expert, s.hidden, e.expert_hidden));
+      grouped_gemm(KernelPart::expert, s.precision, local, per_expert, inputs * width, s.hidden));
+  kernels.push_back(of_module(workload, RecomputeModule::activation,
+                              touch(KernelPart::expert, routed * width * (inputs + 1))));
+  kernels.push_back(
+      grouped_gemm(KernelPart::expert, s.precision, local, per_expert, s.hidden, width));
   if (local > 1 && workload.plan.expert > 1)
     kernels.push_back(sort);
   return kernels;
@@ -187,12 +213,19 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
 
 std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& s) {
   const std::int64_t routed = routed_tokens_per_rank(workload);
+  if (dispatches_in_place(workload))
+    return {residual(KernelPart::permute, s)};
   return {touch(KernelPart::permute, (routed + s.tokens_per_rank) * s.hidden),
           residual(KernelPart::permute, s)};
 }
 
 std::vector<Kernel> embedding_kernels(const Sizes& s) {
   return {touch(KernelPart::head, 2 * s.tokens_per_rank * s.hidden)};
+}
+
+std::vector<Kernel> mtp_projection_kernels(const Sizes& s) {
+  return {norm(KernelPart::head, s), norm(KernelPart::head, s),
+          gemm(KernelPart::head, s.precision, s.tokens_per_rank, s.hidden, 2 * s.hidden)};
 }
 
 std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& s) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/workload/token_fan_out.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <cstdint>
@@ -9,8 +10,8 @@ namespace moesim {
 
 /// The sizes that every layer of a workload needs.
 struct Sizes {
-  std::int64_t tokens = 0;          ///< of one micro-batch
-  std::int64_t tokens_per_rank = 0; ///< its share under sequence parallelism, else all
+  std::int64_t tokens = 0;          ///< of one micro-batch on one rank of context parallelism
+  std::int64_t tokens_per_rank = 0; ///< its share of those under sequence parallelism, else all
   std::int64_t hidden = 0;
   std::int64_t tensor = 1;
   Precision precision = Precision::bf16;
@@ -22,6 +23,13 @@ Sizes sizes_of(const Workload& workload);
 std::int64_t tokens_per_rank(const Workload& workload);
 /// Tokens × experts that one rank sends into a dispatch, dropped ones left out.
 std::int64_t routed_tokens_per_rank(const Workload& workload);
+/// Tokens × experts that the experts of one rank compute, under uniform load: as many as it sends,
+/// and those of the ranks that share its experts.
+std::int64_t expert_tokens_per_rank(const Workload& workload);
+TokenFanOut fan_out_of(const ExpertSpec& experts);
+/// Dispatch takes tokens from where they lie and combine puts sums there (DeepEP, HybridEP): no
+/// kernel of its own packs or adds them at their source.
+bool dispatches_in_place(const Workload& workload);
 
 /// The forward kernels of one rank for one micro-batch, by block of a layer.
 std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& sizes);
@@ -39,6 +47,8 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& sizes)
 /// The weighted sum of a token's experts, and the residual.
 std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& sizes);
 std::vector<Kernel> embedding_kernels(const Sizes& sizes);
+/// The norms and the projection before a layer of multi-token prediction.
+std::vector<Kernel> mtp_projection_kernels(const Sizes& sizes);
 /// Final norm, logits and cross-entropy.
 std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& sizes);
 

@@ -62,8 +62,10 @@ struct DeviceEnd {
 Stream stream_of(const CollectiveWork& work) {
   switch (work.group) {
   case GroupKind::expert:
+  case GroupKind::expert_tensor:
     return Stream::expert_parallel;
   case GroupKind::tensor:
+  case GroupKind::context:
     return Stream::tensor_parallel;
   case GroupKind::data:
   case GroupKind::expert_data:
@@ -106,8 +108,7 @@ private:
     std::map<RankId, DeviceId> device_of;
     for (const DeviceId device : stage.devices)
       device_of[layout.devices[index(device)].rank] = device;
-    for (const GroupKind kind :
-         {GroupKind::tensor, GroupKind::data, GroupKind::expert, GroupKind::expert_data}) {
+    for (const GroupKind kind : group_kinds) {
       std::set<DeviceId> placed;
       for (const DeviceId device : stage.devices) {
         if (placed.contains(device))
@@ -341,8 +342,9 @@ private:
 } // namespace
 
 TransferWork activation_transfer(const Workload& workload) {
-  const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length;
-  return {"Activation", Bytes{tokens / workload.plan.tensor * workload.model.hidden * bf16_bytes}};
+  const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length /
+                              (workload.plan.context * workload.plan.tensor);
+  return {"Activation", Bytes{tokens * workload.model.hidden * bf16_bytes}};
 }
 
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout) {

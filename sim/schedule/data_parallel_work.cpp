@@ -17,7 +17,7 @@ struct ReplicatedParameters {
 
 std::vector<ReplicatedParameters> replicated_parameters(const Workload& workload,
                                                         const StageParameters& p) {
-  return {{GroupKind::data, p.dense_per_rank, workload.plan.data()},
+  return {{GroupKind::data, p.dense_per_rank, workload.plan.replicas()},
           {GroupKind::expert_data, p.expert_per_rank, workload.plan.expert_data()}};
 }
 

@@ -2,121 +2,17 @@
 
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
+#include "sim/schedule/layer_segments.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 namespace moesim {
 
 namespace {
-
-constexpr std::int64_t bf16_bytes = 2;
-
-CollectiveWork tensor_collective(const std::string& name, Collective kind, const Sizes& s) {
-  return {name, kind, GroupKind::tensor, Bytes{s.tokens * s.hidden * bf16_bytes}};
-}
-
-/// What gives a tensor-parallel block the whole micro-batch, and what adds up its partial results.
-void gather_tokens(Sequence& out, const std::string& layer, const Workload& workload,
-                   const Sizes& s) {
-  if (s.tensor > 1 && workload.plan.sequence_parallel)
-    out.collective(tensor_collective(layer + ".TensorGather", Collective::all_gather, s));
-}
-void reduce_tokens(Sequence& out, const std::string& layer, const Workload& workload,
-                   const Sizes& s) {
-  if (s.tensor > 1)
-    out.collective(tensor_collective(
-        layer + ".TensorReduce",
-        workload.plan.sequence_parallel ? Collective::reduce_scatter : Collective::all_reduce, s));
-}
-
-/// Tokens to their experts, or results and gradients the other way (`back`).
-CollectiveWork expert_collective(const std::string& name, const Workload& workload, bool back,
-                                 Precision precision) {
-  const ExpertSpec& e = workload.model.experts;
-  const std::int64_t size = token_bytes(workload.model.hidden, precision);
-  CollectiveWork work{name, Collective::all_to_all, GroupKind::expert,
-                      Bytes{routed_tokens_per_rank(workload) * size}};
-  switch (workload.communication.dispatcher) {
-  case Dispatcher::all_to_all:
-    break;
-  case Dispatcher::hierarchical:
-    work.hierarchical = true;
-    break;
-  case Dispatcher::all_gather:
-    work.kind = back ? Collective::reduce_scatter : Collective::all_gather;
-    work.bytes = Bytes{tokens_per_rank(workload) * workload.plan.expert * size};
-    break;
-  case Dispatcher::node_limited:
-    work.kind = back ? Collective::combine : Collective::dispatch;
-    work.fan_out = {e.experts, e.experts_per_token, e.groups, e.groups_per_token};
-    break;
-  }
-  return work;
-}
-
-CollectiveWork dispatch(const std::string& name, const Workload& workload) {
-  return expert_collective(name, workload, false, workload.communication.dispatch_precision);
-}
-CollectiveWork combine(const std::string& name, const Workload& workload) {
-  return expert_collective(name, workload, true, Precision::bf16);
-}
-
-void add_moe_block(Sequence& out, const std::string& layer, const Workload& workload,
-                   const Sizes& s) {
-  const ExpertSpec& e = workload.model.experts;
-  const bool spread = workload.plan.expert > 1;
-  const bool shared_beside = spread && e.shared_hidden > 0 && s.tensor == 1 &&
-                             workload.communication.overlap_shared_expert;
-  const auto shared = [&] {
-    return feed_forward_kernels(workload, s, KernelPart::shared_expert, e.shared_hidden / s.tensor);
-  };
-  out.compute(layer + ".Router", router_kernels(workload, s));
-  if (e.shared_hidden > 0 && !shared_beside) {
-    gather_tokens(out, layer, workload, s);
-    out.compute(layer + ".SharedExpert", shared());
-    reduce_tokens(out, layer, workload, s);
-  }
-  if (spread)
-    out.collective(dispatch(layer + ".Dispatch", workload));
-  if (shared_beside)
-    out.compute_apart({layer + ".SharedExpert", shared(), dispatch("", workload).kind}, true);
-  if (shared_beside)
-    out.compute_apart({layer + ".Expert", expert_kernels(workload, s)}, false);
-  else
-    out.compute(layer + ".Expert", expert_kernels(workload, s));
-  if (spread)
-    out.collective(combine(layer + ".Combine", workload));
-  out.compute(layer + ".Unpermute", unpermute_kernels(workload, s));
-}
-
-void add_attention(Sequence& out, std::int64_t number, const Workload& workload, const Sizes& s) {
-  const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(number)];
-  const std::string layer = fmt::format("Layer[{}]", number);
-  for (std::int64_t block = 0; block < spec.attention_blocks; ++block) {
-    gather_tokens(out, layer, workload, s);
-    out.compute(layer + ".Attention", attention_kernels(workload, s));
-    reduce_tokens(out, layer, workload, s);
-  }
-}
-
-void add_feed_forward(Sequence& out, std::int64_t number, const Workload& workload,
-                      const Sizes& s) {
-  const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(number)];
-  const std::string layer = fmt::format("Layer[{}]", number);
-  if (spec.moe) {
-    add_moe_block(out, layer, workload, s);
-    return;
-  }
-  gather_tokens(out, layer, workload, s);
-  out.compute(layer + ".FeedForward", dense_kernels(workload, spec, s));
-  reduce_tokens(out, layer, workload, s);
-}
-
-void add_head(Sequence& out, const Workload& workload, const Sizes& s) {
-  gather_tokens(out, "Head", workload, s);
-  out.compute("Head", head_kernels(workload, s));
-}
 
 /// "Layer[0].A to Layer[0].B" backward: "Layer[0].BGradient to Layer[0].AGradient".
 std::string gradient_name(const std::string& name, const std::string& gradient = "Gradient") {
@@ -135,6 +31,10 @@ CollectiveWork gradient_of(const CollectiveWork& forward, const Workload& worklo
     return forward.name.ends_with(".Combine") ? dispatch(name, workload) : combine(name, workload);
   CollectiveWork work = forward;
   work.name = name;
+  if (forward.group == GroupKind::context) { // keys and values once more, and their gradients
+    work.bytes += forward.bytes;
+    return work;
+  }
   if (forward.kind == Collective::all_gather)
     work.kind = Collective::reduce_scatter;
   if (forward.kind == Collective::reduce_scatter)
@@ -192,33 +92,30 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
     blocks.push_back({block.take(), repeated});
   };
   const bool full = workload.plan.recompute == Recompute::full;
-  const auto repeats_feed_forward = [&](std::int64_t layer) {
-    return full || (workload.plan.recomputes(RecomputeModule::moe) &&
-                    workload.model.layers[static_cast<std::size_t>(layer)].moe);
+  const auto add_layer = [&](const std::string& name, const LayerSpec& spec) {
+    add(full, [&](Sequence& out) { add_attention(out, name, spec, workload, sizes); });
+    blocks.back().starts_layer = true;
+    add(full || (spec.moe && workload.plan.recomputes(RecomputeModule::moe)),
+        [&](Sequence& out) { add_feed_forward(out, name, spec, workload, sizes); });
   };
   if (virtual_stage == 0)
     add(false, [&](Sequence& out) { out.compute("Embedding", embedding_kernels(sizes)); });
-  for (std::int64_t layer = first; layer < first + count; ++layer) {
-    add(full, [&](Sequence& out) { add_attention(out, layer, workload, sizes); });
-    blocks.back().starts_layer = true;
-    add(repeats_feed_forward(layer),
-        [&](Sequence& out) { add_feed_forward(out, layer, workload, sizes); });
+  const std::vector<LayerSpec>& layers = workload.model.layers;
+  for (std::int64_t layer = first; layer < first + count; ++layer)
+    add_layer(fmt::format("Layer[{}]", layer), layers[static_cast<std::size_t>(layer)]);
+  if (virtual_stage != workload.plan.virtual_stage_count() - 1)
+    return blocks;
+  const auto head = [&](Sequence& out) { add_head(out, workload, sizes); };
+  add(false, head);
+  for (std::int64_t mtp = 0; mtp < workload.model.mtp_layers; ++mtp) {
+    const std::string name = fmt::format("Mtp[{}]", mtp);
+    add(false,
+        [&](Sequence& out) { out.compute(name + ".Projection", mtp_projection_kernels(sizes)); });
+    add_layer(name, layers.back());
+    add(false, head);
   }
-  if (virtual_stage == workload.plan.virtual_stage_count() - 1)
-    add(false, [&](Sequence& out) { add_head(out, workload, sizes); });
   return blocks;
 }
-
-} // namespace
-
-std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
-  constexpr std::int64_t block = 128;
-  constexpr std::int64_t scale_bytes = 4;
-  return precision == Precision::fp8 ? hidden + (hidden + block - 1) / block * scale_bytes
-                                     : hidden * bf16_bytes;
-}
-
-namespace {
 
 /// The blocks of a virtual stage, with its data-parallel communication laid over them.
 class Stage {

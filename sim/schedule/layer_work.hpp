@@ -27,8 +27,4 @@ struct StageWork {
 /// runs again before its backward pass, with selective recompute the chosen modules.
 StageWork stage_work(const Workload& workload, std::int64_t virtual_stage);
 
-/// The bytes of one token's activations: bf16, or fp8 with a 4-byte scale for each 128 values
-/// (DeepSeek-V3, arXiv 2412.19437, section 3.3).
-std::int64_t token_bytes(std::int64_t hidden, Precision precision);
-
 } // namespace moesim

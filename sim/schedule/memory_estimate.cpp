@@ -1,7 +1,7 @@
 #include "sim/schedule/memory_estimate.hpp"
 
 #include "sim/schedule/block_kernels.hpp"
-#include "sim/schedule/layer_work.hpp"
+#include "sim/schedule/layer_segments.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 
@@ -72,14 +72,14 @@ std::int64_t layer_bytes(const Workload& workload, const LayerSpec& layer, const
   if (plan.recomputes(RecomputeModule::moe))
     return bytes;
   const ExpertSpec& e = workload.model.experts;
-  const std::int64_t routed = routed_tokens_per_rank(workload);
+  const std::int64_t routed = expert_tokens_per_rank(workload);
   // The router's input in bf16 beside the products' in fp8; its scores in fp32. The weights of a
   // token's experts multiply the activation's output, so that the last product's is not kept.
   if (s.precision == Precision::fp8)
     bytes += s.tokens_per_rank * s.hidden * bf16_bytes;
   bytes += s.tokens_per_rank * e.experts * fp32_bytes;
   bytes += input_bytes(s, routed * s.hidden);
-  bytes += feed_forward_bytes(workload, s, routed, e.expert_hidden,
+  bytes += feed_forward_bytes(workload, s, routed, e.expert_hidden / plan.expert_tensor,
                               !plan.recomputes(RecomputeModule::activation));
   if (!plan.recomputes(RecomputeModule::shared_experts))
     bytes += feed_forward_bytes(workload, s, s.tokens, e.shared_hidden / s.tensor, true);
@@ -97,8 +97,8 @@ std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
     for (std::int64_t layer = first; layer < first + count; ++layer) {
       const LayerParameters p =
           layer_parameters(workload.model, workload.model.layers[static_cast<std::size_t>(layer)]);
-      largest =
-          std::max(largest, p.shared_by_tokens / plan.tensor + p.routed_experts / plan.expert);
+      largest = std::max(largest, p.shared_by_tokens / plan.tensor +
+                                      p.routed_experts / (plan.expert * plan.expert_tensor));
     }
   }
   return largest;
@@ -130,7 +130,7 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   memory.framework = framework_bytes;
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
-      p.dense_per_rank / plan.data() + p.expert_per_rank / plan.expert_data();
+      p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data();
   memory.weights = Bytes{(plan.zero_stage >= 3 ? sharded : all) * bf16_bytes};
   memory.gradients =
       Bytes{(plan.zero_stage >= 2 ? sharded : all) * workload.training.gradient_bytes()};
@@ -153,6 +153,8 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
       kept.plan.recompute = Recompute::none;
       largest = std::max(largest, layer_bytes(kept, spec, s));
     }
+    if (virtual_stage == plan.virtual_stage_count() - 1)
+      bytes += workload.model.mtp_layers * layer_bytes(workload, workload.model.layers.back(), s);
     kept_bytes.push_back(bytes);
   }
   const StageOrder order = pipeline_order(plan, stage, plan.micro_batches(workload.training));
@@ -161,8 +163,8 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   if (plan.recompute == Recompute::full)
     memory.activations += Bytes{largest};
   if (stage == plan.pipeline - 1) // logits and their gradient: bf16 and fp32
-    memory.activations +=
-        Bytes{s.tokens * workload.model.vocabulary / s.tensor * (bf16_bytes + fp32_bytes)};
+    memory.activations += Bytes{(1 + workload.model.mtp_layers) * s.tokens *
+                                workload.model.vocabulary / s.tensor * (bf16_bytes + fp32_bytes)};
   if (plan.expert > 1)
     memory.dispatch_buffers = dispatch_buffers(workload, s);
   return memory;

@@ -34,11 +34,14 @@ void Sequence::push(Segment segment) {
 }
 
 void Sequence::append(const std::vector<Segment>& segments) {
-  for (const Segment& segment : segments) {
+  for (std::size_t place = 0; place < segments.size(); ++place) {
+    const Segment& segment = segments[place];
+    // What another runs beside starts with it, not earlier.
+    const bool accompanied = place + 1 < segments.size() && segments[place + 1].beside_previous;
     const auto* work = std::get_if<ComputeWork>(&segment.work);
     if (!work)
       collective(std::get<CollectiveWork>(segment.work), segment.beside_previous);
-    else if (segment.beside_previous || work->beside)
+    else if (segment.beside_previous || accompanied || work->beside)
       compute_apart(*work, segment.beside_previous);
     else
       compute(work->name, work->kernels);

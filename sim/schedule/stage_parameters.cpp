@@ -19,7 +19,7 @@ StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_
     const LayerParameters p =
         layer_parameters(model, model.layers[static_cast<std::size_t>(layer)]);
     sum.dense_per_rank += p.shared_by_tokens;
-    sum.expert_per_rank += p.routed_experts / plan.expert;
+    sum.expert_per_rank += p.routed_experts / (plan.expert * plan.expert_tensor);
   }
   const std::int64_t matrix = model.vocabulary * model.hidden;
   if (virtual_stage == 0)
@@ -28,6 +28,11 @@ StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_
     if (!(model.tied_embeddings && plan.pipeline == 1))
       sum.dense_per_rank += matrix;
     sum.dense_per_rank += model.hidden; // the final norm
+    const LayerParameters mtp =
+        model.mtp_layers > 0 ? mtp_layer_parameters(model) : LayerParameters{};
+    sum.dense_per_rank += model.mtp_layers * mtp.shared_by_tokens;
+    sum.expert_per_rank +=
+        model.mtp_layers * mtp.routed_experts / (plan.expert * plan.expert_tensor);
   }
   sum.dense_per_rank /= plan.tensor;
   return sum;

@@ -13,8 +13,8 @@ struct StageParameters {
   std::int64_t expert_per_rank = 0; ///< routed experts
 };
 /// Everything but the routed experts is split over tensor parallelism; routed experts are split
-/// over expert parallelism. The embedding sits on the first virtual stage, the head (a second copy
-/// of a tied embedding, if the pipeline has more than one stage) on the last.
+/// over expert and expert-tensor parallelism. The embedding sits on the first virtual stage, the
+/// head (a second copy of a tied embedding, if the pipeline has more than one stage) on the last.
 StageParameters stage_parameters(const Workload& workload, std::int64_t stage);
 /// The same for one virtual stage. What a device has in common for its chunks (the copy of a tied
 /// embedding) is on the last.

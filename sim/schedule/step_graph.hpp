@@ -4,6 +4,7 @@
 #include "sim/workload/collective.hpp"
 #include "sim/workload/kernel.hpp"
 #include "sim/workload/parallel_plan.hpp"
+#include "sim/workload/token_fan_out.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -34,16 +35,6 @@ struct ComputeWork {
   /// Kernels that the host launches one by one, on the host's stream; not counting those that it
   /// replays as a CUDA graph.
   std::int64_t launches = 0;
-};
-
-/// How a token fans out over the ranks of a dispatch: decides how many domains and ranks it goes
-/// to.
-struct TokenFanOut {
-  std::int64_t experts = 1;
-  std::int64_t experts_per_token = 1;
-  /// Experts come in as many groups, of which a token may use `groups_per_token`.
-  std::int64_t groups = 1;
-  std::int64_t groups_per_token = 1;
 };
 
 /// An amount of communication within one group of ranks.

@@ -1,6 +1,6 @@
 #include "sim/study/collective_scenario.hpp"
 
-#include "sim/schedule/layer_work.hpp"
+#include "sim/schedule/layer_segments.hpp"
 
 #include <fmt/format.h>
 

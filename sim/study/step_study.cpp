@@ -170,8 +170,8 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
   const auto layers = static_cast<std::int64_t>(base.model.layers.size());
   for (std::int64_t tensor = 1; tensor <= std::min(base.plan.gpus, topology.spec().node.gpus);
        tensor *= 2)
-    for (std::int64_t pipeline = 1; pipeline <= std::min(layers, base.plan.gpus / tensor);
-         pipeline *= 2)
+    for (std::int64_t pipeline = 1;
+         pipeline <= std::min(layers, base.plan.gpus / (tensor * base.plan.context)); pipeline *= 2)
       for (const Recompute recompute : {Recompute::none, Recompute::full}) {
         Workload candidate = base;
         candidate.plan.tensor = tensor;
@@ -179,6 +179,7 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
         candidate.plan.virtual_stages = 1;
         candidate.plan.schedule = Schedule::one_forward_one_backward;
         candidate.plan.expert = 1;
+        candidate.plan.expert_tensor = 1;
         candidate.plan.sequence_parallel = true;
         candidate.plan.recompute = recompute;
         candidate.plan.layers_per_stage = spread_layers(layers, pipeline);

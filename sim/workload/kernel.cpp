@@ -20,14 +20,16 @@ Kernel attention(KernelKind kind, const AttentionShape& shape, double products) 
   kernel.kv_heads = shape.kv_heads;
   kernel.head_dim = shape.head_dim;
   kernel.value_dim = shape.value_dim;
+  kernel.context = shape.context;
   // Scores and weighted values are two products; a causal mask leaves half of each.
   const double tokens = static_cast<double>(shape.batch * shape.sequence);
   const double width = static_cast<double>(shape.heads * (shape.head_dim + shape.value_dim));
-  kernel.flops = Flops{products * tokens * static_cast<double>(shape.sequence) * width};
+  kernel.flops = Flops{products * tokens * static_cast<double>(shape.sequence) * width /
+                       static_cast<double>(shape.context)};
   const std::int64_t rows = shape.batch * shape.sequence;
   const std::int64_t query_and_output = shape.heads * (shape.head_dim + shape.value_dim);
   const std::int64_t key_and_value = shape.kv_heads * (shape.head_dim + shape.value_dim);
-  kernel.bytes = Bytes{rows * (query_and_output + key_and_value) * bf16_bytes};
+  kernel.bytes = Bytes{rows * (query_and_output / shape.context + key_and_value) * bf16_bytes};
   return kernel;
 }
 

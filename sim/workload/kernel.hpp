@@ -45,8 +45,9 @@ struct Kernel {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t value_dim = 0;
+  std::int64_t context = 1; ///< ranks that share this attention evenly, by its queries
   /// Floating-point operations: 2·m·n·k·groups for products; for attention the causal half of
-  /// 2·batch·heads·sequence²·(head_dim + value_dim) forward, 2.5 times that backward.
+  /// 2·batch·heads·sequence²·(head_dim + value_dim) / context forward, 2.5 times that backward.
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
@@ -70,6 +71,7 @@ struct AttentionShape {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t value_dim = 0;
+  std::int64_t context = 1; ///< ranks that share it evenly, by its queries
 };
 Kernel attention_forward(const AttentionShape& shape);
 Kernel attention_backward(const AttentionShape& shape);

@@ -66,6 +66,13 @@ LayerParameters layer_parameters(const ModelSpec& model, const LayerSpec& layer)
   return sum;
 }
 
+LayerParameters mtp_layer_parameters(const ModelSpec& model) {
+  LayerParameters sum = layer_parameters(model, model.layers.back());
+  // The projection, a norm for each half of its input, and one before the head.
+  sum.shared_by_tokens += (2 * model.hidden + 3) * model.hidden;
+  return sum;
+}
+
 ParameterCount count_blocks(const ModelSpec& model) {
   const ExpertSpec& e = model.experts;
   ParameterCount count;
@@ -108,7 +115,7 @@ TokenFlops flops_per_token_forward(const ModelSpec& model, std::int64_t sequence
   TokenFlops flops;
   // Scores and weighted values against a causal mean of half the sequence.
   const Flops scores = twice(a.heads * (a.head_dim + a.value_dim) * sequence) / 2.0;
-  for (const LayerSpec& layer : model.layers) {
+  const auto add_layer = [&](const LayerSpec& layer) {
     flops.attention +=
         static_cast<double>(layer.attention_blocks) * (twice(attention_matrices(model)) + scores);
     if (layer.moe) {
@@ -118,8 +125,14 @@ TokenFlops flops_per_token_forward(const ModelSpec& model, std::int64_t sequence
     } else {
       flops.dense += twice(feed_forward_matrices(model, layer.dense_hidden));
     }
-  }
+  };
+  for (const LayerSpec& layer : model.layers)
+    add_layer(layer);
   flops.head = twice(model.vocabulary * model.hidden);
+  for (std::int64_t mtp = 0; mtp < model.mtp_layers; ++mtp) {
+    add_layer(model.layers.back());
+    flops.head += twice((model.vocabulary + 2 * model.hidden) * model.hidden);
+  }
   return flops;
 }
 

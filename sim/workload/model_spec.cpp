@@ -58,6 +58,7 @@ ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides) {
         fmt::format("{} is dense: it has no experts to override", model.name));
   if (overrides.layers)
     model.layers.resize(static_cast<std::size_t>(*overrides.layers), model.layers.back());
+  model.mtp_layers = overrides.mtp_layers.value_or(0);
   ExpertSpec& e = model.experts;
   const std::int64_t shared = e.expert_hidden > 0 ? e.shared_hidden / e.expert_hidden : 0;
   e.experts = overrides.experts.value_or(e.experts);

@@ -63,6 +63,10 @@ struct ModelSpec {
   AttentionSpec attention;
   ExpertSpec experts;
   std::vector<LayerSpec> layers;
+  /// Multi-token prediction (DeepSeek-V3, arXiv 2412.19437, section 2.2): so many more layers
+  /// behind the last, alike to it, each with a projection of 2 hidden to hidden and with the shared
+  /// head. Published counts of parameters leave them out.
+  std::int64_t mtp_layers = 0;
 
   bool is_moe() const;
 };
@@ -80,6 +84,7 @@ struct ModelOverrides {
   std::optional<std::int64_t> experts_per_token;
   std::optional<std::int64_t> expert_hidden;
   std::optional<std::int64_t> shared_experts; ///< in units of expert_hidden
+  std::optional<std::int64_t> mtp_layers;     ///< 0 if nobody says
 };
 
 /// Reads a Hugging Face `config.json`: Mixtral, DeepSeek-V2/V3, Qwen2/3-MoE, Switch, dense Llama
@@ -120,6 +125,8 @@ struct LayerParameters {
   std::int64_t routed_experts = 0; ///< all routed experts of the layer
 };
 LayerParameters layer_parameters(const ModelSpec& model, const LayerSpec& layer);
+/// Parameters of one layer of multi-token prediction, its projection and norms included.
+LayerParameters mtp_layer_parameters(const ModelSpec& model);
 
 /// Forward FLOPs of one token, a multiply-add counted as two, causal attention counted half. A
 /// layer with a sliding window counts as one without.
@@ -129,7 +136,7 @@ struct TokenFlops {
   Flops expert; ///< routed experts
   Flops shared; ///< shared experts
   Flops dense;  ///< dense feed-forwards
-  Flops head;
+  Flops head;   ///< of multi-token prediction too, with its projections
   Flops total() const;
 };
 /// `sequence` is the length in tokens: attention scores grow with it.

@@ -25,11 +25,12 @@ std::int64_t nearest_multiple(std::int64_t wanted, std::int64_t factor) {
 }
 
 std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelSpec& model) {
-  const std::int64_t product = plan.tensor * plan.pipeline;
+  const std::int64_t product = plan.tensor * plan.context * plan.pipeline;
   if (plan.gpus % product != 0)
     return PlanFault{
         "cluster", "gpus",
-        fmt::format("{} GPUs cannot be split into tensor {} x pipeline {}", plan.gpus, plan.tensor,
+        fmt::format("{} GPUs cannot be split into tensor {} x {}pipeline {}", plan.gpus,
+                    plan.tensor, plan.context > 1 ? fmt::format("context {} x ", plan.context) : "",
                     plan.pipeline),
         fmt::format("the nearest number that can is {}", nearest_multiple(plan.gpus, product))};
   if (model.attention.heads % plan.tensor != 0)
@@ -90,23 +91,38 @@ std::optional<PlanFault> find_schedule_fault(const ParallelPlan& plan,
 
 std::optional<PlanFault> find_expert_fault(const ParallelPlan& plan, const ModelSpec& model) {
   if (!model.is_moe())
-    return plan.expert == 1
+    return plan.expert == 1 && plan.expert_tensor == 1
                ? std::nullopt
-               : std::optional(PlanFault{"parallel", "expert",
+               : std::optional(PlanFault{"parallel", plan.expert > 1 ? "expert" : "expert_tensor",
                                          "a dense model has no experts to spread", "use 1"});
-  const std::string nearest =
-      fmt::format("the largest legal degree is {}",
-                  largest_expert_parallel(model.experts.experts, plan.stage_ranks()));
+  if (model.experts.expert_hidden % plan.expert_tensor != 0)
+    return PlanFault{"parallel", "expert_tensor",
+                     fmt::format("experts of width {} cannot be split over expert_tensor {}",
+                                 model.experts.expert_hidden, plan.expert_tensor),
+                     fmt::format("the nearest degree that can is {}",
+                                 nearest_divisor(model.experts.expert_hidden, plan.expert_tensor))};
+  if (plan.stage_ranks() % plan.expert_tensor != 0)
+    return PlanFault{"parallel", "expert_tensor",
+                     fmt::format("the {} ranks of a pipeline stage cannot be split into groups of "
+                                 "expert_tensor {}",
+                                 plan.stage_ranks(), plan.expert_tensor),
+                     fmt::format("the nearest degree that can is {}",
+                                 nearest_divisor(plan.stage_ranks(), plan.expert_tensor))};
+  const std::string nearest = fmt::format(
+      "the largest legal degree is {}",
+      largest_expert_parallel(model.experts.experts, plan.stage_ranks() / plan.expert_tensor));
   if (model.experts.experts % plan.expert != 0)
     return PlanFault{"parallel", "expert",
                      fmt::format("{} experts cannot be split over expert {}", model.experts.experts,
                                  plan.expert),
                      nearest};
-  if (plan.stage_ranks() % plan.expert != 0)
+  if (plan.stage_ranks() % (plan.expert * plan.expert_tensor) != 0)
     return PlanFault{
         "parallel", "expert",
-        fmt::format("the {} ranks of a pipeline stage cannot be split into groups of expert {}",
-                    plan.stage_ranks(), plan.expert),
+        fmt::format("the {} ranks of a pipeline stage cannot be split into groups of expert {}{}",
+                    plan.stage_ranks(), plan.expert,
+                    plan.expert_tensor > 1 ? fmt::format(" x expert_tensor {}", plan.expert_tensor)
+                                           : ""),
         nearest};
   if (plan.tensor > 1 && !plan.sequence_parallel)
     return PlanFault{"parallel", "sequence_parallel",
@@ -123,11 +139,13 @@ std::optional<PlanFault> find_batch_fault(const ParallelPlan& plan, const Traini
                                  training.global_batch, training.micro_batch, plan.data()),
                      fmt::format("the nearest number that can is {}",
                                  nearest_multiple(training.global_batch, per_pass))};
-  if (training.sequence_length % plan.tensor != 0)
-    return PlanFault{"training", "sequence_length",
-                     fmt::format("{} tokens cannot be split over tensor {}",
-                                 training.sequence_length, plan.tensor),
-                     ""};
+  if (training.sequence_length % (plan.tensor * plan.context) != 0)
+    return PlanFault{
+        "training", "sequence_length",
+        fmt::format("{} tokens cannot be split over tensor {}{}", training.sequence_length,
+                    plan.tensor,
+                    plan.context > 1 ? fmt::format(" x context {}", plan.context) : ""),
+        ""};
   return std::nullopt;
 }
 
@@ -135,15 +153,31 @@ std::optional<PlanFault> find_batch_fault(const ParallelPlan& plan, const Traini
 struct GroupShape {
   std::int64_t size = 1;
   std::int64_t stride = 1;
-  bool contiguous = true;
+
+  /// The first rank of the group of a rank, both counted within the stage.
+  std::int64_t first_of(std::int64_t rank) const {
+    return rank / (size * stride) * (size * stride) + rank % stride;
+  }
 };
 
 GroupShape shape_of(const ParallelPlan& plan, GroupKind kind) {
-  const bool by_expert = kind == GroupKind::expert || kind == GroupKind::expert_data;
-  const std::int64_t inner = by_expert ? plan.expert : plan.tensor;
-  if (kind == GroupKind::expert || kind == GroupKind::tensor)
-    return {inner, 1, true};
-  return {plan.stage_ranks() / inner, inner, false};
+  const std::int64_t ranks = plan.stage_ranks();
+  const std::int64_t of_experts = plan.expert_tensor * plan.expert;
+  switch (kind) {
+  case GroupKind::tensor:
+    return {plan.tensor, 1};
+  case GroupKind::context:
+    return {plan.context, plan.tensor};
+  case GroupKind::data:
+    return {ranks / plan.tensor, plan.tensor};
+  case GroupKind::expert:
+    return {plan.expert, plan.expert_tensor};
+  case GroupKind::expert_tensor:
+    return {plan.expert_tensor, 1};
+  case GroupKind::expert_data:
+    break;
+  }
+  return {ranks / of_experts, of_experts};
 }
 
 std::vector<RankId> members(const GroupShape& shape, std::int64_t first) {
@@ -209,9 +243,7 @@ std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId ra
   const std::int64_t first_of_stage = plan.stage_of(rank) * plan.stage_ranks();
   const std::int64_t local = static_cast<std::int64_t>(index(rank)) - first_of_stage;
   const GroupShape shape = shape_of(plan, kind);
-  const std::int64_t inner = shape.contiguous ? shape.size : shape.stride;
-  const std::int64_t first = shape.contiguous ? local / inner * inner : local % inner;
-  return members(shape, first_of_stage + first);
+  return members(shape, first_of_stage + shape.first_of(local));
 }
 
 std::vector<std::vector<RankId>> groups_of_stage(const ParallelPlan& plan, GroupKind kind,
@@ -219,8 +251,9 @@ std::vector<std::vector<RankId>> groups_of_stage(const ParallelPlan& plan, Group
   const std::int64_t first_of_stage = stage * plan.stage_ranks();
   const GroupShape shape = shape_of(plan, kind);
   std::vector<std::vector<RankId>> groups;
-  for (std::int64_t group = 0; group < plan.stage_ranks() / shape.size; ++group)
-    groups.push_back(members(shape, first_of_stage + group * (shape.contiguous ? shape.size : 1)));
+  for (std::int64_t local = 0; local < plan.stage_ranks(); ++local)
+    if (shape.first_of(local) == local)
+      groups.push_back(members(shape, first_of_stage + local));
   return groups;
 }
 

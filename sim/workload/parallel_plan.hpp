@@ -5,6 +5,7 @@
 #include "sim/workload/model_spec.hpp"
 #include "sim/workload/recompute.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,14 +41,16 @@ struct RoutingSpec {
 
 /// How the step is split over GPUs. Ranks are laid out as Megatron-LM lays them out: tensor
 /// fastest, then context, data, pipeline; inside a stage the experts are folded independently:
-/// expert fastest, then expert-data (arXiv 2504.14960).
+/// expert-tensor fastest, then expert, expert-data (arXiv 2504.14960).
 struct ParallelPlan {
   std::int64_t gpus = 1;
   std::int64_t tensor = 1;
   std::int64_t pipeline = 1;
   std::int64_t virtual_stages = 1; ///< chunks of the model that each pipeline stage holds
   Schedule schedule = Schedule::one_forward_one_backward;
+  std::int64_t context = 1; ///< ranks that share a sequence, by its tokens
   std::int64_t expert = 1;
+  std::int64_t expert_tensor = 1; ///< ranks that share an expert, by its width
   bool sequence_parallel = true;
   /// What data parallelism shards: 0: nothing; 1: optimizer states; 2: gradients too; 3: weights
   /// too (arXiv 1910.02054; fully sharded data parallel).
@@ -60,8 +63,10 @@ struct ParallelPlan {
   std::vector<std::int64_t> layers_per_stage;
 
   std::int64_t stage_ranks() const { return gpus / pipeline; }
-  std::int64_t data() const { return gpus / (tensor * pipeline); }
-  std::int64_t expert_data() const { return stage_ranks() / expert; }
+  std::int64_t data() const { return gpus / (tensor * context * pipeline); }
+  /// Ranks that hold the same weights outside the experts: data and context parallel.
+  std::int64_t replicas() const { return data() * context; }
+  std::int64_t expert_data() const { return stage_ranks() / (expert * expert_tensor); }
   /// Micro-batches that pass through every stage in one step.
   std::int64_t micro_batches(const TrainingSpec& training) const;
   std::int64_t stage_of(RankId rank) const;
@@ -93,7 +98,17 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
                                          const TrainingSpec& training);
 
 /// The groups of ranks that communicate.
-enum class GroupKind { tensor, data, expert, expert_data };
+enum class GroupKind {
+  tensor,
+  context,
+  data, ///< with context parallelism: ranks that hold the same weights
+  expert,
+  expert_tensor,
+  expert_data
+};
+constexpr std::array<GroupKind, 6> group_kinds = {GroupKind::tensor,        GroupKind::context,
+                                                  GroupKind::data,          GroupKind::expert,
+                                                  GroupKind::expert_tensor, GroupKind::expert_data};
 
 /// The ranks of the group of `rank`, in the order of the group.
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank);

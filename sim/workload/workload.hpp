@@ -10,14 +10,18 @@ enum class Dispatcher {
   all_to_all,   ///< one all-to-all over the expert-parallel group: NCCL
   all_gather,   ///< every rank receives all tokens of the group; results are reduce-scattered
   hierarchical, ///< an all-to-all within the scale-up domain, then one between domains
-  node_limited  ///< once to each scale-up domain, forwarded there: DeepEP
+  node_limited  ///< once to each scale-up domain, forwarded there: DeepEP, HybridEP
 };
 
 struct CommunicationSpec {
   Dispatcher dispatcher = Dispatcher::all_to_all;
   Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends
+  bool hybrid_kernels = false; ///< node_limited by the kernels of HybridEP instead of DeepEP
   /// The shared experts' compute runs while dispatch is under way.
   bool overlap_shared_expert = false;
+  /// Gathering and summing of tensor parallelism run beside the products that they feed and empty
+  /// (Megatron-LM's --tp-comm-overlap).
+  bool overlap_tensor = false;
   /// Gradients are reduced beside the last backward pass, weights gathered beside the first forward
   /// pass.
   bool overlap_data_parallel = false;

@@ -7,24 +7,6 @@ namespace {
 
 /// One row for each rule.
 const std::vector<Refusal> not_modelled = {
-    {"context parallelism",
-     "tensor = 2",
-     "context = 2",
-     {},
-     false,
-     "s.toml:11:11: error: context parallelism above 1 is not modelled yet\n"
-     "  context = 2\n"
-     "            ^\n"
-     "  hint: use 1"},
-    {"tensor parallelism inside experts",
-     "tensor = 2",
-     "expert_tensor = 2",
-     {},
-     false,
-     "s.toml:11:17: error: expert_tensor parallelism above 1 is not modelled yet\n"
-     "  expert_tensor = 2\n"
-     "                  ^\n"
-     "  hint: use 1"},
     {"a schedule",
      "tensor = 2",
      "schedule = \"dualpipe\"",

@@ -84,6 +84,18 @@ const std::vector<Refusal> refusals = {
     {"experts under tensor parallelism without sequence parallelism",
      [](Case& c) { c.plan.sequence_parallel = false; }, "parallel.sequence_parallel",
      "an MoE layer under tensor parallelism needs sequence parallelism", "set it to true"},
+    {"experts that do not divide by width", [](Case& c) { c.plan.expert_tensor = 3; },
+     "parallel.expert_tensor", "experts of width 32 cannot be split over expert_tensor 3",
+     "the nearest degree that can is 2"},
+    {"too many ranks for an expert", [](Case& c) { c.plan.expert_tensor = 4; }, "parallel.expert",
+     "the 16 ranks of a pipeline stage cannot be split into groups of expert 8 x expert_tensor 4",
+     "the largest legal degree is 4"},
+    {"a sequence that does not divide by context",
+     [](Case& c) {
+       c.plan.context = 4;
+       c.training.sequence_length = 132;
+     },
+     "training.sequence_length", "132 tokens cannot be split over tensor 2 x context 4", ""},
     {"a batch that does not divide", [](Case& c) { c.training.global_batch = 65; },
      "training.global_batch", "65 sequences cannot be split into micro-batches of 2 on data 8",
      "the nearest number that can is 64"},
@@ -101,12 +113,17 @@ std::vector<ParallelPlan> many_plans() {
     for (std::int64_t pipeline = 1; pipeline <= gpus; ++pipeline)
       for (std::int64_t tensor = 1; tensor <= gpus; ++tensor)
         for (std::int64_t expert = 1; expert <= gpus; ++expert)
-          if (gpus % (tensor * pipeline) == 0 && gpus % (expert * pipeline) == 0)
-            plans.push_back({.gpus = gpus,
-                             .tensor = tensor,
-                             .pipeline = pipeline,
-                             .expert = expert,
-                             .layers_per_stage = {}});
+          for (const auto& [context, expert_tensor] :
+               {std::pair<std::int64_t, std::int64_t>{1, 1}, {2, 1}, {1, 2}, {3, 2}})
+            if (gpus % (tensor * context * pipeline) == 0 &&
+                gpus % (expert * expert_tensor * pipeline) == 0)
+              plans.push_back({.gpus = gpus,
+                               .tensor = tensor,
+                               .pipeline = pipeline,
+                               .context = context,
+                               .expert = expert,
+                               .expert_tensor = expert_tensor,
+                               .layers_per_stage = {}});
   return plans;
 }
 
@@ -114,10 +131,14 @@ std::int64_t size_of(const ParallelPlan& plan, GroupKind kind) {
   switch (kind) {
   case GroupKind::tensor:
     return plan.tensor;
+  case GroupKind::context:
+    return plan.context;
   case GroupKind::data:
-    return plan.data();
+    return plan.replicas();
   case GroupKind::expert:
     return plan.expert;
+  case GroupKind::expert_tensor:
+    return plan.expert_tensor;
   case GroupKind::expert_data:
     break;
   }
@@ -209,8 +230,7 @@ TEST_CASE("the groups of each kind partition the ranks of every stage") {
   const std::vector<ParallelPlan> plans = many_plans();
   REQUIRE(plans.size() > 500);
   for (const ParallelPlan& plan : plans)
-    for (const GroupKind kind :
-         {GroupKind::tensor, GroupKind::data, GroupKind::expert, GroupKind::expert_data}) {
+    for (const GroupKind kind : group_kinds) {
       INFO("gpus " << plan.gpus << " tensor " << plan.tensor << " pipeline " << plan.pipeline
                    << " expert " << plan.expert << " kind " << static_cast<int>(kind));
       REQUIRE(partitions(plan, kind));

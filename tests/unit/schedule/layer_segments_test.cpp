@@ -1,0 +1,161 @@
+#include "sim/schedule/layer_segments.hpp"
+#include "sim/schedule/layer_work.hpp"
+#include "tests/unit/schedule/shipped_workload.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace moesim;
+
+namespace {
+
+std::vector<std::string> names_of(const std::vector<Segment>& segments) {
+  std::vector<std::string> names;
+  for (const Segment& segment : segments)
+    names.push_back((segment.beside_previous ? "| " : "") +
+                    std::visit([](const auto& work) { return work.name; }, segment.work));
+  return names;
+}
+
+std::vector<Kernel> kernels_of(const std::vector<Segment>& segments) {
+  std::vector<Kernel> kernels;
+  for (const Segment& segment : segments)
+    if (const auto* work = std::get_if<ComputeWork>(&segment.work))
+      kernels.insert(kernels.end(), work->kernels.begin(), work->kernels.end());
+  return kernels;
+}
+
+double flops_of(const std::vector<Segment>& segments) {
+  double sum = 0.0;
+  for (const Kernel& kernel : kernels_of(segments))
+    sum += kernel.flops.value;
+  return sum;
+}
+
+std::vector<CollectiveWork> collectives_of(const std::vector<Segment>& segments, GroupKind group) {
+  std::vector<CollectiveWork> found;
+  for (const Segment& segment : segments)
+    if (const auto* work = std::get_if<CollectiveWork>(&segment.work))
+      if (work->group == group)
+        found.push_back(*work);
+  return found;
+}
+
+Workload one_layer(const std::string& model, std::int64_t expert) {
+  Workload workload = shipped_workload(model, expert);
+  workload.model.layers.erase(workload.model.layers.begin(), workload.model.layers.end() - 1);
+  workload.plan.layers_per_stage = {1};
+  return workload;
+}
+
+} // namespace
+
+// Mixtral: 8 key/value heads of 128 and 128. A rank of context 2 has half the tokens, and half of
+// the whole sequence's scores.
+TEST_CASE("context parallelism splits the tokens and passes keys and values round") {
+  Workload workload = one_layer("mixtral-8x7b", 8);
+  const double alone = flops_of(stage_work(workload, 0).forward);
+  workload.plan.gpus = 16;
+  workload.plan.context = 2;
+  const StageWork work = stage_work(workload, 0);
+  CHECK(flops_of(work.forward) == Approx(alone / 2).epsilon(1e-12));
+  const auto ring = collectives_of(work.forward, GroupKind::context);
+  REQUIRE(ring.size() == 1);
+  CHECK(ring[0].bytes == Bytes{4096LL * 8 * 256 * 2});
+  const auto back = collectives_of(work.backward, GroupKind::context);
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].bytes == 2 * ring[0].bytes);
+  const auto names = names_of(work.forward);
+  const auto at = std::find(names.begin(), names.end(), "| Layer[0].ContextGather");
+  REQUIRE(at != names.end());
+  CHECK(*(at - 1) == "Layer[0].Scores");
+  CHECK(*(at - 2) == "Embedding to Layer[0].Attention");
+}
+
+// Experts of half the width for twice the tokens: as many FLOPs. 4096 tokens with 2 experts each,
+// of two ranks, 4096 wide, in bf16.
+TEST_CASE("ranks that share experts gather the tokens of their group and add up the results") {
+  Workload workload = one_layer("mixtral-8x7b", 4);
+  const double alone = flops_of(stage_work(workload, 0).forward);
+  workload.plan.gpus = 8;
+  workload.plan.expert_tensor = 2;
+  workload.training.global_batch = 8;
+  const StageWork work = stage_work(workload, 0);
+  CHECK(flops_of(work.forward) == Approx(alone).epsilon(1e-12));
+  const auto exchange = collectives_of(work.forward, GroupKind::expert_tensor);
+  REQUIRE(exchange.size() == 2);
+  CHECK(exchange[0].kind == Collective::all_gather);
+  CHECK(exchange[1].kind == Collective::reduce_scatter);
+  CHECK(exchange[0].bytes == Bytes{2LL * 4096 * 2 * 4096 * 2});
+  const auto back = collectives_of(work.backward, GroupKind::expert_tensor);
+  REQUIRE(back.size() == 2);
+  CHECK(back[0].kind == Collective::all_gather);
+  CHECK(back[1].kind == Collective::reduce_scatter);
+}
+
+TEST_CASE("overlapped tensor parallelism gathers beside the first product, adds beside the last") {
+  Workload workload = one_layer("llama-2-70b", 1);
+  workload.plan.gpus = 2;
+  workload.plan.tensor = 2;
+  const double apart = flops_of(stage_work(workload, 0).forward);
+  workload.communication.overlap_tensor = true;
+  const StageWork work = stage_work(workload, 0);
+  CHECK(flops_of(work.forward) == Approx(apart).epsilon(1e-12));
+  const auto names = names_of(work.forward);
+  const std::vector<std::string> expected = {"Embedding to Layer[0].Attention",
+                                             "Layer[0].Attention",
+                                             "| Layer[0].TensorGather",
+                                             "Layer[0].Attention",
+                                             "Layer[0].Attention",
+                                             "| Layer[0].TensorReduce",
+                                             "Layer[0].Attention to Layer[0].FeedForward",
+                                             "Layer[0].FeedForward",
+                                             "| Layer[0].TensorGather",
+                                             "Layer[0].FeedForward",
+                                             "Layer[0].FeedForward",
+                                             "| Layer[0].TensorReduce",
+                                             "Layer[0].FeedForward",
+                                             "Head.TensorGather",
+                                             "Head"};
+  CHECK(names == expected);
+}
+
+// A layer more, its projection of 2 x 7168 to 7168, and the head again.
+TEST_CASE("multi-token prediction adds a layer, its projection and the head") {
+  Workload workload = one_layer("deepseek-v3", 8);
+  const double forward = flops_of(stage_work(workload, 0).forward);
+  Workload two = workload;
+  two.model.layers.resize(2, two.model.layers.back());
+  two.plan.layers_per_stage = {2};
+  const double layer = flops_of(stage_work(two, 0).forward) - forward;
+  workload.model.mtp_layers = 1;
+  const double head = 2.0 * 4096 * 129280 * 7168;
+  const double projection = 2.0 * 4096 * 7168 * 2 * 7168;
+  CHECK(flops_of(stage_work(workload, 0).forward) ==
+        Approx(forward + layer + projection + head).epsilon(1e-12));
+  const TokenFlops a_token = flops_per_token_forward(workload.model, 4096);
+  CHECK(flops_of(stage_work(workload, 0).forward) ==
+        Approx(4096 * a_token.total().value).epsilon(1e-6));
+}
+
+// DeepSeek-V3 on 8 ranks: a token comes once to a rank that has some of its experts; NCCL's
+// all-to-all brings it once for each, and is packed before and added up after by kernels.
+TEST_CASE("a fused dispatch needs no packing at the source") {
+  Workload workload = one_layer("deepseek-v3", 8);
+  const auto permuted = [&] {
+    Bytes bytes;
+    for (const Kernel& kernel : kernels_of(stage_work(workload, 0).forward))
+      if (kernel.part == KernelPart::permute)
+        bytes += kernel.bytes;
+    return bytes.value;
+  };
+  const std::int64_t hidden = 2 * 7168;
+  const std::int64_t tokens = 4096;
+  // Pack and sum: (1 + 8) each, two sorts of 2 x 8, the residual's 3.
+  CHECK(permuted() == tokens * hidden * (9 + 9 + 2 * 16 + 3));
+  workload.communication.dispatcher = Dispatcher::node_limited;
+  const double ranks = expected_parts(fan_out_of(workload.model.experts), 8);
+  CHECK(static_cast<double>(permuted()) ==
+        Approx(static_cast<double>(tokens * hidden) * (2 * (8 + ranks) + 3)).epsilon(1e-4));
+}
