@@ -6,6 +6,7 @@
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -24,7 +25,9 @@ struct PlacedSegment {
   std::uint32_t work = 0;
   bool beside_previous = false;
   bool detached = false;
-  Join join = Join::none;
+  int mark = 0;
+  int awaits = 0;
+  bool joins_all = false;
 };
 
 /// A pass through a chunk: its segments, and what the host launches for it.
@@ -38,8 +41,8 @@ using ChunkWork = std::array<PlacedPass, pass_count>;
 /// What a stage does with one of its chunks.
 struct ChunkPasses {
   ChunkWork regular;
-  ChunkWork edge; ///< the first forward and the last backward pass, where they differ
-  ChunkWork late; ///< passes beside the reduction of other chunks' gradients
+  ChunkWork edge;   ///< the first forward and the last backward pass, where they differ
+  ChunkWork beside; ///< passes beside the data-parallel communication of other chunks
 };
 
 /// One stage while the graph is built.
@@ -47,6 +50,7 @@ struct Stage {
   std::vector<DeviceId> devices;
   std::map<GroupKind, std::vector<std::uint32_t>> groups; ///< indices of StepGraph::groups
   std::vector<ChunkPasses> chunks;
+  std::vector<PlacedSegment> start; ///< of the step
   std::vector<PlacedSegment> end;
 };
 
@@ -55,7 +59,7 @@ struct DeviceEnd {
   std::vector<OpId> last;        ///< what its next operation waits for
   std::vector<OpId> before_last; ///< what those waited for
   std::optional<OpId> detached;  ///< the last detached operation that nothing waits for yet
-  std::optional<OpId> gather;    ///< the last detached gathering of weights, likewise
+  std::map<int, OpId> marked;    ///< the latest detached operation of each mark
   std::optional<OpId> host;      ///< the last launches
 };
 
@@ -128,8 +132,13 @@ private:
   std::vector<PlacedSegment> place_segments(const std::vector<Segment>& segments, bool contended) {
     std::vector<PlacedSegment> placed;
     for (const Segment& segment : segments) {
-      PlacedSegment place{OpKind::compute, 0, segment.beside_previous, segment.detached,
-                          segment.join};
+      PlacedSegment place{OpKind::compute,
+                          0,
+                          segment.beside_previous,
+                          segment.detached,
+                          segment.mark,
+                          segment.awaits,
+                          segment.joins_all};
       if (const auto* compute = std::get_if<ComputeWork>(&segment.work)) {
         place.work = static_cast<std::uint32_t>(graph_.computes.size());
         graph_.computes.push_back(*compute);
@@ -176,7 +185,7 @@ private:
       ChunkPasses passes;
       place_all(passes.regular, rule.reduces_every_pass);
       if (rule.overlaps) {
-        place_all(passes.late, true);
+        place_all(passes.beside, true);
         place(passes.edge, Pass::forward, work.first_forward, true);
         if (split)
           place(passes.edge, Pass::backward_weight, work.last_backward_weight, true);
@@ -185,6 +194,7 @@ private:
       }
       stage.chunks.push_back(std::move(passes));
     }
+    stage.start = place_segments(step_start_work(workload_, number), true);
     stage.end = place_segments(step_end_work(workload_, number), false);
   }
 
@@ -202,15 +212,20 @@ private:
         last[order[place].chunk] = place;
     }
     const bool overlaps = data_parallel_rule(workload_).overlaps;
-    bool late = false;
+    std::size_t gathered = 0; // by the first pass of the last chunk
+    for (const auto& [chunk, place] : first)
+      gathered = std::max(gathered, place);
+    bool reducing = false;
+    add_segments(stage, stage.start, 0);
     for (std::size_t place = 0; place < order.size(); ++place) {
       const ChunkPass& pass = order[place];
       const ChunkPasses& passes = stage.chunks[static_cast<std::size_t>(pass.chunk)];
       const bool reduces = overlaps && place == last.at(pass.chunk);
       const bool edge = reduces || (overlaps && place == first.at(pass.chunk));
-      const ChunkWork& work = edge ? passes.edge : late ? passes.late : passes.regular;
+      const bool beside = overlaps && (reducing || place < gathered);
+      const ChunkWork& work = edge ? passes.edge : beside ? passes.beside : passes.regular;
       add_pass(number, pass, work[static_cast<std::size_t>(pass.pass)]);
-      late |= reduces;
+      reducing |= reduces;
     }
     add_segments(stage, stage.end, 0);
   }
@@ -298,16 +313,16 @@ private:
       DeviceEnd& end = ends_[index(device)];
       for (const OpId before : segment.beside_previous ? end.before_last : end.last)
         graph_.add_dependency(before, id);
-      if (segment.join != Join::none && end.gather)
-        graph_.add_dependency(*std::exchange(end.gather, std::nullopt), id);
-      if (segment.join == Join::all && end.detached)
+      if (const auto marked = end.marked.find(segment.awaits); marked != end.marked.end())
+        graph_.add_dependency(marked->second, id);
+      if (segment.joins_all && end.detached)
         graph_.add_dependency(*std::exchange(end.detached, std::nullopt), id);
       if (segment.detached) {
         if (end.detached)
           graph_.add_dependency(*end.detached, id);
         end.detached = id;
-        if (graph_.collectives[op.work].kind == Collective::all_gather)
-          end.gather = id;
+        if (segment.mark != 0)
+          end.marked[segment.mark] = id;
       } else if (segment.beside_previous) {
         end.last.push_back(id);
       } else {

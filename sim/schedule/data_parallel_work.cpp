@@ -34,7 +34,7 @@ DataParallelRule data_parallel_rule(const Workload& workload) {
 }
 
 DataParallelWork::DataParallelWork(const Workload& workload, std::int64_t virtual_stage)
-    : workload_(workload) {
+    : workload_(workload), first_mark_(static_cast<int>(2 * virtual_stage + 1)) {
   const std::int64_t layers = std::max<std::int64_t>(
       1, workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)]);
   for (const auto& [group, parameters, replicas] :
@@ -44,33 +44,36 @@ DataParallelWork::DataParallelWork(const Workload& workload, std::int64_t virtua
 }
 
 void DataParallelWork::add(Sequence& out, const std::string& name, Collective kind,
-                           std::int64_t bytes, std::int64_t Shared::*part, bool detached) const {
-  for (const Shared& shared : shared_) {
-    if (shared.*part == 0)
-      continue;
-    const CollectiveWork work{name, kind, shared.group, Bytes{shared.*part * bytes}};
-    if (detached)
-      out.detached(work);
-    else
-      out.collective(work);
-  }
+                           std::int64_t bytes, std::int64_t Shared::*part, int mark) const {
+  for (const Shared& shared : shared_)
+    if (shared.*part > 0)
+      out.detached({name, kind, shared.group, Bytes{shared.*part * bytes}}, mark);
 }
 
 void DataParallelWork::start_gather(Sequence& out) const {
-  add(out, "FirstWeightGather", Collective::all_gather, weight_bytes, &Shared::first, false);
-  add(out, "WeightGather", Collective::all_gather, weight_bytes, &Shared::others, true);
+  add(out, "FirstWeightGather", Collective::all_gather, weight_bytes, &Shared::first, first_mark_);
+  add(out, "WeightGather", Collective::all_gather, weight_bytes, &Shared::others, first_mark_ + 1);
 }
 
 void DataParallelWork::start_reduce(Sequence& out) const {
   add(out, "GradientReduce",
       workload_.plan.zero_stage >= 1 ? Collective::reduce_scatter : Collective::all_reduce,
-      workload_.training.gradient_bytes(), &Shared::others, true);
+      workload_.training.gradient_bytes(), &Shared::others, 0);
 }
 
 void DataParallelWork::finish_reduce(Sequence& out) const {
   add(out, "LastGradientReduce",
       workload_.plan.zero_stage >= 1 ? Collective::reduce_scatter : Collective::all_reduce,
-      workload_.training.gradient_bytes(), &Shared::first, true);
+      workload_.training.gradient_bytes(), &Shared::first, 0);
+}
+
+std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stage) {
+  const DataParallelRule rule = data_parallel_rule(workload);
+  Sequence out;
+  if (rule.overlaps && rule.gathers && !rule.gathers_every_pass)
+    for (std::int64_t chunk = 0; chunk < workload.plan.virtual_stages; ++chunk)
+      DataParallelWork(workload, workload.plan.virtual_stage(stage, chunk)).start_gather(out);
+  return out.take();
 }
 
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage) {
@@ -88,7 +91,7 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage)
                       Bytes{parameters * gradient_bytes}});
     updated += rule.gathers ? parameters / replicas : parameters;
   }
-  out.join(Join::all);
+  out.join_all();
   out.compute("Optimizer", {memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});
   for (const auto& [group, parameters, replicas] : shared)
     if (!rule.overlaps && rule.gathers && replicas > 1 && parameters > 0)

@@ -25,9 +25,11 @@ class DataParallelWork {
 public:
   DataParallelWork(const Workload& workload, std::int64_t virtual_stage);
 
-  /// The weights of the first of its layers, which the pass waits for, then those of the others,
-  /// beside it; `Join::gathers` waits for them.
+  /// The weights of the first of the layers that a pass comes through, then those of the others.
   void start_gather(Sequence& out) const;
+  /// What comes next needs the weights of the first layer; of the others.
+  void await_first(Sequence& out) const { out.await(first_mark_); }
+  void await_others(Sequence& out) const { out.await(first_mark_ + 1); }
   /// The gradients of all of its layers but one, once the first of them is there.
   void start_reduce(Sequence& out) const;
   /// Those of the layer that came last.
@@ -41,11 +43,16 @@ private:
     std::int64_t others = 0; ///< of the others
   };
   void add(Sequence& out, const std::string& name, Collective kind, std::int64_t bytes,
-           std::int64_t Shared::*part, bool detached) const;
+           std::int64_t Shared::*part, int mark) const;
 
   const Workload& workload_;
+  int first_mark_;
   std::vector<Shared> shared_;
 };
+
+/// What one rank of a stage starts at the beginning of a step, where communication overlaps the
+/// passes: the gathering of sharded weights, chunk by chunk.
+std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stage);
 
 /// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
 /// optimizer, and the gathering of sharded parameters; only the optimizer where the communication

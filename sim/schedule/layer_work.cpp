@@ -124,13 +124,16 @@ public:
       : workload_(workload), communication_(workload, virtual_stage),
         blocks_(stage_blocks(workload, virtual_stage)) {}
 
-  std::vector<Segment> forward(bool gathers) const {
+  /// `gathers`: the pass itself gathers its weights; `awaits`: it waits for those that it needs.
+  std::vector<Segment> forward(bool gathers, bool awaits) const {
     Sequence out;
     if (gathers)
       communication_.start_gather(out);
+    if (awaits)
+      communication_.await_first(out);
     for (std::size_t block = 0; block < blocks_.size(); ++block) {
-      if (gathers && block == first_of_last_layer())
-        out.join(Join::gathers);
+      if (awaits && block > 0 && block == first_of_last_layer())
+        communication_.await_others(out);
       out.append(blocks_[block].segments);
     }
     return out.take();
@@ -138,12 +141,14 @@ public:
 
   std::vector<Segment> backward(Gradients gradients, bool gathers, bool reduces) const {
     Sequence out;
-    if (gathers)
+    if (gathers) {
       communication_.start_gather(out);
+      communication_.await_first(out);
+    }
     for (std::size_t left = blocks_.size(); left > 0; --left) {
       const Block& block = blocks_[left - 1];
-      if (gathers && left == end_of_first_layer())
-        out.join(Join::gathers);
+      if (gathers && left < blocks_.size() && left == end_of_first_layer())
+        communication_.await_others(out);
       if (block.repeated && gradients != Gradients::weights)
         out.append(block.segments);
       if (gradients == Gradients::weights)
@@ -185,13 +190,13 @@ StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
   const Stage stage(workload, virtual_stage);
   const DataParallelRule rule = data_parallel_rule(workload);
   StageWork work;
-  work.forward = stage.forward(rule.gathers_every_pass);
+  work.forward = stage.forward(rule.gathers_every_pass, rule.gathers_every_pass);
   work.backward = stage.backward(Gradients::all, rule.gathers_every_pass, rule.reduces_every_pass);
   work.backward_input = stage.backward(Gradients::inputs, rule.gathers_every_pass, false);
   work.backward_weight = stage.backward(Gradients::weights, false, rule.reduces_every_pass);
   if (!rule.overlaps)
     return work;
-  work.first_forward = stage.forward(rule.gathers);
+  work.first_forward = stage.forward(rule.gathers_every_pass, rule.gathers);
   work.last_backward = stage.backward(Gradients::all, rule.gathers_every_pass, true);
   work.last_backward_weight = stage.backward(Gradients::weights, false, true);
   return work;

@@ -1,10 +1,12 @@
 #include "sim/schedule/segment.hpp"
 
+#include <utility>
+
 namespace moesim {
 
 void Sequence::compute(const std::string& name, const std::vector<Kernel>& kernels) {
   const bool apart = segments_.empty() || segments_.back().beside_previous ||
-                     segments_.back().detached || join_ != Join::none;
+                     segments_.back().detached || awaits_ != 0 || joins_all_;
   auto* previous = apart ? nullptr : std::get_if<ComputeWork>(&segments_.back().work);
   if (!previous) {
     compute_apart({name, kernels}, false);
@@ -23,13 +25,13 @@ void Sequence::collective(const CollectiveWork& work, bool beside) {
   push({work, beside});
 }
 
-void Sequence::detached(const CollectiveWork& work) {
-  push({.work = work, .detached = true});
+void Sequence::detached(const CollectiveWork& work, int mark) {
+  push({.work = work, .detached = true, .mark = mark});
 }
 
 void Sequence::push(Segment segment) {
-  segment.join = join_;
-  join_ = Join::none;
+  segment.awaits = std::exchange(awaits_, 0);
+  segment.joins_all = std::exchange(joins_all_, false);
   segments_.push_back(std::move(segment));
 }
 

@@ -9,13 +9,6 @@
 
 namespace moesim {
 
-/// Which detached segments before it a segment waits for.
-enum class Join : std::uint8_t {
-  none,
-  gathers, ///< all but reductions: the weights that it computes with
-  all
-};
-
 /// One step of a rank's sequence of work.
 struct Segment {
   std::variant<ComputeWork, CollectiveWork> work;
@@ -24,7 +17,9 @@ struct Segment {
   bool beside_previous = false;
   /// Runs beside all that follows, behind other detached segments: data-parallel communication.
   bool detached = false;
-  Join join = Join::none;
+  int mark = 0;           ///< of a detached segment: what others wait for it by; 0: none
+  int awaits = 0;         ///< waits for the latest detached segment of this mark, if there is one
+  bool joins_all = false; ///< waits for all detached segments
 };
 
 /// Collects segments in order; neighbouring computes become one, named by its first and its last.
@@ -34,10 +29,12 @@ public:
   /// A compute that is never joined to the one before it.
   void compute_apart(const ComputeWork& work, bool beside);
   void collective(const CollectiveWork& work, bool beside = false);
-  /// A collective that nothing waits for before the next `join`.
-  void detached(const CollectiveWork& work);
-  /// What comes next waits for detached collectives.
-  void join(Join join) { join_ = join; }
+  /// A collective that runs beside all that follows, until something awaits its mark.
+  void detached(const CollectiveWork& work, int mark);
+  /// What comes next waits for the latest detached collective of this mark.
+  void await(int mark) { awaits_ = mark; }
+  /// What comes next waits for all detached collectives.
+  void join_all() { joins_all_ = true; }
   /// Segments of another sequence, joined where they meet.
   void append(const std::vector<Segment>& segments);
   std::vector<Segment> take() { return std::move(segments_); }
@@ -46,7 +43,8 @@ private:
   void push(Segment segment);
 
   std::vector<Segment> segments_;
-  Join join_ = Join::none; ///< of the next segment
+  int awaits_ = 0; ///< of the next segment
+  bool joins_all_ = false;
   std::string first_name_; ///< of the last segment, if it is a compute
 };
 

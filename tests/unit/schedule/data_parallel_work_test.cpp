@@ -69,7 +69,7 @@ TEST_CASE("overlapped communication reduces and gathers every parameter once a s
   const auto reduced = bytes_of(work.last_backward, "GradientReduce");
   CHECK(reduced.at(GroupKind::data) == 4 * all.dense_per_rank);
   CHECK(reduced.at(GroupKind::expert_data) == 4 * all.expert_per_rank);
-  const auto gathered = bytes_of(work.first_forward, "WeightGather");
+  const auto gathered = bytes_of(step_start_work(workload, 0), "WeightGather");
   CHECK(gathered.at(GroupKind::data) == 2 * all.dense_per_rank);
   CHECK(gathered.at(GroupKind::expert_data) == 2 * all.expert_per_rank);
   CHECK(bytes_of(work.forward, "WeightGather").empty());
