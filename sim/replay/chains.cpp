@@ -1,30 +1,47 @@
 #include "sim/replay/chains.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 namespace moesim {
 
 namespace {
 
-/// Links that only the collectives of one device use. Those never overlap each other, so nothing
+/// Who loads a link.
+struct LinkUsers {
+  std::optional<DeviceId> device; ///< the only one, if `several` is false
+  std::set<Stream> concurrent;    ///< of its streams, those that run beside others
+  bool several = false;           ///< more than one device, or transfers
+};
+
+/// Links that only the collectives of one device use, which never overlap each other: nothing
 /// contends for such a link.
 std::vector<bool> find_private_links(const StepGraph& graph, const TrafficPlans& plans,
                                      const LinkFolding& folding) {
-  constexpr std::uint32_t nobody = ~0U;
-  constexpr std::uint32_t several = nobody - 1;
-  std::vector<std::uint32_t> user(folding.originals().size(), nobody);
+  std::map<TrafficKey, Stream> streams;
+  for (const Op& op : graph.ops)
+    if (op.kind != OpKind::compute)
+      streams.emplace(key_of(op), op.stream);
+  std::vector<LinkUsers> users(folding.originals().size());
   for (const auto& [key, plan] : plans) {
     const auto& [kind, work, place] = key;
     const bool alone = kind == OpKind::collective && graph.groups[place].devices.size() == 1;
-    const std::uint32_t device =
-        alone ? static_cast<std::uint32_t>(index(graph.groups[place].devices.front())) : several;
     for (const PlannedFlow& flow : flows_of(plan))
-      for (const MachineRoute::Hop& hop : flow.route.hops)
-        user[hop.link] = user[hop.link] == nobody || user[hop.link] == device ? device : several;
+      for (const MachineRoute::Hop& hop : flow.route.hops) {
+        LinkUsers& user = users[hop.link];
+        if (!alone || (user.device && user.device != graph.groups[place].devices.front())) {
+          user.several = true;
+          continue;
+        }
+        user.device = graph.groups[place].devices.front();
+        if (graph.concurrent.contains(streams.at(key)))
+          user.concurrent.insert(streams.at(key));
+      }
   }
   std::vector<bool> is_private;
-  for (const std::uint32_t device : user)
-    is_private.push_back(device != several);
+  for (const LinkUsers& user : users)
+    is_private.push_back(!user.several && user.concurrent.size() < 2);
   return is_private;
 }
 

@@ -130,7 +130,7 @@ RoutingSpec read_routing_table(const TomlTable& table) {
   return routing;
 }
 
-CommunicationSpec read_communication_table(const TomlTable& table) {
+CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan& plan) {
   CommunicationSpec communication;
   const std::vector<std::string> dispatchers = {"alltoall", "allgather", "hierarchical",
                                                 "node-limited"};
@@ -141,9 +141,10 @@ CommunicationSpec read_communication_table(const TomlTable& table) {
   communication.dispatch_precision =
       table.choice_or("dispatch_precision", {"bf16", "fp8"}, "bf16") == "fp8" ? Precision::fp8
                                                                               : Precision::bf16;
-  communication.overlap_shared_expert =
-      supported_choice(table, "overlap", {"none", "shared-expert", "batch"},
-                       {"none", "shared-expert"}) == "shared-expert";
+  const std::string overlap =
+      table.choice_or("overlap", {"none", "shared-expert", "batch"}, "none");
+  communication.overlap_shared_expert = overlap == "shared-expert";
+  plan.overlap_batches = overlap == "batch";
   table.finish();
   return communication;
 }
@@ -204,15 +205,16 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   scenario.workload.training = read_training_table(training);
   read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
   scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty));
-  scenario.workload.communication =
-      read_communication_table(table_or_empty(root, "communication", empty));
+  const TomlTable communication = table_or_empty(root, "communication", empty);
+  scenario.workload.communication = read_communication_table(communication, scenario.workload.plan);
   scenario.fidelity = read_fidelity(root);
   root.finish();
   const Workload& workload = scenario.workload;
   if (const auto fault = find_plan_fault(workload.plan, workload.model, workload.training)) {
-    const TomlTable& table = fault->table == "cluster"    ? cluster
-                             : fault->table == "training" ? training
-                                                          : parallel;
+    const TomlTable& table = fault->table == "cluster"         ? cluster
+                             : fault->table == "training"      ? training
+                             : fault->table == "communication" ? communication
+                                                               : parallel;
     throw IllegalScenario(table.where(fault->key), fault->message, fault->hint);
   }
   return scenario;

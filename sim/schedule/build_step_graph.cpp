@@ -2,24 +2,20 @@
 
 #include "sim/base/check.hpp"
 #include "sim/schedule/layer_work.hpp"
+#include "sim/schedule/paired_passes.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace moesim {
 
 namespace {
 
 constexpr std::int64_t bf16_bytes = 2;
-
-/// A segment whose work is in the graph's lists.
-struct PlacedSegment {
-  OpKind kind = OpKind::compute;
-  std::uint32_t work = 0;
-  bool beside_previous = false;
-};
 
 /// What a stage does with one of its chunks, by Pass.
 using ChunkWork = std::array<std::vector<PlacedSegment>, pass_count>;
@@ -31,6 +27,28 @@ struct Stage {
   std::vector<ChunkWork> chunks;
   std::vector<PlacedSegment> end;
 };
+
+/// What one device has done last in a pass; of two passes side by side, each has its own.
+struct Lane {
+  std::vector<OpId> last;        ///< what its next operation waits for
+  std::vector<OpId> before_last; ///< what those waited for
+  std::optional<OpId> first;     ///< of the pass
+
+  /// An operation that ran behind the last, or beside it.
+  void add(OpId op, bool beside) {
+    if (!beside)
+      before_last = std::exchange(last, {});
+    last.push_back(op);
+    if (!first)
+      first = op;
+  }
+};
+/// By device.
+using Lanes = std::vector<Lane>;
+
+/// The last operation of each stream of a device, while passes run side by side: those of one
+/// stream follow each other.
+using StreamEnds = std::array<std::optional<OpId>, stream_count>;
 
 Stream stream_of(const CollectiveWork& work) {
   switch (work.group) {
@@ -47,14 +65,16 @@ Stream stream_of(const CollectiveWork& work) {
 
 class Builder {
 public:
-  Builder(const Workload& workload, const DeviceLayout& layout) : workload_(workload) {
+  Builder(const Workload& workload, const DeviceLayout& layout)
+      : workload_(workload), pairing_(graph_) {
     graph_.devices = layout.devices;
     stages_.resize(static_cast<std::size_t>(workload.plan.pipeline));
     for (std::uint32_t device = 0; device < layout.devices.size(); ++device)
       stages_[static_cast<std::size_t>(layout.devices[device].stage)].devices.push_back(
           DeviceId(device));
-    last_.resize(layout.devices.size());
-    before_last_.resize(layout.devices.size());
+    lanes_.resize(layout.devices.size());
+    backward_lanes_.resize(layout.devices.size());
+    stream_ends_.resize(layout.devices.size());
     for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
       place_groups(stages_[stage], layout);
       place_work(stages_[stage], static_cast<std::int64_t>(stage));
@@ -67,8 +87,14 @@ public:
     const std::int64_t stages = workload_.plan.pipeline;
     const std::int64_t micro_batches = workload_.plan.micro_batches(workload_.training);
     for (std::int64_t stage = 0; stage < stages; ++stage) {
-      for (const ChunkPass& pass : pipeline_order(workload_.plan, stage, micro_batches))
-        add_pass(stage, pass);
+      const StageOrder order = pipeline_order(workload_.plan, stage, micro_batches);
+      for (std::size_t place = 0; place < order.size(); ++place)
+        if (place + 1 < order.size() && order[place + 1].beside_previous) {
+          add_pair(stage, order[place], order[place + 1]);
+          ++place;
+        } else {
+          add_pass(stage, order[place]);
+        }
       add_segments(stages_[static_cast<std::size_t>(stage)],
                    stages_[static_cast<std::size_t>(stage)].end, 0);
     }
@@ -78,8 +104,14 @@ public:
   }
 
 private:
-  /// Which pass a transfer feeds: of which device, forward or backward, through which virtual
-  /// stage, with which micro-batch.
+  /// A pass that a transfer feeds: forward or backward, through which virtual stage, with which
+  /// micro-batch.
+  struct PassKey {
+    bool backward = false;
+    std::int64_t virtual_stage = 0;
+    std::int64_t micro_batch = 0;
+  };
+  /// The same on a device.
   using Arrival = std::tuple<DeviceId, bool, std::int64_t, std::int64_t>;
 
   void place_groups(Stage& stage, const DeviceLayout& layout) {
@@ -150,46 +182,76 @@ private:
     return found->second;
   }
 
-  void add_pass(std::int64_t number, const ChunkPass& pass) {
-    const Stage& stage = stages_[static_cast<std::size_t>(number)];
-    const auto first = OpId(static_cast<std::uint32_t>(graph_.ops.size()));
-    add_segments(
-        stage,
-        stage.chunks[static_cast<std::size_t>(pass.chunk)][static_cast<std::size_t>(pass.pass)],
-        pass.micro_batch);
-    if (pass.pass == Pass::backward_weight)
-      return; // nothing waits for it but the end of the step
-    const bool backward = pass.pass != Pass::forward;
-    const std::int64_t own = workload_.plan.virtual_stage(number, pass.chunk);
-    remember_first_ops(stage, first, backward, own, pass.micro_batch);
-    const std::int64_t next = backward ? own - 1 : own + 1;
-    if (next < 0 || next >= workload_.plan.virtual_stage_count())
-      return;
-    send(stage, stages_[static_cast<std::size_t>(next % workload_.plan.pipeline)], backward, next,
-         pass.micro_batch);
+  const std::vector<PlacedSegment>& segments_of(std::int64_t number, const ChunkPass& pass) const {
+    return stages_[static_cast<std::size_t>(number)]
+        .chunks[static_cast<std::size_t>(pass.chunk)][static_cast<std::size_t>(pass.pass)];
   }
 
-  /// Sends what the last pass of `stage` has made to the virtual stage `next` on `other`.
-  void send(const Stage& stage, const Stage& other, bool backward, std::int64_t next,
-            std::int64_t micro_batch) {
-    for (std::size_t i = 0; i < stage.devices.size(); ++i) {
-      const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, backward ? 1U : 0U,
-                                       pair_of(stage.devices[i], other.devices[i]),
-                                       static_cast<std::uint32_t>(micro_batch)});
-      for (const OpId before : last_[index(stage.devices[i])])
-        graph_.add_dependency(before, send);
-      arrivals_[{other.devices[i], backward, next, micro_batch}] = send;
+  void add_pass(std::int64_t number, const ChunkPass& pass) {
+    const Stage& stage = stages_[static_cast<std::size_t>(number)];
+    for (const DeviceId device : stage.devices)
+      lanes_[index(device)].first.reset();
+    add_segments(stage, segments_of(number, pass), pass.micro_batch);
+    finish_pass(number, pass, lanes_);
+  }
+
+  /// Adds two passes that run side by side.
+  void add_pair(std::int64_t number, const ChunkPass& forward, const ChunkPass& backward) {
+    const Stage& stage = stages_[static_cast<std::size_t>(number)];
+    std::vector<PairedSegment>& merged = pairs_[{number, forward.chunk, backward.chunk}];
+    if (merged.empty())
+      merged = pairing_.merge(segments_of(number, forward), segments_of(number, backward));
+    for (const DeviceId device : stage.devices) {
+      lanes_[index(device)].first.reset();
+      backward_lanes_[index(device)] = lanes_[index(device)];
+      stream_ends_[index(device)] = {};
+    }
+    for (const auto& [segment, is_backward] : merged)
+      add_segment(stage, segment,
+                  static_cast<std::uint32_t>((is_backward ? backward : forward).micro_batch),
+                  is_backward ? backward_lanes_ : lanes_, &stream_ends_);
+    finish_pass(number, forward, lanes_);
+    finish_pass(number, backward, backward_lanes_);
+    graph_.concurrent = {Stream::expert_parallel, Stream::tensor_parallel};
+    // What comes next waits for both, of computes for the last of both.
+    for (const DeviceId device : stage.devices) {
+      const std::vector<OpId>& other = backward_lanes_[index(device)].last;
+      std::vector<OpId>& last = lanes_[index(device)].last;
+      last.insert(last.end(), other.begin(), other.end());
+      const auto last_compute =
+          stream_ends_[index(device)][static_cast<std::size_t>(Stream::compute)];
+      std::erase_if(last, [&](OpId op) {
+        return graph_.ops[index(op)].stream == Stream::compute && op != last_compute;
+      });
     }
   }
 
-  /// The operations of a pass that a transfer must precede: the first on each device.
-  void remember_first_ops(const Stage& stage, OpId first, bool backward, std::int64_t virtual_stage,
-                          std::int64_t micro_batch) {
-    std::set<DeviceId> open(stage.devices.begin(), stage.devices.end());
-    for (std::uint32_t op = static_cast<std::uint32_t>(index(first)); !open.empty(); ++op)
-      for (const DeviceId device : graph_.devices_of(graph_.ops[op]))
-        if (open.erase(device) > 0)
-          first_ops_[{device, backward, virtual_stage, micro_batch}] = OpId(op);
+  /// What a pass waited for and what waits for it, on other stages.
+  void finish_pass(std::int64_t number, const ChunkPass& pass, const Lanes& lanes) {
+    if (pass.pass == Pass::backward_weight)
+      return; // nothing waits for it but the end of the step
+    const Stage& stage = stages_[static_cast<std::size_t>(number)];
+    const bool backward = pass.pass != Pass::forward;
+    const std::int64_t own = workload_.plan.virtual_stage(number, pass.chunk);
+    for (const DeviceId device : stage.devices)
+      first_ops_[{device, backward, own, pass.micro_batch}] = *lanes[index(device)].first;
+    const std::int64_t next = backward ? own - 1 : own + 1;
+    if (next < 0 || next >= workload_.plan.virtual_stage_count())
+      return;
+    send(stage, stages_[static_cast<std::size_t>(next % workload_.plan.pipeline)],
+         {backward, next, pass.micro_batch}, lanes);
+  }
+
+  /// Sends what a pass of `stage` has made to `other`, which feeds it to a pass.
+  void send(const Stage& stage, const Stage& other, const PassKey& fed, const Lanes& lanes) {
+    for (std::size_t i = 0; i < stage.devices.size(); ++i) {
+      const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, fed.backward ? 1U : 0U,
+                                       pair_of(stage.devices[i], other.devices[i]),
+                                       static_cast<std::uint32_t>(fed.micro_batch)});
+      for (const OpId before : lanes[index(stage.devices[i])].last)
+        graph_.add_dependency(before, send);
+      arrivals_[{other.devices[i], fed.backward, fed.virtual_stage, fed.micro_batch}] = send;
+    }
   }
 
   void connect_transfers() {
@@ -199,47 +261,58 @@ private:
 
   void add_segments(const Stage& stage, const std::vector<PlacedSegment>& segments,
                     std::int64_t micro_batch) {
-    for (const PlacedSegment& segment : segments) {
-      Op op{segment.kind, Stream::compute, segment.work, 0,
-            static_cast<std::uint32_t>(micro_batch)};
-      if (segment.kind == OpKind::compute) {
-        for (const DeviceId device : stage.devices) {
-          op.place = static_cast<std::uint32_t>(index(device));
-          add_on(op, {device}, segment.beside_previous);
-        }
-        continue;
+    for (const PlacedSegment& segment : segments)
+      add_segment(stage, segment, static_cast<std::uint32_t>(micro_batch), lanes_, nullptr);
+  }
+
+  void add_segment(const Stage& stage, const PlacedSegment& segment, std::uint32_t micro_batch,
+                   Lanes& lanes, std::vector<StreamEnds>* streams) {
+    Op op{segment.kind, Stream::compute, segment.work, 0, micro_batch};
+    if (segment.kind == OpKind::compute) {
+      for (const DeviceId device : stage.devices) {
+        op.place = static_cast<std::uint32_t>(index(device));
+        add_on(op, {device}, segment.beside_previous, lanes, streams);
       }
-      const CollectiveWork& work = graph_.collectives[segment.work];
-      op.stream = stream_of(work);
-      for (const std::uint32_t group : stage.groups.at(work.group)) {
-        op.place = group;
-        add_on(op, graph_.groups[group].devices, segment.beside_previous);
-      }
+      return;
+    }
+    const CollectiveWork& work = graph_.collectives[segment.work];
+    op.stream = stream_of(work);
+    for (const std::uint32_t group : stage.groups.at(work.group)) {
+      op.place = group;
+      add_on(op, graph_.groups[group].devices, segment.beside_previous, lanes, streams);
     }
   }
 
-  /// Adds an operation behind what its devices did last, or beside it.
-  void add_on(const Op& op, const std::vector<DeviceId>& devices, bool beside) {
+  /// Adds an operation behind what its devices did last in their lanes, or beside it, and behind
+  /// the last of its stream.
+  void add_on(const Op& op, const std::vector<DeviceId>& devices, bool beside, Lanes& lanes,
+              std::vector<StreamEnds>* streams) {
     const OpId id = graph_.add_op(op);
     for (const DeviceId device : devices) {
-      auto& last = last_[index(device)];
-      auto& before_last = before_last_[index(device)];
-      for (const OpId before : beside ? before_last : last)
-        graph_.add_dependency(before, id);
-      if (beside) {
-        last.push_back(id);
-      } else {
-        before_last = std::move(last);
-        last = {id};
-      }
+      Lane& lane = lanes[index(device)];
+      std::optional<OpId> stream_end;
+      if (streams)
+        stream_end = std::exchange((*streams)[index(device)][static_cast<std::size_t>(op.stream)],
+                                   std::optional(id));
+      if (stream_end)
+        graph_.add_dependency(*stream_end, id);
+      // What runs in a pair of passes waits for all before it already.
+      if (!stream_end || lane.first)
+        for (const OpId before : beside ? lane.before_last : lane.last)
+          graph_.add_dependency(before, id);
+      lane.add(id, beside);
     }
   }
 
   const Workload& workload_;
   StepGraph graph_;
   std::vector<Stage> stages_;
-  /// For each device, the operations that its next one waits for, and those that they waited for.
-  std::vector<std::vector<OpId>> last_, before_last_;
+  PassPairing pairing_;
+  Lanes lanes_;
+  Lanes backward_lanes_; ///< of the backward passes that run beside a forward pass
+  std::vector<StreamEnds> stream_ends_;
+  /// By stage and the chunks of the forward and of the backward pass.
+  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::vector<PairedSegment>> pairs_;
   std::map<std::pair<DeviceId, DeviceId>, std::uint32_t> pair_index_;
   std::map<Arrival, OpId> arrivals_, first_ops_;
 };

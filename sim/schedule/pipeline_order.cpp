@@ -6,8 +6,9 @@
 
 namespace moesim {
 
-StageOrder pipeline_order(const ParallelPlan& plan, std::int64_t stage,
-                          std::int64_t micro_batches) {
+namespace {
+
+StageOrder order_of(const ParallelPlan& plan, std::int64_t stage, std::int64_t micro_batches) {
   switch (plan.schedule) {
   case Schedule::interleaved:
     return interleaved(plan.pipeline, plan.virtual_stages, stage, micro_batches);
@@ -17,6 +18,14 @@ StageOrder pipeline_order(const ParallelPlan& plan, std::int64_t stage,
     break;
   }
   return one_forward_one_backward(plan.pipeline, stage, micro_batches);
+}
+
+} // namespace
+
+StageOrder pipeline_order(const ParallelPlan& plan, std::int64_t stage,
+                          std::int64_t micro_batches) {
+  StageOrder order = order_of(plan, stage, micro_batches);
+  return plan.overlap_batches ? beside_each_other(std::move(order)) : order;
 }
 
 StageOrder one_forward_one_backward(std::int64_t stages, std::int64_t stage,
@@ -73,6 +82,15 @@ StageOrder zero_bubble(std::int64_t stages, std::int64_t stage, std::int64_t mic
   }
   while (weight < micro_batches)
     order.push_back({Pass::backward_weight, weight++});
+  return order;
+}
+
+StageOrder beside_each_other(StageOrder order) {
+  for (std::size_t place = 1; place < order.size(); ++place)
+    if (order[place - 1].pass == Pass::backward && order[place].pass == Pass::forward) {
+      std::swap(order[place - 1], order[place]);
+      order[place].beside_previous = true;
+    }
   return order;
 }
 

@@ -21,6 +21,9 @@ struct ChunkPass {
   Pass pass = Pass::forward;
   std::int64_t micro_batch = 0;
   std::int64_t chunk = 0; ///< 0 … virtual_stages − 1
+  /// A backward pass that runs beside the pass before it, which is a forward pass of another
+  /// micro-batch or chunk: neither waits for the other.
+  bool beside_previous = false;
 
   bool operator==(const ChunkPass&) const = default;
 };
@@ -48,6 +51,12 @@ StageOrder interleaved(std::int64_t stages, std::int64_t chunks, std::int64_t st
 /// many micro-batches as there are stages are kept, or until there are no forward passes left; then
 /// they fill the drain.
 StageOrder zero_bubble(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches);
+
+/// The order with each whole backward pass beside the forward pass that would follow it: that one
+/// comes first and so warms the stage up one pass further, and a pair never is of one micro-batch
+/// in one chunk (Megatron-Core's overlap_moe_expert_parallel_comm). Of 1F1B on one stage and of
+/// interleaved 1F1B.
+StageOrder beside_each_other(StageOrder order);
 
 /// The most that a stage keeps at one time under an order, where a micro-batch that has passed
 /// forward keeps `kept[chunk]` until its backward pass, that of the weights included, is done.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -117,6 +118,9 @@ public:
   std::vector<DeviceGroup> groups;
   std::vector<DevicePair> pairs;
   std::vector<Op> ops;
+  /// Streams whose collectives may run beside each other on one device; those of all others follow
+  /// each other.
+  std::set<Stream> concurrent;
 
   OpId add_op(const Op& op);
   /// `before` ends before `after` starts.

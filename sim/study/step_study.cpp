@@ -175,6 +175,7 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
         candidate.plan.pipeline = pipeline;
         candidate.plan.virtual_stages = 1;
         candidate.plan.schedule = Schedule::one_forward_one_backward;
+        candidate.plan.overlap_batches = false;
         candidate.plan.expert = 1;
         candidate.plan.sequence_parallel = true;
         candidate.plan.recompute = recompute;

@@ -88,6 +88,24 @@ std::optional<PlanFault> find_schedule_fault(const ParallelPlan& plan,
   return std::nullopt;
 }
 
+std::optional<PlanFault> find_overlap_fault(const ParallelPlan& plan) {
+  const auto fault = [](const std::string& message, const std::string& hint) {
+    return PlanFault{"communication", "overlap", message, hint};
+  };
+  if (!plan.overlap_batches)
+    return std::nullopt;
+  if (plan.expert == 1)
+    return fault("without expert parallelism there is no communication of experts to hide",
+                 "use \"none\", or spread the experts of an MoE model");
+  if (plan.schedule == Schedule::interleaved ||
+      (plan.schedule == Schedule::one_forward_one_backward && plan.pipeline == 1))
+    return std::nullopt;
+  return fault(
+      "under a pipeline, micro-batches overlap only where the schedule pairs a forward pass "
+      "with a backward pass",
+      "use schedule = \"interleaved\" with 2 or more virtual_stages");
+}
+
 std::optional<PlanFault> find_expert_fault(const ParallelPlan& plan, const ModelSpec& model) {
   if (!model.is_moe())
     return plan.expert == 1
@@ -198,7 +216,9 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
     return fault;
   if (auto fault = find_batch_fault(plan, training))
     return fault;
-  return find_schedule_fault(plan, training);
+  if (auto fault = find_schedule_fault(plan, training))
+    return fault;
+  return find_overlap_fault(plan);
 }
 
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank) {

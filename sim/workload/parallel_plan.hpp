@@ -51,6 +51,10 @@ struct ParallelPlan {
   Schedule schedule = Schedule::one_forward_one_backward;
   std::int64_t expert = 1;
   bool sequence_parallel = true;
+  /// The forward pass of one micro-batch runs beside the backward pass of another, so that the
+  /// communication of each hides behind the compute of the other (Megatron-Core's
+  /// overlap_moe_expert_parallel_comm; DualPipe's pairs, arXiv 2412.19437, section 3.2.1).
+  bool overlap_batches = false;
   std::int64_t zero_stage = 1; ///< 0: optimizer states replicated; 1: sharded over data parallel
   Recompute recompute = Recompute::none;
   /// One entry per virtual stage, in the order of the model; see `spread_layers`.
@@ -77,8 +81,8 @@ std::vector<std::int64_t> spread_layers(std::int64_t layers, std::int64_t stages
 /// The largest expert-parallel degree that divides both the experts and the ranks of a stage.
 std::int64_t largest_expert_parallel(std::int64_t experts, std::int64_t stage_ranks);
 
-/// Why a plan cannot run: the key of `[parallel]`, `[training]` or `[cluster]` at fault, the rule
-/// with its numbers, and the nearest value that is legal.
+/// Why a plan cannot run: the key of `[parallel]`, `[training]`, `[communication]` or `[cluster]`
+/// at fault, the rule with its numbers, and the nearest value that is legal.
 struct PlanFault {
   std::string table;
   std::string key;

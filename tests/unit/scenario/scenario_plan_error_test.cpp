@@ -70,15 +70,6 @@ const std::vector<Refusal> not_modelled = {
      "  load = \"zipf\"\n"
      "         ^\n"
      "  hint: use uniform"},
-    {"an overlap",
-     "dispatcher = \"alltoall\"",
-     "overlap = \"batch\"",
-     {},
-     false,
-     "s.toml:17:11: error: \"batch\" is not modelled yet\n"
-     "  overlap = \"batch\"\n"
-     "            ^\n"
-     "  hint: use none or shared-expert"},
 };
 
 const std::vector<Refusal> cannot_run = {
@@ -91,6 +82,26 @@ const std::vector<Refusal> cannot_run = {
      "  virtual_stages = 2\n"
      "                   ^\n"
      "  hint: use schedule = \"interleaved\""},
+    {"overlap of micro-batches without pairs of them",
+     "dispatcher = \"alltoall\"",
+     "overlap = \"batch\"",
+     {},
+     true,
+     "s.toml:17:11: error: under a pipeline, micro-batches overlap only where the schedule pairs a "
+     "forward pass with a backward pass\n"
+     "  overlap = \"batch\"\n"
+     "            ^\n"
+     "  hint: use schedule = \"interleaved\" with 2 or more virtual_stages"},
+    {"overlap of micro-batches without expert parallelism",
+     "dispatcher = \"alltoall\"",
+     "overlap = \"batch\"",
+     {"parallel.pipeline=1", "parallel.expert=1"},
+     true,
+     "s.toml:17:11: error: without expert parallelism there is no communication of experts to "
+     "hide\n"
+     "  overlap = \"batch\"\n"
+     "            ^\n"
+     "  hint: use \"none\", or spread the experts of an MoE model"},
     {"one virtual stage to interleave",
      "tensor = 2",
      "schedule = \"interleaved\"",
