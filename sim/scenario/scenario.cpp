@@ -90,10 +90,10 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   refuse_degree(table, "expert_tensor");
   plan.sequence_parallel = table.flag_or("sequence_parallel", true);
   const std::string schedule =
-      supported_choice(table, "schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"},
-                       {"1f1b", "interleaved", "zero-bubble"});
+      table.choice_or("schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"}, "1f1b");
   plan.schedule = schedule == "interleaved"   ? Schedule::interleaved
                   : schedule == "zero-bubble" ? Schedule::zero_bubble
+                  : schedule == "dualpipe"    ? Schedule::dual_pipe
                                               : Schedule::one_forward_one_backward;
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
   if (plan.zero_stage > 1)

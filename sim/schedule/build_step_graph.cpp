@@ -4,7 +4,9 @@
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/paired_passes.hpp"
 #include "sim/schedule/pipeline_order.hpp"
+#include "sim/schedule/stage_parameters.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -95,9 +97,12 @@ public:
         } else {
           add_pass(stage, order[place]);
         }
-      add_segments(stages_[static_cast<std::size_t>(stage)],
-                   stages_[static_cast<std::size_t>(stage)].end, 0);
+      if (workload_.plan.copies() == 1)
+        add_segments(stages_[static_cast<std::size_t>(stage)],
+                     stages_[static_cast<std::size_t>(stage)].end, 0);
     }
+    if (workload_.plan.copies() == 2)
+      add_ends_of_copies();
     connect_transfers();
     graph_.seal();
     return std::move(graph_);
@@ -153,21 +158,19 @@ private:
 
   /// The work of the passes that the plan's schedule has.
   void place_work(Stage& stage, std::int64_t number) {
-    const bool split = workload_.plan.schedule == Schedule::zero_bubble;
-    for (std::int64_t chunk = 0; chunk < workload_.plan.virtual_stages; ++chunk) {
+    for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk) {
       const StageWork work = stage_work(workload_, workload_.plan.virtual_stage(number, chunk));
       ChunkWork placed;
       const auto place = [&](Pass pass, const std::vector<Segment>& segments) {
+        if (!has_pass(workload_.plan.schedule, pass))
+          return;
         placed[static_cast<std::size_t>(pass)] = place_segments(segments);
         INVARIANT(!segments.empty(), "stage {} chunk {} has no work", number, chunk);
       };
       place(Pass::forward, work.forward);
-      if (split) {
-        place(Pass::backward_input, work.backward_input);
-        place(Pass::backward_weight, work.backward_weight);
-      } else {
-        place(Pass::backward, work.backward);
-      }
+      place(Pass::backward, work.backward);
+      place(Pass::backward_input, work.backward_input);
+      place(Pass::backward_weight, work.backward_weight);
       stage.chunks.push_back(std::move(placed));
     }
     stage.end = place_segments(step_end_work(workload_, number));
@@ -238,8 +241,10 @@ private:
     const std::int64_t next = backward ? own - 1 : own + 1;
     if (next < 0 || next >= workload_.plan.virtual_stage_count())
       return;
-    send(stage, stages_[static_cast<std::size_t>(next % workload_.plan.pipeline)],
-         {backward, next, pass.micro_batch}, lanes);
+    // Virtual stages on one device need no transfer: their passes follow each other anyway.
+    if (const std::int64_t holder = workload_.plan.holder(next, pass.chunk); holder != number)
+      send(stage, stages_[static_cast<std::size_t>(holder)], {backward, next, pass.micro_batch},
+           lanes);
   }
 
   /// Sends what a pass of `stage` has made to `other`, which feeds it to a pass.
@@ -263,6 +268,58 @@ private:
                     std::int64_t micro_batch) {
     for (const PlacedSegment& segment : segments)
       add_segment(stage, segment, static_cast<std::uint32_t>(micro_batch), lanes_, nullptr);
+  }
+
+  /// The ends of the step where two stages hold the same parameters: rank i of one and rank i of
+  /// the other sum their gradients up before the optimizer. If optimizer states are sharded, each
+  /// gets the half of the shard that it updates, and the weights of the other half afterwards.
+  void add_ends_of_copies() {
+    constexpr std::int64_t gradient_bytes = 4;
+    for (const Stage& stage : stages_)
+      add_segments(stage, {stage.end.begin(), optimizer_of(stage)}, 0);
+    exchange("GradientExchange", gradient_bytes);
+    for (const Stage& stage : stages_)
+      add_segments(stage, {*optimizer_of(stage)}, 0);
+    if (workload_.plan.zero_stage >= 1)
+      exchange("WeightExchange", bf16_bytes);
+    for (const Stage& stage : stages_)
+      add_segments(stage, {optimizer_of(stage) + 1, stage.end.end()}, 0);
+  }
+
+  /// The last compute of the step.
+  static std::vector<PlacedSegment>::const_iterator optimizer_of(const Stage& stage) {
+    const auto last =
+        std::find_if(stage.end.rbegin(), stage.end.rend(),
+                     [](const PlacedSegment& segment) { return segment.kind == OpKind::compute; });
+    return last.base() - 1;
+  }
+
+  /// The ranks of the two stages that hold the same parameters send each other so many bytes for
+  /// each parameter that one of them is to get.
+  void exchange(const std::string& name, std::int64_t bytes_each) {
+    const ParallelPlan& plan = workload_.plan;
+    std::vector<std::vector<OpId>> ends(lanes_.size());
+    for (std::size_t number = 0; number < stages_.size(); ++number) {
+      const Stage& stage = stages_[number];
+      const Stage& other = stages_[stages_.size() - 1 - number];
+      const StageParameters p = stage_parameters(workload_, static_cast<std::int64_t>(number));
+      const std::int64_t parameters =
+          plan.zero_stage >= 1
+              ? (p.dense_per_rank / plan.data() + p.expert_per_rank / plan.expert_data()) / 2
+              : p.dense_per_rank + p.expert_per_rank;
+      const auto work = static_cast<std::uint32_t>(graph_.transfers.size());
+      graph_.transfers.push_back({name, Bytes{parameters * bytes_each}});
+      for (std::size_t i = 0; i < stage.devices.size(); ++i) {
+        const OpId send = graph_.add_op({OpKind::transfer, Stream::data_parallel, work,
+                                         pair_of(stage.devices[i], other.devices[i]), 0});
+        for (const OpId before : lanes_[index(stage.devices[i])].last)
+          graph_.add_dependency(before, send);
+        ends[index(stage.devices[i])].push_back(send);
+        ends[index(other.devices[i])].push_back(send);
+      }
+    }
+    for (std::size_t device = 0; device < lanes_.size(); ++device)
+      lanes_[device].last = std::move(ends[device]);
   }
 
   void add_segment(const Stage& stage, const PlacedSegment& segment, std::uint32_t micro_batch,

@@ -252,7 +252,7 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage)
       out.collective({"GradientReduce",
                       sharded ? Collective::reduce_scatter : Collective::all_reduce, group,
                       Bytes{parameters * gradient_bytes}});
-    updated += sharded ? parameters / replicas : parameters;
+    updated += sharded ? parameters / (replicas * workload.plan.copies()) : parameters;
   }
   out.compute("Optimizer", {memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});
   for (const auto& [group, parameters, replicas] : replicated_parameters(workload, stage))

@@ -23,7 +23,8 @@ struct StageWork {
 StageWork stage_work(const Workload& workload, std::int64_t virtual_stage);
 
 /// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
-/// optimizer, and the gathering of sharded parameters.
+/// optimizer, and the gathering of sharded parameters. Where two stages hold the same parameters,
+/// each reduces, updates and gathers its half of the shard; what they exchange comes on top.
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage);
 
 /// The bytes of one token's activations: bf16, or fp8 with a 4-byte scale for each 128 values

@@ -74,10 +74,11 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   const bool sharded = plan.zero_stage >= 1;
   memory.optimizer_states = Bytes{3 * fp32_bytes *
                                   (p.dense_per_rank / (sharded ? plan.data() : 1) +
-                                   p.expert_per_rank / (sharded ? plan.expert_data() : 1))};
+                                   p.expert_per_rank / (sharded ? plan.expert_data() : 1)) /
+                                  (sharded ? plan.copies() : 1)};
   std::vector<std::int64_t> kept_values; // by a micro-batch in each chunk
   std::int64_t largest = 0;
-  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
     const std::int64_t first = first_layer(plan, virtual_stage);
     const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
@@ -96,7 +97,8 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   // Full recompute keeps one layer's activations while it is being repeated.
   if (plan.recompute == Recompute::full)
     memory.activations += Bytes{largest * bf16_bytes};
-  if (stage == plan.pipeline - 1) // logits and their gradient: bf16 and fp32
+  if (holds(plan, stage,
+            plan.virtual_stage_count() - 1)) // logits and their gradient: bf16 and fp32
     memory.activations +=
         Bytes{s.tokens * workload.model.vocabulary / s.tensor * (bf16_bytes + fp32_bytes)};
   if (plan.expert > 1)

@@ -6,26 +6,37 @@
 
 namespace moesim {
 
-namespace {
-
-StageOrder order_of(const ParallelPlan& plan, std::int64_t stage, std::int64_t micro_batches) {
-  switch (plan.schedule) {
-  case Schedule::interleaved:
-    return interleaved(plan.pipeline, plan.virtual_stages, stage, micro_batches);
-  case Schedule::zero_bubble:
-    return zero_bubble(plan.pipeline, stage, micro_batches);
-  case Schedule::one_forward_one_backward:
-    break;
-  }
-  return one_forward_one_backward(plan.pipeline, stage, micro_batches);
-}
-
-} // namespace
-
 StageOrder pipeline_order(const ParallelPlan& plan, std::int64_t stage,
                           std::int64_t micro_batches) {
-  StageOrder order = order_of(plan, stage, micro_batches);
-  return plan.overlap_batches ? beside_each_other(std::move(order)) : order;
+  switch (plan.schedule) {
+  case Schedule::one_forward_one_backward: {
+    StageOrder order = one_forward_one_backward(plan.pipeline, stage, micro_batches);
+    return plan.overlap_batches ? beside_each_other(std::move(order)) : order;
+  }
+  case Schedule::interleaved: {
+    StageOrder order = interleaved(plan.pipeline, plan.virtual_stages, stage, micro_batches);
+    return plan.overlap_batches ? beside_each_other(std::move(order)) : order;
+  }
+  case Schedule::zero_bubble:
+    return plan.virtual_stages == 2 ? zero_bubble_v(plan.pipeline, stage, micro_batches)
+                                    : zero_bubble(plan.pipeline, stage, micro_batches);
+  case Schedule::dual_pipe:
+    break;
+  }
+  return dual_pipe(plan.pipeline, stage, micro_batches, plan.overlap_batches);
+}
+
+bool has_pass(Schedule schedule, Pass pass) {
+  switch (pass) {
+  case Pass::forward:
+    break;
+  case Pass::backward:
+    return schedule != Schedule::zero_bubble;
+  case Pass::backward_input:
+  case Pass::backward_weight:
+    return schedule == Schedule::zero_bubble || schedule == Schedule::dual_pipe;
+  }
+  return true;
 }
 
 StageOrder one_forward_one_backward(std::int64_t stages, std::int64_t stage,

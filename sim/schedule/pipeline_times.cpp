@@ -125,7 +125,7 @@ std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches) 
   const std::int64_t drawn = std::min(micro_batches, 2 * plan.pipeline);
   const auto stages = pipeline_times(plan, drawn, {});
   INVARIANT(stages, "a stage waits for ever");
-  const std::size_t width = 2 + std::to_string(drawn - 1).size() + (plan.virtual_stages > 1);
+  const std::size_t width = 2 + std::to_string(drawn - 1).size() + (plan.chunks() > 1);
   const std::size_t margin = std::to_string(plan.pipeline - 1).size();
   std::string text;
   for (std::size_t stage = 0; stage < stages->size(); ++stage) {
@@ -138,7 +138,7 @@ std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches) 
       else
         line.resize(static_cast<std::size_t>(std::lround(start)) * width, ' ');
       line += fmt::format("{}{}", "FBIW"[static_cast<std::size_t>(pass.pass)], pass.micro_batch);
-      if (plan.virtual_stages > 1)
+      if (plan.chunks() > 1)
         line += static_cast<char>('a' + pass.chunk % 26);
       const auto end = static_cast<std::size_t>(std::lround(finish)) * width - 1;
       if (place + 1 == spans.size() || !spans[place + 1].pass.beside_previous)

@@ -9,11 +9,18 @@ std::int64_t first_layer(const ParallelPlan& plan, std::int64_t virtual_stage) {
   return std::accumulate(split.begin(), split.begin() + virtual_stage, std::int64_t{0});
 }
 
+bool holds(const ParallelPlan& plan, std::int64_t stage, std::int64_t virtual_stage) {
+  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk)
+    if (plan.virtual_stage(stage, chunk) == virtual_stage)
+      return true;
+  return false;
+}
+
 StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
   const ModelSpec& model = workload.model;
   const ParallelPlan& plan = workload.plan;
   StageParameters sum;
-  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
     const std::int64_t first = first_layer(plan, virtual_stage);
     const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
@@ -25,10 +32,11 @@ StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
     }
   }
   const std::int64_t matrix = model.vocabulary * model.hidden;
-  const bool last = stage == plan.pipeline - 1;
-  if (stage == 0)
+  const bool first = holds(plan, stage, 0);
+  const bool last = holds(plan, stage, plan.virtual_stage_count() - 1);
+  if (first)
     sum.dense_per_rank += matrix;
-  if (last && !(model.tied_embeddings && plan.pipeline == 1))
+  if (last && !(model.tied_embeddings && first))
     sum.dense_per_rank += matrix;
   if (last)
     sum.dense_per_rank += model.hidden; // the final norm

@@ -7,6 +7,9 @@ namespace moesim {
 /// The first layer of a virtual stage.
 std::int64_t first_layer(const ParallelPlan& plan, std::int64_t virtual_stage);
 
+/// True if a virtual stage is a chunk of a stage.
+bool holds(const ParallelPlan& plan, std::int64_t stage, std::int64_t virtual_stage);
+
 /// Parameters that one rank of a stage holds.
 struct StageParameters {
   std::int64_t dense_per_rank = 0;  ///< attention, norms, router, shared experts, embedding, head
@@ -14,7 +17,7 @@ struct StageParameters {
 };
 /// Everything but the routed experts is split over tensor parallelism; routed experts are split
 /// over expert parallelism. The embedding sits on the first virtual stage, the head (a second copy
-/// of a tied embedding, if the pipeline has more than one stage) on the last.
+/// of a tied embedding, if no chunk of the stage is the first) on the last.
 StageParameters stage_parameters(const Workload& workload, std::int64_t stage);
 
 } // namespace moesim

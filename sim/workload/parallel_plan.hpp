@@ -21,7 +21,8 @@ enum class Recompute {
 enum class Schedule {
   one_forward_one_backward,
   interleaved, ///< 1F1B over several virtual stages a device
-  zero_bubble  ///< weight gradients fill the drain: ZB-H1
+  zero_bubble, ///< weight gradients fill the drain: ZB-H1, with two virtual stages ZB-V
+  dual_pipe    ///< micro-batches enter from both ends of the pipeline, which holds the model twice
 };
 
 /// How much one optimizer step trains on.
@@ -66,12 +67,19 @@ struct ParallelPlan {
   /// Micro-batches that pass through every stage in one step.
   std::int64_t micro_batches(const TrainingSpec& training) const;
   std::int64_t stage_of(RankId rank) const;
-  /// The model is cut into so many virtual stages, 0 … in the order of its layers. Stage s holds
-  /// s, pipeline + s, …: its chunks 0, 1, ….
+  /// The model is cut into so many virtual stages, 0 … in the order of its layers.
   std::int64_t virtual_stage_count() const { return pipeline * virtual_stages; }
-  std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const {
-    return chunk * pipeline + stage;
-  }
+  /// Virtual stages that each stage holds, its chunks: under DualPipe one of each direction.
+  std::int64_t chunks() const { return copies() * virtual_stages; }
+  /// Stages that hold the same parameters.
+  std::int64_t copies() const { return schedule == Schedule::dual_pipe ? 2 : 1; }
+  /// The virtual stage that is a chunk of a stage. Stage s of p holds s, p + s, …; of ZB-V s and
+  /// 2 p − 1 − s, so that the model runs down the stages and up again; of DualPipe s, and
+  /// p − 1 − s for micro-batches from the other end.
+  std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const;
+  /// The stage that holds a virtual stage. Under DualPipe, the one for micro-batches that pass
+  /// through chunk `chunk` of every stage.
+  std::int64_t holder(std::int64_t virtual_stage, std::int64_t chunk) const;
 };
 
 /// Layers of each stage when nobody says: as even as can be; the stages that hold one layer less

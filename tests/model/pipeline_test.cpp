@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
+#include <string>
+
 using namespace moesim;
 
 namespace {
@@ -28,10 +31,15 @@ Workload one_layer_per_stage(std::int64_t stages, std::int64_t micro_batches) {
 
 /// The same step with computes of 1 ms forward and 2 ms backward on every stage, embedding and head
 /// included, and an optimizer that takes no time.
-StepGraph with_equal_stages(StepGraph graph, Bytes transfer, bool split) {
+StepGraph with_equal_stages(StepGraph graph, Bytes transfer, Schedule schedule) {
+  std::map<std::string, int> seen;
   for (ComputeWork& work : graph.computes) {
     const bool backward = work.name.find("Gradient") != std::string::npos;
-    // The gradients of inputs and of weights take 1 ms each, apart or together.
+    // The gradients of inputs and of weights take 1 ms each, apart or together. DualPipe has the
+    // whole backward pass of a chunk, and then that of its inputs by the same name.
+    const bool weights = work.name.find("WeightGradient") != std::string::npos;
+    const bool split = schedule == Schedule::zero_bubble || weights ||
+                       (schedule == Schedule::dual_pipe && seen[work.name]++ % 2 == 1);
     work.kernels = {lasting(Seconds{backward && !split ? 2e-3 : 1e-3})};
     if (work.name == "Optimizer")
       work.kernels.clear();
@@ -55,7 +63,7 @@ StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes
   const ReplayLayout layout{one_rank_per_stage(workload.plan), LoadModel::representative, false};
   const StepGraph graph =
       with_exchanges(with_equal_stages(build_step_graph(workload, layout.layout), transfer,
-                                       workload.plan.schedule == Schedule::zero_bubble),
+                                       workload.plan.schedule),
                      exchange);
   const Timeline timeline =
       replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
@@ -100,6 +108,37 @@ TEST_CASE("interleaving leaves the bubble of one chunk") {
   const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
   CHECK(metrics.waterfall.compute.value == Approx(48e-3).epsilon(1e-9));
   CHECK(metrics.waterfall.pp_bubble.value == Approx(9e-3).epsilon(1e-9));
+}
+
+// 2 stages with 2 chunks each, 3 micro-batches: 18 ms of work on each stage without a gap, from 0
+// on the first and from 1 ms on the second. By hand, chunk a on the way down and b on the way up:
+// stage 0 Fa0 Fa1 Fa2 to 3; stage 1 Fa0 1 to 2, Fb0 to 3, Fa1 to 4, Fb1 to 5; stage 0 Fb0 3 to 4,
+// Ib0 to 5, Wb0 to 6; stage 1 Ib0 5 to 6, and so on.
+TEST_CASE("the V leaves what the second stage waits for its first micro-batch") {
+  Workload workload = one_layer_per_stage(4, 3);
+  workload.plan.gpus = 2;
+  workload.plan.pipeline = 2;
+  workload.plan.virtual_stages = 2;
+  workload.plan.schedule = Schedule::zero_bubble;
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
+  CHECK(metrics.step_time.value == Approx(19e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.compute.value == Approx(18e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(1e-3).epsilon(1e-9));
+}
+
+// 4 stages, 8 micro-batches, 4 from each end, passes one after the other. The pipeline is its own
+// mirror image. By hand, A to D forward of a micro-batch on its first to fourth stage, d to a
+// backward there, I and W apart: the first stage, which is the fourth for the others, runs A0 A1 A2
+// D0 Id0 Wd0 D1 A3 d1 D2 a0 d2 D3 to 16 ms, waits for the second stage to 17 ms, then a1 d3 Ia2 Wa2
+// Ia3 Wa3 to 25 ms. The second runs B0 from 1 ms to 2, C0 B1 C1 B2 c0 C2 b0 B3 c1 C3 b1 to 17 ms,
+// c2 b2 Ic3 Ib3 and two W to 25 ms. So 24 ms of work and 1 ms of bubble on each.
+TEST_CASE("DualPipe fills the pipeline from both ends") {
+  Workload workload = one_layer_per_stage(4, 8);
+  workload.plan.schedule = Schedule::dual_pipe;
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
+  CHECK(metrics.step_time.value == Approx(25e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.compute.value == Approx(24e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(1e-3).epsilon(1e-9));
 }
 
 // 8 stages, 2 micro-batches, fewer than stages: (2 + 7) x 3 ms.

@@ -88,6 +88,11 @@ void draw_plan(Draw& draw, RandomCase& drawn, const Split& split, std::int64_t g
     overlap_some_batches();
   } else if (draw.one_in(2)) {
     set("parallel.schedule", "\"zero-bubble\"");
+    set("parallel.virtual_stages", split.layers >= 2 * split.pipeline && draw.one_in(2) ? 2 : 1);
+  } else if (split.pipeline == 2 && draw.one_in(2)) {
+    set("parallel.schedule", "\"dualpipe\"");
+    set("training.global_batch", data * 4 * micro_batch); // the fewest that it can run
+    overlap_some_batches();
   }
 }
 
