@@ -4,6 +4,7 @@
 #include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/memory_estimate.hpp"
+#include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 
 #include <fmt/format.h>
@@ -126,15 +127,15 @@ ResultTable show_schedule(const Scenario& scenario) {
   ResultTable table{{"stage", "chunk", "pass", "position", "stream", "operation", "flops", "bytes"},
                     {}};
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
-    for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+    for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
       const StageWork work = stage_work(scenario.workload, plan.virtual_stage(stage, chunk));
       add_segments({stage, chunk, "forward"}, work.forward, table);
-      if (plan.schedule == Schedule::zero_bubble) {
-        add_segments({stage, chunk, "backward_input"}, work.backward_input, table);
-        add_segments({stage, chunk, "backward_weight"}, work.backward_weight, table);
-      } else {
+      if (has_pass(plan.schedule, Pass::backward))
         add_segments({stage, chunk, "backward"}, work.backward, table);
-      }
+      if (has_pass(plan.schedule, Pass::backward_input))
+        add_segments({stage, chunk, "backward_input"}, work.backward_input, table);
+      if (has_pass(plan.schedule, Pass::backward_weight))
+        add_segments({stage, chunk, "backward_weight"}, work.backward_weight, table);
     }
     add_segments({stage, 0, "end of step"}, step_end_work(scenario.workload, stage), table);
   }
@@ -146,18 +147,20 @@ ResultTable show_routing(const Scenario& scenario) {
       {"layer", "rank", "experts", "tokens_sent", "tokens_received", "load_max_over_mean"}, {}};
   const Workload& w = scenario.workload;
   const std::string routed = std::to_string(routed_tokens_per_rank(w));
+  const std::int64_t ranks = w.plan.stage_ranks();
   for (std::int64_t part = 0; part < w.plan.virtual_stage_count(); ++part) {
-    const std::int64_t stage = part % w.plan.pipeline;
     const std::int64_t first = first_layer(w.plan, part);
     const std::int64_t count = w.plan.layers_per_stage[static_cast<std::size_t>(part)];
     for (std::int64_t layer = first; layer < first + count; ++layer) {
       if (!w.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;
-      const std::int64_t ranks = w.plan.stage_ranks();
-      for (std::int64_t rank = stage * ranks; rank < (stage + 1) * ranks; ++rank)
-        table.rows.push_back({std::to_string(layer), std::to_string(rank),
-                              std::to_string(w.model.experts.experts / w.plan.expert), routed,
-                              routed, "1"});
+      for (std::int64_t copy = 0; copy < w.plan.copies(); ++copy) {
+        const std::int64_t stage = w.plan.holder(part, copy);
+        for (std::int64_t rank = stage * ranks; rank < (stage + 1) * ranks; ++rank)
+          table.rows.push_back({std::to_string(layer), std::to_string(rank),
+                                std::to_string(w.model.experts.experts / w.plan.expert), routed,
+                                routed, "1"});
+      }
     }
   }
   return table;

@@ -78,7 +78,7 @@ std::size_t critical_device(const std::vector<DeviceLoad>& loads) {
 }
 
 bool runs_on(const StepGraph& graph, const Op& op, std::size_t device) {
-  if (op.kind == OpKind::transfer)
+  if (op.stream == Stream::pipeline)
     return false;
   const auto devices = graph.devices_of(op);
   return std::find(devices.begin(), devices.end(), DeviceId(static_cast<std::uint32_t>(device))) !=
@@ -178,7 +178,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
       metrics.ep_total += span.finish - span.start;
     if (graph.ops[op].kind == OpKind::compute)
       ++runs[graph.ops[op].work];
-    else
+    else if (graph.ops[op].kind == OpKind::collective)
       errors.add_collective(graph.ops[op].stream, span.finish - span.start,
                             timeline.errors[graph.ops[op].work]);
   }
@@ -187,7 +187,9 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
     for (const Kernel& kernel : graph.computes[work].kernels) {
       if (runs[work] == 0)
         break;
-      const KernelTime time = cost.time(kernel);
+      KernelTime time = cost.time(kernel);
+      if (const auto beside = graph.computes[work].beside)
+        time.time = time.time * cost.slowdown_beside(*beside);
       errors.add_kernel(kernel, time, runs[work]);
       metrics.parts[static_cast<std::size_t>(kernel.part)] += time.time * runs[work];
       if (time.basis != CostBasis::measured)

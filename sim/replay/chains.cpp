@@ -7,8 +7,8 @@ namespace moesim {
 
 namespace {
 
-/// Links that only the collectives of one device use. Those that are not `contended` never overlap
-/// each other, so nothing contends for such a link.
+/// Links that only the collectives of one device use. Those without a class of contention never
+/// overlap each other, so nothing contends for such a link.
 std::vector<bool> find_private_links(const StepGraph& graph, const TrafficPlans& plans,
                                      const LinkFolding& folding) {
   constexpr std::uint32_t nobody = ~0U;
@@ -29,23 +29,24 @@ std::vector<bool> find_private_links(const StepGraph& graph, const TrafficPlans&
   return is_private;
 }
 
-/// Links that collectives of two streams of a device use side by side.
-std::vector<bool> find_contended_links(const StepGraph& graph, const TrafficPlans& plans,
-                                       const LinkFolding& folding) {
-  std::vector<std::optional<GroupKind>> user(folding.originals().size());
-  std::vector<bool> contended(user.size(), false);
+/// Links that nothing contends for while collectives of a class run: of that class one stream at
+/// most uses them, and no other device.
+std::vector<bool> find_free_links(const StepGraph& graph, const TrafficPlans& plans,
+                                  const std::vector<bool>& is_private, std::uint8_t contention) {
+  std::vector<std::optional<GroupKind>> user(is_private.size());
+  std::vector<bool> is_free = is_private;
   for (const auto& [key, plan] : plans) {
     const auto& [kind, work, place] = key;
-    if (kind != OpKind::collective || !graph.collectives[work].contended)
+    if (kind != OpKind::collective || graph.collectives[work].contention != contention)
       continue;
     const GroupKind group = graph.collectives[work].group;
     for (const PlannedFlow& flow : flows_of(plan))
       for (const MachineRoute::Hop& hop : flow.route.hops) {
-        contended[hop.link] = contended[hop.link] || user[hop.link].value_or(group) != group;
+        is_free[hop.link] = is_free[hop.link] && user[hop.link].value_or(group) == group;
         user[hop.link] = group;
       }
   }
-  return contended;
+  return is_free;
 }
 
 /// True if the duration of a phase follows from its own flows: there is one at most, over private
@@ -67,14 +68,14 @@ std::vector<double> find_durations(const StepGraph& graph, const TrafficPlans& p
                                    const LinkFolding& folding,
                                    const std::vector<double>& compute_durations) {
   const std::vector<bool> is_private = find_private_links(graph, plans, folding);
-  std::vector<bool> is_free = find_contended_links(graph, plans, folding);
-  for (std::size_t link = 0; link < is_free.size(); ++link)
-    is_free[link] = is_private[link] && !is_free[link];
+  std::vector<std::vector<bool>> is_free{is_private};
+  for (std::uint8_t contention = 1; contention <= contention_max; ++contention)
+    is_free.push_back(find_free_links(graph, plans, is_private, contention));
   std::map<TrafficKey, double> known;
   for (const auto& [key, plan] : plans) {
-    const bool contended = std::get<OpKind>(key) == OpKind::collective &&
-                           graph.collectives[std::get<1>(key)].contended;
-    const std::vector<bool>& alone = contended ? is_free : is_private;
+    const auto& [kind, work, place] = key;
+    const std::vector<bool>& alone =
+        is_free[kind == OpKind::collective ? graph.collectives[work].contention : 0];
     const bool fixed =
         std::all_of(plan.phases.begin(), plan.phases.end(),
                     [&](const TrafficPhase& phase) { return runs_alone(phase, alone); });

@@ -9,8 +9,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::int64_t unfolded_ranks_max = 64;
-
 /// For each link that ranks share, how many ranks of each stage do: by LinkId, stages in order.
 using LinkSharers = std::vector<std::vector<std::pair<std::int64_t, std::uint32_t>>>;
 
@@ -87,7 +85,10 @@ void find_profile(RankId rank, const ParallelPlan& plan, const Topology& topolog
     profile.insert(profile.end(), of_kind[index(rank)].begin(), of_kind[index(rank)].end());
   const std::int64_t step = plan.stage_ranks();
   const auto position = static_cast<std::int64_t>(index(rank));
-  for (const std::int64_t other : {position - step, position + step}) {
+  std::vector<std::int64_t> others = {position - step, position + step};
+  if (plan.copies() > 1) // exchanges gradients with the other copy
+    others.push_back(position + (plan.pipeline - 1 - 2 * plan.stage_of(rank)) * step);
+  for (const std::int64_t other : others) {
     profile.push_back(-1);
     if (other < 0 || other >= plan.gpus)
       continue;

@@ -27,6 +27,8 @@ struct ReplayLayout {
   LoadModel model = LoadModel::pairs;
   bool approximate = false;
 };
+/// So many ranks are all replayed where one cannot stand for all.
+constexpr std::int64_t unfolded_ranks_max = 64;
 ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
 
 /// Maps the links of the topology to the links of the replay. Under folding, the ranks of a stage

@@ -139,10 +139,10 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   plan.expert_tensor = table.integer_or("expert_tensor", count, 1);
   plan.sequence_parallel = table.flag_or("sequence_parallel", true);
   const std::string schedule =
-      supported_choice(table, "schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"},
-                       {"1f1b", "interleaved", "zero-bubble"});
+      table.choice_or("schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"}, "1f1b");
   plan.schedule = schedule == "interleaved"   ? Schedule::interleaved
                   : schedule == "zero-bubble" ? Schedule::zero_bubble
+                  : schedule == "dualpipe"    ? Schedule::dual_pipe
                                               : Schedule::one_forward_one_backward;
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
   read_recompute(table, plan);
@@ -175,7 +175,7 @@ RoutingSpec read_routing_table(const TomlTable& table) {
   return routing;
 }
 
-CommunicationSpec read_communication_table(const TomlTable& table) {
+CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan& plan) {
   CommunicationSpec communication;
   const std::vector<std::string> dispatchers = {"alltoall", "allgather", "hierarchical",
                                                 "node-limited"};
@@ -193,9 +193,10 @@ CommunicationSpec read_communication_table(const TomlTable& table) {
   communication.dispatch_precision =
       table.choice_or("dispatch_precision", {"bf16", "fp8"}, "bf16") == "fp8" ? Precision::fp8
                                                                               : Precision::bf16;
-  communication.overlap_shared_expert =
-      supported_choice(table, "overlap", {"none", "shared-expert", "batch"},
-                       {"none", "shared-expert"}) == "shared-expert";
+  const std::string overlap =
+      table.choice_or("overlap", {"none", "shared-expert", "batch"}, "none");
+  communication.overlap_shared_expert = overlap == "shared-expert";
+  plan.overlap_batches = overlap == "batch";
   communication.overlap_tensor = table.flag_or("overlap_tensor", false);
   communication.overlap_data_parallel = table.flag_or("overlap_data_parallel", true);
   table.finish();
@@ -258,15 +259,16 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   scenario.workload.training = read_training_table(training, scenario.workload.graphs);
   read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
   scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty));
-  scenario.workload.communication =
-      read_communication_table(table_or_empty(root, "communication", empty));
+  const TomlTable communication = table_or_empty(root, "communication", empty);
+  scenario.workload.communication = read_communication_table(communication, scenario.workload.plan);
   scenario.fidelity = read_fidelity(root);
   root.finish();
   const Workload& workload = scenario.workload;
   if (const auto fault = find_plan_fault(workload.plan, workload.model, workload.training)) {
-    const TomlTable& table = fault->table == "cluster"    ? cluster
-                             : fault->table == "training" ? training
-                                                          : parallel;
+    const TomlTable& table = fault->table == "cluster"         ? cluster
+                             : fault->table == "training"      ? training
+                             : fault->table == "communication" ? communication
+                                                               : parallel;
     throw IllegalScenario(table.where(fault->key), fault->message, fault->hint);
   }
   return scenario;

@@ -71,7 +71,7 @@ std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stag
   const DataParallelRule rule = data_parallel_rule(workload);
   Sequence out;
   if (rule.overlaps && rule.gathers && !rule.gathers_every_pass)
-    for (std::int64_t chunk = 0; chunk < workload.plan.virtual_stages; ++chunk)
+    for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk)
       DataParallelWork(workload, workload.plan.virtual_stage(stage, chunk)).start_gather(out);
   return out.take();
 }
@@ -89,7 +89,7 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage)
       out.collective({"GradientReduce",
                       rule.gathers ? Collective::reduce_scatter : Collective::all_reduce, group,
                       Bytes{parameters * gradient_bytes}});
-    updated += rule.gathers ? parameters / replicas : parameters;
+    updated += rule.gathers ? parameters / (replicas * workload.plan.copies()) : parameters;
   }
   out.join_all();
   out.compute("Optimizer", {memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});

@@ -56,7 +56,8 @@ std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stag
 
 /// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
 /// optimizer, and the gathering of sharded parameters; only the optimizer where the communication
-/// overlaps the passes.
+/// overlaps the passes. Where two stages hold the same parameters, each reduces, updates and
+/// gathers its half of the shard; what they exchange comes on top.
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage);
 
 } // namespace moesim

@@ -90,7 +90,7 @@ std::int64_t layer_bytes(const Workload& workload, const LayerSpec& layer, const
 std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
   const ParallelPlan& plan = workload.plan;
   std::int64_t largest = 0;
-  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
     const std::int64_t first = first_layer(plan, virtual_stage);
     const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
@@ -130,7 +130,7 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   memory.framework = framework_bytes;
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
-      p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data();
+      (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / plan.copies();
   memory.weights = Bytes{(plan.zero_stage >= 3 ? sharded : all) * bf16_bytes};
   memory.gradients =
       Bytes{(plan.zero_stage >= 2 ? sharded : all) * workload.training.gradient_bytes()};
@@ -141,7 +141,7 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
               (workload.training.gradient_bytes() + (plan.zero_stage >= 3 ? bf16_bytes : 0))};
   std::vector<std::int64_t> kept_bytes; // by a micro-batch in each chunk
   std::int64_t largest = 0;
-  for (std::int64_t chunk = 0; chunk < plan.virtual_stages; ++chunk) {
+  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     const std::int64_t virtual_stage = plan.virtual_stage(stage, chunk);
     const std::int64_t first = first_layer(plan, virtual_stage);
     const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
@@ -162,7 +162,7 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   // Full recompute keeps one layer's activations while it is being repeated.
   if (plan.recompute == Recompute::full)
     memory.activations += Bytes{largest};
-  if (stage == plan.pipeline - 1) // logits and their gradient: bf16 and fp32
+  if (holds(plan, stage, plan.virtual_stage_count() - 1)) // logits and gradient: bf16 and fp32
     memory.activations += Bytes{(1 + workload.model.mtp_layers) * s.tokens *
                                 workload.model.vocabulary / s.tensor * (bf16_bytes + fp32_bytes)};
   if (plan.expert > 1)

@@ -9,14 +9,34 @@ namespace moesim {
 StageOrder pipeline_order(const ParallelPlan& plan, std::int64_t stage,
                           std::int64_t micro_batches) {
   switch (plan.schedule) {
-  case Schedule::interleaved:
-    return interleaved(plan.pipeline, plan.virtual_stages, stage, micro_batches);
+  case Schedule::one_forward_one_backward: {
+    StageOrder order = one_forward_one_backward(plan.pipeline, stage, micro_batches);
+    return plan.overlap_batches ? beside_each_other(std::move(order)) : order;
+  }
+  case Schedule::interleaved: {
+    StageOrder order = interleaved(plan.pipeline, plan.virtual_stages, stage, micro_batches);
+    return plan.overlap_batches ? beside_each_other(std::move(order)) : order;
+  }
   case Schedule::zero_bubble:
-    return zero_bubble(plan.pipeline, stage, micro_batches);
-  case Schedule::one_forward_one_backward:
+    return plan.virtual_stages == 2 ? zero_bubble_v(plan.pipeline, stage, micro_batches)
+                                    : zero_bubble(plan.pipeline, stage, micro_batches);
+  case Schedule::dual_pipe:
     break;
   }
-  return one_forward_one_backward(plan.pipeline, stage, micro_batches);
+  return dual_pipe(plan.pipeline, stage, micro_batches, plan.overlap_batches);
+}
+
+bool has_pass(Schedule schedule, Pass pass) {
+  switch (pass) {
+  case Pass::forward:
+    break;
+  case Pass::backward:
+    return schedule != Schedule::zero_bubble;
+  case Pass::backward_input:
+  case Pass::backward_weight:
+    return schedule == Schedule::zero_bubble || schedule == Schedule::dual_pipe;
+  }
+  return true;
 }
 
 StageOrder one_forward_one_backward(std::int64_t stages, std::int64_t stage,
@@ -73,6 +93,15 @@ StageOrder zero_bubble(std::int64_t stages, std::int64_t stage, std::int64_t mic
   }
   while (weight < micro_batches)
     order.push_back({Pass::backward_weight, weight++});
+  return order;
+}
+
+StageOrder beside_each_other(StageOrder order) {
+  for (std::size_t place = 1; place < order.size(); ++place)
+    if (order[place - 1].pass == Pass::backward && order[place].pass == Pass::forward) {
+      std::swap(order[place - 1], order[place]);
+      order[place].beside_previous = true;
+    }
   return order;
 }
 

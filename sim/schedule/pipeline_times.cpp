@@ -56,24 +56,37 @@ private:
     return before;
   }
 
-  /// Runs the next pass of a stage if what it waits for is done.
+  std::int64_t virtual_stage_of(std::size_t stage, const ChunkPass& pass) const {
+    return plan_.virtual_stage(static_cast<std::int64_t>(stage), pass.chunk);
+  }
+
+  /// Runs the next pass of a stage, or the next two side by side, if what they wait for is done.
   bool step(std::size_t stage) {
     std::vector<PassSpan>& spans = spans_[stage];
-    const ChunkPass& pass = orders_[stage][spans.size()];
-    const std::int64_t own = plan_.virtual_stage(static_cast<std::int64_t>(stage), pass.chunk);
+    const StageOrder& order = orders_[stage];
+    const std::size_t first = spans.size();
+    const bool paired = first + 1 < order.size() && order[first + 1].beside_previous;
     double start = spans.empty() ? 0.0 : spans.back().finish;
-    for (const Made& made : needed(pass, own)) {
-      const auto end = ends_.find(made);
-      if (end == ends_.end())
-        return false;
-      start = std::max(start, end->second);
+    for (std::size_t place = first; place <= first + paired; ++place)
+      for (const Made& made : needed(order[place], virtual_stage_of(stage, order[place]))) {
+        const auto end = ends_.find(made);
+        if (end == ends_.end())
+          return false;
+        start = std::max(start, end->second);
+      }
+    const double finish = start + (paired ? times_.of_pair() : times_.of(order[first].pass));
+    for (std::size_t place = first; place <= first + paired; ++place) {
+      spans.push_back({order[place], start, finish});
+      ends_[made_by(order[place], virtual_stage_of(stage, order[place]))] = finish;
     }
-    spans.push_back({pass, start, start + times_.of(pass.pass)});
+    return true;
+  }
+
+  static Made made_by(const ChunkPass& pass, std::int64_t own) {
     const Product product = pass.pass == Pass::forward           ? Product::forward
                             : pass.pass == Pass::backward_weight ? Product::weight
                                                                  : Product::input;
-    ends_[{product, own, pass.micro_batch}] = spans.back().finish;
-    return true;
+    return {product, own, pass.micro_batch};
   }
 
   const ParallelPlan& plan_;
@@ -99,6 +112,10 @@ double PassTimes::of(Pass pass) const {
   return input + weight;
 }
 
+double PassTimes::of_pair() const {
+  return pair.value_or(of(Pass::forward) + of(Pass::backward));
+}
+
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
   return Pipeline(plan, micro_batches, times).play();
@@ -108,18 +125,24 @@ std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches) 
   const std::int64_t drawn = std::min(micro_batches, 2 * plan.pipeline);
   const auto stages = pipeline_times(plan, drawn, {});
   INVARIANT(stages, "a stage waits for ever");
-  const std::size_t width = 2 + std::to_string(drawn - 1).size() + (plan.virtual_stages > 1);
+  const std::size_t width = 2 + std::to_string(drawn - 1).size() + (plan.chunks() > 1);
   const std::size_t margin = std::to_string(plan.pipeline - 1).size();
   std::string text;
   for (std::size_t stage = 0; stage < stages->size(); ++stage) {
     std::string line;
-    for (const auto& [pass, start, finish] : (*stages)[stage]) {
-      line.resize(static_cast<std::size_t>(std::lround(start)) * width, ' ');
+    const std::vector<PassSpan>& spans = (*stages)[stage];
+    for (std::size_t place = 0; place < spans.size(); ++place) {
+      const auto& [pass, start, finish] = spans[place];
+      if (pass.beside_previous)
+        line += '&';
+      else
+        line.resize(static_cast<std::size_t>(std::lround(start)) * width, ' ');
       line += fmt::format("{}{}", "FBIW"[static_cast<std::size_t>(pass.pass)], pass.micro_batch);
-      if (plan.virtual_stages > 1)
+      if (plan.chunks() > 1)
         line += static_cast<char>('a' + pass.chunk % 26);
       const auto end = static_cast<std::size_t>(std::lround(finish)) * width - 1;
-      line.resize(std::max(end, line.size()), '-');
+      if (place + 1 == spans.size() || !spans[place + 1].pass.beside_previous)
+        line.resize(std::max(end, line.size()), '-');
     }
     text += fmt::format("stage {:>{}}  {}\n", stage, margin, line);
   }

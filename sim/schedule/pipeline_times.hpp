@@ -13,8 +13,12 @@ struct PassTimes {
   double forward = 1.0;
   double input = 1.0;
   double weight = 1.0;
+  /// A forward pass and a whole backward pass side by side; without a value, what both take one
+  /// after the other.
+  std::optional<double> pair = std::nullopt;
 
   double of(Pass pass) const;
+  double of_pair() const;
 };
 
 /// When a stage works on a pass.
@@ -26,13 +30,15 @@ struct PassSpan {
 
 /// The passes of every stage, by stage, if stages are equal and nothing is in the way between them:
 /// each begins when the stage is free and what it waits for is done. No value if a stage waits for
-/// ever: the schedule's orders do not fit each other.
+/// ever: the schedule's orders do not fit each other. Passes that run side by side begin and end
+/// together.
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times);
 
 /// The pipeline as text, a line a stage: F, B, I (gradients of inputs) and W (of weights) with the
 /// micro-batch, and the chunk as a letter where there are several. Each pass is one column wide, a
-/// whole backward pass two. Cut to 2 × stages micro-batches.
+/// whole backward pass two; passes side by side are joined by "&" and as wide as both. Cut to 2 ×
+/// stages micro-batches.
 std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches);
 
 } // namespace moesim

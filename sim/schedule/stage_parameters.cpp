@@ -9,6 +9,13 @@ std::int64_t first_layer(const ParallelPlan& plan, std::int64_t virtual_stage) {
   return std::accumulate(split.begin(), split.begin() + virtual_stage, std::int64_t{0});
 }
 
+bool holds(const ParallelPlan& plan, std::int64_t stage, std::int64_t virtual_stage) {
+  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk)
+    if (plan.virtual_stage(stage, chunk) == virtual_stage)
+      return true;
+  return false;
+}
+
 StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_stage) {
   const ModelSpec& model = workload.model;
   const ParallelPlan& plan = workload.plan;
@@ -25,7 +32,7 @@ StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_
   if (virtual_stage == 0)
     sum.dense_per_rank += matrix;
   if (virtual_stage == plan.virtual_stage_count() - 1) {
-    if (!(model.tied_embeddings && plan.pipeline == 1))
+    if (!(model.tied_embeddings && holds(plan, plan.holder(virtual_stage, 0), 0)))
       sum.dense_per_rank += matrix;
     sum.dense_per_rank += model.hidden; // the final norm
     const LayerParameters mtp =
@@ -40,7 +47,7 @@ StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_
 
 StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
   StageParameters sum;
-  for (std::int64_t chunk = 0; chunk < workload.plan.virtual_stages; ++chunk) {
+  for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk) {
     const StageParameters part =
         chunk_parameters(workload, workload.plan.virtual_stage(stage, chunk));
     sum.dense_per_rank += part.dense_per_rank;

@@ -7,6 +7,9 @@ namespace moesim {
 /// The first layer of a virtual stage.
 std::int64_t first_layer(const ParallelPlan& plan, std::int64_t virtual_stage);
 
+/// True if a virtual stage is a chunk of a stage.
+bool holds(const ParallelPlan& plan, std::int64_t stage, std::int64_t virtual_stage);
+
 /// Parameters that one rank of a stage holds.
 struct StageParameters {
   std::int64_t dense_per_rank = 0;  ///< attention, norms, router, shared experts, embedding, head

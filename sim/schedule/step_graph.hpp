@@ -37,6 +37,12 @@ struct ComputeWork {
   std::int64_t launches = 0;
 };
 
+/// The classes of CollectiveWork::contention: passes that run side by side, and passes beside which
+/// data-parallel communication runs.
+constexpr std::uint8_t contention_pairs = 1;
+constexpr std::uint8_t contention_data_parallel = 2;
+constexpr std::uint8_t contention_max = 2;
+
 /// An amount of communication within one group of ranks.
 struct CollectiveWork {
   std::string name;
@@ -54,8 +60,8 @@ struct CollectiveWork {
   TokenFanOut fan_out = {}; ///< dispatch and combine
   /// Uneven loads by position in the group; none where all pairs carry alike.
   std::shared_ptr<const LoadMatrix> loads = nullptr;
-  /// May run beside other collectives of its device, on the same links.
-  bool contended = false;
+  /// Collectives of one device that may run side by side are of the same class; 0: of none.
+  std::uint8_t contention = 0;
 };
 
 /// What passes between two pipeline stages for one micro-batch: the bytes of one rank.

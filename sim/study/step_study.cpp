@@ -178,6 +178,7 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
         candidate.plan.pipeline = pipeline;
         candidate.plan.virtual_stages = 1;
         candidate.plan.schedule = Schedule::one_forward_one_backward;
+        candidate.plan.overlap_batches = false;
         candidate.plan.expert = 1;
         candidate.plan.expert_tensor = 1;
         candidate.plan.sequence_parallel = true;
@@ -213,12 +214,32 @@ ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, F
   return fold_ranks(plan, topology);
 }
 
+namespace {
+
+/// Rings that cross the leaves of a stage load single uplinks. Beside transfers between stages,
+/// which load all, one rank cannot stand for all: folding is off by up to 0.5 % in 40 random cases.
+bool rings_cross_leaves_beside_transfers(const Workload& workload, const Topology& topology) {
+  const FabricSpec& fabric = topology.spec().fabric;
+  const std::int64_t leaf =
+      topology.spec().node.gpus * std::max<std::int64_t>(1, fabric.nodes_per_leaf);
+  return data_parallel_rule(workload).overlaps && workload.plan.pipeline > 1 &&
+         workload.plan.stage_ranks() > leaf;
+}
+
+} // namespace
+
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                      const Costs& costs) {
-  const ReplayLayout folded = replay_layout(workload.plan, topology, fidelity);
-  PlayedStep step{build_step_graph(workload, folded.layout), {}, folded.approximate};
+  ReplayLayout layout = replay_layout(workload.plan, topology, fidelity);
+  if (layout.layout.folded && rings_cross_leaves_beside_transfers(workload, topology)) {
+    if (workload.plan.gpus <= unfolded_ranks_max)
+      layout = {every_rank(workload.plan), LoadModel::pairs, false};
+    else
+      layout.approximate = true;
+  }
+  PlayedStep step{build_step_graph(workload, layout.layout), {}, layout.approximate};
   step.timeline =
-      replay(step.graph, folded, {workload.plan, topology, &costs.compute, costs.network});
+      replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});
   return step;
 }
 

@@ -52,10 +52,10 @@ using TimelineObserver = std::function<void(const StepGraph&, const Timeline&)>;
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const TimelineObserver& observe = {});
 
-/// A time that a step under 1F1B cannot beat: the busiest stage's work one after the other, behind
-/// the stages that must fill the pipeline before it; communications alone on their links.
-/// On clusters where a stage straddles leaves the bound may be too high by `bound_slack`, as rings
-/// are bounded by the busiest uplink of their stage.
+/// A time that a step under 1F1B without overlap of micro-batches cannot beat: the busiest stage's
+/// work one after the other, behind the stages that must fill the pipeline before it;
+/// communications alone on their links. On clusters where a stage straddles leaves the bound may be
+/// too high by `bound_slack`, as rings are bounded by the busiest uplink of their stage.
 constexpr double bound_slack = 1e-3;
 Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs);
 

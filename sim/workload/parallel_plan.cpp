@@ -62,21 +62,15 @@ std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelS
   return std::nullopt;
 }
 
-std::optional<PlanFault> find_schedule_fault(const ParallelPlan& plan,
-                                             const TrainingSpec& training) {
-  if (plan.schedule != Schedule::interleaved)
-    return plan.virtual_stages == 1
-               ? std::nullopt
-               : std::optional(PlanFault{"parallel", "virtual_stages",
-                                         "only the interleaved schedule has virtual stages",
-                                         "use schedule = \"interleaved\""});
+std::optional<PlanFault> find_interleaved_fault(const ParallelPlan& plan,
+                                                std::int64_t micro_batches,
+                                                const TrainingSpec& training) {
   if (plan.pipeline == 1 || plan.virtual_stages == 1)
     return PlanFault{"parallel", "schedule",
                      fmt::format("there is nothing to interleave with pipeline {} and "
                                  "virtual_stages {}",
                                  plan.pipeline, plan.virtual_stages),
                      "use 2 or more of both, or schedule = \"1f1b\""};
-  const std::int64_t micro_batches = plan.micro_batches(training);
   if (micro_batches % plan.pipeline != 0)
     return PlanFault{
         "training", "global_batch",
@@ -87,6 +81,62 @@ std::optional<PlanFault> find_schedule_fault(const ParallelPlan& plan,
                     nearest_multiple(micro_batches, plan.pipeline) * plan.data() *
                         training.micro_batch)};
   return std::nullopt;
+}
+
+std::optional<PlanFault> find_dual_pipe_fault(const ParallelPlan& plan, std::int64_t micro_batches,
+                                              const TrainingSpec& training) {
+  if (plan.pipeline % 2 != 0)
+    return PlanFault{
+        "parallel", "pipeline",
+        fmt::format("pipeline {} is odd: DualPipe folds the stages onto each other", plan.pipeline),
+        fmt::format("use {} or {}", plan.pipeline - 1, plan.pipeline + 1)};
+  const std::int64_t nearest = std::max(nearest_multiple(micro_batches, 2), 2 * plan.pipeline);
+  if (micro_batches != nearest)
+    return PlanFault{
+        "training", "global_batch",
+        fmt::format("{} micro-batches are not an even number of at least 2 x pipeline {}, which "
+                    "DualPipe needs",
+                    micro_batches, plan.pipeline),
+        fmt::format("the nearest global_batch that is one is {}",
+                    nearest * plan.data() * training.micro_batch)};
+  return std::nullopt;
+}
+
+std::optional<PlanFault> find_schedule_fault(const ParallelPlan& plan,
+                                             const TrainingSpec& training) {
+  const std::int64_t micro_batches = plan.micro_batches(training);
+  if (plan.schedule == Schedule::interleaved)
+    return find_interleaved_fault(plan, micro_batches, training);
+  if (plan.schedule == Schedule::zero_bubble && plan.virtual_stages > 2)
+    return PlanFault{"parallel", "virtual_stages",
+                     fmt::format("the zero-bubble schedule has 1 virtual stage or 2, not {}",
+                                 plan.virtual_stages),
+                     "use 1 (ZB-H1) or 2 (ZB-V)"};
+  if (plan.schedule != Schedule::zero_bubble && plan.virtual_stages > 1)
+    return PlanFault{"parallel", "virtual_stages",
+                     "only the interleaved and the zero-bubble schedule have virtual stages",
+                     "use schedule = \"interleaved\""};
+  if (plan.schedule == Schedule::dual_pipe)
+    return find_dual_pipe_fault(plan, micro_batches, training);
+  return std::nullopt;
+}
+
+std::optional<PlanFault> find_overlap_fault(const ParallelPlan& plan) {
+  const auto fault = [](const std::string& message, const std::string& hint) {
+    return PlanFault{"communication", "overlap", message, hint};
+  };
+  if (!plan.overlap_batches)
+    return std::nullopt;
+  if (plan.expert == 1)
+    return fault("without expert parallelism there is no communication of experts to hide",
+                 "use \"none\", or spread the experts of an MoE model");
+  if (plan.schedule == Schedule::interleaved || plan.schedule == Schedule::dual_pipe ||
+      (plan.schedule == Schedule::one_forward_one_backward && plan.pipeline == 1))
+    return std::nullopt;
+  return fault(
+      "under a pipeline, micro-batches overlap only where the schedule pairs a forward pass "
+      "with a backward pass",
+      "use schedule = \"dualpipe\", or \"interleaved\" with 2 or more virtual_stages");
 }
 
 std::optional<PlanFault> find_expert_fault(const ParallelPlan& plan, const ModelSpec& model) {
@@ -206,6 +256,22 @@ std::int64_t ParallelPlan::stage_of(RankId rank) const {
   return static_cast<std::int64_t>(index(rank)) / stage_ranks();
 }
 
+std::int64_t ParallelPlan::virtual_stage(std::int64_t stage, std::int64_t chunk) const {
+  if (chunk == 1 && schedule == Schedule::dual_pipe)
+    return pipeline - 1 - stage;
+  if (chunk == 1 && schedule == Schedule::zero_bubble)
+    return 2 * pipeline - 1 - stage;
+  return chunk * pipeline + stage;
+}
+
+std::int64_t ParallelPlan::holder(std::int64_t virtual_stage, std::int64_t chunk) const {
+  if (chunk == 1 && schedule == Schedule::dual_pipe)
+    return pipeline - 1 - virtual_stage;
+  if (virtual_stage >= pipeline && schedule == Schedule::zero_bubble)
+    return 2 * pipeline - 1 - virtual_stage;
+  return virtual_stage % pipeline;
+}
+
 std::vector<std::int64_t> spread_layers(std::int64_t layers, std::int64_t stages) {
   std::vector<std::int64_t> split(static_cast<std::size_t>(stages), layers / stages);
   const std::int64_t longer = layers % stages;
@@ -236,7 +302,9 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
     return fault;
   if (auto fault = find_batch_fault(plan, training))
     return fault;
-  return find_schedule_fault(plan, training);
+  if (auto fault = find_schedule_fault(plan, training))
+    return fault;
+  return find_overlap_fault(plan);
 }
 
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank) {

@@ -18,7 +18,8 @@ namespace moesim {
 enum class Schedule {
   one_forward_one_backward,
   interleaved, ///< 1F1B over several virtual stages a device
-  zero_bubble  ///< weight gradients fill the drain: ZB-H1
+  zero_bubble, ///< weight gradients fill the drain: ZB-H1, with two virtual stages ZB-V
+  dual_pipe    ///< micro-batches enter from both ends of the pipeline, which holds the model twice
 };
 
 /// How much one optimizer step trains on.
@@ -52,6 +53,10 @@ struct ParallelPlan {
   std::int64_t expert = 1;
   std::int64_t expert_tensor = 1; ///< ranks that share an expert, by its width
   bool sequence_parallel = true;
+  /// The forward pass of one micro-batch runs beside the backward pass of another, so that the
+  /// communication of each hides behind the compute of the other (Megatron-Core's
+  /// overlap_moe_expert_parallel_comm; DualPipe's pairs, arXiv 2412.19437, section 3.2.1).
+  bool overlap_batches = false;
   /// What data parallelism shards: 0: nothing; 1: optimizer states; 2: gradients too; 3: weights
   /// too (arXiv 1910.02054; fully sharded data parallel).
   std::int64_t zero_stage = 1;
@@ -70,12 +75,19 @@ struct ParallelPlan {
   /// Micro-batches that pass through every stage in one step.
   std::int64_t micro_batches(const TrainingSpec& training) const;
   std::int64_t stage_of(RankId rank) const;
-  /// The model is cut into so many virtual stages, 0 … in the order of its layers. Stage s holds
-  /// s, pipeline + s, …: its chunks 0, 1, ….
+  /// The model is cut into so many virtual stages, 0 … in the order of its layers.
   std::int64_t virtual_stage_count() const { return pipeline * virtual_stages; }
-  std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const {
-    return chunk * pipeline + stage;
-  }
+  /// Virtual stages that each stage holds, its chunks: under DualPipe one of each direction.
+  std::int64_t chunks() const { return copies() * virtual_stages; }
+  /// Stages that hold the same parameters.
+  std::int64_t copies() const { return schedule == Schedule::dual_pipe ? 2 : 1; }
+  /// The virtual stage that is a chunk of a stage. Stage s of p holds s, p + s, …; of ZB-V s and
+  /// 2 p − 1 − s, so that the model runs down the stages and up again; of DualPipe s, and
+  /// p − 1 − s for micro-batches from the other end.
+  std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const;
+  /// The stage that holds a virtual stage. Under DualPipe, the one for micro-batches that pass
+  /// through chunk `chunk` of every stage.
+  std::int64_t holder(std::int64_t virtual_stage, std::int64_t chunk) const;
 };
 
 /// Layers of each stage when nobody says: as even as can be; the stages that hold one layer less
@@ -85,8 +97,8 @@ std::vector<std::int64_t> spread_layers(std::int64_t layers, std::int64_t stages
 /// The largest expert-parallel degree that divides both the experts and the ranks of a stage.
 std::int64_t largest_expert_parallel(std::int64_t experts, std::int64_t stage_ranks);
 
-/// Why a plan cannot run: the key of `[parallel]`, `[training]` or `[cluster]` at fault, the rule
-/// with its numbers, and the nearest value that is legal.
+/// Why a plan cannot run: the key of `[parallel]`, `[training]`, `[communication]` or `[cluster]`
+/// at fault, the rule with its numbers, and the nearest value that is legal.
 struct PlanFault {
   std::string table;
   std::string key;

@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
+#include <string>
+
 using namespace moesim;
 
 namespace {
@@ -28,10 +31,15 @@ Workload one_layer_per_stage(std::int64_t stages, std::int64_t micro_batches) {
 
 /// The same step with computes of 1 ms forward and 2 ms backward on every stage, embedding and head
 /// included, and an optimizer that takes no time.
-StepGraph with_equal_stages(StepGraph graph, Bytes transfer, bool split) {
+StepGraph with_equal_stages(StepGraph graph, Bytes transfer, Schedule schedule) {
+  std::map<std::string, int> seen;
   for (ComputeWork& work : graph.computes) {
     const bool backward = work.name.find("Gradient") != std::string::npos;
-    // The gradients of inputs and of weights take 1 ms each, apart or together.
+    // The gradients of inputs and of weights take 1 ms each, apart or together. DualPipe has the
+    // whole backward pass of a chunk, and then that of its inputs by the same name.
+    const bool weights = work.name.find("WeightGradient") != std::string::npos;
+    const bool split = schedule == Schedule::zero_bubble || weights ||
+                       (schedule == Schedule::dual_pipe && seen[work.name]++ % 2 == 1);
     work.kernels = {lasting(Seconds{backward && !split ? 2e-3 : 1e-3})};
     if (work.name == "Optimizer")
       work.kernels.clear();
@@ -41,12 +49,22 @@ StepGraph with_equal_stages(StepGraph graph, Bytes transfer, bool split) {
   return graph;
 }
 
-StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes transfer) {
+/// All-to-alls of `bytes`, and nothing else between ranks.
+StepGraph with_exchanges(StepGraph graph, Bytes bytes) {
+  for (CollectiveWork& work : graph.collectives)
+    work.bytes = work.kind == Collective::all_to_all ? bytes : Bytes{0};
+  return graph;
+}
+
+StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes transfer,
+                    Bytes exchange = {}) {
   const Topology topology(cluster, workload.plan.gpus);
   const Costs costs = ideal_costs();
   const ReplayLayout layout{one_rank_per_stage(workload.plan), LoadModel::representative, false};
-  const StepGraph graph = with_equal_stages(build_step_graph(workload, layout.layout), transfer,
-                                            workload.plan.schedule == Schedule::zero_bubble);
+  const StepGraph graph =
+      with_exchanges(with_equal_stages(build_step_graph(workload, layout.layout), transfer,
+                                       workload.plan.schedule),
+                     exchange);
   const Timeline timeline =
       replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
   return measure_step(graph, timeline, topology, costs.compute);
@@ -92,6 +110,37 @@ TEST_CASE("interleaving leaves the bubble of one chunk") {
   CHECK(metrics.waterfall.pp_bubble.value == Approx(9e-3).epsilon(1e-9));
 }
 
+// 2 stages with 2 chunks each, 3 micro-batches: 18 ms of work on each stage without a gap, from 0
+// on the first and from 1 ms on the second. By hand, chunk a on the way down and b on the way up:
+// stage 0 Fa0 Fa1 Fa2 to 3; stage 1 Fa0 1 to 2, Fb0 to 3, Fa1 to 4, Fb1 to 5; stage 0 Fb0 3 to 4,
+// Ib0 to 5, Wb0 to 6; stage 1 Ib0 5 to 6, and so on.
+TEST_CASE("the V leaves what the second stage waits for its first micro-batch") {
+  Workload workload = one_layer_per_stage(4, 3);
+  workload.plan.gpus = 2;
+  workload.plan.pipeline = 2;
+  workload.plan.virtual_stages = 2;
+  workload.plan.schedule = Schedule::zero_bubble;
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
+  CHECK(metrics.step_time.value == Approx(19e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.compute.value == Approx(18e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(1e-3).epsilon(1e-9));
+}
+
+// 4 stages, 8 micro-batches, 4 from each end, passes one after the other. The pipeline is its own
+// mirror image. By hand, A to D forward of a micro-batch on its first to fourth stage, d to a
+// backward there, I and W apart: the first stage, which is the fourth for the others, runs A0 A1 A2
+// D0 Id0 Wd0 D1 A3 d1 D2 a0 d2 D3 to 16 ms, waits for the second stage to 17 ms, then a1 d3 Ia2 Wa2
+// Ia3 Wa3 to 25 ms. The second runs B0 from 1 ms to 2, C0 B1 C1 B2 c0 C2 b0 B3 c1 C3 b1 to 17 ms,
+// c2 b2 Ic3 Ib3 and two W to 25 ms. So 24 ms of work and 1 ms of bubble on each.
+TEST_CASE("DualPipe fills the pipeline from both ends") {
+  Workload workload = one_layer_per_stage(4, 8);
+  workload.plan.schedule = Schedule::dual_pipe;
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
+  CHECK(metrics.step_time.value == Approx(25e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.compute.value == Approx(24e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(1e-3).epsilon(1e-9));
+}
+
 // 8 stages, 2 micro-batches, fewer than stages: (2 + 7) x 3 ms.
 TEST_CASE("a pipeline deeper than its micro-batches fills and drains") {
   const StepMetrics metrics = measure(one_layer_per_stage(8, 2), without_latency(), Bytes{0});
@@ -126,4 +175,26 @@ TEST_CASE("one forward, one backward waits for each transfer in its turn") {
   const StepMetrics metrics = measure(
       one_layer_per_stage(2, 3), ideal_cluster(FabricKind::rail_optimised, 32), Bytes{45'000'000});
   CHECK(metrics.step_time.value == Approx(12e-3 + 4 * 0.1005e-3).epsilon(1e-9));
+}
+
+// One layer with an expert on each of 8 GPUs: forward 3 computes of 1 ms and 2 all-to-alls between
+// them of 7/8 x 720 MB at 450 GB/s, 1.4 ms: 5.8 ms; backward 3 computes of 2 ms: 8.8 ms. Two
+// micro-batches: F0, then F1 beside B0, then B1. A compute beside an all-to-all takes s = 100/84
+// times as long, as that holds 16 of 100 SMs. In the pair, B for backward, A for all-to-alls:
+// B1 0 to 2; its A to 3.4 beside F1 to 2 + s; F's A, behind that of B, to 4.8 beside B2, from 3.4
+// to 3.4 + 2s; B's second A to 4.8 + 2s beside F2 to 3.4 + 3s; F's second A to 6.2 + 2s beside B3,
+// from 4.8 + 2s to 4.8 + 4s; F3 1 ms more.
+TEST_CASE("two micro-batches side by side hide their all-to-alls") {
+  Workload workload = one_layer_per_stage(1, 16);
+  workload.model.layers = {{true, 1, 0}};
+  workload.model.experts.experts = 8;
+  workload.model.experts.experts_per_token = 1;
+  workload.model.experts.expert_hidden = 64;
+  workload.plan.gpus = 8;
+  workload.plan.expert = 8;
+  workload.plan.overlap_batches = true;
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0}, Bytes{720'000'000});
+  const double slowdown = 100.0 / 84.0;
+  CHECK(metrics.step_time.value == Approx((5.8 + (5.8 + 4 * slowdown) + 8.8) * 1e-3).epsilon(1e-9));
+  CHECK(metrics.ep_total.value == Approx(8 * 1.4e-3).epsilon(1e-9));
 }

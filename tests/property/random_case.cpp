@@ -74,15 +74,25 @@ void draw_plan(Draw& draw, RandomCase& drawn, const Split& split, std::int64_t g
   set("training.global_batch", std::max<std::int64_t>(1, data * split.micro_batches * micro_batch));
   set("communication.overlap", draw.one_of<std::string>({"\"none\"", "\"shared-expert\""}));
   set("communication.dispatch_precision", draw.one_of<std::string>({"\"bf16\"", "\"fp8\""}));
+  const auto overlap_some_batches = [&] {
+    if (split.expert > 1 && draw.one_in(2))
+      set("communication.overlap", "\"batch\"");
+  };
   if (split.pipeline == 1)
-    return;
+    return overlap_some_batches();
   const bool can_interleave =
       split.layers >= 2 * split.pipeline && split.micro_batches % split.pipeline == 0;
   if (can_interleave && draw.one_in(2)) {
     set("parallel.schedule", "\"interleaved\"");
     set("parallel.virtual_stages", 2);
+    overlap_some_batches();
   } else if (draw.one_in(2)) {
     set("parallel.schedule", "\"zero-bubble\"");
+    set("parallel.virtual_stages", split.layers >= 2 * split.pipeline && draw.one_in(2) ? 2 : 1);
+  } else if (split.pipeline == 2 && draw.one_in(2)) {
+    set("parallel.schedule", "\"dualpipe\"");
+    set("training.global_batch", data * 4 * micro_batch); // the fewest that it can run
+    overlap_some_batches();
   }
 }
 

@@ -7,15 +7,6 @@ namespace {
 
 /// One row for each rule.
 const std::vector<Refusal> not_modelled = {
-    {"a schedule",
-     "tensor = 2",
-     "schedule = \"dualpipe\"",
-     {},
-     false,
-     "s.toml:11:12: error: \"dualpipe\" is not modelled yet\n"
-     "  schedule = \"dualpipe\"\n"
-     "             ^\n"
-     "  hint: use 1f1b or interleaved or zero-bubble"},
     {"a routing policy",
      "load = \"uniform\"",
      "policy = \"expert-choice\"",
@@ -34,15 +25,6 @@ const std::vector<Refusal> not_modelled = {
      "  load = \"zipf\"\n"
      "         ^\n"
      "  hint: use uniform"},
-    {"an overlap",
-     "dispatcher = \"alltoall\"",
-     "overlap = \"batch\"",
-     {},
-     false,
-     "s.toml:17:11: error: \"batch\" is not modelled yet\n"
-     "  overlap = \"batch\"\n"
-     "            ^\n"
-     "  hint: use none or shared-expert"},
 };
 
 const std::vector<Refusal> cannot_run = {
@@ -51,10 +33,70 @@ const std::vector<Refusal> cannot_run = {
      "virtual_stages = 2",
      {},
      true,
-     "s.toml:11:18: error: only the interleaved schedule has virtual stages\n"
+     "s.toml:11:18: error: only the interleaved and the zero-bubble schedule have virtual stages\n"
      "  virtual_stages = 2\n"
      "                   ^\n"
      "  hint: use schedule = \"interleaved\""},
+    {"overlap of micro-batches without pairs of them",
+     "dispatcher = \"alltoall\"",
+     "overlap = \"batch\"",
+     {},
+     true,
+     "s.toml:17:11: error: under a pipeline, micro-batches overlap only where the schedule pairs a "
+     "forward pass with a backward pass\n"
+     "  overlap = \"batch\"\n"
+     "            ^\n"
+     "  hint: use schedule = \"dualpipe\", or \"interleaved\" with 2 or more virtual_stages"},
+    {"three virtual stages of a V",
+     "tensor = 2",
+     "virtual_stages = 3\nschedule = \"zero-bubble\"",
+     {},
+     true,
+     "s.toml:11:18: error: the zero-bubble schedule has 1 virtual stage or 2, not 3\n"
+     "  virtual_stages = 3\n"
+     "                   ^\n"
+     "  hint: use 1 (ZB-H1) or 2 (ZB-V)"},
+    {"DualPipe over an odd number of stages",
+     "gpus = 32",
+     "gpus = 48",
+     {"parallel.schedule=dualpipe", "parallel.pipeline=3"},
+     true,
+     "--set parallel.pipeline=3:1:19: error: pipeline 3 is odd: DualPipe folds the stages onto "
+     "each "
+     "other\n"
+     "  parallel.pipeline=3\n"
+     "                    ^\n"
+     "  hint: use 2 or 4"},
+    {"too few micro-batches for DualPipe",
+     "global_batch = 64",
+     "global_batch = 32",
+     {"parallel.schedule=dualpipe"},
+     true,
+     "s.toml:8:16: error: 2 micro-batches are not an even number of at least 2 x pipeline 2, which "
+     "DualPipe needs\n"
+     "  global_batch = 32\n"
+     "                 ^\n"
+     "  hint: the nearest global_batch that is one is 64"},
+    {"an odd number of micro-batches for DualPipe",
+     "global_batch = 64",
+     "global_batch = 80",
+     {"parallel.schedule=dualpipe"},
+     true,
+     "s.toml:8:16: error: 5 micro-batches are not an even number of at least 2 x pipeline 2, which "
+     "DualPipe needs\n"
+     "  global_batch = 80\n"
+     "                 ^\n"
+     "  hint: the nearest global_batch that is one is 96"},
+    {"overlap of micro-batches without expert parallelism",
+     "dispatcher = \"alltoall\"",
+     "overlap = \"batch\"",
+     {"parallel.pipeline=1", "parallel.expert=1"},
+     true,
+     "s.toml:17:11: error: without expert parallelism there is no communication of experts to "
+     "hide\n"
+     "  overlap = \"batch\"\n"
+     "            ^\n"
+     "  hint: use \"none\", or spread the experts of an MoE model"},
     {"one virtual stage to interleave",
      "tensor = 2",
      "schedule = \"interleaved\"",

@@ -1,4 +1,5 @@
 #include "sim/schedule/build_step_graph.hpp"
+#include "sim/schedule/stage_parameters.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 
 #include <catch2/catch.hpp>
@@ -134,6 +135,59 @@ TEST_CASE("a pass waits for its input, and the next pass of its stage for it") {
   // The last stage runs its first backward pass before its second forward pass.
   CHECK(
       reaches(graph, find(graph, "Step.Stage[1].MicroBatch[0].Layer[1].ExpertGradient"), receive));
+}
+
+TEST_CASE("a micro-batch turns round on the last stage of a V without a transfer") {
+  Workload workload = mixtral(4, 1);
+  workload.plan.gpus = 16;
+  workload.plan.pipeline = 2;
+  workload.plan.virtual_stages = 2;
+  workload.plan.schedule = Schedule::zero_bubble;
+  const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
+  // Layers 0, 1, 2, 3 are on stages 0, 1, 1, 0: two transfers forward and two backward.
+  CHECK(count(graph, OpKind::transfer) == 4);
+  CHECK(reaches(graph, find(graph, "Step.Stage[1].MicroBatch[0].Layer[1].Expert"),
+                find(graph, "Step.Stage[1].MicroBatch[0].Layer[2].Expert")));
+  CHECK(reaches(graph, find(graph, "Step.Stage[1].MicroBatch[0].Layer[2].Expert"),
+                find(graph, "Step.Stage[0].MicroBatch[0].Layer[3].Expert")));
+}
+
+TEST_CASE("stages that hold the same parameters exchange gradients and weights") {
+  Workload workload = mixtral(2, 4);
+  workload.plan.schedule = Schedule::dual_pipe;
+  const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
+  // A transfer for each micro-batch, there and back, and two exchanges of either stage.
+  CHECK(count(graph, OpKind::transfer) == 2 * 4 + 2 * 2);
+  const OpId gradients = find(graph, "Step.Stage[0].MicroBatch[0].GradientExchange");
+  const OpId weights = find(graph, "Step.Stage[0].MicroBatch[0].WeightExchange");
+  // Micro-batches 2 and 3 enter at the last stage: their last backward pass is there.
+  CHECK(reaches(graph, find(graph, "Step.Stage[1].MicroBatch[3].Layer[0].ExpertGradient"),
+                find(graph, "Step.Stage[0].MicroBatch[0].Optimizer")));
+  CHECK(reaches(graph, gradients, find(graph, "Step.Stage[1].MicroBatch[0].Optimizer")));
+  CHECK(reaches(graph, find(graph, "Step.Stage[0].MicroBatch[0].Optimizer"), weights));
+  CHECK(reaches(graph, weights, find(graph, "Step.Stage[1].MicroBatch[0].WeightGather")));
+  // Dense parameters over data 8, experts over expert data 1: of its shard a rank updates half.
+  const StageParameters p = stage_parameters(workload, 0);
+  const std::int64_t half = (p.dense_per_rank / 8 + p.expert_per_rank) / 2;
+  CHECK(graph.transfers[graph.ops[index(gradients)].work].bytes == Bytes{4 * half});
+  CHECK(graph.transfers[graph.ops[index(weights)].work].bytes == Bytes{2 * half});
+}
+
+TEST_CASE("passes side by side wait for each other's stream, and not for the pass") {
+  Workload workload = mixtral(1, 2);
+  workload.plan.overlap_batches = true;
+  const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
+  const auto op = [&](int micro_batch, const std::string& name) {
+    return find(graph,
+                "Step.Stage[0].MicroBatch[" + std::to_string(micro_batch) + "].Layer[0]." + name);
+  };
+  // The forward pass of 1 runs beside the backward pass of 0.
+  CHECK(reaches(graph, op(0, "CombineGradient"), op(1, "Dispatch")));
+  CHECK(reaches(graph, op(1, "Dispatch"), op(0, "DispatchGradient")));
+  CHECK_FALSE(reaches(graph, op(1, "Dispatch"), op(0, "ExpertGradient")));
+  CHECK_FALSE(reaches(graph, op(0, "DispatchGradient"), op(1, "Expert")));
+  CHECK(reaches(graph, op(0, "ExpertGradient"), op(1, "Expert")));
+  CHECK(reaches(graph, op(1, "Combine"), op(1, "CombineGradient")));
 }
 
 TEST_CASE("a shared expert waits for the router and not for the dispatch") {

@@ -13,13 +13,16 @@ using namespace moesim;
 
 namespace {
 
-/// "F0 F1 B0 …"; the chunk behind a point where there are several; I and W are the gradients of
-/// inputs and of weights.
+/// "F0 F1 B0 …"; passes side by side are joined by "&"; the chunk behind a point where there are
+/// several; I and W are the gradients of inputs and of weights.
 std::string text_of(const StageOrder& order, bool chunks = false) {
   std::string text;
   for (const ChunkPass& pass : order)
-    text += (text.empty() ? "" : " ") + std::string(1, "FBIW"[static_cast<int>(pass.pass)]) +
-            std::to_string(pass.micro_batch) + (chunks ? "." + std::to_string(pass.chunk) : "");
+    text += (text.empty()           ? ""
+             : pass.beside_previous ? "&"
+                                    : " ") +
+            std::string(1, "FBIW"[static_cast<int>(pass.pass)]) + std::to_string(pass.micro_batch) +
+            (chunks ? "." + std::to_string(pass.chunk) : "");
   return text;
 }
 
@@ -32,30 +35,64 @@ ParallelPlan plan_of(Schedule schedule, std::int64_t stages, std::int64_t chunks
   return plan;
 }
 
-/// The time of the pipeline beyond the work of one stage.
-double bubble(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
-  const double work = static_cast<double>(micro_batches * plan.virtual_stages) *
-                      (times.forward + times.input + times.weight);
+double end_of(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
   const auto stages = pipeline_times(plan, micro_batches, times);
   REQUIRE(stages);
   double end = 0.0;
   for (const std::vector<PassSpan>& spans : *stages)
     end = std::max(end, spans.back().finish);
-  return end - work;
+  return end;
+}
+
+/// The time of the pipeline beyond the work of one stage.
+double bubble(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
+  const double work = static_cast<double>(micro_batches * plan.virtual_stages) *
+                      (times.forward + times.input + times.weight);
+  return end_of(plan, micro_batches, times) - work;
 }
 
 std::int64_t most_in_flight(const StageOrder& order) {
   return most_kept(order, {1});
 }
 
-/// Every pass of every micro-batch through every chunk once.
-bool is_complete(const StageOrder& order, std::int64_t chunks, std::int64_t micro_batches,
-                 bool split) {
-  std::set<std::tuple<Pass, std::int64_t, std::int64_t>> passes;
-  for (const ChunkPass& pass : order)
-    passes.insert({pass.pass, pass.chunk, pass.micro_batch});
-  const auto count = static_cast<std::size_t>((split ? 3 : 2) * chunks * micro_batches);
-  return order.size() == count && passes.size() == count;
+/// Every micro-batch passes forward once and has both gradients once, through every chunk; under
+/// DualPipe the first half through chunk 0 and the others through chunk 1. Nothing else happens.
+void require_complete(const ParallelPlan& plan, std::int64_t stage, std::int64_t micro_batches) {
+  std::multiset<std::tuple<Pass, std::int64_t, std::int64_t>> passes;
+  for (const auto& [pass, micro_batch, chunk, beside] : pipeline_order(plan, stage, micro_batches))
+    if (pass == Pass::backward) {
+      passes.insert({Pass::backward_input, chunk, micro_batch});
+      passes.insert({Pass::backward_weight, chunk, micro_batch});
+    } else {
+      passes.insert({pass, chunk, micro_batch});
+    }
+  std::multiset<std::tuple<Pass, std::int64_t, std::int64_t>> expected;
+  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk)
+    for (std::int64_t micro_batch = 0; micro_batch < micro_batches; ++micro_batch)
+      for (const Pass pass : {Pass::forward, Pass::backward_input, Pass::backward_weight})
+        if (plan.schedule != Schedule::dual_pipe || micro_batch * 2 / micro_batches == chunk)
+          expected.insert({pass, chunk, micro_batch});
+  REQUIRE(passes == expected);
+}
+
+/// No stage waits for ever, and all are complete.
+void require_sound(const ParallelPlan& plan, std::int64_t micro_batches) {
+  REQUIRE(pipeline_times(plan, micro_batches, {}));
+  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
+    require_complete(plan, stage, micro_batches);
+}
+
+/// What stages do not work of the time to the end of the last, by stage.
+std::vector<double> idle_times(const ParallelPlan& plan, std::int64_t micro_batches,
+                               const PassTimes& times) {
+  const auto stages = pipeline_times(plan, micro_batches, times);
+  REQUIRE(stages);
+  std::vector<double> idle(stages->size(), end_of(plan, micro_batches, times));
+  for (std::size_t stage = 0; stage < stages->size(); ++stage)
+    for (const PassSpan& span : (*stages)[stage])
+      if (!span.pass.beside_previous)
+        idle[stage] -= span.finish - span.start;
+  return idle;
 }
 
 } // namespace
@@ -92,24 +129,69 @@ TEST_CASE("zero bubble delays the gradients of weights into the drain") {
   CHECK(text_of(zero_bubble(4, 0, 6)) == "F0 F1 F2 F3 I0 W0 F4 I1 W1 F5 I2 W2 I3 W3 I4 W4 I5 W5");
 }
 
+// Figure 6 of arXiv 2401.10241 shows the pattern: down the V, up again, then a pass of each kind on
+// each chunk in turn.
+TEST_CASE("the V passes a micro-batch down the stages and up again") {
+  CHECK(text_of(zero_bubble_v(2, 0, 3), true) ==
+        "F0.0 F1.0 F2.0 F0.1 I0.1 W0.1 F1.1 I1.1 W1.1 I0.0 W0.0 F2.1 I2.1 W2.1 I1.0 W1.0 I2.0 "
+        "W2.0");
+  CHECK(text_of(zero_bubble_v(2, 1, 3), true) ==
+        "F0.0 F0.1 F1.0 F1.1 I0.1 W0.1 F2.0 I0.0 W0.0 F2.1 I1.1 W1.1 I1.0 I2.1 I2.0 W1.0 W2.1 "
+        "W2.0");
+  // Without the micro-batches that are not there.
+  CHECK(text_of(zero_bubble_v(2, 0, 1), true) == "F0.0 F0.1 I0.1 W0.1 I0.0 W0.0");
+}
+
+// Figure 5 of arXiv 2412.19437: 8 devices and 20 micro-batches, of which 10 enter at either end.
+// Device 0 starts with 6 forward passes of its own direction, device 3 with one of each in turn.
+TEST_CASE("DualPipe feeds micro-batches from both ends") {
+  const std::string first = text_of(dual_pipe(8, 0, 20, true), true);
+  CHECK(first.substr(0, first.find('&')) ==
+        "F0.0 F1.0 F2.0 F3.0 F4.0 F5.0 F6.0 F10.1 I10.1 W10.1 F11.1 I11.1 W11.1 F12.1 I12.1 W12.1 "
+        "F13.1 F7.0");
+  const std::string fourth = text_of(dual_pipe(8, 3, 20, true), true);
+  CHECK(fourth.substr(0, fourth.find('&')) ==
+        "F0.0 F10.1 F1.0 F11.1 F2.0 F12.1 F3.0 F13.1 F4.0 B10.1 F14.1");
+  // The last mirrors the first.
+  const StageOrder order = dual_pipe(8, 0, 20, true);
+  const StageOrder mirrored = dual_pipe(8, 7, 20, true);
+  REQUIRE(order.size() == mirrored.size());
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    CHECK(order[place].pass == mirrored[place].pass);
+    CHECK(order[place].chunk == 1 - mirrored[place].chunk);
+    CHECK(order[place].micro_batch % 10 == mirrored[place].micro_batch % 10);
+  }
+}
+
+TEST_CASE("each backward pass runs beside the forward pass that would follow it") {
+  CHECK(text_of(beside_each_other(one_forward_one_backward(1, 0, 3))) == "F0 F1&B0 F2&B1 B2");
+  CHECK(text_of(beside_each_other(one_forward_one_backward(1, 0, 1))) == "F0 B0");
+  // Of the last of 2 stages with 2 chunks: 3 passes to warm up instead of 2 before the first pair.
+  CHECK(text_of(interleaved(2, 2, 1, 4), true).substr(0, 29) == "F0.0 F1.0 F0.1 B0.1 F1.1 B1.1");
+  CHECK(text_of(beside_each_other(interleaved(2, 2, 1, 4)), true) ==
+        "F0.0 F1.0 F0.1 F1.1&B0.1 F2.0&B1.1 F3.0&B0.0 F2.1&B1.0 F3.1&B2.1 B3.1 B2.0 B3.0");
+}
+
 TEST_CASE("every pass runs once and no stage waits for ever, under every schedule") {
   for (std::int64_t stages = 1; stages <= 16; ++stages)
     for (std::int64_t micro_batches = 1; micro_batches <= 64; ++micro_batches) {
       INFO("stages " << stages << " micro-batches " << micro_batches);
-      for (const Schedule schedule : {Schedule::one_forward_one_backward, Schedule::zero_bubble}) {
-        const ParallelPlan plan = plan_of(schedule, stages, 1);
-        REQUIRE(pipeline_times(plan, micro_batches, {}));
-        for (std::int64_t stage = 0; stage < stages; ++stage)
-          REQUIRE(is_complete(pipeline_order(plan, stage, micro_batches), 1, micro_batches,
-                              schedule == Schedule::zero_bubble));
+      require_sound(plan_of(Schedule::one_forward_one_backward, stages, 1), micro_batches);
+      require_sound(plan_of(Schedule::zero_bubble, stages, 1), micro_batches);
+      require_sound(plan_of(Schedule::zero_bubble, stages, 2), micro_batches);
+      for (const bool overlap : {false, true}) {
+        ParallelPlan plan = plan_of(Schedule::dual_pipe, stages, 1);
+        plan.overlap_batches = overlap;
+        if (stages % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * stages)
+          require_sound(plan, micro_batches);
       }
       for (std::int64_t chunks = 2; chunks <= 4 && stages > 1 && micro_batches % stages == 0;
            ++chunks) {
         const ParallelPlan plan = plan_of(Schedule::interleaved, stages, chunks);
-        REQUIRE(pipeline_times(plan, micro_batches, {}));
-        for (std::int64_t stage = 0; stage < stages; ++stage)
-          REQUIRE(is_complete(pipeline_order(plan, stage, micro_batches), chunks, micro_batches,
-                              false));
+        ParallelPlan paired = plan;
+        paired.overlap_batches = true;
+        require_sound(plan, micro_batches);
+        require_sound(paired, micro_batches);
       }
     }
 }
@@ -133,6 +215,75 @@ TEST_CASE("bubbles of equal stages are those of the papers") {
     }
 }
 
+// The last stage binds: it waits for p - 1 forward passes of one chunk, warms up with w = (v - 1) p
+// + 1, runs the other v m - w in pairs, drains w backward passes, and the first stage ends p - 1
+// backward passes later. Where a pair takes what its passes take apart, that is the bubble of the
+// interleaved schedule.
+TEST_CASE("pairs shorten the steady state of the interleaved schedule") {
+  const PassTimes times{1.0, 1.2, 0.8, 2.3};
+  const PassTimes apart{1.0, 1.2, 0.8};
+  for (std::int64_t stages = 2; stages <= 16; ++stages)
+    for (const std::int64_t chunks : {2, 4})
+      for (const std::int64_t groups : {1, 2, 4}) {
+        INFO("stages " << stages << " chunks " << chunks << " groups " << groups);
+        ParallelPlan plan = plan_of(Schedule::interleaved, stages, chunks);
+        plan.overlap_batches = true;
+        const std::int64_t passes = groups * stages * chunks;
+        const std::int64_t warm_up = std::min(passes, (chunks - 1) * stages + 1);
+        CHECK(end_of(plan, groups * stages, times) ==
+              Approx(static_cast<double>(stages - 1 + warm_up) * 3.0 +
+                     static_cast<double>(passes - warm_up) * 2.3)
+                  .epsilon(1e-9));
+        CHECK(bubble(plan, groups * stages, apart) ==
+              Approx(static_cast<double>(stages - 1) * 3.0).epsilon(1e-9));
+      }
+  // One stage: a forward pass, m - 1 pairs, a backward pass.
+  ParallelPlan plan = plan_of(Schedule::one_forward_one_backward, 1, 1);
+  plan.overlap_batches = true;
+  CHECK(end_of(plan, 5, times) == Approx(1.0 + 4 * 2.3 + 2.0));
+}
+
+// ZB-V: no stage waits between its first pass and its last; stage s begins after s forward passes
+// (arXiv 2401.10241, section 6).
+TEST_CASE("the V leaves no bubble where all three passes take alike") {
+  for (std::int64_t stages = 1; stages <= 16; ++stages)
+    for (const std::int64_t micro_batches : {2 * stages - 1, 2 * stages, 4 * stages + 1}) {
+      INFO("stages " << stages << " micro-batches " << micro_batches);
+      const auto passes =
+          pipeline_times(plan_of(Schedule::zero_bubble, stages, 2), micro_batches, {});
+      REQUIRE(passes);
+      for (std::size_t stage = 0; stage < passes->size(); ++stage) {
+        CHECK((*passes)[stage].front().start == Approx(static_cast<double>(stage)));
+        CHECK((*passes)[stage].back().finish ==
+              Approx(static_cast<double>(stage) + static_cast<double>(6 * micro_batches))
+                  .epsilon(1e-9));
+      }
+    }
+}
+
+// DualPipe: (p / 2 - 1) (F&B + B - 3 W) (arXiv 2412.19437, table 2), of the stages in the middle
+// and where the gradients of inputs take what the forward pass takes and those of weights no more;
+// of all stages where pairs save nothing.
+TEST_CASE("DualPipe leaves the bubble of its paper") {
+  for (std::int64_t stages = 2; stages <= 16; stages += 2)
+    for (const std::int64_t micro_batches : {2 * stages, 2 * stages + 2, 4 * stages})
+      for (const double weight : {0.6, 0.8, 1.0}) {
+        INFO("stages " << stages << " micro-batches " << micro_batches << " weight " << weight);
+        ParallelPlan plan = plan_of(Schedule::dual_pipe, stages, 1);
+        plan.overlap_batches = true;
+        const double before = static_cast<double>(stages) / 2 - 1;
+        const PassTimes paired{1.0, 1.0, weight, 2.1};
+        const auto middle = static_cast<std::size_t>(stages / 2);
+        for (const std::size_t stage : {middle - 1, middle})
+          CHECK(idle_times(plan, micro_batches, paired)[stage] ==
+                Approx(before * (2.1 + 1.0 + weight - 3 * weight)).epsilon(1e-9).margin(1e-9));
+        for (const double idle : idle_times(plan, micro_batches, {1.0, 1.0, weight}))
+          CHECK(idle == Approx(before * (2.0 + weight + 1.0 + weight - 3 * weight))
+                            .epsilon(1e-9)
+                            .margin(1e-9));
+      }
+}
+
 TEST_CASE("a stage keeps as many micro-batches as its schedule says") {
   for (std::int64_t stages = 1; stages <= 8; ++stages)
     for (std::int64_t micro_batches = stages; micro_batches <= 16; ++micro_batches)
@@ -143,8 +294,23 @@ TEST_CASE("a stage keeps as many micro-batches as its schedule says") {
         // ZB-H1 keeps on every stage what 1F1B keeps on its first.
         CHECK(most_in_flight(zero_bubble(stages, stage, micro_batches)) == stages);
       }
+  for (std::int64_t stages = 2; stages <= 8; stages += 2)
+    for (std::int64_t stage = 0; stage < stages; ++stage) {
+      // ZB-V keeps of each chunk half of what 1F1B keeps on its first stage; DualPipe one more.
+      CHECK(most_kept(zero_bubble_v(stages, stage, 2 * stages), {1, 1}) == 2 * stages);
+      CHECK(most_kept(dual_pipe(stages, stage, 2 * stages, true), {1, 1}) == stages + 1);
+    }
+  // A pair keeps what both of its passes need.
+  CHECK(most_in_flight(beside_each_other(one_forward_one_backward(1, 0, 4))) == 2);
   // Chunks of 3 and 5: the first of 2 stages holds micro-batches 0, 1 in both and 2 in the first.
   CHECK(most_kept(interleaved(2, 2, 0, 4), {3, 5}) == 2 * 3 + 2 * 5 + 3);
+}
+
+// F0 in column 0, F1 beside B0 in columns 1 to 3, B1 in 4 and 5.
+TEST_CASE("passes side by side are drawn as one") {
+  ParallelPlan plan = plan_of(Schedule::one_forward_one_backward, 1, 1);
+  plan.overlap_batches = true;
+  CHECK(draw_pipeline(plan, 2) == "stage 0  F0 F1&B0--- B1---\n");
 }
 
 // By hand, columns of three letters: stage 1 has F0 in column 1, B0 in 2 and 3, F1 in 4, B1 in 5

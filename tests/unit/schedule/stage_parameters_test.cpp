@@ -50,6 +50,26 @@ TEST_CASE("a tied embedding is held twice if its ends are on different stages") 
         count_parameters(two.model).total + two.model.vocabulary * two.model.hidden);
 }
 
+TEST_CASE("a V has both ends of the model on its first stage, which ties them") {
+  Workload workload = with_pipeline(shipped_workload("switch", 32), 2);
+  workload.plan.virtual_stages = 2;
+  workload.plan.schedule = Schedule::zero_bubble;
+  workload.plan.layers_per_stage =
+      spread_layers(static_cast<std::int64_t>(workload.model.layers.size()), 4);
+  CHECK(parameters_of_replica(workload) == count_parameters(workload.model).total);
+  CHECK(holds(workload.plan, 0, 0));
+  CHECK(holds(workload.plan, 0, 3));
+  CHECK_FALSE(holds(workload.plan, 1, 3));
+}
+
+TEST_CASE("a pipeline for both directions holds the model twice") {
+  Workload workload = with_pipeline(shipped_workload("mixtral-8x7b", 8), 4);
+  workload.plan.schedule = Schedule::dual_pipe;
+  CHECK(parameters_of_replica(workload) == 2 * count_parameters(workload.model).total);
+  CHECK(stage_parameters(workload, 0).dense_per_rank ==
+        stage_parameters(workload, 3).dense_per_rank);
+}
+
 TEST_CASE("stages start where the one before ended") {
   ParallelPlan plan;
   plan.pipeline = 3;

@@ -1,0 +1,126 @@
+#include "sim/schedule/pipeline_order.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <algorithm>
+#include <deque>
+
+namespace moesim {
+
+namespace {
+
+/// The passes of a stage, in the order in which they are asked for; each kind takes the
+/// micro-batches of a direction in turn. Direction 0 is that of the nearer end of the pipeline,
+/// where its micro-batches have entered, direction 1 the other.
+class DualOrder {
+public:
+  /// The chunk of direction 0 is `near`. Chunk 0 has the first `half` micro-batches, chunk 1 the
+  /// others.
+  DualOrder(std::int64_t near, std::int64_t half, bool side_by_side)
+      : near_(near), half_(half), side_by_side_(side_by_side) {}
+
+  void forward(std::int64_t direction) {
+    order_.push_back(next(Pass::forward, direction, forwards_[direction]++));
+  }
+  void backward(std::int64_t direction) {
+    order_.push_back(next(Pass::backward, direction, backwards_[direction]++));
+  }
+  /// The weights' part waits until `weight`.
+  void backward_input(std::int64_t direction) {
+    const std::int64_t number = backwards_[direction]++;
+    order_.push_back(next(Pass::backward_input, direction, number));
+    open_.push_back(next(Pass::backward_weight, direction, number));
+  }
+  /// Of the first that waits.
+  void weight() {
+    INVARIANT(!open_.empty(), "no gradient of weights waits after {} passes", order_.size());
+    order_.push_back(open_.front());
+    open_.pop_front();
+  }
+  /// A forward pass, and a backward pass of the other direction with it.
+  void pair(std::int64_t forward_direction) {
+    forward(forward_direction);
+    backward(1 - forward_direction);
+    order_.back().beside_previous = side_by_side_;
+  }
+  StageOrder take() { return std::move(order_); }
+
+private:
+  ChunkPass next(Pass pass, std::int64_t direction, std::int64_t number) const {
+    const std::int64_t chunk = direction == 0 ? near_ : 1 - near_;
+    return {pass, chunk * half_ + number, chunk};
+  }
+
+  std::int64_t near_;
+  std::int64_t half_;
+  bool side_by_side_;
+  std::int64_t forwards_[2] = {0, 0};
+  std::int64_t backwards_[2] = {0, 0};
+  std::deque<ChunkPass> open_; ///< gradients of weights
+  StageOrder order_;
+};
+
+/// `before` stages lie between this one and the nearer end, `within` between it and the middle.
+void warm_up(DualOrder& order, std::int64_t before, std::int64_t within) {
+  for (std::int64_t pass = 0; pass < 2 * within; ++pass)
+    order.forward(0);
+  for (std::int64_t pass = 0; pass <= before; ++pass) {
+    order.forward(0);
+    order.forward(1);
+  }
+  for (std::int64_t pass = 0; pass < within; ++pass) {
+    order.backward_input(1);
+    order.weight();
+    order.forward(1);
+  }
+}
+
+void steady_state(DualOrder& order, std::int64_t within, std::int64_t rounds) {
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    if (round == 0 && within == 0) {
+      // The stages in the middle wait for each other here; side by side they would for longer.
+      order.forward(0);
+      order.backward(1);
+    } else {
+      order.pair(0);
+    }
+    order.pair(1);
+  }
+}
+
+void drain(DualOrder& order, std::int64_t before, std::int64_t within) {
+  for (std::int64_t pass = 0; pass < within; ++pass) {
+    order.backward(1);
+    order.pair(1);
+  }
+  // The second half of these leaves its gradients of weights for the end.
+  const std::int64_t whole = before + 1;
+  for (std::int64_t pass = 0; pass < 2 * (before + 1); ++pass)
+    if (pass < whole)
+      order.backward(1 - pass % 2);
+    else
+      order.backward_input(1 - pass % 2);
+  for (std::int64_t pass = 0; pass < within; ++pass) {
+    order.weight();
+    order.backward_input(0);
+  }
+  for (std::int64_t pass = 0; pass <= before; ++pass)
+    order.weight();
+}
+
+} // namespace
+
+StageOrder dual_pipe(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches,
+                     bool side_by_side) {
+  INVARIANT(stages % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * stages,
+            "{} micro-batches, {} stages", micro_batches, stages);
+  const std::int64_t before = std::min(stage, stages - 1 - stage);
+  const std::int64_t within = stages / 2 - 1 - before;
+  DualOrder order(stage < stages / 2 ? 0 : 1, micro_batches / 2, side_by_side);
+  warm_up(order, before, within);
+  steady_state(order, within, micro_batches / 2 - stages + before + 1);
+  drain(order, before, within);
+  return order.take();
+}
+
+} // namespace moesim

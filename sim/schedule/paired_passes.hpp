@@ -1,0 +1,36 @@
+#pragma once
+
+#include "sim/schedule/placed_stage.hpp"
+
+#include <map>
+#include <vector>
+
+namespace moesim {
+
+/// A segment of a forward pass and a backward pass that run side by side.
+struct PairedSegment {
+  PlacedSegment segment;
+  bool backward = false;
+};
+
+/// Merges passes that run side by side into the one order in which a device issues their segments.
+/// Computes alternate in proportion to their numbers, the backward pass first, as its first compute
+/// only undoes the sum of the experts' results; a communication follows the compute that it waits
+/// for. So an all-to-all of one pass runs beside a compute of the other, which loses the SMs that
+/// it holds (ComputeWork::beside).
+class PassPairing {
+public:
+  /// The graph gets the computes that run beside a communication.
+  explicit PassPairing(StepGraph& graph) : graph_(graph) {}
+
+  std::vector<PairedSegment> merge(const std::vector<PlacedSegment>& forward,
+                                   const std::vector<PlacedSegment>& backward);
+
+private:
+  std::uint32_t beside(std::uint32_t compute, Collective communication);
+
+  StepGraph& graph_;
+  std::map<std::pair<std::uint32_t, Collective>, std::uint32_t> beside_;
+};
+
+} // namespace moesim

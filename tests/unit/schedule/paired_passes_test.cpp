@@ -1,0 +1,78 @@
+#include "sim/schedule/paired_passes.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+
+using namespace moesim;
+
+namespace {
+
+/// Places the segments of a pass: names with a capital "C" are all-to-alls of experts, with a "T"
+/// sums of tensor parallelism, all others computes.
+std::vector<PlacedSegment> place(StepGraph& graph, const std::vector<std::string>& names) {
+  std::vector<PlacedSegment> placed;
+  for (const std::string& name : names)
+    if (name.front() == 'C' || name.front() == 'T') {
+      placed.push_back(
+          {OpKind::collective, static_cast<std::uint32_t>(graph.collectives.size()), false});
+      graph.collectives.push_back(
+          {name, name.front() == 'C' ? Collective::all_to_all : Collective::reduce_scatter,
+           name.front() == 'C' ? GroupKind::expert : GroupKind::tensor, Bytes{1}});
+    } else {
+      placed.push_back(
+          {.kind = OpKind::compute, .work = static_cast<std::uint32_t>(graph.computes.size())});
+      graph.computes.push_back({name, {}});
+    }
+  return placed;
+}
+
+/// The names in their order; "*" behind a compute that runs beside an all-to-all.
+std::string merged(const std::vector<std::string>& forward,
+                   const std::vector<std::string>& backward) {
+  StepGraph graph;
+  PassPairing pairing(graph);
+  const auto first = place(graph, forward);
+  const auto second = place(graph, backward);
+  std::string text;
+  for (const auto& [segment, is_backward] : pairing.merge(first, second)) {
+    const bool compute = segment.kind == OpKind::compute;
+    const std::string& name =
+        compute ? graph.computes[segment.work].name : graph.collectives[segment.work].name;
+    CHECK(is_backward == (name.back() == 'b'));
+    text += (text.empty() ? "" : " ") + name;
+    if (compute && graph.computes[segment.work].beside)
+      text += "*";
+  }
+  return text;
+}
+
+} // namespace
+
+TEST_CASE("computes of a pair alternate, and all-to-alls run beside those of the other pass") {
+  CHECK(merged({"1f", "Cf", "2f", "Cf", "3f"}, {"1b", "Cb", "2b", "Cb", "3b"}) ==
+        "1b Cb 1f* Cf 2b* Cb 2f* Cf 3b* 3f");
+}
+
+// Middles of computes: backward 1/8, 3/8, 5/8, 7/8; forward 2/8, 6/8.
+TEST_CASE("a longer pass of a pair spreads over the other") {
+  CHECK(merged({"1f", "Cf", "2f"}, {"1b", "2b", "3b", "4b"}) == "1b 1f Cf 2b* 3b* 2f 4b");
+  CHECK(merged({"1f"}, {"1b", "Cb", "2b", "Cb", "3b"}) == "1b Cb 2b Cb 1f* 3b");
+}
+
+TEST_CASE("sums of tensor parallelism slow no compute down") {
+  CHECK(merged({"Tf", "1f", "Tf"}, {"1b", "Tb", "2b"}) == "Tf 1b Tb 1f Tf 2b");
+}
+
+TEST_CASE("a compute beside the same communication is one work of the graph") {
+  StepGraph graph;
+  PassPairing pairing(graph);
+  const auto forward = place(graph, {"1f", "Cf", "2f"});
+  const auto backward = place(graph, {"1b", "Cb", "2b"});
+  const auto first = pairing.merge(forward, backward);
+  const std::size_t works = graph.computes.size();
+  CHECK(works == 4 + 2); // 1f beside the backward all-to-all, 2b beside the forward one
+  const auto again = pairing.merge(forward, backward);
+  CHECK(graph.computes.size() == works);
+  CHECK(again.front().segment.work == first.front().segment.work);
+}
