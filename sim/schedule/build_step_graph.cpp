@@ -27,6 +27,8 @@ struct Stage {
   std::vector<DeviceId> devices;
   std::map<GroupKind, std::vector<std::uint32_t>> groups; ///< indices of StepGraph::groups
   std::vector<ChunkWork> chunks;
+  /// The backward pass of each chunk where it runs beside a forward pass.
+  std::vector<std::vector<PlacedSegment>> paired_backward;
   std::vector<PlacedSegment> end;
 };
 
@@ -171,6 +173,10 @@ private:
       place(Pass::backward, work.backward);
       place(Pass::backward_input, work.backward_input);
       place(Pass::backward_weight, work.backward_weight);
+      if (workload_.plan.overlap_batches)
+        stage.paired_backward.push_back(workload_.plan.schedule == Schedule::dual_pipe
+                                            ? place_segments(work.backward_delayed)
+                                            : placed[static_cast<std::size_t>(Pass::backward)]);
       stage.chunks.push_back(std::move(placed));
     }
     stage.end = place_segments(step_end_work(workload_, number));
@@ -203,7 +209,8 @@ private:
     const Stage& stage = stages_[static_cast<std::size_t>(number)];
     std::vector<PairedSegment>& merged = pairs_[{number, forward.chunk, backward.chunk}];
     if (merged.empty())
-      merged = pairing_.merge(segments_of(number, forward), segments_of(number, backward));
+      merged = pairing_.merge(segments_of(number, forward),
+                              stage.paired_backward[static_cast<std::size_t>(backward.chunk)]);
     for (const DeviceId device : stage.devices) {
       lanes_[index(device)].first.reset();
       backward_lanes_[index(device)] = lanes_[index(device)];

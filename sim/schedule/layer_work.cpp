@@ -166,6 +166,23 @@ void add_weight_gradients(Sequence& out, const std::vector<Segment>& forward) {
         out.compute(gradient_name(compute->name, "WeightGradient"), kernels);
 }
 
+/// The backward pass of a forward sequence, where gradients of weights run beside the communication
+/// after them; `weights` holds those that wait for one.
+void add_delayed_mirror(Sequence& out, Sequence& weights, const std::vector<Segment>& forward,
+                        const Workload& workload) {
+  for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment) {
+    if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
+      out.compute(gradient_name(compute->name),
+                  gradient_kernels(compute->kernels, Gradients::inputs));
+      add_weight_gradients(weights, {*segment});
+      continue;
+    }
+    out.collective(gradient_of(std::get<CollectiveWork>(segment->work), workload));
+    for (const Segment& delayed : weights.take())
+      out.compute_apart(std::get<ComputeWork>(delayed.work), true);
+  }
+}
+
 /// The blocks of a virtual stage in forward order; only layers are repeated under full recompute.
 struct Block {
   std::vector<Segment> segments;
@@ -207,18 +224,24 @@ StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
   Sequence backward;
   Sequence backward_input;
   Sequence backward_weight;
+  Sequence delayed;
+  Sequence delayed_weights;
   for (const Block& block : blocks)
     forward.append(block.segments);
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
     if (workload.plan.recompute == Recompute::full && block->is_layer) {
       backward.append(block->segments);
       backward_input.append(block->segments);
+      delayed.append(block->segments);
     }
     add_mirror(backward, block->segments, workload, Gradients::all);
     add_mirror(backward_input, block->segments, workload, Gradients::inputs);
     add_weight_gradients(backward_weight, block->segments);
+    add_delayed_mirror(delayed, delayed_weights, block->segments, workload);
   }
-  return {forward.take(), backward.take(), backward_input.take(), backward_weight.take()};
+  delayed.append(delayed_weights.take());
+  return {forward.take(), backward.take(), backward_input.take(), backward_weight.take(),
+          delayed.take()};
 }
 
 namespace {
