@@ -1,6 +1,7 @@
 #include "sim/metrics/step_metrics.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/replay/replay.hpp"
 
 #include <fmt/format.h>
 
@@ -166,6 +167,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   metrics.step_time = timeline.end;
   std::vector<Edge> edges;
   std::vector<std::uint32_t> runs(graph.computes.size(), 0);
+  std::vector<Seconds> busy(graph.computes.size());
   ErrorBar errors(cost);
   for (std::size_t op = 0; op < graph.ops.size(); ++op) {
     if (!runs_on(graph, graph.ops[op], critical))
@@ -176,25 +178,30 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
     edges.push_back({span.finish.value, state, -1});
     if (state == State::expert_parallel)
       metrics.ep_total += span.finish - span.start;
-    if (graph.ops[op].kind == OpKind::compute)
+    if (graph.ops[op].kind == OpKind::compute) {
       ++runs[graph.ops[op].work];
-    else if (graph.ops[op].kind == OpKind::collective)
+      busy[graph.ops[op].work] += span.finish - span.start;
+    } else if (graph.ops[op].kind == OpKind::collective) {
       errors.add_collective(graph.ops[op].stream, span.finish - span.start,
                             timeline.errors[graph.ops[op].work]);
+    }
   }
   metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
-  for (std::size_t work = 0; work < runs.size(); ++work)
+  for (std::size_t work = 0; work < runs.size(); ++work) {
+    if (runs[work] == 0 || graph.computes[work].kernels.empty())
+      continue;
+    // A slow GPU or communication beside it lengthens a compute.
+    const double slowdown =
+        busy[work] / (compute_time(graph.computes[work], cost).total * runs[work]);
     for (const Kernel& kernel : graph.computes[work].kernels) {
-      if (runs[work] == 0)
-        break;
       KernelTime time = cost.time(kernel);
-      if (const auto beside = graph.computes[work].beside)
-        time.time = time.time * cost.slowdown_beside(*beside);
+      time.time = time.time * slowdown;
       errors.add_kernel(kernel, time, runs[work]);
       metrics.parts[static_cast<std::size_t>(kernel.part)] += time.time * runs[work];
       if (time.basis != CostBasis::measured)
         metrics.extrapolated += time.time * runs[work];
     }
+  }
   add_error_bar(errors, metrics);
   find_bottleneck(timeline, loads, graph, topology, metrics);
   INVARIANT(std::abs(metrics.waterfall.total() / metrics.step_time - 1.0) < 1e-9,

@@ -80,18 +80,34 @@ private:
   }
 
   /// By OpId, in seconds; 0 for what does not compute.
-  std::vector<double> compute_durations(const ReplayContext& context) const {
-    std::vector<double> by_work;
-    for (const ComputeWork& work : graph_.computes)
-      by_work.push_back(compute_time(work, *context.compute).total.value);
+  std::vector<double> compute_durations(const ReplayContext& context) {
+    std::map<std::pair<std::uint32_t, std::uint32_t>, double> known; // by work and device
     std::vector<double> durations(graph_.ops.size(), 0.0);
     for (std::size_t op = 0; op < graph_.ops.size(); ++op) {
-      if (graph_.ops[op].kind != OpKind::compute)
+      const auto& [kind, stream, work, place, micro_batch] = graph_.ops[op];
+      if (kind != OpKind::compute)
         continue;
-      const RankId rank = graph_.devices[graph_.ops[op].place].rank;
-      durations[op] = by_work[graph_.ops[op].work] / topology_.gpu(rank).speed_share;
+      const ComputeWork& compute = graph_.computes[work];
+      // Where nothing runs beside it, it takes as long on all devices.
+      const auto [time, added] = known.emplace(std::pair(work, compute.beside ? place : 0U), 0.0);
+      if (added)
+        time->second =
+            compute_time(compute, *context.compute, beside_time(compute, place)).total.value;
+      durations[op] = time->second / topology_.gpu(graph_.devices[place].rank).speed_share;
     }
     return durations;
+  }
+
+  /// How long the communication beside a compute takes on its own.
+  Seconds beside_time(const ComputeWork& compute, std::uint32_t device) {
+    if (!compute.beside)
+      return {};
+    for (const DeviceGroup& group : graph_.groups)
+      if (group.kind == compute.beside->group &&
+          std::find(group.devices.begin(), group.devices.end(), DeviceId(device)) !=
+              group.devices.end())
+        return time_alone(planner_.collective(*compute.beside, group), planner_.folding());
+    return {};
   }
 
   /// Divides a link's capacity, and the times that routes load it, by their common factor: fewer
@@ -345,7 +361,7 @@ private:
 
 } // namespace
 
-ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost) {
+ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost, Seconds communication) {
   ComputeTime sum;
   for (const Kernel& kernel : work.kernels) {
     const KernelTime time = cost.time(kernel);
@@ -353,12 +369,15 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost) {
     if (time.basis != CostBasis::measured)
       sum.extrapolated += time.time;
   }
-  sum.total += static_cast<double>(work.launches) * cost.host_launch_time();
-  if (work.beside) {
-    const double slowdown = cost.slowdown_beside(*work.beside);
-    sum.total = sum.total * slowdown;
-    sum.extrapolated = sum.extrapolated * slowdown;
+  if (work.beside && sum.total > Seconds{}) {
+    // While the communication lasts, the compute has the SMs that are left.
+    const double slowdown = cost.slowdown_beside(work.beside->kind);
+    const Seconds slowed =
+        std::min(sum.total * slowdown, sum.total + communication * (1.0 - 1.0 / slowdown));
+    sum.extrapolated = sum.extrapolated * (slowed / sum.total);
+    sum.total = slowed;
   }
+  sum.total += static_cast<double>(work.launches) * cost.host_launch_time();
   return sum;
 }
 

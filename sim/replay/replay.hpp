@@ -16,12 +16,15 @@ struct ReplayContext {
   const NetworkCost& network;
 };
 
-/// The times of a compute, by its kernels: the sum of their costs.
+/// The times of a compute, by its kernels: the sum of their costs, and what the host takes to
+/// launch them.
 struct ComputeTime {
   Seconds total;
   Seconds extrapolated; ///< the part that is not inside a measured table
 };
-ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost);
+/// `communication`: how long the communication beside it lasts, during which it has fewer SMs.
+ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
+                         Seconds communication = {});
 
 /// Plays the graph on the cluster: computes take their cost; a collective takes its start-up, then
 /// its flows share the links by max-min fairness. Afterwards every operation has run exactly once

@@ -173,7 +173,7 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
   if (spread)
     out.collective(dispatch(layer + ".Dispatch", workload));
   if (shared_beside)
-    out.compute_apart({layer + ".SharedExpert", shared(), dispatch("", workload).kind}, true);
+    out.compute_apart({layer + ".SharedExpert", shared(), dispatch("", workload)}, true);
   const auto gather =
       expert_tensor_collective(layer + ".ExpertTensorGather", workload, Collective::all_gather);
   const auto reduce =

@@ -50,9 +50,9 @@ void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Worklo
     if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
       const std::vector<Kernel> kernels = gradient_kernels(compute->kernels, gradients);
       // A pair that runs side by side forward does so backward: the flag moves to its second.
-      std::optional<Collective> communication;
+      std::optional<CollectiveWork> communication;
       if (compute->beside)
-        communication = combine("", workload).kind;
+        communication = combine("", workload);
       if (segment->beside_previous || beside)
         out.compute_apart({gradient_name(compute->name), kernels, communication}, beside);
       else
@@ -71,6 +71,23 @@ void add_weight_gradients(Sequence& out, const std::vector<Segment>& forward) {
       if (const auto kernels = gradient_kernels(compute->kernels, Gradients::weights);
           !kernels.empty())
         out.compute(gradient_name(compute->name, "WeightGradient"), kernels);
+}
+
+/// The backward pass of a forward sequence, where gradients of weights run beside the communication
+/// after them; `weights` holds those that wait for one.
+void add_delayed_mirror(Sequence& out, Sequence& weights, const std::vector<Segment>& forward,
+                        const Workload& workload) {
+  for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment) {
+    if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
+      out.compute(gradient_name(compute->name),
+                  gradient_kernels(compute->kernels, Gradients::inputs));
+      add_weight_gradients(weights, {*segment});
+      continue;
+    }
+    out.collective(gradient_of(std::get<CollectiveWork>(segment->work), workload));
+    for (const Segment& delayed : weights.take())
+      out.compute_apart(std::get<ComputeWork>(delayed.work), true);
+  }
 }
 
 /// A part of a virtual stage, in forward order.
@@ -139,8 +156,11 @@ public:
     return out.take();
   }
 
-  std::vector<Segment> backward(Gradients gradients, bool gathers, bool reduces) const {
+  /// `delayed`: gradients of weights run beside the communication after them.
+  std::vector<Segment> backward(Gradients gradients, bool gathers, bool reduces,
+                                bool delayed = false) const {
     Sequence out;
+    Sequence weights;
     if (gathers) {
       communication_.start_gather(out);
       communication_.await_first(out);
@@ -153,11 +173,14 @@ public:
         out.append(block.segments);
       if (gradients == Gradients::weights)
         add_weight_gradients(out, block.segments);
+      else if (delayed)
+        add_delayed_mirror(out, weights, block.segments, workload_);
       else
         add_mirror(out, block.segments, workload_, gradients);
       if (reduces && left - 1 == first_of_last_layer())
         communication_.start_reduce(out);
     }
+    out.append(weights.take());
     if (reduces)
       communication_.finish_reduce(out);
     return out.take();
@@ -194,10 +217,13 @@ StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
   work.backward = stage.backward(Gradients::all, rule.gathers_every_pass, rule.reduces_every_pass);
   work.backward_input = stage.backward(Gradients::inputs, rule.gathers_every_pass, false);
   work.backward_weight = stage.backward(Gradients::weights, false, rule.reduces_every_pass);
+  work.backward_delayed =
+      stage.backward(Gradients::all, rule.gathers_every_pass, rule.reduces_every_pass, true);
   if (!rule.overlaps)
     return work;
   work.first_forward = stage.forward(rule.gathers_every_pass, rule.gathers);
   work.last_backward = stage.backward(Gradients::all, rule.gathers_every_pass, true);
+  work.last_backward_delayed = stage.backward(Gradients::all, rule.gathers_every_pass, true, true);
   work.last_backward_weight = stage.backward(Gradients::weights, false, true);
   return work;
 }

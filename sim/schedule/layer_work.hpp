@@ -14,11 +14,16 @@ struct StageWork {
   std::vector<Segment> backward;
   std::vector<Segment> backward_input; ///< the backward pass without gradients of weights
   std::vector<Segment> backward_weight;
+  /// The whole backward pass, where gradients of weights run beside the communication that follows
+  /// the gradients of their inputs: what DualPipe runs beside a forward pass (DeepSeek-V3, arXiv
+  /// 2412.19437, figure 4).
+  std::vector<Segment> backward_delayed;
   /// Where data-parallel communication hides behind compute: the passes of a step that it runs
   /// beside. Empty where it does not.
   std::vector<Segment> first_forward;
   std::vector<Segment> last_backward;
   std::vector<Segment> last_backward_weight;
+  std::vector<Segment> last_backward_delayed;
 };
 
 /// The work of a virtual stage: its layers, the embedding on the first, the head on the last. The

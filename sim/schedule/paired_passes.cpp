@@ -17,29 +17,27 @@ struct Lane {
   Lane(const std::vector<PlacedSegment>& of, bool is_backward)
       : segments(of), backward(is_backward) {
     for (const PlacedSegment& segment : segments)
-      computes += segment.kind == OpKind::compute ? 1 : 0;
+      computes += is_turn(segment) ? 1 : 0;
   }
 
-  bool at_compute() const {
-    return next < segments.size() && segments[next].kind == OpKind::compute;
+  /// A compute that the lanes take turns at: not one that its own communication runs beside.
+  static bool is_turn(const PlacedSegment& segment) {
+    return segment.kind == OpKind::compute && !segment.beside_previous;
   }
+
+  bool has_turn() const { return next < segments.size(); }
   /// Twice the place of the middle of its next compute, times the computes of `other`: comparable
   /// between the two.
   std::int64_t place(const Lane& other) const { return (2 * issued + 1) * other.computes; }
 
-  /// The communication with experts that is under way when a compute of the other lane is issued.
-  std::optional<Collective> under_way(const StepGraph& graph) const {
-    for (std::size_t place = next; place > 0 && segments[place - 1].kind != OpKind::compute;
-         --place)
-      if (const CollectiveWork& work = graph.collectives[segments[place - 1].work];
-          work.group == GroupKind::expert)
-        return work.kind;
+  /// The communication with experts that is under way when the next compute of either lane is
+  /// issued.
+  std::optional<std::uint32_t> under_way(const StepGraph& graph) const {
+    for (std::size_t place = next; place > 0 && !is_turn(segments[place - 1]); --place)
+      if (const PlacedSegment& segment = segments[place - 1]; segment.kind != OpKind::compute)
+        if (graph.collectives[segment.work].group == GroupKind::expert)
+          return segment.work;
     return std::nullopt;
-  }
-
-  void issue_communications(std::vector<PairedSegment>& merged) {
-    while (next < segments.size() && segments[next].kind != OpKind::compute)
-      merged.push_back({segments[next++], backward});
   }
 };
 
@@ -49,31 +47,43 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& 
                                               const std::vector<PlacedSegment>& backward) {
   std::array<Lane, 2> lanes{Lane(backward, true), Lane(forward, false)};
   std::vector<PairedSegment> merged;
-  for (Lane& lane : lanes)
-    lane.issue_communications(merged);
-  while (lanes[0].at_compute() || lanes[1].at_compute()) {
-    const bool second =
-        !lanes[0].at_compute() ||
-        (lanes[1].at_compute() && lanes[1].place(lanes[0]) < lanes[0].place(lanes[1]));
-    Lane& lane = lanes[second];
-    PlacedSegment segment = lane.segments[lane.next++];
-    ++lane.issued;
-    if (const auto communication = lanes[!second].under_way(graph_))
-      segment.work = beside(segment.work, *communication);
+  const auto issue = [&](Lane& lane, const Lane& other) {
+    PlacedSegment segment = lane.segments[lane.next];
+    if (segment.kind == OpKind::compute) {
+      auto communication = other.under_way(graph_);
+      if (!communication && segment.beside_previous)
+        communication = lane.under_way(graph_);
+      if (communication)
+        segment.work = beside(segment.work, *communication);
+    }
+    ++lane.next;
     merged.push_back({segment, lane.backward});
-    lane.issue_communications(merged);
+  };
+  const auto issue_what_follows = [&](Lane& lane, const Lane& other) {
+    while (lane.next < lane.segments.size() && !Lane::is_turn(lane.segments[lane.next]))
+      issue(lane, other);
+  };
+  for (const std::size_t lane : {0, 1})
+    issue_what_follows(lanes[lane], lanes[1 - lane]);
+  while (lanes[0].has_turn() || lanes[1].has_turn()) {
+    const bool second =
+        !lanes[0].has_turn() ||
+        (lanes[1].has_turn() && lanes[1].place(lanes[0]) < lanes[0].place(lanes[1]));
+    issue(lanes[second], lanes[!second]);
+    ++lanes[second].issued;
+    issue_what_follows(lanes[second], lanes[!second]);
   }
   return merged;
 }
 
-std::uint32_t PassPairing::beside(std::uint32_t compute, Collective communication) {
+std::uint32_t PassPairing::beside(std::uint32_t compute, std::uint32_t communication) {
   if (graph_.computes[compute].beside)
     return compute;
   const auto [known, added] = beside_.emplace(std::pair(compute, communication),
                                               static_cast<std::uint32_t>(graph_.computes.size()));
   if (added) {
     ComputeWork work = graph_.computes[compute];
-    work.beside = communication;
+    work.beside = graph_.collectives[communication];
     graph_.computes.push_back(std::move(work));
   }
   return known->second;

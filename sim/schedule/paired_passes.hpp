@@ -16,8 +16,8 @@ struct PairedSegment {
 /// Merges passes that run side by side into the one order in which a device issues their segments.
 /// Computes alternate in proportion to their numbers, the backward pass first, as its first compute
 /// only undoes the sum of the experts' results; a communication follows the compute that it waits
-/// for. So an all-to-all of one pass runs beside a compute of the other, which loses the SMs that
-/// it holds (ComputeWork::beside).
+/// for, and what runs beside it follows it. So an all-to-all of one pass runs beside a compute of
+/// the other, which loses the SMs that it holds (ComputeWork::beside).
 class PassPairing {
 public:
   /// The graph gets the computes that run beside a communication.
@@ -27,10 +27,10 @@ public:
                                    const std::vector<PlacedSegment>& backward);
 
 private:
-  std::uint32_t beside(std::uint32_t compute, Collective communication);
+  std::uint32_t beside(std::uint32_t compute, std::uint32_t communication);
 
   StepGraph& graph_;
-  std::map<std::pair<std::uint32_t, Collective>, std::uint32_t> beside_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> beside_;
 };
 
 } // namespace moesim

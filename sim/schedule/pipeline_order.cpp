@@ -108,13 +108,16 @@ StageOrder beside_each_other(StageOrder order) {
 std::int64_t most_kept(const StageOrder& order, const std::vector<std::int64_t>& kept) {
   std::int64_t now = 0;
   std::int64_t most = 0;
-  for (const ChunkPass& pass : order) {
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    const ChunkPass& pass = order[place];
     const std::int64_t size = kept[static_cast<std::size_t>(pass.chunk)];
     if (pass.pass == Pass::forward)
       now += size;
     else if (pass.pass != Pass::backward_input)
       now -= size;
-    most = std::max(most, now);
+    const bool paired = place + 1 < order.size() && order[place + 1].beside_previous;
+    if (!paired)
+      most = std::max(most, now);
   }
   return most;
 }

@@ -78,7 +78,8 @@ bool has_pass(Schedule schedule, Pass pass);
 StageOrder beside_each_other(StageOrder order);
 
 /// The most that a stage keeps at one time under an order, where a micro-batch that has passed
-/// forward keeps `kept[chunk]` until its backward pass, that of the weights included, is done.
+/// forward keeps `kept[chunk]` until its backward pass, that of the weights included, is done. Of
+/// two passes side by side one keeps layer by layer what the other frees.
 std::int64_t most_kept(const StageOrder& order, const std::vector<std::int64_t>& kept);
 
 } // namespace moesim

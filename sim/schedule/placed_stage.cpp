@@ -12,6 +12,11 @@ namespace moesim {
 
 namespace {
 
+/// Whole backward passes that run beside a forward pass delay gradients of weights.
+bool delays_weight_gradients(const ParallelPlan& plan) {
+  return plan.schedule == Schedule::dual_pipe && plan.overlap_batches;
+}
+
 /// Fills one stage.
 class StagePlacer {
 public:
@@ -78,10 +83,13 @@ private:
 
   void place_pass(ChunkWork& into, Pass pass, const std::vector<Segment>& segments,
                   std::uint8_t contention) {
-    if (!has_pass(workload_.plan.schedule, pass))
-      return;
+    if (has_pass(workload_.plan.schedule, pass))
+      fill_pass(into[static_cast<std::size_t>(pass)], segments, contention);
+  }
+
+  void fill_pass(PlacedPass& placed, const std::vector<Segment>& segments,
+                 std::uint8_t contention) {
     INVARIANT(!segments.empty(), "stage {} has a pass without work", number_);
-    PlacedPass& placed = into[static_cast<std::size_t>(pass)];
     placed.segments = place_segments(segments, contention);
     if (const std::int64_t launches = host_launches(segments, workload_.graphs); launches > 0) {
       placed.host = static_cast<std::uint32_t>(graph_.computes.size());
@@ -97,6 +105,8 @@ private:
       place_pass(into, Pass::backward, work.backward, contention);
       place_pass(into, Pass::backward_input, work.backward_input, contention);
       place_pass(into, Pass::backward_weight, work.backward_weight, contention);
+      if (delays_weight_gradients(workload_.plan))
+        fill_pass(into[delayed_backward], work.backward_delayed, contention);
     };
     ChunkPasses passes;
     place_all(passes.regular, rule.reduces_every_pass          ? contention_data_parallel
@@ -108,6 +118,9 @@ private:
       place_pass(passes.edge, Pass::backward, work.last_backward, contention_data_parallel);
       place_pass(passes.edge, Pass::backward_weight, work.last_backward_weight,
                  contention_data_parallel);
+      if (delays_weight_gradients(workload_.plan))
+        fill_pass(passes.edge[delayed_backward], work.last_backward_delayed,
+                  contention_data_parallel);
     }
     stage_.chunks.push_back(std::move(passes));
   }
@@ -159,7 +172,9 @@ std::vector<OrderedPass> ordered_passes(const PlacedStage& stage, const Workload
     const ChunkPasses& chunk = stage.chunks[static_cast<std::size_t>(pass.chunk)];
     const bool beside = overlaps && (reducing || place < gathered || beside_edge(place));
     const ChunkWork& work = is_edge(place) ? chunk.edge : beside ? chunk.beside : chunk.regular;
-    passes.push_back({pass, &work[static_cast<std::size_t>(pass.pass)]});
+    const bool delayed = delays_weight_gradients(workload.plan) && pass.beside_previous;
+    passes.push_back(
+        {pass, &work[delayed ? delayed_backward : static_cast<std::size_t>(pass.pass)]});
     reducing |= reduces(place);
   }
   return passes;

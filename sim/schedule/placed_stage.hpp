@@ -29,8 +29,9 @@ struct PlacedPass {
   std::optional<std::uint32_t> host; ///< index of StepGraph::computes
 };
 
-/// The passes of a chunk, by Pass.
-using ChunkWork = std::array<PlacedPass, pass_count>;
+/// The passes of a chunk, by Pass; then the backward pass with delayed gradients of weights.
+using ChunkWork = std::array<PlacedPass, pass_count + 1>;
+constexpr std::size_t delayed_backward = pass_count;
 
 /// What a stage does with one of its chunks.
 struct ChunkPasses {

@@ -26,17 +26,6 @@ enum class Stream : std::uint8_t {
 };
 constexpr std::size_t stream_count = 6;
 
-/// An amount of compute: kernels that run back to back.
-struct ComputeWork {
-  std::string name;
-  std::vector<Kernel> kernels;
-  /// The communication that runs beside it, whose kernels take part of the GPU.
-  std::optional<Collective> beside = std::nullopt;
-  /// Kernels that the host launches one by one, on the host's stream; not counting those that it
-  /// replays as a CUDA graph.
-  std::int64_t launches = 0;
-};
-
 /// The classes of CollectiveWork::contention: passes that run side by side, and passes beside which
 /// data-parallel communication runs.
 constexpr std::uint8_t contention_pairs = 1;
@@ -62,6 +51,17 @@ struct CollectiveWork {
   std::shared_ptr<const LoadMatrix> loads = nullptr;
   /// Collectives of one device that may run side by side are of the same class; 0: of none.
   std::uint8_t contention = 0;
+};
+
+/// An amount of compute: kernels that run back to back.
+struct ComputeWork {
+  std::string name;
+  std::vector<Kernel> kernels;
+  /// The communication that runs beside it, whose kernels take part of the GPU.
+  std::optional<CollectiveWork> beside = std::nullopt;
+  /// Kernels that the host launches one by one, on the host's stream; not counting those that it
+  /// replays as a CUDA graph.
+  std::int64_t launches = 0;
 };
 
 /// What passes between two pipeline stages for one micro-batch: the bytes of one rank.

@@ -135,6 +135,24 @@ TEST_CASE("the layer's work comes in the order of the layer") {
 
 // A backward pass has two products for each product, but 2.5 times the FLOPs of the fused scores,
 // which it computes again.
+TEST_CASE("delayed gradients of weights run beside the communication behind those of inputs") {
+  const StageWork work = stage_work(one_mixtral_layer(), 0);
+  const std::vector<std::string> names = names_of(work.backward_delayed);
+  REQUIRE(names.size() == 7);
+  CHECK(names[0] == "HeadGradient to Layer[0].UnpermuteGradient");
+  CHECK(names[1] == "Layer[0].CombineGradient");
+  CHECK(names[2] == "| HeadWeightGradient");
+  CHECK(names[3] == "Layer[0].ExpertGradient");
+  CHECK(names[4] == "Layer[0].DispatchGradient");
+  CHECK(names[5] == "| Layer[0].ExpertWeightGradient");
+  // Nothing travels behind the gradients of attention: those of its weights follow at once.
+  CHECK(names[6].substr(0, 23) == "Layer[0].RouterGradient");
+  CHECK(flops_of(kernels_of(work.backward_delayed)) ==
+        Approx(flops_of(kernels_of(work.backward))).epsilon(1e-12));
+  CHECK(kernels_of(work.backward_delayed).size() ==
+        kernels_of(work.backward_input).size() + kernels_of(work.backward_weight).size());
+}
+
 TEST_CASE("forward FLOPs of all stages are those of the model, backward twice that") {
   for (const auto& [name, expert, stages] :
        std::vector<std::tuple<std::string, std::int64_t, std::int64_t>>{{"mixtral-8x7b", 8, 4},

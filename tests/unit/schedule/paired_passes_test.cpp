@@ -9,7 +9,8 @@ using namespace moesim;
 namespace {
 
 /// Places the segments of a pass: names with a capital "C" are all-to-alls of experts, with a "T"
-/// sums of tensor parallelism, all others computes.
+/// sums of tensor parallelism, all others computes, of which those with a "W" run beside the
+/// segment before them.
 std::vector<PlacedSegment> place(StepGraph& graph, const std::vector<std::string>& names) {
   std::vector<PlacedSegment> placed;
   for (const std::string& name : names)
@@ -20,8 +21,8 @@ std::vector<PlacedSegment> place(StepGraph& graph, const std::vector<std::string
           {name, name.front() == 'C' ? Collective::all_to_all : Collective::reduce_scatter,
            name.front() == 'C' ? GroupKind::expert : GroupKind::tensor, Bytes{1}});
     } else {
-      placed.push_back(
-          {.kind = OpKind::compute, .work = static_cast<std::uint32_t>(graph.computes.size())});
+      placed.push_back({OpKind::compute, static_cast<std::uint32_t>(graph.computes.size()),
+                        name.front() == 'W'});
       graph.computes.push_back({name, {}});
     }
   return placed;
@@ -58,6 +59,14 @@ TEST_CASE("computes of a pair alternate, and all-to-alls run beside those of the
 TEST_CASE("a longer pass of a pair spreads over the other") {
   CHECK(merged({"1f", "Cf", "2f"}, {"1b", "2b", "3b", "4b"}) == "1b 1f Cf 2b* 3b* 2f 4b");
   CHECK(merged({"1f"}, {"1b", "Cb", "2b", "Cb", "3b"}) == "1b Cb 2b Cb 1f* 3b");
+}
+
+// Figure 4 of arXiv 2412.19437.
+TEST_CASE("gradients of weights run behind those of inputs, before the other pass has its turn") {
+  CHECK(merged({"1f", "Cf", "2f", "Cf", "3f"}, {"1b", "Cb", "2b", "Cb", "Wb", "3b"}) ==
+        "1b Cb 1f* Cf 2b* Cb Wb* 2f* Cf 3b* 3f");
+  // Beside its own all-to-all alone.
+  CHECK(merged({"1f"}, {"1b", "Cb", "Wb", "2b"}) == "1b Cb Wb* 1f* 2b");
 }
 
 TEST_CASE("sums of tensor parallelism slow no compute down") {

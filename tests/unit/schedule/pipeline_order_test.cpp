@@ -296,12 +296,14 @@ TEST_CASE("a stage keeps as many micro-batches as its schedule says") {
       }
   for (std::int64_t stages = 2; stages <= 8; stages += 2)
     for (std::int64_t stage = 0; stage < stages; ++stage) {
-      // ZB-V keeps of each chunk half of what 1F1B keeps on its first stage; DualPipe one more.
+      // ZB-V keeps of each chunk half of what 1F1B keeps on its first stage; DualPipe as many or
+      // one more: of a pair one pass frees layer by layer what the other keeps.
       CHECK(most_kept(zero_bubble_v(stages, stage, 2 * stages), {1, 1}) == 2 * stages);
-      CHECK(most_kept(dual_pipe(stages, stage, 2 * stages, true), {1, 1}) == stages + 1);
+      const std::int64_t dual = most_kept(dual_pipe(stages, stage, 2 * stages, true), {1, 1});
+      CHECK((dual == stages || dual == stages + 1));
     }
-  // A pair keeps what both of its passes need.
-  CHECK(most_in_flight(beside_each_other(one_forward_one_backward(1, 0, 4))) == 2);
+  // A pair keeps what one of its passes needs.
+  CHECK(most_kept(beside_each_other(one_forward_one_backward(1, 0, 4)), {1}) == 1);
   // Chunks of 3 and 5: the first of 2 stages holds micro-batches 0, 1 in both and 2 in the first.
   CHECK(most_kept(interleaved(2, 2, 0, 4), {3, 5}) == 2 * 3 + 2 * 5 + 3);
 }
