@@ -1,0 +1,201 @@
+#include "sim/importer/imported_scenario.hpp"
+
+#include "sim/platform/topology_spec.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace moesim {
+
+namespace {
+
+using Arguments = MegatronArguments;
+
+/// Micro-batches are split over so many replicas.
+std::int64_t data_degree(const Arguments& arguments, std::int64_t gpus) {
+  return gpus / (arguments.integer_or("tensor-model-parallel-size", 1) *
+                 arguments.integer_or("pipeline-model-parallel-size", 1) *
+                 arguments.integer_or("context-parallel-size", 1));
+}
+
+ImportedValue gpus_of(const Arguments& arguments, const ScenarioOptions& options) {
+  if (options.gpus)
+    return {"gpus", std::to_string(*options.gpus), ValueOrigin::read, "given with --gpus"};
+  if (!arguments.has("nproc-per-node"))
+    throw InputError({arguments.file}, "the number of GPUs is not in the file",
+                     "give it with --gpus N");
+  const std::int64_t nodes = arguments.integer_or("nnodes", 1);
+  const std::int64_t each = arguments.integer("nproc-per-node");
+  return {"gpus", std::to_string(nodes * each), ValueOrigin::derived,
+          fmt::format("{} nodes of {} processes, a GPU each: {}", nodes, each,
+                      arguments.source_of("nproc-per-node"))};
+}
+
+ImportedValue precision_of(const Arguments& arguments) {
+  if (arguments.has("fp4-format"))
+    return {"precision", "\"fp8\"", ValueOrigin::assumed,
+            fmt::format("fp4 is not modelled; {}", arguments.source_of("fp4-format"))};
+  if (arguments.has("fp8-format"))
+    return {"precision", "\"fp8\"", ValueOrigin::read, arguments.source_of("fp8-format")};
+  if (arguments.has("bf16"))
+    return {"precision", "\"bf16\"", ValueOrigin::read, arguments.source_of("bf16")};
+  if (arguments.has("fp16"))
+    return {"precision", "\"bf16\"", ValueOrigin::assumed,
+            fmt::format("fp16 has the same width and peak; {}", arguments.source_of("fp16"))};
+  return {"precision", "\"bf16\"", ValueOrigin::assumed,
+          "the file asks for fp32, which is not modelled: it has neither --bf16 nor --fp16"};
+}
+
+ImportedTable training_table(const Arguments& arguments, std::int64_t gpus) {
+  ImportedTable table{"training", {}};
+  const auto add = [&](const std::string& key, const std::string& argument) {
+    table.values.push_back({key, std::to_string(arguments.integer(argument)), ValueOrigin::read,
+                            arguments.source_of(argument)});
+  };
+  add("sequence_length", "seq-length");
+  if (arguments.has("global-batch-size"))
+    add("global_batch", "global-batch-size");
+  else
+    table.values.push_back({"global_batch",
+                            std::to_string(std::max<std::int64_t>(1, data_degree(arguments, gpus)) *
+                                           arguments.integer("micro-batch-size")),
+                            ValueOrigin::assumed,
+                            "Megatron's default: one micro-batch for each replica"});
+  add("micro_batch", "micro-batch-size");
+  table.values.push_back(precision_of(arguments));
+  return table;
+}
+
+ImportedTable routing_table(const Arguments& arguments) {
+  ImportedTable table{"routing", {}};
+  table.values.push_back({"policy", "\"top-k\"", ValueOrigin::derived, "Megatron's router"});
+  table.values.push_back(
+      {"load", "\"uniform\"", ValueOrigin::assumed, "no argument tells how even the load is"});
+  if (!arguments.has("moe-expert-capacity-factor"))
+    table.values.push_back({"capacity_factor", "0.0", ValueOrigin::derived,
+                            "dropless: there is no --moe-expert-capacity-factor"});
+  else
+    table.values.push_back(
+        {"capacity_factor",
+         fmt::format("{:.6}", std::max(0.0, arguments.number("moe-expert-capacity-factor"))),
+         ValueOrigin::read, arguments.source_of("moe-expert-capacity-factor")});
+  return table;
+}
+
+ImportedValue dispatcher_of(const Arguments& arguments) {
+  const std::string type = "moe-token-dispatcher-type";
+  if (!arguments.has(type))
+    return {"dispatcher", "\"allgather\"", ValueOrigin::assumed, "Megatron's default"};
+  const std::string dispatcher =
+      arguments.choice(type, {"alltoall", "allgather", "flex", "alltoall_seq"});
+  if (dispatcher != "flex")
+    return {"dispatcher", dispatcher == "allgather" ? "\"allgather\"" : "\"alltoall\"",
+            ValueOrigin::read, arguments.source_of(type)};
+  const std::string backend =
+      arguments.has("moe-flex-dispatcher-backend")
+          ? arguments.choice("moe-flex-dispatcher-backend", {"deepep", "hybridep"})
+          : "deepep";
+  return {"dispatcher", "\"node-limited\"", ValueOrigin::derived,
+          fmt::format("flex with {}, which sends a token once to each scale-up domain: {}", backend,
+                      arguments.source_of(type))};
+}
+
+ImportedTable communication_table(const Arguments& arguments) {
+  ImportedTable table{"communication", {}};
+  table.values.push_back(dispatcher_of(arguments));
+  table.values.push_back({"dispatch_precision", "\"bf16\"", ValueOrigin::assumed,
+                          "Megatron dispatches what the router is given"});
+  if (arguments.has("overlap-moe-expert-parallel-comm"))
+    table.values.push_back({"overlap", "\"batch\"", ValueOrigin::read,
+                            arguments.source_of("overlap-moe-expert-parallel-comm")});
+  else if (arguments.has("moe-shared-expert-overlap"))
+    table.values.push_back({"overlap", "\"shared-expert\"", ValueOrigin::read,
+                            arguments.source_of("moe-shared-expert-overlap")});
+  else
+    table.values.push_back({"overlap", "\"none\"", ValueOrigin::derived,
+                            "there is neither --overlap-moe-expert-parallel-comm nor "
+                            "--moe-shared-expert-overlap"});
+  return table;
+}
+
+/// An argument that says what is so anyhow.
+bool says_nothing(const MegatronArgument& argument) {
+  static const std::set<std::string> usual = {"", "0", "fp32", "none", "adam"};
+  return argument.values.size() == 1 && usual.contains(argument.values.front().text);
+}
+
+/// Comments for what changes a step and has no key.
+void add_notes(const Arguments& arguments, std::vector<ImportedTable>& tables) {
+  const auto note = [&](const MegatronArgument& argument, const std::string& table,
+                        const std::string& why) {
+    if (says_nothing(argument))
+      return;
+    const auto found = std::find_if(tables.begin(), tables.end(),
+                                    [&](const ImportedTable& one) { return one.name == table; });
+    (found == tables.end() ? tables.front() : *found)
+        .values.push_back(
+            {"", "", ValueOrigin::read,
+             fmt::format("not modelled: {}, line {}{}{}", Arguments::written(argument),
+                         argument.where.line, why.empty() ? "" : ": ", why)});
+  };
+  for (const MegatronArgument* argument : arguments.all_of(ArgumentUse::noted)) {
+    const ArgumentRule* rule = find_argument_rule(argument->name);
+    note(*argument, rule->table, rule->note);
+  }
+  if (arguments.has("mtp-num-layers"))
+    note(arguments.get("mtp-num-layers"), "model", "the layers of the main model alone are run");
+  if (arguments.has("optimizer"))
+    note(arguments.get("optimizer"), "training", "the states of Adam are taken");
+  if (arguments.has("position-embedding-type") &&
+      arguments.text("position-embedding-type") == "learned_absolute")
+    note(arguments.get("position-embedding-type"), "model", "its table of positions is left out");
+}
+
+/// The user's further arguments, laid over the file's.
+void add_more_arguments(const std::string& more, Arguments& arguments) {
+  const std::string name = "--with";
+  std::vector<LocatedText> words;
+  ShellVariables variables(name, more, {});
+  for (const ShellWord& word : parse_argument_list(name, more))
+    for (LocatedText& expanded : variables.expand(word.raw))
+      words.push_back(std::move(expanded));
+  read_argument_words(words, name, more, arguments);
+}
+
+} // namespace
+
+ImportedScenario read_megatron(const std::filesystem::path& file, const ScenarioOptions& options) {
+  Arguments arguments = read_megatron_arguments(file, options.definitions);
+  if (!options.more_arguments.empty())
+    add_more_arguments(options.more_arguments, arguments);
+  const ImportedModel model = read_megatron_model(arguments);
+  const ImportedValue gpus = gpus_of(arguments, options);
+  read_topology(options.topology); // a wrong one is told now
+  ImportedScenario scenario;
+  scenario.config = model.config;
+  scenario.tables.push_back(model.table);
+  scenario.tables.push_back({"cluster",
+                             {{"topology", fmt::format("\"{}\"", options.topology.generic_string()),
+                               ValueOrigin::read, "given with --topology"},
+                              gpus}});
+  scenario.tables.push_back(read_megatron_plan(arguments, model));
+  scenario.tables.push_back(training_table(arguments, std::stoll(gpus.value)));
+  if (model.is_moe) {
+    scenario.tables.push_back(routing_table(arguments));
+    scenario.tables.push_back(communication_table(arguments));
+  }
+  scenario.tables.push_back(
+      {"simulation", {{"fidelity", "\"folded\"", ValueOrigin::derived, "the default"}}});
+  add_notes(arguments, scenario.tables);
+  for (const MegatronArgument& argument : arguments.unknown()) {
+    const std::string nearest = suggest_name(argument.name, argument_names());
+    scenario.remarks.push_back(fmt::format(
+        "not used: {} ({}:{}): not known here{}{}", Arguments::written(argument),
+        argument.where.file, argument.where.line, nearest.empty() ? "" : "; ", nearest));
+  }
+  return scenario;
+}
+
+} // namespace moesim
