@@ -13,6 +13,7 @@ struct TextGap {
   std::string hint;    ///< what the user can do
   /// The piece may have replaced other text, so that more than the piece is unknown.
   bool may_hide_more = false;
+  bool unset = false; ///< it is a variable that nobody sets
 };
 
 /// A text of which every byte knows where in its file it stands and whether it is known: what is

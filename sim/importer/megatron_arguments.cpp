@@ -32,6 +32,12 @@ void MegatronArguments::add_unknown(const MegatronArgument& argument) {
   unknown_.push_back(argument);
 }
 
+void MegatronArguments::add_unset(const std::string& reason, const InputLocation& where) {
+  const std::string text = fmt::format("{} ({}:{})", reason, where.file, where.line);
+  if (std::find(unset_.begin(), unset_.end(), text) == unset_.end())
+    unset_.push_back(text);
+}
+
 const MegatronArgument& MegatronArguments::get(const std::string& name) const {
   const auto found = arguments_.find(name);
   if (found != arguments_.end())
@@ -121,7 +127,12 @@ void MegatronArguments::fail(const std::string& name, const std::string& message
 }
 
 std::string MegatronArguments::source_of(const std::string& name) const {
-  return fmt::format("--{}, line {}", name, get(name).where.line);
+  return fmt::format("--{}, {}", name, place_of(get(name)));
+}
+
+std::string MegatronArguments::place_of(const MegatronArgument& argument) const {
+  return argument.where.file == file ? fmt::format("line {}", argument.where.line)
+                                     : "given beside the file";
 }
 
 std::string MegatronArguments::written(const MegatronArgument& argument) {

@@ -57,6 +57,9 @@ public:
   /// Adds what was in the file and is not used.
   void add_unknown(const MegatronArgument& argument);
 
+  /// Adds a variable that a script takes to be empty, with the reason.
+  void add_unset(const std::string& reason, const InputLocation& where);
+
   bool has(const std::string& name) const { return arguments_.contains(name); }
   const MegatronArgument& get(const std::string& name) const;
   /// Throws InputError, at the end of the file, if it is missing.
@@ -73,11 +76,15 @@ public:
 
   /// "--num-layers, line 12": where a value comes from.
   std::string source_of(const std::string& name) const;
+  /// "line 12", or that it was not in the file.
+  std::string place_of(const MegatronArgument& argument) const;
   /// "--lr 1e-4" as it would be written.
   static std::string written(const MegatronArgument& argument);
   /// Those of a use, by name.
   std::vector<const MegatronArgument*> all_of(ArgumentUse use) const;
   const std::vector<MegatronArgument>& unknown() const { return unknown_; }
+  /// "EP is not set in this file (train.sh:3)", once each.
+  const std::vector<std::string>& unset() const { return unset_; }
 
   std::string file; ///< for what is missing
 
@@ -86,6 +93,7 @@ private:
 
   std::map<std::string, MegatronArgument> arguments_;
   std::vector<MegatronArgument> unknown_;
+  std::vector<std::string> unset_;
 };
 
 /// Reads the words of a command line, launcher and program included. `file` and `text` give the

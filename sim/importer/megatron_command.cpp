@@ -31,11 +31,13 @@ bool tells(const LocatedText& word) {
   return text == telling || text.starts_with(std::string(telling) + "=");
 }
 
-/// A whole command line in one word, as behind `bash -c`, parted at its blanks.
+/// A whole command line in one word, as behind `bash -c`, parted at its blanks; what `eval` is
+/// given loses its quotes too.
 Words flatten(const Words& words) {
+  const bool again = words.front().text() == "eval";
   Words flat;
   for (const LocatedText& word : words) {
-    if (word.text().find(std::string(telling)) == std::string::npos || tells(word)) {
+    if (!again && (word.text().find(telling) == std::string::npos || tells(word))) {
       flat.push_back(word);
       continue;
     }
@@ -104,6 +106,8 @@ private:
     const LocatedText::Gap gap = word.slice(0, equals).gap();
     if (gap && (matters || gap->may_hide_more))
       throw InputError(argument.where, gap->message, gap->hint);
+    if (rule && rule->shape == ArgumentShape::flag && equals == text.size() && takes_no())
+      return;
     if (equals < text.size())
       add_value(argument, word.slice(equals + 1, text.size()));
     else
@@ -114,6 +118,14 @@ private:
       throw InputError(argument.where, fmt::format("--{} has no value", argument.name));
     else
       arguments_.add(std::move(argument));
+  }
+
+  /// Some launchers write flags as `--bf16 true`. True for false, so that there is no flag.
+  bool takes_no() {
+    const std::string next = position_ < words_.size() ? words_[position_].text() : "";
+    if (next == "true" || next == "false")
+      ++position_;
+    return next == "false";
   }
 
   void add_value(MegatronArgument& argument, const LocatedText& word) {
@@ -185,8 +197,8 @@ Words find_command(const std::vector<ShellCommand>& commands, const std::string&
 /// number of nodes.
 void read_slurm_header(const std::string& file, const std::string& text,
                        MegatronArguments& arguments) {
-  static const std::regex line(
-      R"(^#SBATCH\s+(?:--(nodes|gpus-per-node|ntasks-per-node|gres)|-(N))[=\s]\s*([\w:]*?)(\d+)\s*$)");
+  static const std::regex line(R"(#SBATCH\s+(?:--(nodes|gpus-per-node|ntasks-per-node|gres)|-(N)))"
+                               R"([=\s]\s*([\w:]*?)(\d+)(?:\s.*)?)");
   std::map<std::string, ArgumentValue> found;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
@@ -239,8 +251,10 @@ MegatronArguments read_megatron_arguments(const fs::path& file,
         words.push_back(std::move(expanded));
     read_argument_words(words, name, text, arguments);
   } else {
-    read_argument_words(find_command(run_shell(name, text, definitions), name, text), name, text,
-                        arguments);
+    const ShellOutcome outcome = run_shell(name, text, definitions);
+    read_argument_words(find_command(outcome.commands, name, text), name, text, arguments);
+    for (const LocatedText& variable : outcome.unset)
+      arguments.add_unset(variable.gap()->message, locate_offset(name, text, variable.offset()));
     read_slurm_header(name, text, arguments);
   }
   return arguments;

@@ -16,7 +16,9 @@ constexpr Names modelled_flags =
     "moe-shared-expert-gate moe-enable-deepep moe-shared-expert-overlap "
     "overlap-moe-expert-parallel-comm sequence-parallel use-distributed-optimizer "
     "use-megatron-fsdp use-custom-fsdp use-torch-fsdp2 recompute-activations bf16 fp16 "
-    "account-for-embedding-in-pipeline-split account-for-loss-in-pipeline-split";
+    "account-for-embedding-in-pipeline-split account-for-loss-in-pipeline-split "
+    "overlap-grad-reduce overlap-param-gather grad-reduce-in-bf16 enable-cuda-graph "
+    "external-cuda-graph";
 
 constexpr Names modelled_values =
     "num-layers hidden-size ffn-hidden-size num-attention-heads num-query-groups kv-channels "
@@ -33,9 +35,10 @@ constexpr Names modelled_values =
     "decoder-last-pipeline-num-layers data-parallel-sharding-strategy "
     "seq-length global-batch-size micro-batch-size "
     "recompute-granularity recompute-method recompute-num-layers fp8-format fp4-format "
-    "nnodes nproc-per-node";
+    "main-grads-dtype cuda-graph-impl "
+    "nnodes nproc-per-node world-size";
 
-constexpr Names modelled_lists = "recompute-modules";
+constexpr Names modelled_lists = "recompute-modules cuda-graph-scope";
 
 constexpr Names ignored_flags =
     // checkpoints
@@ -51,7 +54,7 @@ constexpr Names ignored_flags =
     "no-log-learning-rate-to-tensorboard no-log-learnig-rate-to-tensorboard "
     "log-loss-scale-to-tensorboard no-log-loss-scale-to-tensorboard "
     "log-validation-ppl-to-tensorboard log-memory-to-tensorboard log-world-size-to-tensorboard "
-    "log-max-attention-logit no-barrier-with-level-1-timing barrier-with-l1-time "
+    "log-max-attention-logit no-barrier-with-level-1-timing barrier-with-L1-time "
     "moe-per-layer-logging enable-one-logger no-one-logger one-logger-async "
     "profile use-pytorch-profiler record-memory-history nvtx-ranges "
     // data and loss
@@ -170,16 +173,11 @@ void add_noted_plan(std::map<std::string, ArgumentRule>& rules) {
   const auto flag = ArgumentShape::flag;
   const auto value = ArgumentShape::value;
   const auto list = ArgumentShape::list;
-  const std::string exposed = "data-parallel communication is taken to be exposed";
-  add_noted(rules, "parallel",
-            "overlap-grad-reduce overlap-param-gather "
-            "overlap-param-gather-with-optimizer-step",
-            flag, exposed);
+  add_noted(rules, "parallel", "overlap-param-gather-with-optimizer-step", flag, "");
   add_noted(rules, "parallel", "tp-comm-overlap", flag,
             "tensor-parallel communication is taken to be exposed");
   add_noted(rules, "parallel", "tp-comm-overlap-cfg tp-comm-bootstrap-backend", value, "");
-  add_noted(rules, "parallel", "delay-wgrad-compute defer-embedding-wgrad-compute", flag,
-            "the zero-bubble schedule alone delays gradients of weights");
+  add_noted(rules, "parallel", "delay-wgrad-compute defer-embedding-wgrad-compute", flag, "");
   add_noted(rules, "parallel", "wgrad-deferral-limit", value, "");
   add_noted(rules, "parallel",
             "no-overlap-p2p-communication overlap-p2p-comm "
@@ -189,18 +187,18 @@ void add_noted_plan(std::map<std::string, ArgumentRule>& rules) {
   add_noted(rules, "parallel",
             "microbatch-group-size-per-virtual-pipeline-stage "
             "num-distributed-optimizer-instances "
-            "pipeline-model-parallel-split-rank world-size schedule-method",
+            "pipeline-model-parallel-split-rank schedule-method",
             value, "");
   add_noted(rules, "parallel", "cp-comm-type hierarchical-context-parallel-sizes", list, "");
   add_noted(rules, "parallel",
             "distribute-saved-activations moe-layer-recompute cpu-offloading "
             "fine-grained-activation-offloading optimizer-cpu-offload "
             "overlap-cpu-optimizer-d2h-h2d offload-optimizer-states "
-            "use-precision-aware-optimizer grad-reduce-in-bf16 moe-extended-tp",
+            "use-precision-aware-optimizer moe-extended-tp",
             flag, "");
   add_noted(rules, "parallel",
             "cpu-offloading-num-layers optimizer-offload-fraction "
-            "main-grads-dtype main-params-dtype exp-avg-dtype exp-avg-sq-dtype",
+            "main-params-dtype exp-avg-dtype exp-avg-sq-dtype",
             value, "");
   add_noted(rules, "parallel", "offload-modules", list, "");
   add_noted(rules, "communication", "use-sharp nccl-ub use-nccl-ub", flag, "");
@@ -219,10 +217,8 @@ void add_noted_training(std::map<std::string, ArgumentRule>& rules) {
   add_noted(rules, "training",
             "fp8-param-gather fp8-param reuse-grad-buf-for-mxfp8-param-ag "
             "first-last-layers-bf16 keep-fp8-transpose-cache "
-            "fp32-residual-connection enable-cuda-graph external-cuda-graph",
+            "fp32-residual-connection ",
             flag, "");
-  add_noted(rules, "training", "cuda-graph-impl", value, "");
-  add_noted(rules, "training", "cuda-graph-scope", list, "");
   add_noted(rules, "routing", "moe-pad-expert-input-to-capacity", flag,
             "experts get what is routed to them, without padding");
   add_noted(rules, "routing", "moe-router-topk-limited-devices moe-expert-rank-capacity-factor",
@@ -270,6 +266,8 @@ std::string argument_name(std::string written) {
       {"fp4", "fp4-format"},
       {"gated-linear-unit", "swiglu"},
       {"encoder-seq-length", "seq-length"},
+      {"qk-nope-head-dim", "qk-head-dim"},
+      {"qk-rope-head-dim", "qk-pos-emb-head-dim"},
       {"virtual-pipeline-model-parallel-size", "num-virtual-stages-per-pipeline-rank"},
       {"num-layers-in-first-pipeline-stage", "decoder-first-pipeline-num-layers"},
       {"num-layers-in-last-pipeline-stage", "decoder-last-pipeline-num-layers"}};

@@ -1,6 +1,7 @@
 #include "sim/importer/imported_scenario.hpp"
 
 #include "sim/importer/megatron_layers.hpp"
+#include "sim/workload/recompute.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -238,8 +239,7 @@ private:
       return note_partial_recompute();
     if (!has("recompute-modules"))
       return assume("recompute_modules", "[\"core_attn\"]", "Megatron's default");
-    const std::vector<std::string> known = {"core_attn", "moe_act", "layernorm",     "mla_up_proj",
-                                            "mlp",       "moe",     "shared_experts"};
+    const std::vector<std::string>& known = recompute_module_names();
     std::vector<std::string> modules;
     for (const std::string& module : arguments_.list("recompute-modules")) {
       if (std::find(known.begin(), known.end(), module) == known.end())

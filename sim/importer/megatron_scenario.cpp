@@ -3,6 +3,7 @@
 #include "sim/platform/topology_spec.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -23,6 +24,9 @@ std::int64_t data_degree(const Arguments& arguments, std::int64_t gpus) {
 ImportedValue gpus_of(const Arguments& arguments, const ScenarioOptions& options) {
   if (options.gpus)
     return {"gpus", std::to_string(*options.gpus), ValueOrigin::read, "given with --gpus"};
+  if (!arguments.has("nproc-per-node") && arguments.has("world-size"))
+    return {"gpus", std::to_string(arguments.integer("world-size")), ValueOrigin::read,
+            arguments.source_of("world-size")};
   if (!arguments.has("nproc-per-node"))
     throw InputError({arguments.file}, "the number of GPUs is not in the file",
                      "give it with --gpus N");
@@ -48,6 +52,43 @@ ImportedValue precision_of(const Arguments& arguments) {
           "the file asks for fp32, which is not modelled: it has neither --bf16 nor --fp16"};
 }
 
+/// What of a step the host does not launch kernel by kernel.
+ImportedValue graphs_of(const Arguments& arguments) {
+  const std::string key = "cuda_graph_scope";
+  std::string source;
+  for (const char* name : {"cuda-graph-impl", "enable-cuda-graph", "external-cuda-graph"})
+    if (arguments.has(name))
+      source = name;
+  if (source.empty() || (source == "cuda-graph-impl" && arguments.text(source) == "none"))
+    return {key, "\"none\"", ValueOrigin::derived, "no argument captures CUDA graphs"};
+  if (!arguments.has("cuda-graph-scope"))
+    return {key, "[\"attn\", \"mlp\"]", ValueOrigin::assumed,
+            fmt::format("whole layers, of which these parts; {}", arguments.source_of(source))};
+  std::vector<std::string> scopes;
+  std::vector<std::string> others;
+  for (const std::string& scope : arguments.list("cuda-graph-scope"))
+    if (scope == "full" || scope == "attn" || scope == "moe_router" || scope == "moe_preprocess" ||
+        scope == "mlp" || scope == "full_iteration")
+      scopes.push_back(scope == "full" ? "\"attn\", \"mlp\"" : "\"" + scope + "\"");
+    else
+      others.push_back(scope);
+  const std::string without =
+      others.empty() ? "" : fmt::format(", without {}", fmt::join(others, ", "));
+  return {key, scopes.empty() ? "\"none\"" : fmt::format("[{}]", fmt::join(scopes, ", ")),
+          others.empty() ? ValueOrigin::read : ValueOrigin::assumed,
+          arguments.source_of("cuda-graph-scope") + without};
+}
+
+ImportedValue gradients_of(const Arguments& arguments) {
+  const std::string key = "gradient_precision";
+  if (arguments.has("grad-reduce-in-bf16"))
+    return {key, "\"bf16\"", ValueOrigin::read, arguments.source_of("grad-reduce-in-bf16")};
+  if (!arguments.has("main-grads-dtype"))
+    return {key, "\"fp32\"", ValueOrigin::derived, "there is no --grad-reduce-in-bf16"};
+  return {key, arguments.text("main-grads-dtype") == "bf16" ? "\"bf16\"" : "\"fp32\"",
+          ValueOrigin::read, arguments.source_of("main-grads-dtype")};
+}
+
 ImportedTable training_table(const Arguments& arguments, std::int64_t gpus) {
   ImportedTable table{"training", {}};
   const auto add = [&](const std::string& key, const std::string& argument) {
@@ -65,6 +106,8 @@ ImportedTable training_table(const Arguments& arguments, std::int64_t gpus) {
                             "Megatron's default: one micro-batch for each replica"});
   add("micro_batch", "micro-batch-size");
   table.values.push_back(precision_of(arguments));
+  table.values.push_back(gradients_of(arguments));
+  table.values.push_back(graphs_of(arguments));
   return table;
 }
 
@@ -102,21 +145,40 @@ ImportedValue dispatcher_of(const Arguments& arguments) {
                       arguments.source_of(type))};
 }
 
-ImportedTable communication_table(const Arguments& arguments) {
-  ImportedTable table{"communication", {}};
-  table.values.push_back(dispatcher_of(arguments));
-  table.values.push_back({"dispatch_precision", "\"bf16\"", ValueOrigin::assumed,
-                          "Megatron dispatches what the router is given"});
+/// One key stands for gradients and weights.
+ImportedValue data_parallel_overlap(const Arguments& arguments) {
+  const std::string key = "overlap_data_parallel";
+  const bool gradients = arguments.has("overlap-grad-reduce");
+  const bool weights = arguments.has("overlap-param-gather");
+  if (gradients && !weights && arguments.has("use-distributed-optimizer"))
+    return {key, "true", ValueOrigin::assumed,
+            fmt::format("for gradients, and taken for weights too: {}",
+                        arguments.source_of("overlap-grad-reduce"))};
+  if (gradients)
+    return {key, "true", ValueOrigin::read, arguments.source_of("overlap-grad-reduce")};
+  return {key, "false", ValueOrigin::derived, "there is no --overlap-grad-reduce"};
+}
+
+ImportedValue overlap_of(const Arguments& arguments) {
   if (arguments.has("overlap-moe-expert-parallel-comm"))
-    table.values.push_back({"overlap", "\"batch\"", ValueOrigin::read,
-                            arguments.source_of("overlap-moe-expert-parallel-comm")});
-  else if (arguments.has("moe-shared-expert-overlap"))
-    table.values.push_back({"overlap", "\"shared-expert\"", ValueOrigin::read,
-                            arguments.source_of("moe-shared-expert-overlap")});
-  else
-    table.values.push_back({"overlap", "\"none\"", ValueOrigin::derived,
-                            "there is neither --overlap-moe-expert-parallel-comm nor "
-                            "--moe-shared-expert-overlap"});
+    return {"overlap", "\"batch\"", ValueOrigin::read,
+            arguments.source_of("overlap-moe-expert-parallel-comm")};
+  if (arguments.has("moe-shared-expert-overlap"))
+    return {"overlap", "\"shared-expert\"", ValueOrigin::read,
+            arguments.source_of("moe-shared-expert-overlap")};
+  return {"overlap", "\"none\"", ValueOrigin::derived,
+          "no argument hides the experts' communication"};
+}
+
+ImportedTable communication_table(const Arguments& arguments, bool is_moe) {
+  ImportedTable table{"communication", {}};
+  if (is_moe) {
+    table.values.push_back(dispatcher_of(arguments));
+    table.values.push_back({"dispatch_precision", "\"bf16\"", ValueOrigin::assumed,
+                            "Megatron dispatches what the router is given"});
+    table.values.push_back(overlap_of(arguments));
+  }
+  table.values.push_back(data_parallel_overlap(arguments));
   return table;
 }
 
@@ -137,8 +199,8 @@ void add_notes(const Arguments& arguments, std::vector<ImportedTable>& tables) {
     (found == tables.end() ? tables.front() : *found)
         .values.push_back(
             {"", "", ValueOrigin::read,
-             fmt::format("not modelled: {}, line {}{}{}", Arguments::written(argument),
-                         argument.where.line, why.empty() ? "" : ": ", why)});
+             fmt::format("not modelled: {}, {}{}{}", Arguments::written(argument),
+                         arguments.place_of(argument), why.empty() ? "" : ": ", why)});
   };
   for (const MegatronArgument* argument : arguments.all_of(ArgumentUse::noted)) {
     const ArgumentRule* rule = find_argument_rule(argument->name);
@@ -182,10 +244,9 @@ ImportedScenario read_megatron(const std::filesystem::path& file, const Scenario
                               gpus}});
   scenario.tables.push_back(read_megatron_plan(arguments, model));
   scenario.tables.push_back(training_table(arguments, std::stoll(gpus.value)));
-  if (model.is_moe) {
+  if (model.is_moe)
     scenario.tables.push_back(routing_table(arguments));
-    scenario.tables.push_back(communication_table(arguments));
-  }
+  scenario.tables.push_back(communication_table(arguments, model.is_moe));
   scenario.tables.push_back(
       {"simulation", {{"fidelity", "\"folded\"", ValueOrigin::derived, "the default"}}});
   add_notes(arguments, scenario.tables);
@@ -195,6 +256,8 @@ ImportedScenario read_megatron(const std::filesystem::path& file, const Scenario
         "not used: {} ({}:{}): not known here{}{}", Arguments::written(argument),
         argument.where.file, argument.where.line, nearest.empty() ? "" : "; ", nearest));
   }
+  for (const std::string& variable : arguments.unset())
+    scenario.remarks.push_back("taken to be empty: " + variable);
   return scenario;
 }
 

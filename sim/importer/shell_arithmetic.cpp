@@ -17,7 +17,7 @@ public:
   Arithmetic(const std::string& text, const Lookup& value_of) : text_(text), value_of_(value_of) {}
 
   Value evaluate() {
-    const Value value = read_binary(0);
+    const Value value = read_choice();
     skip_blanks();
     return position_ == text_.size() ? value : std::nullopt;
   }
@@ -62,6 +62,26 @@ private:
     return nullptr;
   }
 
+  bool take(char value) {
+    skip_blanks();
+    if (position_ >= text_.size() || text_[position_] != value)
+      return false;
+    ++position_;
+    return true;
+  }
+
+  /// `a ? b : c`, or a alone.
+  Value read_choice() {
+    const Value condition = read_binary(0);
+    if (!take('?'))
+      return condition;
+    const Value first = read_choice();
+    if (!take(':'))
+      return std::nullopt;
+    const Value second = read_choice();
+    return !condition ? condition : *condition != 0 ? first : second;
+  }
+
   Value read_binary(int level) {
     Value left = read_operand();
     for (const Operator* found = find_operator(); left && found && found->level > level;
@@ -81,9 +101,8 @@ private:
     const char first = position_ < text_.size() ? text_[position_] : '\0';
     if (first == '(') {
       ++position_;
-      value = read_binary(0);
-      skip_blanks();
-      if (position_ >= text_.size() || text_[position_++] != ')')
+      value = read_choice();
+      if (!take(')'))
         value = std::nullopt;
     } else if (first == '-' || first == '!') {
       ++position_;

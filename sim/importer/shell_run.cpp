@@ -33,6 +33,10 @@ std::size_t assigned_name(const LocatedText& word) {
   return assigns && !std::isdigit(static_cast<unsigned char>(word[0])) ? end : 0;
 }
 
+bool is_assignment(const ShellWord& word) {
+  return assigned_name(word.raw) > 0;
+}
+
 class ShellRunner {
 public:
   ShellRunner(const std::string& file, const std::string& text, const ShellDefinitions& definitions)
@@ -63,7 +67,22 @@ public:
     return last;
   }
 
-  std::vector<ShellCommand> take_commands() { return std::move(commands_); }
+  /// Names that are assigned anywhere, taken or not.
+  void declare(const std::vector<ShellStatement>& statements) {
+    for (const ShellStatement& statement : statements) {
+      if (statement.kind == Kind::loop && !statement.words.empty())
+        variables_.declare(statement.words.front().raw.text());
+      for (const ShellWord& word : statement.words)
+        if (statement.kind == Kind::command && is_assignment(word))
+          variables_.declare(word.raw.slice(0, assigned_name(word.raw)).text());
+      for (const ShellBranch& branch : statement.branches) {
+        declare(branch.condition);
+        declare(branch.body);
+      }
+    }
+  }
+
+  ShellOutcome take_outcome() { return {std::move(commands_), std::move(unset_)}; }
 
 private:
   enum class End { no, call, script }; ///< what return and exit end
@@ -152,8 +171,10 @@ private:
       if (truth == (statement.negated ? ShellTruth::yes : ShellTruth::no))
         return ShellTruth::yes;
     }
-    const bool once = assign_loop_variable(statement.words);
-    if (!once) {
+    const std::size_t values = assign_loop_variable(statement.words);
+    if (values == 0)
+      return ShellTruth::yes;
+    if (values > 1) {
       note_reason({"it stands in a loop", "write the one value into a copy of the file"});
       begin_doubt();
     }
@@ -162,10 +183,11 @@ private:
     return ShellTruth::yes;
   }
 
-  /// `for NAME in VALUES`. True if there is one value, so that the loop is none.
-  bool assign_loop_variable(const std::vector<ShellWord>& words) {
+  /// `for NAME in VALUES`: how many values there are, and more than one if nobody can tell. One is
+  /// no loop.
+  std::size_t assign_loop_variable(const std::vector<ShellWord>& words) {
     if (words.size() < 2 || words[1].raw.text() != "in")
-      return false;
+      return 2;
     std::vector<LocatedText> values;
     for (std::size_t i = 2; i < words.size(); ++i)
       for (const LocatedText& value : variables_.expand(words[i].raw))
@@ -173,13 +195,13 @@ private:
     const std::string name = words[0].raw.text();
     if (values.size() == 1)
       variables_.assign(name, values);
-    else
+    else if (!values.empty())
       variables_.assign(
           name, {LocatedText::at(words[0].raw.offset(), "$" + name,
                                  std::make_shared<const TextGap>(TextGap{
                                      fmt::format("{} takes one value after the other", name),
                                      fmt::format("choose one with --define {}=VALUE", name)}))});
-    return values.size() == 1;
+    return values.size();
   }
 
   // --- tests ---
@@ -192,7 +214,7 @@ private:
       else
         for (LocatedText& text : variables_.expand(word.raw))
           words.push_back(std::move(text));
-    return tell(evaluate_test(words, variables_));
+    return tell(evaluate_test(words, variables_, unset_));
   }
 
   ShellTruth tell(const ShellTest& test) {
@@ -211,8 +233,6 @@ private:
   }
 
   // --- commands ---
-
-  static bool is_assignment(const ShellWord& word) { return assigned_name(word.raw) > 0; }
 
   ShellTruth run_command(const std::vector<ShellWord>& words) {
     static const std::set<std::string> declaring = {"export", "declare", "local", "readonly",
@@ -318,6 +338,7 @@ private:
   ShellVariables variables_;
   std::map<std::string, const std::vector<ShellStatement>*> functions_;
   std::vector<ShellCommand> commands_;
+  std::vector<LocatedText> unset_;
   LocatedText::Gap doubt_;
   TextGap reason_;
   End ended_ = End::no;
@@ -327,12 +348,13 @@ private:
 
 } // namespace
 
-std::vector<ShellCommand> run_shell(const std::string& file, const std::string& text,
-                                    const ShellDefinitions& definitions) {
+ShellOutcome run_shell(const std::string& file, const std::string& text,
+                       const ShellDefinitions& definitions) {
   const std::vector<ShellStatement> statements = parse_shell(file, text);
   ShellRunner runner(file, text, definitions);
+  runner.declare(statements);
   runner.run(statements);
-  return runner.take_commands();
+  return runner.take_outcome();
 }
 
 } // namespace moesim

@@ -25,14 +25,24 @@ struct ShellTest {
   ShellTruth truth = ShellTruth::unknown;
   TextGap reason; ///< of an unknown one
 };
-/// Strings and numbers compared, -z, -n and -v; files and patterns of letters are unknown.
-ShellTest evaluate_test(const std::vector<LocatedText>& words, const ShellVariables& variables);
+/// Strings and numbers compared, -z, -n and -v; files and patterns of letters are unknown. A
+/// variable that the file asks for with -z or -n and never sets is empty; its name comes into
+/// `unset`.
+ShellTest evaluate_test(const std::vector<LocatedText>& words, const ShellVariables& variables,
+                        std::vector<LocatedText>& unset);
+
+/// What a script comes to.
+struct ShellOutcome {
+  std::vector<ShellCommand> commands;
+  /// Variables that it takes to be empty where it asks whether they are, as `$NAME`.
+  std::vector<LocatedText> unset;
+};
 
 /// Goes through a script as a shell would, without running a command: assigns its variables,
 /// decides its conditions where the file tells, and lists its commands. What stands under a
 /// condition that cannot be decided is a gap in the values that it touches. Throws InputError for
 /// what parse_shell refuses.
-std::vector<ShellCommand> run_shell(const std::string& file, const std::string& text,
-                                    const ShellDefinitions& definitions);
+ShellOutcome run_shell(const std::string& file, const std::string& text,
+                       const ShellDefinitions& definitions);
 
 } // namespace moesim

@@ -19,8 +19,9 @@ ShellTruth truth_of(bool value) {
 
 class TestReader {
 public:
-  TestReader(const std::vector<LocatedText>& words, const ShellVariables& variables)
-      : words_(words), variables_(variables) {}
+  TestReader(const std::vector<LocatedText>& words, const ShellVariables& variables,
+             std::vector<LocatedText>& unset)
+      : words_(words), variables_(variables), unset_(unset) {}
 
   ShellTest evaluate() {
     const ShellTruth truth = words_.empty() ? ShellTruth::no : read_or();
@@ -135,13 +136,18 @@ private:
                             fmt::format("set it with --define {}=VALUE", about.text())});
     if (question != 'z' && question != 'n')
       return unknown(doubt(fmt::format("whether {} is there is not known here", about.text())));
-    if (about.gap())
+    if (about.gap() && !about.gap()->unset)
       return unknown(*about.gap());
+    if (about.gap()) {
+      unset_.push_back(about);
+      return truth_of(question == 'z');
+    }
     return truth_of(about.empty() == (question == 'z'));
   }
 
   const std::vector<LocatedText>& words_;
   const ShellVariables& variables_;
+  std::vector<LocatedText>& unset_;
   std::size_t position_ = 0;
   int depth_ = 0;
   TextGap reason_;
@@ -149,8 +155,9 @@ private:
 
 } // namespace
 
-ShellTest evaluate_test(const std::vector<LocatedText>& words, const ShellVariables& variables) {
-  return TestReader(words, variables).evaluate();
+ShellTest evaluate_test(const std::vector<LocatedText>& words, const ShellVariables& variables,
+                        std::vector<LocatedText>& unset) {
+  return TestReader(words, variables, unset).evaluate();
 }
 
 } // namespace moesim

@@ -60,6 +60,12 @@ std::size_t quote_end(const LocatedText& raw, std::size_t at) {
   return at;
 }
 
+/// What stands for an unknown value is one word wherever it comes to stand.
+std::string without_blanks(std::string text) {
+  std::erase_if(text, [](unsigned char value) { return std::isspace(value) != 0; });
+  return text;
+}
+
 } // namespace
 
 /// Words as they grow.
@@ -67,13 +73,15 @@ struct ShellVariables::Fields {
   bool splits = true; ///< unquoted values are split at blanks
   std::vector<LocatedText> done;
   LocatedText current;
-  bool open = false; ///< there is a current word, perhaps an empty one
+  bool open = false;     ///< there is a current word
+  bool quotes = false;   ///< there are quotes, which make a word of nothing …
+  bool vanishes = false; ///< … unless a list without values stands between them
 
   void close() {
-    if (open)
+    if (open || (quotes && !vanishes))
       done.push_back(std::move(current));
     current = {};
-    open = false;
+    open = quotes = vanishes = false;
   }
   void add(const LocatedText& text) {
     current.append(text);
@@ -89,6 +97,7 @@ struct ShellVariables::Fields {
       }
   }
   void add_values(const std::vector<LocatedText>& values, bool quoted) {
+    vanishes = vanishes || (quoted && values.empty());
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (i > 0 && splits)
         close();
@@ -144,7 +153,7 @@ void ShellVariables::expand_into(const LocatedText& raw, Fields& fields) {
     const char value = raw[i];
     if (value == '"') {
       quoted = !quoted;
-      fields.open = true;
+      fields.quotes = true;
     } else if (value == '\'' && !quoted) {
       const std::size_t end = quote_end(raw, i);
       fields.add(raw.slice(i + 1, end));
@@ -185,7 +194,8 @@ std::size_t ShellVariables::expand_dollar(const LocatedText& raw, std::size_t at
       fields.add(LocatedText::at(raw.offset(at), std::to_string(*value)));
     } else {
       const LocatedText::Gap gap = expand_whole(raw.slice(at + 3, end - 2)).gap();
-      fields.add(gap ? LocatedText::at(raw.offset(at), whole.text(), gap) : unknown(whole, "(("));
+      fields.add(gap ? LocatedText::at(raw.offset(at), without_blanks(whole.text()), gap)
+                     : unknown(whole, "(("));
     }
     return end;
   }
@@ -235,7 +245,8 @@ void ShellVariables::expand_parameter(const LocatedText& inside, const LocatedTe
   if (at < inside.size() && !(all && inside[at] == ':' && values && values->empty()))
     return apply_operator(inside, at, name, whole, quoted, fields);
   if (!values)
-    return fields.add(unknown(whole, name));
+    return declared_.contains(name) ? fields.add_values({}, false)
+                                    : fields.add(unknown(whole, name));
   fields.add_values(*values, quoted);
 }
 
@@ -294,11 +305,12 @@ LocatedText ShellVariables::unknown(const LocatedText& whole, const std::string&
            "write its value into a copy of the file"};
   else if (!name.empty() && std::isdigit(static_cast<unsigned char>(name[0])))
     gap = {fmt::format("${} is an argument of the script", name),
-           fmt::format("give it with --define {}=VALUE", name)};
+           fmt::format("give it with --define {}=VALUE", name), false, true};
   else
     gap = {fmt::format("{} is not set in this file", name),
-           fmt::format("set it with --define {}=VALUE", name)};
-  return LocatedText::at(whole.offset(), text, std::make_shared<const TextGap>(gap));
+           fmt::format("set it with --define {}=VALUE", name), false, true};
+  return LocatedText::at(whole.offset(), without_blanks(text),
+                         std::make_shared<const TextGap>(gap));
 }
 
 std::optional<std::int64_t> ShellVariables::evaluate(const LocatedText& expression) {

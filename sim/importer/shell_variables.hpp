@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ public:
   /// than any real one.
   void assign(const std::string& name, std::vector<LocatedText> values);
   void unset(const std::string& name);
+  /// A name that the file assigns somewhere: before that, or where it is not, it is empty.
+  void declare(const std::string& name) { declared_.insert(name); }
 
   /// The words that a word becomes: variables put in and split at blanks, quotes taken off.
   std::vector<LocatedText> expand(const LocatedText& raw);
@@ -53,12 +56,13 @@ private:
   std::string text_;
   ShellDefinitions definitions_;
   std::map<std::string, std::vector<LocatedText>> values_;
+  std::set<std::string> declared_;
   int depth_ = 0;
 };
 
 /// The value of `expression`, in which every name stands for `value_of(name)`: + - * / % ( ),
-/// comparisons, && and ||, as the shell has them. Nothing if it is no such expression, a name has
-/// no value, or a result does not fit.
+/// comparisons, &&, || and ?:, as the shell has them. Nothing if it is no such expression, a name
+/// has no value, or a result does not fit.
 std::optional<std::int64_t>
 evaluate_arithmetic(const std::string& expression,
                     const std::function<std::optional<std::int64_t>(const std::string&)>& value_of);

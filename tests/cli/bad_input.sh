@@ -60,6 +60,11 @@ printf 'Switch 36 "S-1"\n' >"$work/fabric.txt"
 expect 'fabric.txt' "$moesim" import ibnetdiscover "$work/fabric.txt" --out "$work/t.toml"
 printf '\tGPU0\tGPU1\nGPU0\t X \tNV18\nGPU1\tNV18\t X \n' >"$work/matrix.txt"
 expect 'it is a folder' "$moesim" import nvidia-smi-topo "$work/matrix.txt" --out "$work"
+printf 'run.py --num-layers $L\n' >"$work/train.sh"
+expect 'train.sh:1:21: error: L is not set in this file' "$moesim" import megatron "$work/train.sh" --topology "$cluster" --out "$work/t.toml"
+expect 'expected NAME=VALUE' "$moesim" import megatron "$work/train.sh" --topology "$cluster" --define L --out "$work/t.toml"
+printf 'MODEL_ARGS: [\n' >"$work/recipe.yaml"
+expect 'recipe.yaml:2:1: error: not YAML' "$moesim" import megatron "$work/recipe.yaml" --topology "$cluster" --out "$work/t.toml"
 [[ ! -e $work/t.toml ]]
 
 cp -r "$source/calibration" "$work/calibration"
