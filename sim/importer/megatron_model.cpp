@@ -181,8 +181,12 @@ ImportedModel read_megatron_model(const MegatronArguments& arguments) {
   config.add_flag("gated_mlp", is_gated(arguments));
   if (model.is_moe)
     add_experts(arguments, model.layers, width, config);
-  if (arguments.has("mtp-num-layers"))
-    config.add("num_nextn_predict_layers", arguments.integer("mtp-num-layers", 0));
+  if (arguments.has("mtp-num-layers")) {
+    const std::int64_t layers = arguments.integer("mtp-num-layers", 0);
+    config.add("num_nextn_predict_layers", layers);
+    config.table.values.push_back({"mtp_layers", std::to_string(layers), ValueOrigin::read,
+                                   arguments.source_of("mtp-num-layers")});
+  }
   config.add("vocab_size", padded_vocabulary(arguments));
   config.add_flag("tie_word_embeddings", !arguments.has("untie-embeddings-and-output-weights"));
   model.config = config.text();

@@ -17,7 +17,8 @@ constexpr Names modelled_flags =
     "overlap-moe-expert-parallel-comm sequence-parallel use-distributed-optimizer "
     "use-megatron-fsdp use-custom-fsdp use-torch-fsdp2 recompute-activations bf16 fp16 "
     "account-for-embedding-in-pipeline-split account-for-loss-in-pipeline-split "
-    "overlap-grad-reduce overlap-param-gather grad-reduce-in-bf16 enable-cuda-graph "
+    "overlap-grad-reduce overlap-param-gather tp-comm-overlap grad-reduce-in-bf16 "
+    "enable-cuda-graph "
     "external-cuda-graph";
 
 constexpr Names modelled_values =
@@ -174,8 +175,6 @@ void add_noted_plan(std::map<std::string, ArgumentRule>& rules) {
   const auto value = ArgumentShape::value;
   const auto list = ArgumentShape::list;
   add_noted(rules, "parallel", "overlap-param-gather-with-optimizer-step", flag, "");
-  add_noted(rules, "parallel", "tp-comm-overlap", flag,
-            "tensor-parallel communication is taken to be exposed");
   add_noted(rules, "parallel", "tp-comm-overlap-cfg tp-comm-bootstrap-backend", value, "");
   add_noted(rules, "parallel", "delay-wgrad-compute defer-embedding-wgrad-compute", flag, "");
   add_noted(rules, "parallel", "wgrad-deferral-limit", value, "");

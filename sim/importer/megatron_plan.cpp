@@ -104,7 +104,7 @@ private:
     return cut;
   }
 
-  PipelineCut read_layout() const {
+  PipelineCut read_layout() {
     const std::string name = "pipeline-model-parallel-layout";
     std::vector<LayoutStage> stages;
     try {
@@ -127,6 +127,11 @@ private:
     if (layers != model_.layers)
       arguments_.fail(name, fmt::format("it has {} transformer layers, and --num-layers is {}",
                                         layers, model_.layers));
+    if (stages.back().mtp_layers == 0 && arguments_.has("mtp-num-layers"))
+      note(
+          fmt::format("not modelled: multi-token prediction in a stage of its own ({}): it runs in "
+                      "the last stage",
+                      arguments_.source_of(name)));
     return cut;
   }
 

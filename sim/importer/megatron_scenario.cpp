@@ -127,22 +127,30 @@ ImportedTable routing_table(const Arguments& arguments) {
   return table;
 }
 
-ImportedValue dispatcher_of(const Arguments& arguments) {
+/// How tokens travel. A flexible dispatcher sends each once to a scale-up domain, by the kernels of
+/// one of two libraries.
+std::vector<ImportedValue> dispatcher_of(const Arguments& arguments) {
   const std::string type = "moe-token-dispatcher-type";
   if (!arguments.has(type))
-    return {"dispatcher", "\"allgather\"", ValueOrigin::assumed, "Megatron's default"};
+    return {{"dispatcher", "\"allgather\"", ValueOrigin::assumed, "Megatron's default"}};
   const std::string dispatcher =
       arguments.choice(type, {"alltoall", "allgather", "flex", "alltoall_seq"});
+  const std::string source = arguments.source_of(type);
   if (dispatcher != "flex")
-    return {"dispatcher", dispatcher == "allgather" ? "\"allgather\"" : "\"alltoall\"",
-            ValueOrigin::read, arguments.source_of(type)};
-  const std::string backend =
-      arguments.has("moe-flex-dispatcher-backend")
-          ? arguments.choice("moe-flex-dispatcher-backend", {"deepep", "hybridep"})
-          : "deepep";
-  return {"dispatcher", "\"node-limited\"", ValueOrigin::derived,
-          fmt::format("flex with {}, which sends a token once to each scale-up domain: {}", backend,
-                      arguments.source_of(type))};
+    return {{"dispatcher", dispatcher == "allgather" ? "\"allgather\"" : "\"alltoall\"",
+             ValueOrigin::read, source}};
+  const ImportedValue limited = {"dispatcher", "\"node-limited\"", ValueOrigin::derived,
+                                 "a token once to each scale-up domain: " + source};
+  const std::string backend = "moe-flex-dispatcher-backend";
+  if (arguments.has(backend))
+    return {limited,
+            {"dispatch_library",
+             fmt::format("\"{}\"", arguments.choice(backend, {"deepep", "hybridep"})),
+             ValueOrigin::read, arguments.source_of(backend)}};
+  const bool named = arguments.has("moe-enable-deepep");
+  return {limited,
+          {"dispatch_library", "\"deepep\"", named ? ValueOrigin::read : ValueOrigin::assumed,
+           named ? arguments.source_of("moe-enable-deepep") : "Megatron's default"}};
 }
 
 /// One key stands for gradients and weights.
@@ -173,12 +181,16 @@ ImportedValue overlap_of(const Arguments& arguments) {
 ImportedTable communication_table(const Arguments& arguments, bool is_moe) {
   ImportedTable table{"communication", {}};
   if (is_moe) {
-    table.values.push_back(dispatcher_of(arguments));
+    for (const ImportedValue& value : dispatcher_of(arguments))
+      table.values.push_back(value);
     table.values.push_back({"dispatch_precision", "\"bf16\"", ValueOrigin::assumed,
                             "Megatron dispatches what the router is given"});
     table.values.push_back(overlap_of(arguments));
   }
   table.values.push_back(data_parallel_overlap(arguments));
+  if (arguments.has("tp-comm-overlap"))
+    table.values.push_back(
+        {"overlap_tensor", "true", ValueOrigin::read, arguments.source_of("tp-comm-overlap")});
   return table;
 }
 
@@ -206,8 +218,6 @@ void add_notes(const Arguments& arguments, std::vector<ImportedTable>& tables) {
     const ArgumentRule* rule = find_argument_rule(argument->name);
     note(*argument, rule->table, rule->note);
   }
-  if (arguments.has("mtp-num-layers"))
-    note(arguments.get("mtp-num-layers"), "model", "the layers of the main model alone are run");
   if (arguments.has("optimizer"))
     note(arguments.get("optimizer"), "training", "the states of Adam are taken");
   if (arguments.has("position-embedding-type") &&

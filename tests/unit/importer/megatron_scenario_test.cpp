@@ -216,6 +216,14 @@ TEST_CASE("every way to cut the pipeline unevenly") {
                "--num-virtual-stages-per-pipeline-rank 2") == "[1, 3, 1, 3]");
 }
 
+TEST_CASE("a stage of multi-token prediction alone is said to run with the last") {
+  const std::string layout = "--mtp-num-layers 1 --pipeline-model-parallel-size 2 "
+                             "--pipeline-model-parallel-layout ";
+  CHECK(notes_of(import_text(small_model, layout + "\"Et*4|t*3|tm|L\""), "parallel")
+            .find("not modelled: multi-token prediction in a stage of its own") == 0);
+  CHECK(notes_of(import_text(small_model, layout + "Et*4|t*4mL"), "parallel").empty());
+}
+
 TEST_CASE("each argument of the plan has its key") {
   struct Row {
     std::string arguments;
@@ -248,6 +256,12 @@ TEST_CASE("each argument of the plan has its key") {
       {"--moe-token-dispatcher-type alltoall", "communication.dispatcher", "\"alltoall\""},
       {"--moe-token-dispatcher-type flex --moe-enable-deepep", "communication.dispatcher",
        "\"node-limited\""},
+      {"--moe-token-dispatcher-type flex --moe-enable-deepep", "communication.dispatch_library",
+       "\"deepep\""},
+      {"--moe-token-dispatcher-type flex --moe-flex-dispatcher-backend hybridep",
+       "communication.dispatch_library", "\"hybridep\""},
+      {"--tp-comm-overlap", "communication.overlap_tensor", "true"},
+      {"--mtp-num-layers 2", "model.mtp_layers", "2"},
       {"--moe-shared-expert-overlap", "communication.overlap", "\"shared-expert\""},
       {"--overlap-moe-expert-parallel-comm", "communication.overlap", "\"batch\""},
       {"", "communication.overlap", "\"none\""},
@@ -282,9 +296,7 @@ TEST_CASE("what has no key is a comment where it belongs, and what is not known 
                   "--mtp-num-layers 1");
   CHECK(notes_of(scenario, "training") == "not modelled: --fp8-recipe blockwise, line 2\n");
   CHECK(notes_of(scenario, "parallel") == "not modelled: --delay-wgrad-compute, line 3\n");
-  CHECK(notes_of(scenario, "model")
-            .find("not modelled: --mtp-num-layers 1, given beside the file: "
-                  "the layers of the main model alone are run\n") != std::string::npos);
+  CHECK(value_of(scenario, "model.mtp_layers") == "1");
   CHECK(scenario.config.find("\"num_nextn_predict_layers\": 1") != std::string::npos);
   REQUIRE(scenario.remarks.size() == 2);
   CHECK(scenario.remarks[0].find("not used: --frobnicate 3 4 (") == 0);
