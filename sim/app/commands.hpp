@@ -34,6 +34,9 @@ void add_report_command(CLI::App& app, const AppContext& context);
 void add_calibrate_command(CLI::App& app, const AppContext& context);
 void add_validate_command(CLI::App& app, const AppContext& context);
 
+/// Adds the import of a Megatron command to `import`.
+void add_megatron_import(CLI::App& import);
+
 /// Adds `--set KEY=VALUE` and `--format table|csv|json`.
 void add_settings_option(CLI::App& command, std::vector<std::string>& settings);
 void add_format_option(CLI::App& command, TableFormat& format);

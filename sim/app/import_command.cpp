@@ -73,12 +73,14 @@ void add_format(CLI::App& import, const ImportFormat& format) {
 
 void add_import_command(CLI::App& app, const AppContext&) {
   CLI::App* import =
-      app.add_subcommand("import", "Write a topology file from what other tools know of a cluster");
+      app.add_subcommand("import", "Write a topology file from what other tools know of a cluster, "
+                                   "or a scenario from a\ntraining command");
   import->require_subcommand(1);
   import->footer("What the file does not tell is taken from datasheets or assumed: each value says "
                  "so in the\nfile that is written, and the assumed ones are printed.");
   for (const ImportFormat& format : formats)
     add_format(*import, format);
+  add_megatron_import(*import);
 }
 
 } // namespace moesim

@@ -1,4 +1,4 @@
-#include "sim/importer/imported_topology.hpp"
+#include "sim/importer/toml_text.hpp"
 
 #include "sim/base/input_error.hpp"
 
@@ -29,11 +29,7 @@ std::string toml_of(const ImportedTopology& topology, const std::string& stem) {
   for (const std::string& remark : topology.remarks)
     text += "# " + remark + "\n";
   for (const ImportedTable& table : topology.tables) {
-    if (!table.name.empty())
-      text += fmt::format("\n[{}]\n", table.name);
-    for (const ImportedValue& value : table.values)
-      text += fmt::format("{:<32}{}\n", fmt::format("{} = {}", value.key, value.value),
-                          " " + comment_of(value));
+    text += text_of(table);
     if (table.name == "fabric" && topology.graph)
       text += graph_keys(stem);
   }
@@ -55,25 +51,35 @@ std::string links_of(const ImportedGraph& graph) {
   return text;
 }
 
-void write_text(const fs::path& file, const std::string& text) {
+} // namespace
+
+std::string text_of(const ImportedTable& table) {
+  std::string text = table.name.empty() ? "" : fmt::format("\n[{}]\n", table.name);
+  for (const ImportedValue& value : table.values)
+    text += value.key.empty()
+                ? fmt::format("# {}\n", value.note)
+                : fmt::format("{:<32} {}\n", fmt::format("{} = {}", value.key, value.value),
+                              comment_of(value));
+  return text;
+}
+
+void write_text(const fs::path& file, const std::string& text, const std::string& example) {
   std::ofstream stream(file);
   stream << text;
   if (!stream.flush())
-    throw InputError({file.string()}, "cannot be written",
-                     fs::is_directory(file) ? "it is a folder: name a file, as my-cluster.toml"
-                                            : "");
+    throw InputError(
+        {file.string()}, "cannot be written",
+        fs::is_directory(file) ? fmt::format("it is a folder: name a file, as {}", example) : "");
 }
 
-} // namespace
-
 void write_imported(const ImportedTopology& topology, const fs::path& file) {
-  write_text(file, toml_of(topology, file.stem().string()));
+  write_text(file, toml_of(topology, file.stem().string()), "my-cluster.toml");
   if (!topology.graph)
     return;
   fs::path stem = file;
   stem.replace_extension();
-  write_text(stem.string() + ".nodes.csv", nodes_of(*topology.graph));
-  write_text(stem.string() + ".links.csv", links_of(*topology.graph));
+  write_text(stem.string() + ".nodes.csv", nodes_of(*topology.graph), "");
+  write_text(stem.string() + ".links.csv", links_of(*topology.graph), "");
 }
 
 } // namespace moesim

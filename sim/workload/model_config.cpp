@@ -164,6 +164,28 @@ void read_deepseek(const JsonObject& json, ModelSpec& model) {
   fill_layers(json, model, [&](std::int64_t layer) { return layer >= dense && layer % step == 0; });
 }
 
+/// What `moesim import megatron` writes: every choice of Megatron-Core's GPT model has a key, since
+/// no architecture implies it.
+void read_megatron(const JsonObject& json, ModelSpec& model) {
+  read_common(json, model);
+  AttentionSpec& a = model.attention;
+  a.qkv_bias = a.qkv_bias || json.flag_or("qkv_bias", false);
+  a.qk_norm = json.flag_or("use_qk_norm", false);
+  model.feed_forward_matrices = json.flag_or("gated_mlp", true) ? 3 : 2;
+  if (!json.has("num_experts")) {
+    fill_layers(json, model, never);
+    return;
+  }
+  ExpertSpec& e = model.experts;
+  e.shared_hidden = size_or(json, "shared_expert_intermediate_size", 0);
+  e.shared_gate = json.flag_or("shared_expert_gate", false);
+  e.groups = size_or(json, "n_group", 1, 1);
+  e.groups_per_token = size_or(json, "topk_group", e.groups, 1);
+  e.router_bias = json.text_or("topk_method", "") == "noaux_tc";
+  e.expert_bias = json.flag_or("mlp_bias", false);
+  read_qwen_experts(json, model);
+}
+
 void read_switch(const JsonObject& json, ModelSpec& model) {
   model.hidden = size(json, "d_model");
   model.vocabulary = size(json, "vocab_size");
@@ -198,7 +220,8 @@ const std::map<std::string, Reader>& readers() {
       {"deepseek", read_deepseek},     {"deepseek_v2", read_deepseek},
       {"deepseek_v3", read_deepseek},  {"kimi_k2", read_deepseek},
       {"gpt_oss", read_gpt_oss},       {"olmoe", read_plain_experts},
-      {"minicpm", read_plain_experts}, {"switch_transformers", read_switch}};
+      {"minicpm", read_plain_experts}, {"switch_transformers", read_switch},
+      {"megatron", read_megatron}};
   return known;
 }
 

@@ -59,6 +59,13 @@ std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelS
                     split.size(), std::accumulate(split.begin(), split.end(), std::int64_t{0}),
                     layers, plan.virtual_stage_count()),
         ""};
+  // The embedding and the head are work for the first and the last.
+  for (std::size_t stage = 1; stage + 1 < split.size(); ++stage)
+    if (split[stage] == 0)
+      return PlanFault{
+          "parallel", "layers_per_stage",
+          fmt::format("stage {} of {} has no layer, and no other work", stage + 1, split.size()),
+          "only the first and the last may be 0"};
   return std::nullopt;
 }
 

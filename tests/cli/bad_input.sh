@@ -23,7 +23,7 @@ expect 'the nearest number that can is 132' "$moesim" simulate "$scenario" --set
 expect '8 experts cannot be split over expert 3' "$moesim" simulate "$scenario" --set parallel.expert=3
 expect 'GPUs are more than the 16384' "$moesim" simulate "$scenario" --set cluster.gpus=32768
 expect 'cannot be split into micro-batches' "$moesim" simulate "$scenario" --set training.global_batch=1000
-expect 'is not modelled yet' "$moesim" simulate "$scenario" --set parallel.zero_stage=2
+expect 'is not modelled yet' "$moesim" simulate "$scenario" --set routing.policy=expert-choice
 expect 'must be a whole number' "$moesim" simulate "$scenario" --set cluster.gpus=many
 expect 'cannot be read' "$moesim" simulate "$work/absent.toml"
 expect 'is required' "$moesim" simulate
@@ -60,6 +60,11 @@ printf 'Switch 36 "S-1"\n' >"$work/fabric.txt"
 expect 'fabric.txt' "$moesim" import ibnetdiscover "$work/fabric.txt" --out "$work/t.toml"
 printf '\tGPU0\tGPU1\nGPU0\t X \tNV18\nGPU1\tNV18\t X \n' >"$work/matrix.txt"
 expect 'it is a folder' "$moesim" import nvidia-smi-topo "$work/matrix.txt" --out "$work"
+printf 'run.py --num-layers $L\n' >"$work/train.sh"
+expect 'train.sh:1:21: error: L is not set in this file' "$moesim" import megatron "$work/train.sh" --topology "$cluster" --out "$work/t.toml"
+expect 'expected NAME=VALUE' "$moesim" import megatron "$work/train.sh" --topology "$cluster" --define L --out "$work/t.toml"
+printf 'MODEL_ARGS: [\n' >"$work/recipe.yaml"
+expect 'recipe.yaml:2:1: error: not YAML' "$moesim" import megatron "$work/recipe.yaml" --topology "$cluster" --out "$work/t.toml"
 [[ ! -e $work/t.toml ]]
 
 cp -r "$source/calibration" "$work/calibration"

@@ -176,6 +176,16 @@ const std::vector<Refusal> cannot_run = {
      "s.toml:13:20: error: 2 entries with 11 layers in all do not split 12 layers over 2 stages\n"
      "  layers_per_stage = [6, 5]\n"
      "                     ^"},
+    {"a stage without work",
+     "pipeline = 2",
+     "pipeline = 4",
+     {"parallel.layers_per_stage=[6, 0, 6, 0]"},
+     true,
+     "--set parallel.layers_per_stage=[6, 0, 6, 0]:1:27: error: stage 2 of 4 has no layer, and no "
+     "other work\n"
+     "  parallel.layers_per_stage=[6, 0, 6, 0]\n"
+     "                            ^\n"
+     "  hint: only the first and the last may be 0"},
     {"micro-batches that do not divide",
      "global_batch = 64",
      "global_batch = 60",

@@ -108,8 +108,8 @@ const std::vector<Refusal> refusals = {
      "  {\"model_type\": \"mixtrall\"}\n"
      "   ^\n"
      "  hint: did you mean \"mixtral\"? supported: deepseek, deepseek_v2, deepseek_v3, gpt_oss, "
-     "kimi_k2, llama, minicpm, mistral, mixtral, olmoe, phimoe, qwen2, qwen2_moe, qwen3, "
-     "qwen3_moe, switch_transformers"},
+     "kimi_k2, llama, megatron, minicpm, mistral, mixtral, olmoe, phimoe, qwen2, qwen2_moe, "
+     "qwen3, qwen3_moe, switch_transformers"},
     {"a nested language model", "{\"text_config\": {}, \"model_type\": \"llama4\"}",
      "config.json:1:2: error: a config that nests its language model is not supported\n"
      "  {\"text_config\": {}, \"model_type\": \"llama4\"}\n"

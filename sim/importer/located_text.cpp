@@ -1,0 +1,81 @@
+#include "sim/importer/located_text.hpp"
+
+#include <algorithm>
+
+namespace moesim {
+
+LocatedText LocatedText::file(const std::string& text) {
+  LocatedText located;
+  located.bytes_.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i)
+    located.bytes_.push_back({text[i], i, nullptr});
+  return located;
+}
+
+LocatedText LocatedText::at(std::size_t offset, const std::string& text, const Gap& gap) {
+  LocatedText located;
+  for (const char value : text)
+    located.bytes_.push_back({value, offset, gap});
+  return located;
+}
+
+std::string LocatedText::text() const {
+  std::string text;
+  text.reserve(bytes_.size());
+  for (const Byte& byte : bytes_)
+    text += byte.value;
+  return text;
+}
+
+std::size_t LocatedText::offset(std::size_t index) const {
+  if (bytes_.empty())
+    return 0;
+  return bytes_[std::min(index, bytes_.size() - 1)].offset;
+}
+
+LocatedText::Gap LocatedText::gap() const {
+  for (const Byte& byte : bytes_)
+    if (byte.gap)
+      return byte.gap;
+  return nullptr;
+}
+
+void LocatedText::append(const LocatedText& other) {
+  bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end());
+}
+
+void LocatedText::append(const LocatedText& other, std::size_t index) {
+  bytes_.push_back(other.bytes_.at(index));
+}
+
+LocatedText LocatedText::slice(std::size_t begin, std::size_t end) const {
+  LocatedText part;
+  const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(std::min(begin, size()));
+  const auto last = bytes_.begin() + static_cast<std::ptrdiff_t>(std::min(end, size()));
+  if (first < last)
+    part.bytes_.assign(first, last);
+  return part;
+}
+
+LocatedText LocatedText::doubted(const Gap& gap) const {
+  LocatedText doubted = *this;
+  for (Byte& byte : doubted.bytes_)
+    if (!byte.gap)
+      byte.gap = gap;
+  return doubted;
+}
+
+std::vector<LocatedText> LocatedText::fields() const {
+  std::vector<LocatedText> fields;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= size(); ++i) {
+    if (i < size() && std::string_view(" \t\r\n").find(bytes_[i].value) == std::string_view::npos)
+      continue;
+    if (i > begin)
+      fields.push_back(slice(begin, i));
+    begin = i + 1;
+  }
+  return fields;
+}
+
+} // namespace moesim

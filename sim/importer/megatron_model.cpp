@@ -1,0 +1,197 @@
+#include "sim/importer/imported_scenario.hpp"
+
+#include "sim/importer/megatron_layers.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <stdexcept>
+
+namespace moesim {
+
+namespace {
+
+/// As many as sim/workload takes.
+constexpr std::int64_t layers_most = 10'000;
+
+/// Keys of the config, in the order in which they are written, and what was taken for granted.
+class ConfigWriter {
+public:
+  void add(const std::string& key, std::int64_t value) {
+    lines_.push_back(fmt::format("  \"{}\": {}", key, value));
+  }
+  void add_text(const std::string& key, const std::string& value) {
+    lines_.push_back(fmt::format("  \"{}\": \"{}\"", key, value));
+  }
+  void add_flag(const std::string& key, bool value) {
+    lines_.push_back(fmt::format("  \"{}\": {}", key, value));
+  }
+  void add_list(const std::string& key, const std::vector<std::int64_t>& values) {
+    lines_.push_back(fmt::format("  \"{}\": [{}]", key, fmt::join(values, ", ")));
+  }
+  /// A size that the file does not hold, said at the model.
+  std::int64_t assume(const std::string& argument, std::int64_t value, const std::string& note) {
+    table.values.push_back(
+        {"", "", ValueOrigin::assumed,
+         fmt::format("not in the file, assumed: {} {} ({})", argument, value, note)});
+    return value;
+  }
+  std::string text() const { return fmt::format("{{\n{}\n}}\n", fmt::join(lines_, ",\n")); }
+
+  ImportedTable table{"model", {}};
+
+private:
+  std::vector<std::string> lines_;
+};
+
+/// Vocabulary as Megatron pads it: to a multiple of --make-vocab-size-divisible-by times the tensor
+/// degree, so that each rank holds alike.
+std::int64_t padded_vocabulary(const MegatronArguments& arguments) {
+  if (arguments.has("padded-vocab-size"))
+    return arguments.integer("padded-vocab-size");
+  // GPT-2's own vocabulary (Radford et al. 2019, section 2.3).
+  constexpr std::int64_t gpt2_vocabulary = 50'257;
+  const bool gpt2 =
+      arguments.has("tokenizer-type") && arguments.text("tokenizer-type") == "GPT2BPETokenizer";
+  if (!arguments.has("vocab-size") && !gpt2)
+    throw InputError({arguments.file},
+                     "the size of the vocabulary is not in the file: the tokenizer has it",
+                     "give it with --with \"--vocab-size N\"");
+  const std::int64_t size =
+      arguments.has("vocab-size") ? arguments.integer("vocab-size") : gpt2_vocabulary;
+  const std::int64_t step = arguments.integer_or("make-vocab-size-divisible-by", 128) *
+                            arguments.integer_or("tensor-model-parallel-size", 1);
+  return (size + step - 1) / step * step;
+}
+
+void add_latent_attention(const MegatronArguments& arguments, ConfigWriter& config) {
+  const std::string note = "Megatron's default";
+  const auto size = [&](const std::string& argument, std::int64_t otherwise) {
+    return arguments.has(argument) ? arguments.integer(argument)
+                                   : config.assume("--" + argument, otherwise, note);
+  };
+  if (arguments.has("q-lora-rank"))
+    config.add("q_lora_rank", arguments.integer("q-lora-rank"));
+  config.add("kv_lora_rank", arguments.integer("kv-lora-rank"));
+  config.add("qk_nope_head_dim", size("qk-head-dim", 128));
+  config.add("qk_rope_head_dim", size("qk-pos-emb-head-dim", 64));
+  config.add("v_head_dim", size("v-head-dim", 128));
+}
+
+void add_attention(const MegatronArguments& arguments, std::int64_t hidden, ConfigWriter& config) {
+  const std::int64_t heads = arguments.integer("num-attention-heads");
+  const bool grouped = arguments.has("group-query-attention");
+  config.add("num_attention_heads", heads);
+  if (arguments.has("multi-latent-attention"))
+    return add_latent_attention(arguments, config);
+  if (!grouped && arguments.has("num-query-groups") &&
+      arguments.integer("num-query-groups") != heads)
+    config.table.values.push_back(
+        {"", "", ValueOrigin::read,
+         fmt::format("{} has no effect without --group-query-attention, in Megatron as here",
+                     arguments.source_of("num-query-groups"))});
+  config.add("num_key_value_heads", grouped ? arguments.integer_or("num-query-groups", 1) : heads);
+  if (!arguments.has("kv-channels") && hidden % heads != 0)
+    arguments.fail("num-attention-heads",
+                   fmt::format("--hidden-size {} is no multiple of {} heads", hidden, heads),
+                   "give the width of a head with --kv-channels");
+  config.add("head_dim", arguments.integer_or("kv-channels", hidden / heads));
+  config.add_flag("attention_bias", !arguments.has("disable-bias-linear"));
+  config.add_flag("qkv_bias", arguments.has("add-qkv-bias"));
+  config.add_flag("use_qk_norm", arguments.has("qk-layernorm"));
+}
+
+bool is_gated(const MegatronArguments& arguments) {
+  return arguments.has("swiglu") || arguments.has("quick-geglu");
+}
+
+/// Width of a dense feed-forward. Left out, Megatron takes 4 times the hidden size, or with a gate
+/// two thirds of that, down to a multiple of 64.
+std::int64_t dense_width(const MegatronArguments& arguments, std::int64_t hidden,
+                         ConfigWriter& config) {
+  if (arguments.has("ffn-hidden-size"))
+    return arguments.integer("ffn-hidden-size");
+  const std::int64_t width = is_gated(arguments) ? hidden * 8 / 3 / 64 * 64 : hidden * 4;
+  return config.assume("--ffn-hidden-size", width, "Megatron's default for this hidden size");
+}
+
+void add_shared_experts(const MegatronArguments& arguments, ConfigWriter& config) {
+  if (!arguments.has("moe-shared-expert-intermediate-size"))
+    return;
+  config.add("shared_expert_intermediate_size",
+             arguments.integer("moe-shared-expert-intermediate-size", 0));
+  config.add_flag("shared_expert_gate", arguments.has("moe-shared-expert-gate"));
+}
+
+void add_router(const MegatronArguments& arguments, ConfigWriter& config) {
+  if (arguments.has("moe-router-num-groups")) {
+    config.add("n_group", arguments.integer("moe-router-num-groups"));
+    config.add("topk_group", arguments.integer("moe-router-group-topk"));
+  }
+  if (arguments.has("moe-router-enable-expert-bias"))
+    config.add_text("topk_method", "noaux_tc");
+}
+
+void add_experts(const MegatronArguments& arguments, std::int64_t layers, std::int64_t width,
+                 ConfigWriter& config) {
+  config.add("num_experts", arguments.integer("num-experts"));
+  config.add("num_experts_per_tok",
+             arguments.has("moe-router-topk")
+                 ? arguments.integer("moe-router-topk")
+                 : config.assume("--moe-router-topk", 2, "Megatron's default"));
+  config.add("moe_intermediate_size", arguments.has("moe-ffn-hidden-size")
+                                          ? arguments.integer("moe-ffn-hidden-size")
+                                          : width);
+  add_shared_experts(arguments, config);
+  add_router(arguments, config);
+  config.add_flag("mlp_bias", !arguments.has("disable-bias-linear"));
+  if (!arguments.has("moe-layer-freq"))
+    return;
+  std::vector<std::int64_t> dense;
+  try {
+    const std::vector<bool> moe = parse_moe_layers(arguments.text("moe-layer-freq"), layers);
+    for (std::size_t layer = 0; layer < moe.size(); ++layer)
+      if (!moe[layer])
+        dense.push_back(static_cast<std::int64_t>(layer));
+  } catch (const std::invalid_argument& error) {
+    arguments.fail("moe-layer-freq", fmt::format("--moe-layer-freq: {}", error.what()));
+  }
+  if (!dense.empty())
+    config.add_list("mlp_only_layers", dense);
+}
+
+} // namespace
+
+ImportedModel read_megatron_model(const MegatronArguments& arguments) {
+  ConfigWriter config;
+  config.table.values.push_back(
+      {"config", "\"config.json\"", ValueOrigin::derived, "from the file's arguments"});
+  ImportedModel model;
+  model.layers = arguments.integer("num-layers");
+  if (model.layers > layers_most)
+    arguments.fail("num-layers", fmt::format("--num-layers must be at most {}", layers_most));
+  model.is_moe = arguments.has("num-experts");
+  const std::int64_t hidden = arguments.integer("hidden-size");
+  config.add_text("model_type", "megatron");
+  config.add("hidden_size", hidden);
+  config.add("num_hidden_layers", model.layers);
+  add_attention(arguments, hidden, config);
+  const std::int64_t width = dense_width(arguments, hidden, config);
+  config.add("intermediate_size", width);
+  config.add_flag("gated_mlp", is_gated(arguments));
+  if (model.is_moe)
+    add_experts(arguments, model.layers, width, config);
+  if (arguments.has("mtp-num-layers")) {
+    const std::int64_t layers = arguments.integer("mtp-num-layers", 0);
+    config.add("num_nextn_predict_layers", layers);
+    config.table.values.push_back({"mtp_layers", std::to_string(layers), ValueOrigin::read,
+                                   arguments.source_of("mtp-num-layers")});
+  }
+  config.add("vocab_size", padded_vocabulary(arguments));
+  config.add_flag("tie_word_embeddings", !arguments.has("untie-embeddings-and-output-weights"));
+  model.config = config.text();
+  model.table = std::move(config.table);
+  return model;
+}
+
+} // namespace moesim

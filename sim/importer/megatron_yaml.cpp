@@ -1,0 +1,128 @@
+#include "sim/importer/megatron_arguments.hpp"
+
+#include "sim/input/yaml_document.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+namespace moesim {
+
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char value) { return static_cast<char>(std::tolower(value)); });
+  return text;
+}
+
+class YamlArguments {
+public:
+  YamlArguments(const std::string& file, const std::string& text,
+                const ShellDefinitions& definitions, MegatronArguments& arguments)
+      : variables_(file, text, definitions), arguments_(arguments) {}
+
+  void read(const YamlNode& root) {
+    if (root.kind() != YamlNode::Kind::map)
+      root.fail("this is no table of arguments", "as in: MODEL_ARGS:, then --num-layers: 32");
+    if (const YamlNode* variables = root.find("ENV_VARS"))
+      for (const auto& [name, value] : variables->entries())
+        if (value.kind() == YamlNode::Kind::scalar)
+          variables_.assign(name.text(), {expand(value)});
+    const YamlNode* arguments = root.find("MODEL_ARGS");
+    if (!arguments)
+      arguments = root.find("ARGS");
+    if (!arguments)
+      return read_table(root);
+    static const std::set<std::string> about_the_run = {
+        "MODEL_ARGS", "ARGS", "ENV_VARS", "DEPENDENCIES", "TEST_TYPE", "METRICS", "MODE"};
+    for (const auto& [name, value] : root.entries())
+      if (!about_the_run.contains(name.text()))
+        arguments_.add_unknown({name.text(), name.where(), {}});
+    if (arguments->kind() != YamlNode::Kind::map)
+      arguments->fail("the arguments must be a table", "as in: --num-layers: 32");
+    read_table(*arguments);
+  }
+
+private:
+  /// Keys and values; tables in a table only group them.
+  void read_table(const YamlNode& table) {
+    for (const auto& [name, value] : table.entries())
+      if (value.kind() == YamlNode::Kind::map && !find_argument_rule(argument_name(name.text())))
+        read_table(value);
+      else
+        read_entry(name, value);
+  }
+
+  void read_entry(const YamlNode& key, const YamlNode& value) {
+    MegatronArgument argument{argument_name(key.text()), key.where(), {}};
+    if (argument.name == "add-bias-linear")
+      return read_bias(std::move(argument), value);
+    const ArgumentRule* rule = find_argument_rule(argument.name);
+    if (value.kind() == YamlNode::Kind::map)
+      value.fail(fmt::format("{} cannot be a table", key.text()));
+    if (value.kind() == YamlNode::Kind::null || (rule && is_off(value)))
+      return; // what Megatron would do anyhow
+    const bool flag = rule && rule->shape == ArgumentShape::flag;
+    if (!is_on(value))
+      add_values(argument, value);
+    if (flag && !argument.values.empty() && rule->use != ArgumentUse::ignored)
+      value.fail(fmt::format("{} must be true or false", key.text()));
+    if (!rule)
+      return arguments_.add_unknown(argument);
+    if (rule->shape == ArgumentShape::value && argument.values.empty())
+      value.fail(fmt::format("{} has no value", key.text()));
+    arguments_.add(std::move(argument));
+  }
+
+  /// What the command line says the other way round.
+  void read_bias(MegatronArgument argument, const YamlNode& value) {
+    argument.name = "disable-bias-linear";
+    if (is_off(value))
+      arguments_.add(std::move(argument));
+  }
+
+  static bool is_word(const YamlNode& value, std::initializer_list<const char*> words) {
+    if (value.kind() != YamlNode::Kind::scalar || value.is_quoted())
+      return false;
+    const std::string text = lower(value.text());
+    return std::find(words.begin(), words.end(), text) != words.end();
+  }
+  static bool is_on(const YamlNode& value) { return is_word(value, {"true", "yes", "on"}); }
+  static bool is_off(const YamlNode& value) {
+    return value.kind() == YamlNode::Kind::null ||
+           is_word(value, {"false", "no", "off", "none", "null"});
+  }
+
+  void add_values(MegatronArgument& argument, const YamlNode& value) {
+    if (value.kind() == YamlNode::Kind::sequence) {
+      for (const YamlNode& item : value.items())
+        if (item.kind() != YamlNode::Kind::scalar)
+          item.fail("a list of plain values is expected");
+        else
+          add_values(argument, item);
+      return;
+    }
+    const LocatedText text = expand(value);
+    argument.values.push_back({text.text(), value.where(), text.gap()});
+  }
+
+  /// The text of a value with its variables put in, all of it at the value's place.
+  LocatedText expand(const YamlNode& value) {
+    return variables_.expand_whole(LocatedText::at(0, value.text()));
+  }
+
+  ShellVariables variables_;
+  MegatronArguments& arguments_;
+};
+
+} // namespace
+
+void read_megatron_yaml(const std::string& file, const std::string& text,
+                        const ShellDefinitions& definitions, MegatronArguments& arguments) {
+  YamlArguments(file, text, definitions, arguments).read(YamlNode::parse(text, file));
+}
+
+} // namespace moesim

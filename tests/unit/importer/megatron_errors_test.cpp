@@ -1,0 +1,214 @@
+#include "sim/base/input_error.hpp"
+#include "tests/unit/importer/megatron_text.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+using namespace moesim;
+
+namespace {
+
+struct Refusal {
+  std::string rule;
+  std::string name;
+  std::string text;
+  std::string more; ///< of --with
+  std::string message;
+};
+
+/// The complete message, without the folder.
+std::string message_of(const Refusal& row, std::int64_t gpus = 16) {
+  try {
+    import_text(row.text, row.more, row.name, gpus);
+  } catch (const InputError& error) {
+    const std::string message = error.what();
+    const std::size_t name = message.find(row.name + ":");
+    return name == std::string::npos ? message : message.substr(name);
+  }
+  return "no error";
+}
+
+const std::string command = "torchrun pretrain_gpt.py " + small_model;
+
+/// One row for each rule.
+const std::vector<Refusal> refusals = {
+    {"a script without Megatron", "t.sh", "TP=2\necho --num-layers 3\n", "",
+     "t.sh: error: no command of this file has --num-layers\n"
+     "  hint: give a script that calls Megatron, its arguments alone, or its YAML; what another "
+     "file holds comes with --with"},
+    {"two different commands", "t.sh", "run.py --num-layers 3\nrun.py --num-layers 4\n", "",
+     "t.sh:2:8: error: this is one of 2 commands with --num-layers\n"
+     "  run.py --num-layers 4\n"
+     "         ^\n"
+     "  hint: keep one of them in a copy of the file"},
+    {"a variable that is not set", "t.sh",
+     "ARGS=(--num-layers 8\n --hidden-size $H)\n"
+     "a.py ${ARGS[@]}\n",
+     "",
+     "t.sh:2:16: error: H is not set in this file\n"
+     "   --hidden-size $H)\n"
+     "                 ^\n"
+     "  hint: set it with --define H=VALUE"},
+    {"an argument under a condition", "t.sh",
+     "ARGS=(--num-layers 8)\nif [ $A = 1 ]; then\n  ARGS+=(--bf16)\nfi\na.py ${ARGS[@]}\n", "",
+     "t.sh:3:10: error: this depends on a condition: A is not set in this file\n"
+     "    ARGS+=(--bf16)\n"
+     "           ^\n"
+     "  hint: set it with --define A=VALUE"},
+    {"other arguments under a condition", "t.sh",
+     "ARGS=\"--num-layers 8\"\nMORE=\"--bf16\"\nif [ $A = 1 ]; then\n  MORE=\"--lr 1\"\nfi\n"
+     "a.py $ARGS $MORE\n",
+     "",
+     "t.sh:4:9: error: this depends on a condition: A is not set in this file\n"
+     "    MORE=\"--lr 1\"\n"
+     "          ^\n"
+     "  hint: set it with --define A=VALUE"},
+    {"a variable that may hold arguments", "t.sh", "a.py --num-layers 8 $EXTRA\n", "",
+     "t.sh:1:21: error: EXTRA is not set in this file, and may hold arguments\n"
+     "  a.py --num-layers 8 $EXTRA\n"
+     "                      ^\n"
+     "  hint: set it with --define EXTRA=VALUE"},
+    {"the same behind a list of values", "t.sh",
+     "a.py --num-layers 8 --data-path a $EXTRA --bf16\n", "",
+     "t.sh:1:35: error: EXTRA is not set in this file, and may hold arguments\n"
+     "  a.py --num-layers 8 --data-path a $EXTRA --bf16\n"
+     "                                    ^\n"
+     "  hint: set it with --define EXTRA=VALUE"},
+    {"a word that is no argument", "t.sh", "a.py --num-layers 8 9\n", "",
+     "t.sh:1:21: error: \"9\" is no argument and no value of one\n"
+     "  a.py --num-layers 8 9\n"
+     "                      ^"},
+    {"an argument without its value", "t.txt", "--num-layers --bf16\n", "",
+     "t.txt:1:1: error: --num-layers has no value\n"
+     "  --num-layers --bf16\n"
+     "  ^"},
+    {"a missing size", "t.txt", "--num-layers 8\n", "",
+     "t.txt: error: --hidden-size is missing\n"
+     "  hint: add it to the file, or give it with --with \"--hidden-size VALUE\""},
+    {"a word for a number", "t.txt", "--num-layers many\n", "",
+     "t.txt:1:14: error: --num-layers must be a whole number, not \"many\"\n"
+     "  --num-layers many\n"
+     "               ^"},
+    {"a number out of range", "t.txt", "--num-layers 0\n", "",
+     "t.txt:1:14: error: --num-layers must be 1 to 1000000000, not 0\n"
+     "  --num-layers 0\n"
+     "               ^"},
+    {"a vocabulary that only the tokenizer knows", "t.txt",
+     "--num-layers 8 --hidden-size 64 --num-attention-heads 4\n", "",
+     "t.txt: error: the size of the vocabulary is not in the file: the tokenizer has it\n"
+     "  hint: give it with --with \"--vocab-size N\""},
+    {"a recipe whose value is not set", "t.yaml",
+     "MODEL_ARGS:\n  --num-layers: 8\n  --hidden-size: ${H}\n", "",
+     "t.yaml:3:18: error: H is not set in this file\n"
+     "    --hidden-size: ${H}\n"
+     "                   ^\n"
+     "  hint: set it with --define H=VALUE"},
+    {"a flag with a value in YAML", "t.yaml", "ARGS:\n  num_layers: 8\n  bf16: 3\n", "",
+     "t.yaml:3:9: error: bf16 must be true or false\n"
+     "    bf16: 3\n"
+     "          ^"},
+    {"YAML that is a list", "t.yaml", "- num_layers\n", "",
+     "t.yaml:1:1: error: this is no table of arguments\n"
+     "  - num_layers\n"
+     "  ^\n"
+     "  hint: as in: MODEL_ARGS:, then --num-layers: 32"},
+};
+
+/// What Megatron refuses too, or what no key says.
+const std::vector<Refusal> contradictions = {
+    {"a layout of other layers", "t.sh", command,
+     "--pipeline-model-parallel-layout Et*3|tL --pipeline-model-parallel-size 2",
+     "--with:1:34: error: it has 4 transformer layers, and --num-layers is 8\n"
+     "  --pipeline-model-parallel-layout Et*3|tL --pipeline-model-parallel-size 2\n"
+     "                                   ^"},
+    {"a layout of stages that do not fit", "t.sh", command,
+     "--pipeline-model-parallel-size 2 --pipeline-model-parallel-layout Et*4|t|t*3L",
+     "--with:1:67: error: its 3 stages cannot be laid on 2 pipeline stages\n"
+     "  --pipeline-model-parallel-size 2 --pipeline-model-parallel-layout Et*4|t|t*3L\n"
+     "                                                                    ^"},
+    {"an uneven cut", "t.sh", command, "--pipeline-model-parallel-size 3",
+     "--with:1:32: error: 8 layers cannot be cut evenly over 3 stages\n"
+     "  --pipeline-model-parallel-size 3\n"
+     "                                 ^\n"
+     "  hint: Megatron needs --pipeline-model-parallel-layout, or "
+     "--decoder-first-pipeline-num-layers and -last-, for that"},
+    {"a dispatcher that nobody knows", "t.sh", command, "--moe-token-dispatcher-type alltoal",
+     "--with:1:29: error: --moe-token-dispatcher-type: \"alltoal\" is not one of alltoall, "
+     "allgather, flex, alltoall_seq\n"
+     "  --moe-token-dispatcher-type alltoal\n"
+     "                              ^\n"
+     "  hint: did you mean \"alltoall\"?"},
+    {"a module that nobody knows", "t.sh", command,
+     "--recompute-granularity selective --recompute-modules moe_atc",
+     "--with:1:55: error: \"moe_atc\" is none of Megatron's modules core_attn, mla_up_proj, "
+     "layernorm, moe_act, mlp, shared_experts, moe\n"
+     "  --recompute-granularity selective --recompute-modules moe_atc\n"
+     "                                                        ^\n"
+     "  hint: did you mean \"moe_act\"?"},
+    {"a list of layers that is too short", "t.sh", command, "--moe-layer-freq [0]*3",
+     "--with:1:18: error: --moe-layer-freq: it has 3 entries for 8 layers\n"
+     "  --moe-layer-freq [0]*3\n"
+     "                   ^"},
+    {"heads that do not divide", "t.sh", command, "--num-attention-heads 7",
+     "--with:1:23: error: --hidden-size 512 is no multiple of 7 heads\n"
+     "  --num-attention-heads 7\n"
+     "                        ^\n"
+     "  hint: give the width of a head with --kv-channels"},
+};
+
+} // namespace
+
+TEST_CASE("what cannot be read of a Megatron file is refused at its place") {
+  for (const Refusal& row : refusals) {
+    INFO(row.rule);
+    CHECK(message_of(row) == row.message);
+  }
+}
+
+TEST_CASE("arguments that contradict each other are refused at their place") {
+  for (const Refusal& row : contradictions) {
+    INFO(row.rule);
+    CHECK(message_of(row) == row.message);
+  }
+}
+
+TEST_CASE("the number of GPUs must be somewhere") {
+  CHECK(message_of({"", "t.sh", "python a.py " + small_model, "", ""}, 0) ==
+        "t.sh: error: the number of GPUs is not in the file\n"
+        "  hint: give it with --gpus N");
+}
+
+TEST_CASE("what is not known of an argument that changes nothing does not matter") {
+  const ImportedScenario scenario =
+      import_text("ARGS=(--lr $LR --data-path $(cat list) --save $OUT/x)\n"
+                  "[ $KEY = x ] && ARGS+=(--wandb-project p)\n"
+                  "torchrun a.py " +
+                  small_model + " ${ARGS[@]}\n");
+  CHECK(scenario.remarks.empty());
+}
+
+TEST_CASE("published commands and recipes are imported, or refused at a place") {
+  const char* samples = std::getenv("MOESIM_SAMPLES");
+  if (!samples || !std::filesystem::exists(std::filesystem::path(samples) / "megatron")) {
+    std::cout << "MOESIM_SAMPLES holds no folder megatron: no commands were read\n";
+    return;
+  }
+  const TemporaryFolder folder;
+  ScenarioOptions options;
+  options.topology = write_cluster(folder);
+  options.gpus = 64;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(samples) / "megatron")) {
+    INFO(entry.path());
+    try {
+      const ImportedScenario scenario = read_megatron(entry.path(), options);
+      CHECK(value_of(scenario, "training.sequence_length") != "");
+    } catch (const InputError& error) { // any other exception fails
+      CHECK(std::string(error.what()).find("error: ") != std::string::npos);
+    }
+  }
+}
