@@ -4,6 +4,7 @@
 #include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/schedule/stage_parameters.hpp"
+#include "sim/study/memory_advice.hpp"
 
 #include <fmt/format.h>
 
@@ -159,6 +160,18 @@ ResultTable show_routing(const Scenario& scenario) {
   return table;
 }
 
+std::string describe_memory(const Scenario& scenario) {
+  const MemoryEstimate memory = fullest_stage(scenario.workload);
+  const Bytes capacity = scenario.topology.gpu.memory;
+  if (memory.total() > capacity)
+    return fmt::format("The plan does not fit: {}; {}.\n", missing_memory_text(memory, capacity),
+                       memory_advice(scenario.workload, capacity));
+  return fmt::format("Stage {} of {} is the fullest: {:.2f} of {:.2f} GiB are left on each of its "
+                     "GPUs.\n",
+                     memory.stage, scenario.workload.plan.pipeline, gib(capacity - memory.total()),
+                     gib(capacity));
+}
+
 ResultTable show_memory(const Scenario& scenario) {
   const MemoryEstimate memory = fullest_stage(scenario.workload);
   ResultTable table{{"component", "gib"}, {}};
@@ -172,7 +185,7 @@ ResultTable show_memory(const Scenario& scenario) {
   add("dispatch_buffers", memory.dispatch_buffers);
   add("framework", memory.framework);
   add("total", memory.total());
-  add("available", scenario.topology.gpu.memory);
+  add("gpu_capacity", scenario.topology.gpu.memory);
   return table;
 }
 

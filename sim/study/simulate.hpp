@@ -19,7 +19,7 @@ struct Prediction {
 };
 
 /// The whole pipeline for one scenario: memory, schedule, replay, metrics, and both dense twins. A
-/// plan that does not fit gives the status `out-of-memory` and the amount missing.
+/// plan that does not fit gives the status `out-of-memory`, the amount missing and what would fit.
 Prediction simulate(const Scenario& scenario, const Costs& costs,
                     const TimelineObserver& observe = {});
 
