@@ -49,6 +49,8 @@ CLI::App* add_stage(CLI::App& show, const std::string& name, const std::string& 
       std::cout << draw_pipeline(scenario.workload.plan,
                                  scenario.workload.plan.micro_batches(scenario.workload.training))
                 << '\n';
+    if (make == show_memory && options->format == TableFormat::table)
+      std::cout << describe_memory(scenario) << '\n';
     std::cout << render(make(scenario), options->format);
   });
   return command;

@@ -6,6 +6,7 @@
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/stage_parameters.hpp"
+#include "sim/study/memory_advice.hpp"
 
 #include <fmt/format.h>
 
@@ -166,6 +167,18 @@ ResultTable show_routing(const Scenario& scenario) {
   return table;
 }
 
+std::string describe_memory(const Scenario& scenario) {
+  const MemoryEstimate memory = fullest_stage(scenario.workload);
+  const Bytes capacity = scenario.topology.gpu.memory;
+  if (memory.total() > capacity)
+    return fmt::format("The plan does not fit: {}; {}.\n", missing_memory_text(memory, capacity),
+                       memory_advice(scenario.workload, capacity));
+  return fmt::format("Stage {} of {} is the fullest: {:.2f} of {:.2f} GiB are left on each of its "
+                     "GPUs.\n",
+                     memory.stage, scenario.workload.plan.pipeline, gib(capacity - memory.total()),
+                     gib(capacity));
+}
+
 ResultTable show_memory(const Scenario& scenario) {
   const MemoryEstimate memory = fullest_stage(scenario.workload);
   ResultTable table{{"component", "gib"}, {}};
@@ -175,11 +188,12 @@ ResultTable show_memory(const Scenario& scenario) {
   add("weights", memory.weights);
   add("gradients", memory.gradients);
   add("optimizer_states", memory.optimizer_states);
+  add("gathered", memory.gathered);
   add("activations", memory.activations);
   add("dispatch_buffers", memory.dispatch_buffers);
   add("framework", memory.framework);
   add("total", memory.total());
-  add("available", scenario.topology.gpu.memory);
+  add("gpu_capacity", scenario.topology.gpu.memory);
   return table;
 }
 

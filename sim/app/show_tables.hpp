@@ -23,7 +23,12 @@ ResultTable show_schedule(const Scenario& scenario);
 /// tokens_received,load_max_over_mean`, for one micro-batch.
 ResultTable show_routing(const Scenario& scenario);
 
-/// Rows `component,gib` for the fullest stage, the total last.
+/// Which stage is fullest, and what is left on its GPUs or what is missing and would help: lines of
+/// text for people.
+std::string describe_memory(const Scenario& scenario);
+
+/// Rows `component,gib` for a GPU of the fullest stage, then their `total`, and the `gpu_capacity`
+/// that has to hold it.
 ResultTable show_memory(const Scenario& scenario);
 
 } // namespace moesim

@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
 
@@ -84,9 +86,26 @@ std::string extrapolated_lines(const StepResult& result) {
   return text.empty() ? text : text + "\n";
 }
 
-/// Throws InputError before the step is simulated rather than after.
+/// Throws InputError before the step is simulated rather than after. Leaves no file behind that was
+/// not there, and one that was as it is: the step may never run.
 void check_writable(const std::string& file) {
-  if (!file.empty() && !std::ofstream(file))
+  if (file.empty())
+    return;
+  const bool existed = exists(std::filesystem::symlink_status(file));
+  if (!std::ofstream(file, std::ios::app))
+    throw InputError({file}, "cannot be written");
+  if (!existed)
+    std::filesystem::remove(file);
+}
+
+/// Lets `write` fill a file, if the user asked for it. Throws InputError if the disk is full.
+void write_output(const std::string& file, const std::function<void(std::ostream&)>& write) {
+  if (file.empty())
+    return;
+  std::ofstream stream(file);
+  write(stream);
+  stream.close();
+  if (!stream)
     throw InputError({file}, "cannot be written");
 }
 
@@ -95,14 +114,21 @@ TimelineObserver observer_of(const SimulateOptions& options) {
   check_writable(options.trace);
   check_writable(options.links);
   return [&options](const StepGraph& graph, const Timeline& timeline) {
-    if (!options.trace.empty()) {
-      std::ofstream stream(options.trace);
-      write_trace(graph, timeline, stream);
-    }
-    if (!options.links.empty())
-      std::ofstream(options.links)
-          << render(link_table(link_utilisation(timeline)), TableFormat::csv);
+    write_output(options.trace,
+                 [&](std::ostream& stream) { write_trace(graph, timeline, stream); });
+    write_output(options.links, [&](std::ostream& stream) {
+      stream << render(link_table(link_utilisation(timeline)), TableFormat::csv);
+    });
   };
+}
+
+/// Tells of files that are not there because nothing was replayed.
+void note_unwritten(const SimulateOptions& options, const Prediction& prediction) {
+  if (prediction.result.status == "ok")
+    return;
+  for (const std::string& file : {options.trace, options.links})
+    if (!file.empty())
+      std::cerr << fmt::format("{}: not written, as the step did not run\n", file);
 }
 
 void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
@@ -110,6 +136,7 @@ void simulate_and_print(const SimulateOptions& options, const AppContext& contex
   const Costs costs = load_costs(context.calibration, scenario.topology);
   const Prediction prediction = simulate(scenario, costs, observer_of(options),
                                          options.no_twins ? Twins::skip : Twins::search);
+  note_unwritten(options, prediction);
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
     return;

@@ -49,6 +49,10 @@ InputError::InputError(const InputLocation& where, const std::string& message,
                        const std::string& hint)
     : std::runtime_error(compose(where, message, hint)), message_(message) {}
 
+InputError InputError::relayed(const std::string& text) {
+  return InputError(text);
+}
+
 InputLocation locate_offset(const std::string& file, const std::string& text, std::size_t offset) {
   offset = std::min(offset, text.size());
   const std::size_t before = offset == 0 ? std::string::npos : text.rfind('\n', offset - 1);

@@ -19,10 +19,14 @@ struct InputLocation {
 class InputError : public std::runtime_error {
 public:
   InputError(const InputLocation& where, const std::string& message, const std::string& hint = "");
+  /// The error of another process: its whole text, place included, is both text and message.
+  static InputError relayed(const std::string& text);
   /// The message alone, without place and caret: the reason in a sweep's row.
   const std::string& message() const { return message_; }
 
 private:
+  explicit InputError(const std::string& text) : std::runtime_error(text), message_(text) {}
+
   std::string message_;
 };
 

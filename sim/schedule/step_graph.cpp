@@ -100,7 +100,10 @@ std::string StepGraph::name_of(OpId id) const {
   const std::string& work = op.kind == OpKind::compute      ? computes[op.work].name
                             : op.kind == OpKind::collective ? collectives[op.work].name
                                                             : transfers[op.work].name;
-  const Device& device = devices[index(devices_of(op).front())];
+  // Of a collective only the first device is looked at: it may have thousands.
+  const DeviceId first =
+      op.kind == OpKind::collective ? groups[op.place].devices.front() : devices_of(op).front();
+  const Device& device = devices[index(first)];
   return fmt::format("Step.Stage[{}].MicroBatch[{}].{}", device.stage, op.micro_batch, work);
 }
 

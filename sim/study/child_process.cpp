@@ -1,6 +1,7 @@
 #include "sim/study/child_process.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/base/input_error.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr char answer_ok = '+';
 constexpr char answer_failed = '-';
+constexpr char answer_input_error = '!';
 
 void write_all(int descriptor, const std::string& text) {
   std::size_t written = 0;
@@ -33,6 +35,8 @@ void write_all(int descriptor, const std::string& text) {
   std::string answer;
   try {
     answer = answer_ok + work();
+  } catch (const InputError& error) {
+    answer = answer_input_error + std::string(error.what());
   } catch (const std::exception& error) {
     answer = answer_failed + std::string(error.what());
   }
@@ -82,7 +86,8 @@ ChildAnswer finish_child(const Child& child) {
     return {false, WIFSIGNALED(status)
                        ? fmt::format("the process was ended by signal {}", WTERMSIG(status))
                        : fmt::format("the process ended with status {}", status)};
-  return {child.answer.front() == answer_ok, child.answer.substr(1)};
+  return {child.answer.front() == answer_ok, child.answer.substr(1),
+          child.answer.front() == answer_input_error};
 }
 
 } // namespace
@@ -92,6 +97,8 @@ std::string run_in_child(const std::function<std::string()>& work) {
   while (read_some(child)) {
   }
   const ChildAnswer answer = finish_child(child);
+  if (answer.input_error)
+    throw InputError::relayed(answer.text);
   if (!answer.ok)
     throw InternalError(answer.text);
   return answer.text;

@@ -11,10 +11,12 @@ namespace moesim {
 struct ChildAnswer {
   bool ok = false;
   std::string text;
+  bool input_error = false; ///< it failed with an InputError: the user's mistake, not a defect
 };
 
-/// Runs `work` in a forked process and returns the text that it returns. An exception in the child
-/// comes back as InternalError with its message, as does a child that dies.
+/// Runs `work` in a forked process and returns the text that it returns. An InputError in the child
+/// comes back as InputError, any other exception as InternalError with its message, as does a child
+/// that dies.
 std::string run_in_child(const std::function<std::string()>& work);
 
 /// A piece of work for a process of its own.

@@ -1,6 +1,6 @@
 #include "sim/study/simulate.hpp"
 
-#include "sim/schedule/memory_estimate.hpp"
+#include "sim/study/memory_advice.hpp"
 
 #include <fmt/format.h>
 
@@ -91,8 +91,8 @@ bool fits(const Scenario& scenario, StepResult& result) {
   if (memory.total() <= available)
     return true;
   result.status = "out-of-memory";
-  result.reason = fmt::format("a GPU of stage {} needs {:.1f} GiB and has {:.1f}", memory.stage,
-                              gib(memory.total()), gib(available));
+  result.reason =
+      missing_memory_text(memory, available) + "; " + memory_advice(scenario.workload, available);
   return false;
 }
 

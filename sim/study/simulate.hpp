@@ -24,8 +24,8 @@ enum class Twins { search, skip };
 Twins twins_for(const std::string& column);
 
 /// The whole pipeline for one scenario: memory, schedule, replay, metrics, and both dense twins. A
-/// plan that does not fit gives the status `out-of-memory` and the amount missing. Without the
-/// twins their columns are empty.
+/// plan that does not fit gives the status `out-of-memory`, the amount missing and what would fit.
+/// Without the twins their columns are empty.
 Prediction simulate(const Scenario& scenario, const Costs& costs,
                     const TimelineObserver& observe = {}, Twins twins = Twins::search);
 

@@ -29,6 +29,10 @@ expect 'cannot be read' "$moesim" simulate "$work/absent.toml"
 expect 'is required' "$moesim" simulate
 expect 'expected KEY=VALUE' "$moesim" simulate "$scenario" --set cluster.gpus
 
+expect "$work/absent/step.json: error: cannot be written" "$moesim" simulate "$scenario" --trace "$work/absent/step.json"
+expect '/dev/full: error: cannot be written' "$moesim" simulate "$scenario" --trace /dev/full
+expect '/dev/full: error: cannot be written' "$moesim" simulate "$scenario" --links /dev/full
+
 printf '[model\nconfig = 3\n' >"$work/broken.toml"
 expect 'broken.toml:1:7: error: not TOML' "$moesim" simulate "$work/broken.toml"
 sed "s|config.json|$work/config.json|; s|../../topologies|$source/topologies|" "$scenario" >"$work/scenario.toml"

@@ -33,6 +33,24 @@ node -e '
   if (spans.length < 1000) throw new Error(`only ${spans.length} spans`);
   const end = Math.max(...spans.map((span) => span.ts + span.dur)) / 1e3;
   if (Math.abs(end / result.step_time_ms - 1) > 1e-6) throw new Error(`${end} ms in the trace`);
+  const rows = new Map(), arrows = new Map();
+  for (const event of trace.traceEvents)
+    if (event.name === "thread_name") rows.set(event.tid, {name: event.args.name, spans: []});
+  for (const span of spans) rows.get(span.tid).spans.push(span);
+  for (const {name, spans} of rows.values()) {
+    if (spans.length === 0) throw new Error(`${name} is an empty row`);
+    spans.sort((a, b) => a.ts - b.ts || a.dur - b.dur);
+    spans.slice(1).forEach((span, i) => {
+      if (span.ts < spans[i].ts + spans[i].dur - 1e-4) throw new Error(`${span.name} overlaps`);
+    });
+  }
+  for (const event of trace.traceEvents) if (event.ph === "s") arrows.set(event.id, event.ts);
+  // 4 stages have 3 borders, which each micro-batch crosses there and back.
+  if (arrows.size !== 3 * 2 * result.micro_batches) throw new Error(`${arrows.size} arrows`);
+  for (const event of trace.traceEvents)
+    if (event.ph === "f" && !(arrows.get(event.id) < event.ts && arrows.delete(event.id)))
+      throw new Error(`arrow ${event.id} has no start before it`);
+  if (arrows.size > 0) throw new Error(`${arrows.size} arrows have no end`);
   const parts = ["compute", "ep_exposed", "pp_bubble", "tp_exposed", "dp_exposed", "optimizer", "other"];
   const sum = parts.reduce((total, part) => total + result[part + "_ms"], 0);
   if (Math.abs(sum / result.step_time_ms - 1) > 1e-6) throw new Error(`waterfall sums to ${sum} ms`);

@@ -136,3 +136,9 @@ TEST_CASE("a broken invariant names its place, its condition and the values") {
     CHECK(text.find("invariant broken: layers >= stages (layers 3 stages 4)") != std::string::npos);
   }
 }
+
+TEST_CASE("the error of another process keeps its text") {
+  const InputError error({"links.csv", 4, 12, "leaf0,spine0,40O"}, "not a number", "use digits");
+  CHECK(InputError::relayed(error.what()).what() == std::string(error.what()));
+  CHECK(InputError::relayed(error.what()).message() == error.what());
+}

@@ -1,0 +1,120 @@
+#include "sim/study/memory_advice.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace moesim {
+
+namespace {
+
+/// Collects the changes of a plan that are legal.
+class ChangeList {
+public:
+  void add(const std::string& key, const std::string& value, const Workload& changed) {
+    if (!find_plan_fault(changed.plan, changed.model, changed.training))
+      changes_.push_back({key, value, fullest_stage(changed)});
+  }
+  std::vector<MemoryChange> take() { return std::move(changes_); }
+
+private:
+  std::vector<MemoryChange> changes_;
+};
+
+std::string setting_of(const MemoryChange& change) {
+  return change.key + " = " + change.value;
+}
+
+void add_longer_pipeline(const Workload& workload, ChangeList& changes) {
+  const auto layers = static_cast<std::int64_t>(workload.model.layers.size());
+  const auto spread = [&](const ParallelPlan& plan) {
+    // A pipeline longer than the model is illegal, whatever its layers are.
+    return spread_layers(layers, std::min(plan.virtual_stage_count(), layers));
+  };
+  Workload changed = workload;
+  changed.plan.pipeline *= 2;
+  changed.plan.layers_per_stage = spread(changed.plan);
+  const bool own_split = workload.plan.layers_per_stage != spread(workload.plan);
+  changes.add(
+      "parallel.pipeline",
+      fmt::format("{}{}", changed.plan.pipeline, own_split ? " without layers_per_stage" : ""),
+      changed);
+}
+
+void add_larger_expert_degrees(const Workload& workload, ChangeList& changes) {
+  const std::int64_t largest =
+      largest_expert_parallel(workload.model.experts.experts, workload.plan.stage_ranks());
+  for (std::int64_t degree = workload.plan.expert + 1; degree <= largest; ++degree) {
+    Workload changed = workload;
+    changed.plan.expert = degree;
+    changes.add("parallel.expert", std::to_string(degree), changed);
+  }
+}
+
+/// What is missing; never shown as nothing.
+std::string missing_gib(const MemoryEstimate& memory, Bytes capacity) {
+  return fmt::format("{:.2f}", std::max(0.01, gib(memory.total() - capacity)));
+}
+
+} // namespace
+
+std::vector<MemoryChange> memory_changes(const Workload& workload) {
+  ChangeList changes;
+  if (workload.plan.recompute != Recompute::full) {
+    Workload changed = workload;
+    changed.plan.recompute = Recompute::full;
+    changes.add("parallel.recompute", "\"full\"", changed);
+  }
+  if (workload.training.micro_batch % 2 == 0) {
+    Workload changed = workload;
+    changed.training.micro_batch /= 2;
+    changes.add("training.micro_batch", std::to_string(changed.training.micro_batch), changed);
+  }
+  if (workload.plan.zero_stage < 1) {
+    Workload changed = workload;
+    changed.plan.zero_stage = 1;
+    changes.add("parallel.zero_stage", "1", changed);
+  }
+  add_longer_pipeline(workload, changes);
+  add_larger_expert_degrees(workload, changes);
+  return changes.take();
+}
+
+std::string memory_advice(const Workload& workload, Bytes capacity) {
+  const std::vector<MemoryChange> changes = memory_changes(workload);
+  if (changes.empty())
+    return "no single change of the plan that saves memory is legal";
+  std::vector<std::string> fitting;
+  std::string key_that_fits;
+  std::vector<std::string> tried; // keys; the values of one stand together
+  for (const MemoryChange& change : changes) {
+    if (tried.empty() || tried.back() != change.key)
+      tried.push_back(change.key);
+    if (change.memory.total() > capacity || change.key == key_that_fits)
+      continue;
+    key_that_fits = change.key;
+    fitting.push_back(setting_of(change) + " fits");
+  }
+  if (!fitting.empty())
+    return fmt::format("{}", fmt::join(fitting, ", "));
+  const auto nearest = std::min_element(changes.begin(), changes.end(),
+                                        [](const MemoryChange& a, const MemoryChange& b) {
+                                          return a.memory.total() < b.memory.total();
+                                        });
+  return fmt::format("no single change of {} fits; the nearest, {}, lacks {} GiB",
+                     fmt::join(tried, ", "), setting_of(*nearest),
+                     missing_gib(nearest->memory, capacity));
+}
+
+std::string missing_memory_text(const MemoryEstimate& memory, Bytes capacity) {
+  INVARIANT(memory.total() > capacity, "{} bytes fit into {}", memory.total().value,
+            capacity.value);
+  return fmt::format("a GPU of stage {} needs {:.2f} GiB and has {:.2f}: {} GiB are missing",
+                     memory.stage, gib(memory.total()), gib(capacity),
+                     missing_gib(memory, capacity));
+}
+
+} // namespace moesim

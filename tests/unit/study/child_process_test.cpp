@@ -1,0 +1,27 @@
+#include "sim/study/child_process.hpp"
+
+#include "sim/base/check.hpp"
+#include "sim/base/input_error.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <stdexcept>
+
+using namespace moesim;
+
+TEST_CASE("a child's text comes back, whatever it begins with") {
+  for (const char* text : {"", "+", "-1", "!\n"})
+    CHECK(run_in_child([&] { return std::string(text); }) == text);
+}
+
+TEST_CASE("the user's mistake in a child is the user's mistake, everything else a defect") {
+  const auto fail = [](auto error) { return run_in_child([&]() -> std::string { throw error; }); };
+  const InputError mistake({"step.json"}, "cannot be written");
+  CHECK_THROWS_AS(fail(mistake), InputError);
+  CHECK_THROWS_WITH(fail(mistake), "step.json: error: cannot be written");
+  CHECK_THROWS_AS(fail(std::runtime_error("odd")), InternalError);
+  CHECK_THROWS_WITH(fail(std::runtime_error("odd")), "odd");
+  CHECK_THROWS_WITH(run_in_child([]() -> std::string { std::abort(); }),
+                    "the process was ended by signal 6");
+}
