@@ -102,6 +102,7 @@ TrainingSpec read_training_table(const TomlTable& table, CudaGraphs& graphs) {
   training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
                            ? Precision::fp8
                            : Precision::bf16;
+  training.fused_experts = table.flag_or("fused_experts", false);
   training.fp32_gradients =
       table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";
   table.finish();

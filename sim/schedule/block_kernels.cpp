@@ -202,8 +202,9 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
     kernels.push_back(sort);
   kernels.push_back(
       grouped_gemm(KernelPart::expert, s.precision, local, per_expert, inputs * width, s.hidden));
-  kernels.push_back(of_module(workload, RecomputeModule::activation,
-                              touch(KernelPart::expert, routed * width * (inputs + 1))));
+  if (!workload.training.fused_experts)
+    kernels.push_back(of_module(workload, RecomputeModule::activation,
+                                touch(KernelPart::expert, routed * width * (inputs + 1))));
   kernels.push_back(
       grouped_gemm(KernelPart::expert, s.precision, local, per_expert, s.hidden, width));
   if (local > 1 && workload.plan.expert > 1)

@@ -28,6 +28,9 @@ struct TrainingSpec {
   std::int64_t global_batch = 0;    ///< sequences of one optimizer step
   std::int64_t micro_batch = 1;     ///< sequences of one pass through a pipeline stage
   Precision precision = Precision::bf16;
+  /// The activation between the products of the routed experts runs inside them (a fused grouped
+  /// feed-forward), not as a kernel of its own.
+  bool fused_experts = false;
   bool fp32_gradients = true; ///< accumulated and reduced in fp32, else in bf16
   std::int64_t gradient_bytes() const { return fp32_gradients ? 4 : 2; } ///< of one parameter
 };

@@ -159,3 +159,18 @@ TEST_CASE("a fused dispatch needs no packing at the source") {
   CHECK(static_cast<double>(permuted()) ==
         Approx(static_cast<double>(tokens * hidden) * (2 * (8 + ranks) + 3)).epsilon(1e-4));
 }
+
+// One expert a rank, 4096 tokens with 2 experts each: gate, up and result of 14336 values in bf16.
+TEST_CASE("a fused feed-forward of experts has no activation of its own") {
+  Workload workload = one_layer("mixtral-8x7b", 8);
+  const auto expert_bytes = [&] {
+    std::int64_t bytes = 0;
+    for (const Kernel& kernel : kernels_of(stage_work(workload, 0).forward))
+      if (kernel.part == KernelPart::expert && kernel.kind == KernelKind::memory_bound)
+        bytes += kernel.bytes.value;
+    return bytes;
+  };
+  CHECK(expert_bytes() == 8192LL * 14336 * 3 * 2);
+  workload.training.fused_experts = true;
+  CHECK(expert_bytes() == 0);
+}
