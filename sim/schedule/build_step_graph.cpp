@@ -44,7 +44,7 @@ using StreamEnds = std::array<std::optional<OpId>, stream_count>;
 struct Background {
   std::optional<OpId> detached; ///< the last detached operation, until something joins it
   std::map<int, OpId> marked;   ///< the latest detached operation of each mark
-  std::optional<OpId> host;     ///< the last launches
+  std::vector<OpId> host;       ///< what the next launches wait for
 };
 
 Stream stream_of(const CollectiveWork& work) {
@@ -123,8 +123,7 @@ private:
     const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
     for (const DeviceId device : stage.devices)
       lanes_[index(device)].first.reset();
-    add_segments(stage, pass.work->segments, pass.pass.micro_batch);
-    add_launches(stage, pass, lanes_);
+    add_segments(stage, *pass.work, pass.pass.micro_batch);
     finish_pass(number, pass.pass, lanes_);
   }
 
@@ -133,7 +132,7 @@ private:
     const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
     std::vector<PairedSegment>& merged = merged_[{forward.work, backward.work}];
     if (merged.empty())
-      merged = pairing_.merge(forward.work->segments, backward.work->segments);
+      merged = pairing_.merge(*forward.work, *backward.work);
     for (const DeviceId device : stage.devices) {
       lanes_[index(device)].first.reset();
       backward_lanes_[index(device)] = lanes_[index(device)];
@@ -143,8 +142,6 @@ private:
       add_segment(stage, segment,
                   static_cast<std::uint32_t>((is_backward ? backward : forward).pass.micro_batch),
                   is_backward ? backward_lanes_ : lanes_, &stream_ends_);
-    add_launches(stage, forward, lanes_);
-    add_launches(stage, backward, backward_lanes_);
     finish_pass(number, forward.pass, lanes_);
     finish_pass(number, backward.pass, backward_lanes_);
     // What comes next waits for both, of computes for the last of both.
@@ -258,6 +255,10 @@ private:
 
   void add_segment(const PlacedStage& stage, const PlacedSegment& segment,
                    std::uint32_t micro_batch, Lanes& lanes, std::vector<StreamEnds>* streams) {
+    if (segment.host) {
+      add_launches(stage, segment, micro_batch, lanes);
+      return;
+    }
     Op op{segment.kind, Stream::compute, segment.work, 0, micro_batch};
     if (segment.kind == OpKind::compute) {
       for (const DeviceId device : stage.devices) {
@@ -317,19 +318,20 @@ private:
       background.marked[segment.mark] = id;
   }
 
-  /// The host launches a pass's kernels as soon as it has launched those before: what comes next
-  /// waits for both.
-  void add_launches(const PlacedStage& stage, const OrderedPass& pass, Lanes& lanes) {
-    if (!pass.work->host)
-      return;
+  /// The host launches what is before a place as soon as it has launched all earlier, and waits for
+  /// the device where it synchronises: what comes next waits for both.
+  void add_launches(const PlacedStage& stage, const PlacedSegment& segment,
+                    std::uint32_t micro_batch, Lanes& lanes) {
     for (const DeviceId device : stage.devices) {
-      const OpId id = graph_.add_op({OpKind::compute, Stream::host, *pass.work->host,
-                                     static_cast<std::uint32_t>(index(device)),
-                                     static_cast<std::uint32_t>(pass.pass.micro_batch)});
-      if (auto& host = background_[index(device)].host; host)
-        graph_.add_dependency(*host, id);
-      background_[index(device)].host = id;
-      lanes[index(device)].last.push_back(id);
+      const OpId id = graph_.add_op({OpKind::compute, Stream::host, segment.work,
+                                     static_cast<std::uint32_t>(index(device)), micro_batch});
+      std::vector<OpId>& host = background_[index(device)].host;
+      for (const OpId before : host)
+        graph_.add_dependency(before, id);
+      std::vector<OpId>& last = lanes[index(device)].last;
+      host = segment.synchronises ? last : std::vector<OpId>{};
+      host.push_back(id);
+      last.push_back(id);
     }
   }
 

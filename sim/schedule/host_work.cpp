@@ -1,5 +1,7 @@
 #include "sim/schedule/host_work.hpp"
 
+#include <utility>
+
 namespace moesim {
 
 namespace {
@@ -37,23 +39,43 @@ std::int64_t launches_of(const Kernel& kernel) {
   return 1;
 }
 
+std::int64_t launches_of(const Segment& segment, const CudaGraphs& graphs) {
+  const auto* compute = std::get_if<ComputeWork>(&segment.work);
+  if (!compute)
+    return 1;
+  std::int64_t launches = 0;
+  for (const Kernel& kernel : compute->kernels)
+    if (!captured(kernel, graphs))
+      launches += launches_of(kernel);
+  return launches;
+}
+
+/// Tokens on their way to the experts, forward or as gradients of combined results.
+enum class Sends { nothing, tokens, gradients };
+Sends sends(const Segment& segment) {
+  const auto* collective = std::get_if<CollectiveWork>(&segment.work);
+  if (!collective || collective->group != GroupKind::expert)
+    return Sends::nothing;
+  if (collective->name.ends_with(".Dispatch"))
+    return Sends::tokens;
+  return collective->name.ends_with(".CombineGradient") ? Sends::gradients : Sends::nothing;
+}
+
 } // namespace
 
-std::int64_t host_launches(const std::vector<Segment>& segments, const CudaGraphs& graphs) {
+std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
+                                       const CudaGraphs& graphs) {
   if (graphs.full_iteration)
-    return 0;
+    return {};
+  std::vector<HostPortion> portions;
   std::int64_t launches = 0;
-  for (const Segment& segment : segments) {
-    const auto* compute = std::get_if<ComputeWork>(&segment.work);
-    if (!compute) {
-      ++launches;
-      continue;
-    }
-    for (const Kernel& kernel : compute->kernels)
-      if (!captured(kernel, graphs))
-        launches += launches_of(kernel);
+  for (std::size_t place = 0; place < segments.size(); ++place) {
+    if (const Sends sent = sends(segments[place]); sent != Sends::nothing)
+      portions.push_back({place, std::exchange(launches, 0), sent == Sends::tokens});
+    launches += launches_of(segments[place], graphs);
   }
-  return launches;
+  portions.push_back({segments.size(), launches, false});
+  return portions;
 }
 
 } // namespace moesim

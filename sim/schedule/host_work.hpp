@@ -7,9 +7,22 @@
 
 namespace moesim {
 
+/// What the host launches for a pass.
+struct HostPortion {
+  std::size_t end = 0; ///< it launches the segments before this one, from the last portion's end
+  std::int64_t launches = 0; ///< not counting what a CUDA graph holds
+  /// The host waits for the device before it goes on.
+  bool synchronises = false;
+};
+
 /// Kernels that the host launches one by one for a pass: a kernel each, for grouped products one
 /// for each group, in fp8 as many again for the casts of their inputs (Transformer Engine calls
 /// cuBLAS group by group), and one for each collective. What a CUDA graph holds does not count.
-std::int64_t host_launches(const std::vector<Segment>& segments, const CudaGraphs& graphs);
+/// A portion ends before each dispatch: the host must know how many tokens each expert gets before
+/// it can launch what works on them, so it waits for the router (NVIDIA/Megatron-LM
+/// docs/discussions/deepseek-v3-gb200-optimization, section 3.1); gradients go the known way, for
+/// them it only counts apart. Empty if one graph holds the whole step.
+std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
+                                       const CudaGraphs& graphs);
 
 } // namespace moesim

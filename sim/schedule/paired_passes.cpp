@@ -20,9 +20,10 @@ struct Lane {
       computes += is_turn(segment) ? 1 : 0;
   }
 
-  /// A compute that the lanes take turns at: not one that its own communication runs beside.
+  /// A compute that the lanes take turns at: not one that its own communication runs beside, and
+  /// not the host's.
   static bool is_turn(const PlacedSegment& segment) {
-    return segment.kind == OpKind::compute && !segment.beside_previous;
+    return segment.kind == OpKind::compute && !segment.beside_previous && !segment.host;
   }
 
   bool has_turn() const { return next < segments.size(); }
@@ -49,7 +50,7 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& 
   std::vector<PairedSegment> merged;
   const auto issue = [&](Lane& lane, const Lane& other) {
     PlacedSegment segment = lane.segments[lane.next];
-    if (segment.kind == OpKind::compute) {
+    if (segment.kind == OpKind::compute && !segment.host) {
       auto communication = other.under_way(graph_);
       if (!communication && segment.beside_previous)
         communication = lane.under_way(graph_);

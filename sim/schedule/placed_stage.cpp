@@ -90,10 +90,14 @@ private:
   void fill_pass(PlacedPass& placed, const std::vector<Segment>& segments,
                  std::uint8_t contention) {
     INVARIANT(!segments.empty(), "stage {} has a pass without work", number_);
-    placed.segments = place_segments(segments, contention);
-    if (const std::int64_t launches = host_launches(segments, workload_.graphs); launches > 0) {
-      placed.host = static_cast<std::uint32_t>(graph_.computes.size());
-      graph_.computes.push_back({"Launch", {}, std::nullopt, launches});
+    placed = place_segments(segments, contention);
+    const std::vector<HostPortion> portions = host_portions(segments, workload_.graphs);
+    for (auto portion = portions.rbegin(); portion != portions.rend(); ++portion) {
+      PlacedSegment host{.work = static_cast<std::uint32_t>(graph_.computes.size()),
+                         .host = true,
+                         .synchronises = portion->synchronises};
+      graph_.computes.push_back({"Launch", {}, std::nullopt, portion->launches});
+      placed.insert(placed.begin() + static_cast<std::ptrdiff_t>(portion->end), host);
     }
   }
 

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <map>
-#include <optional>
 #include <vector>
 
 namespace moesim {
@@ -21,13 +20,14 @@ struct PlacedSegment {
   int mark = 0;
   int awaits = 0;
   bool joins_all = false;
+  /// What the host launches: it runs beside the segments before it, on the host's stream.
+  bool host = false;
+  /// The host then waits for the segments before it.
+  bool synchronises = false;
 };
 
-/// A pass through a chunk: its segments, and what the host launches for it.
-struct PlacedPass {
-  std::vector<PlacedSegment> segments;
-  std::optional<std::uint32_t> host; ///< index of StepGraph::computes
-};
+/// A pass through a chunk: its segments.
+using PlacedPass = std::vector<PlacedSegment>;
 
 /// The passes of a chunk, by Pass; then the backward pass with delayed gradients of weights.
 using ChunkWork = std::array<PlacedPass, pass_count + 1>;

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <map>
+#include <optional>
 #include <set>
 
 using namespace moesim;
@@ -229,4 +230,31 @@ TEST_CASE("a transfer carries the activations of one rank") {
   REQUIRE(graph.transfers.size() == 2);
   CHECK(graph.transfers[0].bytes == Bytes{4096LL * 4096 * 2 / 2});
   CHECK(graph.transfers[1].bytes == graph.transfers[0].bytes);
+}
+
+TEST_CASE(
+    "the host launches a layer's experts after its router has ended, but ahead of attention") {
+  Workload workload = mixtral(1, 1);
+  workload.graphs.full_iteration = false;
+  const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
+  std::vector<OpId> launches;
+  std::optional<OpId> router;
+  std::optional<OpId> dispatch;
+  for (std::uint32_t op = 0; op < graph.ops.size(); ++op) {
+    const std::string& name = work_name(graph, graph.ops[op]);
+    if (name == "Launch")
+      launches.push_back(OpId(op));
+    if (name == "Embedding to Layer[0].Router")
+      router = OpId(op);
+    if (name == "Layer[0].Dispatch")
+      dispatch = OpId(op);
+  }
+  // Two portions forward, two backward.
+  REQUIRE(launches.size() == 4);
+  REQUIRE((router && dispatch));
+  CHECK_FALSE(reaches(graph, *router, launches[0]));
+  CHECK(reaches(graph, launches[0], *dispatch));
+  CHECK(reaches(graph, *router, launches[1]));
+  CHECK_FALSE(reaches(graph, *dispatch, launches[1]));
+  CHECK_FALSE(reaches(graph, *dispatch, launches[2]));
 }

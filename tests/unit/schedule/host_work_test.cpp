@@ -16,6 +16,14 @@ Workload one_layer() {
   return workload;
 }
 
+/// In all portions of a pass.
+std::int64_t host_launches(const std::vector<Segment>& segments, const CudaGraphs& graphs) {
+  std::int64_t launches = 0;
+  for (const HostPortion& portion : host_portions(segments, graphs))
+    launches += portion.launches;
+  return launches;
+}
+
 } // namespace
 
 // Embedding 1. Attention: norm, products, rotary, scores, product, residual 6. Router: norm,
@@ -44,4 +52,25 @@ TEST_CASE("fp8 launches a cast more for each product") {
   const std::int64_t bf16 = host_launches(stage_work(workload, 0).forward, none);
   workload.training.precision = Precision::fp8;
   CHECK(host_launches(stage_work(workload, 0).forward, none) == bf16 + 2 + 4);
+}
+
+// Segments forward: from the embedding to the router, dispatch, experts, combine, from the sum to
+// the head. Embedding, attention and router come before dispatch: 1 + 6 + 4 launches.
+TEST_CASE("the host waits for the router before it launches what works on the tokens") {
+  const CudaGraphs none{.full_iteration = false};
+  const std::vector<HostPortion> forward = host_portions(stage_work(one_layer(), 0).forward, none);
+  REQUIRE(forward.size() == 2);
+  CHECK(forward[0].end == 1);
+  CHECK(forward[0].launches == 11);
+  CHECK(forward[0].synchronises);
+  CHECK(forward[1].end == 5);
+  CHECK(forward[1].launches == 14);
+  CHECK_FALSE(forward[1].synchronises);
+  // Backward the host knows how many tokens each expert has.
+  const std::vector<HostPortion> backward =
+      host_portions(stage_work(one_layer(), 0).backward, none);
+  REQUIRE(backward.size() == 2);
+  CHECK(backward[0].end == 1);
+  CHECK_FALSE(backward[0].synchronises);
+  CHECK(host_portions(stage_work(one_layer(), 0).forward, {}).empty());
 }
