@@ -82,6 +82,7 @@ ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
       number("gemm_roofline_efficiency", "ratio", constants.gemm_roofline_efficiency),
       number("grouped_gemm_ratio", "ratio", constants.grouped_gemm_ratio),
       number("grouped_weight_gradient_ratio", "ratio", constants.grouped_weight_gradient_ratio),
+      number("grouped_cast_bandwidth_share", "ratio", constants.grouped_cast_bandwidth_share),
       number("attention_roofline_efficiency", "ratio", constants.attention_roofline_efficiency),
       number("attention_backward_efficiency_ratio", "ratio",
              constants.attention_backward_efficiency_ratio),

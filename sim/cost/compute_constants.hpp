@@ -28,6 +28,7 @@ struct ComputeConstants {
   Uncertain gemm_roofline_efficiency;
   Uncertain grouped_gemm_ratio;            ///< grouped over single product, where no table says it
   Uncertain grouped_weight_gradient_ratio; ///< over the forward product of as many tokens
+  Uncertain grouped_cast_bandwidth_share;  ///< of peak, reached by casts expert by expert
   Uncertain attention_roofline_efficiency;
   Uncertain attention_backward_efficiency_ratio; ///< backward over forward efficiency
   Uncertain attention_mla_efficiency_ratio;      ///< over the table of the value width

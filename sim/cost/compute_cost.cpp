@@ -87,6 +87,7 @@ struct ComputeCost::Tables {
                       const Kernel& kernel) const;
   Estimate gemm_time(const Kernel& kernel) const;
   Estimate grouped_time(const Kernel& kernel) const;
+  Estimate cast_and_grouped_time(const Kernel& kernel) const;
   Estimate attention_time(const Kernel& kernel) const;
   Estimate estimate(const Kernel& kernel) const;
 };
@@ -217,6 +218,21 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   return estimate;
 }
 
+/// A grouped product with the casts of its input before it.
+Estimate ComputeCost::Tables::cast_and_grouped_time(const Kernel& kernel) const {
+  Estimate estimate = grouped_time(kernel);
+  if (kernel.cast_bytes_per_value == 0 || kernel.precision != Precision::fp8)
+    return estimate;
+  const Bytes bytes{kernel.groups * kernel.m * kernel.k * kernel.cast_bytes_per_value};
+  const Uncertain& share = constants.grouped_cast_bandwidth_share;
+  const double cast = (bytes / peaks.memory_bandwidth / share.value).value;
+  const double product_error = estimate.seconds * std::sqrt(estimate.squared_error);
+  estimate.seconds += cast;
+  const double error = std::hypot(product_error, cast * share.error) / estimate.seconds;
+  estimate.squared_error = error * error;
+  return estimate;
+}
+
 Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
   Estimate estimate;
   if (attention) {
@@ -244,7 +260,7 @@ Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
     return gemm_time(kernel);
   case KernelKind::grouped_gemm:
   case KernelKind::grouped_weight_gradient:
-    return grouped_time(kernel);
+    return cast_and_grouped_time(kernel);
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return attention_time(kernel);

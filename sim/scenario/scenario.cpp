@@ -93,6 +93,17 @@ CudaGraphs read_cuda_graphs(const TomlTable& table) {
   return graphs;
 }
 
+Fp8Recipe read_fp8_recipe(const TomlTable& table, Precision precision) {
+  if (table.has("fp8_recipe") && precision != Precision::fp8)
+    throw InputError(table.where("fp8_recipe"), "fp8_recipe: the training does not run in fp8",
+                     "set precision = \"fp8\", or leave it out");
+  const std::string name =
+      table.choice_or("fp8_recipe", {"per-tensor", "blockwise", "mxfp8"}, "blockwise");
+  return name == "per-tensor" ? Fp8Recipe::per_tensor
+         : name == "mxfp8"    ? Fp8Recipe::mx
+                              : Fp8Recipe::blockwise;
+}
+
 TrainingSpec read_training_table(const TomlTable& table, CudaGraphs& graphs) {
   TrainingSpec training;
   graphs = read_cuda_graphs(table);
@@ -102,6 +113,7 @@ TrainingSpec read_training_table(const TomlTable& table, CudaGraphs& graphs) {
   training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
                            ? Precision::fp8
                            : Precision::bf16;
+  training.fp8_recipe = read_fp8_recipe(table, training.precision);
   training.fused_experts = table.flag_or("fused_experts", false);
   training.fp32_gradients =
       table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";

@@ -46,6 +46,7 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     return;
   case KernelKind::grouped_gemm:
     out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
+    out.back().cast_bytes_per_value = k.cast_bytes_per_value;
     return;
   case KernelKind::attention_forward:
     out.push_back(attention_backward(
@@ -182,6 +183,14 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
   return kernels;
 }
 
+/// What a cast moves for each bf16 value: it reads it and writes it twice, by rows for the product
+/// and by columns for the gradient of its weight. A scale of the whole tensor reads it once before.
+std::int64_t cast_bytes_per_value(const TrainingSpec& training) {
+  if (training.precision != Precision::fp8 || training.fused_experts)
+    return 0;
+  return training.fp8_recipe == Fp8Recipe::per_tensor ? 6 : 4;
+}
+
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t local = e.experts / workload.plan.expert;
@@ -194,19 +203,22 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
                              ? expected_parts(fan_out_of(e), workload.plan.expert) /
                                    static_cast<double>(e.experts_per_token)
                              : 1.0;
+  const auto product = [&](std::int64_t n, std::int64_t k) {
+    Kernel kernel = grouped_gemm(KernelPart::expert, s.precision, local, per_expert, n, k);
+    kernel.cast_bytes_per_value = cast_bytes_per_value(workload.training);
+    return kernel;
+  };
   const Kernel sort = touch(KernelPart::permute,
                             std::llround(static_cast<double>(routed) * (1.0 + arrived)) * s.hidden);
   std::vector<Kernel> kernels;
   // Tokens arrive by rank and are sorted by expert; one expert needs no sorting.
   if (local > 1 && workload.plan.expert > 1)
     kernels.push_back(sort);
-  kernels.push_back(
-      grouped_gemm(KernelPart::expert, s.precision, local, per_expert, inputs * width, s.hidden));
+  kernels.push_back(product(inputs * width, s.hidden));
   if (!workload.training.fused_experts)
     kernels.push_back(of_module(workload, RecomputeModule::activation,
                                 touch(KernelPart::expert, routed * width * (inputs + 1))));
-  kernels.push_back(
-      grouped_gemm(KernelPart::expert, s.precision, local, per_expert, s.hidden, width));
+  kernels.push_back(product(s.hidden, width));
   if (local > 1 && workload.plan.expert > 1)
     kernels.push_back(sort);
   return kernels;

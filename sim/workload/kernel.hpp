@@ -51,6 +51,9 @@ struct Kernel {
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
+  /// Bytes that kernels of their own move for each value of the input of a grouped fp8 product
+  /// (m × k for each group), which they cast; 0 where the product's time holds its cast.
+  std::int64_t cast_bytes_per_value = 0;
   /// Its result is not kept: the backward pass runs it again (selective recompute).
   bool repeated = false;
 

@@ -44,15 +44,15 @@ std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelS
     return PlanFault{
         "parallel", "pipeline",
         fmt::format("{} pipeline stages are more than the {} layers", plan.pipeline, layers), ""};
-  if (plan.virtual_stage_count() > layers)
+  const auto& split = plan.layers_per_stage;
+  const bool one_each = static_cast<std::int64_t>(split.size()) == plan.virtual_stage_count();
+  if (plan.virtual_stage_count() > layers && !one_each)
     return PlanFault{"parallel", "virtual_stages",
                      fmt::format("{} virtual stages on each of {} stages are more than the {} "
                                  "layers",
                                  plan.virtual_stages, plan.pipeline, layers),
-                     ""};
-  const auto& split = plan.layers_per_stage;
-  if (static_cast<std::int64_t>(split.size()) != plan.virtual_stage_count() ||
-      std::accumulate(split.begin(), split.end(), std::int64_t{0}) != layers)
+                     "layers_per_stage may leave the first and the last without a layer"};
+  if (!one_each || std::accumulate(split.begin(), split.end(), std::int64_t{0}) != layers)
     return PlanFault{
         "parallel", "layers_per_stage",
         fmt::format("{} entries with {} layers in all do not split {} layers over {} stages",

@@ -22,14 +22,22 @@ enum class Schedule {
   dual_pipe    ///< micro-batches enter from both ends of the pipeline, which holds the model twice
 };
 
+/// How operands of fp8 products are scaled.
+enum class Fp8Recipe {
+  per_tensor, ///< one scale from the tensor's largest value, found before the cast
+  blockwise,  ///< 1 × 128 values (DeepSeek-V3, arXiv 2412.19437, section 3.3.2)
+  mx          ///< 1 × 32 values (OCP MX specification 1.0)
+};
+
 /// How much one optimizer step trains on.
 struct TrainingSpec {
   std::int64_t sequence_length = 0; ///< tokens
   std::int64_t global_batch = 0;    ///< sequences of one optimizer step
   std::int64_t micro_batch = 1;     ///< sequences of one pass through a pipeline stage
   Precision precision = Precision::bf16;
+  Fp8Recipe fp8_recipe = Fp8Recipe::blockwise;
   /// The activation between the products of the routed experts runs inside them (a fused grouped
-  /// feed-forward), not as a kernel of its own.
+  /// feed-forward), not as a kernel of its own; in fp8 the casts of their inputs too.
   bool fused_experts = false;
   bool fp32_gradients = true; ///< accumulated and reduced in fp32, else in bf16
   std::int64_t gradient_bytes() const { return fp32_gradients ? 4 : 2; } ///< of one parameter

@@ -1,6 +1,7 @@
 #include "sim/cost/compute_cost.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/cost/compute_constants.hpp"
 
 #include "tests/support/toy_errors.hpp"
 
@@ -304,4 +305,19 @@ TEST_CASE("malformed GEMM tables are refused with their place") {
                                  ":3:6: error: this shape is given twice\n"
                                  "  bf16,64,64,64,2\n"
                                  "       ^");
+}
+
+// 8 experts of 1024 tokens, 4096 values each: 4 bytes for a value are 134,217,728 bytes, at 3350
+// GB/s times the share of the constants file, in a long run.
+TEST_CASE("casts come before a grouped product, at their share of memory bandwidth") {
+  const ComputeCost cost = ComputeCost::load(calibration, h100());
+  const double share = ComputeConstants::read(calibration / "compute_constants.csv")
+                           .grouped_cast_bandwidth_share.value;
+  Kernel product = grouped_gemm(KernelPart::expert, Precision::fp8, 8, 1024, 4096, 4096);
+  const KernelTime plain = cost.time(product);
+  product.cast_bytes_per_value = 4;
+  const KernelTime cast = cost.time(product);
+  CHECK(microseconds_of(cast) - microseconds_of(plain) ==
+        Approx(in_a_long_run(134'217'728 / 3350e3 / share)));
+  CHECK(cast.error > 0.0);
 }

@@ -154,6 +154,14 @@ TEST_CASE("the bytes of a collective over each tier are those of its algorithm")
   CHECK(outside_peers(Collective::all_reduce_in_switch, {64, 8}) == 3);
 }
 
+TEST_CASE("a hybrid combine takes the curve of its dispatch where it has none") {
+  const NetworkCost cost({toy_curve("infiniband", Collective::hybrid_dispatch)});
+  const auto combine = cost.efficiency("infiniband", Collective::hybrid_combine, use_of(4096));
+  CHECK(combine.extrapolated);
+  CHECK(combine.share ==
+        cost.efficiency("infiniband", Collective::hybrid_dispatch, use_of(4096)).share);
+}
+
 TEST_CASE("a collective lasts its start-ups and the slower of both tiers") {
   const NetworkCost cost({toy_curve("nvlink4", Collective::all_to_all),
                           toy_curve("infiniband", Collective::all_to_all)});

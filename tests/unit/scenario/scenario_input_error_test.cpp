@@ -201,6 +201,15 @@ const std::vector<Refusal> wrong_types = {
      "s.toml:15:19: error: capacity_factor must be a number, not a string\n"
      "  capacity_factor = \"none\"\n"
      "                    ^"},
+    {"a recipe of fp8 without fp8",
+     "micro_batch = 2",
+     "fp8_recipe = \"mxfp8\"",
+     {},
+     false,
+     "s.toml:9:14: error: fp8_recipe: the training does not run in fp8\n"
+     "  fp8_recipe = \"mxfp8\"\n"
+     "               ^\n"
+     "  hint: set precision = \"fp8\", or leave it out"},
     {"a precision that is not known",
      "micro_batch = 2",
      "precision = \"fp16\"",

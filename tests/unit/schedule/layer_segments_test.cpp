@@ -174,3 +174,31 @@ TEST_CASE("a fused feed-forward of experts has no activation of its own") {
   workload.training.fused_experts = true;
   CHECK(expert_bytes() == 0);
 }
+
+// One expert a rank: the product of gate and up reads 4096 values of each token, that of the result
+// 14336; the gradients of their inputs cast what they read, 14336 times two and 4096 values.
+TEST_CASE("experts in fp8 cast the inputs of their products by rows and by columns") {
+  Workload workload = one_layer("mixtral-8x7b", 8);
+  workload.training.precision = Precision::fp8;
+  const auto cast_bytes = [&](const std::vector<Segment>& segments) {
+    std::int64_t bytes = 0;
+    for (const Kernel& kernel : kernels_of(segments))
+      bytes += kernel.groups * kernel.m * kernel.k * kernel.cast_bytes_per_value;
+    return bytes;
+  };
+  const StageWork blockwise = stage_work(workload, 0);
+  CHECK(cast_bytes(blockwise.forward) == 4 * 8192LL * (4096 + 14336));
+  CHECK(cast_bytes(blockwise.backward) == 4 * 8192LL * (4096 + 2 * 14336));
+  SECTION("a scale for the whole tensor reads it once more") {
+    workload.training.fp8_recipe = Fp8Recipe::per_tensor;
+    CHECK(cast_bytes(stage_work(workload, 0).forward) == 6 * 8192LL * (4096 + 14336));
+  }
+  SECTION("a fused feed-forward casts inside its products") {
+    workload.training.fused_experts = true;
+    CHECK(cast_bytes(stage_work(workload, 0).forward) == 0);
+  }
+  SECTION("bf16 casts nothing") {
+    workload.training.precision = Precision::bf16;
+    CHECK(cast_bytes(stage_work(workload, 0).backward) == 0);
+  }
+}

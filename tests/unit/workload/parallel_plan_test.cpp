@@ -278,3 +278,17 @@ TEST_CASE("a capacity factor below one drops tokens, one above it or none at all
   CHECK(RoutingSpec{.capacity_factor = 0.75}.kept_share() == 0.75);
   CHECK(RoutingSpec{.capacity_factor = 1.25}.kept_share() == 1.0);
 }
+
+TEST_CASE(
+    "with the layers of each stage given, the ends may hold the embedding and the head alone") {
+  Case c;
+  c.plan.virtual_stages = 7;
+  c.plan.schedule = Schedule::interleaved;
+  c.plan.layers_per_stage = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
+  CHECK_FALSE(find_plan_fault(c.plan, c.model, c.training));
+  c.plan.layers_per_stage = spread_layers(12, 12);
+  const auto fault = find_plan_fault(c.plan, c.model, c.training);
+  REQUIRE(fault);
+  CHECK(fault->message == "7 virtual stages on each of 2 stages are more than the 12 layers");
+  CHECK(fault->hint == "layers_per_stage may leave the first and the last without a layer");
+}
