@@ -80,6 +80,7 @@ struct ComputeCost::Tables {
     return precision == Precision::fp8 ? peaks.fp8 : peaks.bf16;
   }
   Estimate streamed(Bytes bytes) const;
+  void add_accumulation(Bytes bytes, Estimate& estimate) const;
   Estimate roofline(const Kernel& kernel, const Uncertain& efficiency) const;
   template <typename Grid>
   void add_device_error(const Source<Grid>& from, const Kernel& kernel, Estimate& estimate) const;
@@ -142,6 +143,20 @@ Estimate ComputeCost::Tables::streamed(Bytes bytes) const {
   const double total = (stream + start).value;
   const double error = std::hypot(stream.value * share.error, start.value * fixed.error);
   return {total, CostBasis::datasheet, error * error / (total * total)};
+}
+
+/// Adds the time of a sum that the tables' products do not read and write: they neither hide it nor
+/// share their start with it.
+void ComputeCost::Tables::add_accumulation(Bytes bytes, Estimate& estimate) const {
+  if (bytes == Bytes{0})
+    return;
+  const Uncertain& share = constants.memory_bandwidth_share;
+  const double seconds = (bytes / peaks.memory_bandwidth / share.value).value;
+  const double total = estimate.seconds + seconds;
+  estimate.squared_error = (estimate.squared_error * estimate.seconds * estimate.seconds +
+                            share.error * share.error * seconds * seconds) /
+                           (total * total);
+  estimate.seconds = total;
 }
 
 Estimate ComputeCost::Tables::roofline(const Kernel& kernel, const Uncertain& efficiency) const {
@@ -269,7 +284,8 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 products as bf16.
   if (tables.peaks.fp8 <= tables.peaks.bf16)
     executed.precision = Precision::bf16;
-  const Estimate estimate = tables.estimate(executed);
+  Estimate estimate = tables.estimate(executed);
+  tables.add_accumulation(executed.accumulated, estimate);
   // No kernel is faster than the datasheet's peak.
   const Seconds computed = executed.flops / tables.peak(executed.precision);
   Seconds time{std::max(estimate.seconds, computed.value)};

@@ -51,6 +51,9 @@ struct Kernel {
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
+  /// What a gradient of weights reads and writes besides, to add itself to the sum of the
+  /// micro-batches before.
+  Bytes accumulated;
   /// Its result is not kept: the backward pass runs it again (selective recompute).
   bool repeated = false;
 
