@@ -22,6 +22,21 @@ bool alike(double a, double b) {
   return std::abs(a / b - 1.0) < 0.01;
 }
 
+/// A fused dispatch or combine: DeepEP, HybridEP.
+bool is_expert_kernel(Collective communication) {
+  switch (communication) {
+  case Collective::dispatch:
+  case Collective::combine:
+  case Collective::dispatch_forward:
+  case Collective::combine_forward:
+  case Collective::hybrid_dispatch:
+  case Collective::hybrid_combine:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /// A time on the way to a KernelTime: independent errors add up in quadrature.
 struct Estimate {
   double seconds = 0.0;
@@ -311,14 +326,6 @@ double ComputeCost::slowdown_beside(Collective communication) const {
                                                       : constants.sms_nvlink5;
   double held = sms.ring;
   switch (communication) {
-  case Collective::dispatch:
-  case Collective::combine:
-  case Collective::dispatch_forward:
-  case Collective::combine_forward:
-  case Collective::hybrid_dispatch:
-  case Collective::hybrid_combine:
-    held = constants.expert_kernel_sms;
-    break;
   case Collective::all_to_all:
   case Collective::point_to_point:
     held = sms.send_receive;
@@ -329,9 +336,17 @@ double ComputeCost::slowdown_beside(Collective communication) const {
   default:
     break;
   }
+  if (is_expert_kernel(communication))
+    held = constants.expert_kernel_sms;
   const auto all = static_cast<double>(tables_->peaks.sms);
   INVARIANT(held < all, "{} of {} SMs held", held, all);
   return all / (all - held);
+}
+
+Uncertain ComputeCost::rate_beside_compute(Collective communication) const {
+  if (is_expert_kernel(communication))
+    return tables_->constants.expert_kernel_beside_compute_ratio;
+  return {1.0, 0.0};
 }
 
 } // namespace moesim

@@ -31,7 +31,8 @@ class Player {
 public:
   Player(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
       : graph_(graph), topology_(context.topology),
-        planner_(layout.layout, layout.model, context.plan, context.topology, context.network) {
+        planner_(layout.layout, layout.model, context.plan, context.topology, context.network,
+                 context.compute) {
     plan_traffic();
     chains_ = find_chains(graph, plans_, planner_.folding(), compute_durations(context));
     machine_ = std::make_unique<Machine>(graph.devices.size(), reduce_links());

@@ -131,12 +131,24 @@ std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>&
 const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
                                               const DeviceGroup& group) {
   // Layers are alike: most collectives of a step were planned before.
-  const CollectiveKey key{work.kind,         work.group,       work.bytes,
-                          work.hierarchical, work.loads.get(), group.devices.front()};
-  const auto known = collectives_.find(key);
-  if (known != collectives_.end())
-    return known->second;
-  return collectives_.emplace(key, plan_fastest(work, group)).first->second;
+  const CollectiveKey key{
+      work.kind,           work.group,       work.bytes,           work.hierarchical,
+      work.beside_compute, work.loads.get(), group.devices.front()};
+  const auto [known, added] = collectives_.try_emplace(key);
+  if (added) {
+    known->second = plan_fastest(work, group);
+    if (work.beside_compute && compute_)
+      add_interference(work, known->second);
+  }
+  return known->second;
+}
+
+void TrafficPlanner::add_interference(const CollectiveWork& work, TrafficPlan& plan) const {
+  const Uncertain rate = compute_->rate_beside_compute(work.kind);
+  for (TrafficPhase& phase : plan.phases)
+    for (PlannedFlow& flow : phase.flows)
+      flow.amount /= rate.value;
+  plan.error = std::hypot(plan.error, rate.error);
 }
 
 TrafficPlan TrafficPlanner::plan_fastest(const CollectiveWork& work, const DeviceGroup& group) {
