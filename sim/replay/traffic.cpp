@@ -145,9 +145,12 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
 
 void TrafficPlanner::add_interference(const CollectiveWork& work, TrafficPlan& plan) const {
   const Uncertain rate = compute_->rate_beside_compute(work.kind);
-  for (TrafficPhase& phase : plan.phases)
+  for (TrafficPhase& phase : plan.phases) {
+    // On their own, all flows of a phase end together.
+    const Seconds alone = time_alone(phase, folding_) - phase.startup;
     for (PlannedFlow& flow : phase.flows)
-      flow.amount /= rate.value;
+      flow.route.most = BytesPerSecond{flow.amount / alone.value * rate.value};
+  }
   plan.error = std::hypot(plan.error, rate.error);
 }
 
@@ -277,10 +280,12 @@ void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Devic
 
 Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding) {
   std::map<std::uint32_t, double> amounts;
-  for (const PlannedFlow& flow : phase.flows)
+  Seconds longest;
+  for (const PlannedFlow& flow : phase.flows) {
     for (const MachineRoute::Hop& hop : flow.route.hops)
       amounts[hop.link] += flow.amount * hop.times;
-  Seconds longest;
+    longest = std::max(longest, Seconds{flow.amount / flow.route.most.value});
+  }
   for (const auto& [link, amount] : amounts)
     longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
   return phase.startup + longest;

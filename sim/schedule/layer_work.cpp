@@ -184,7 +184,8 @@ public:
       if (reduces && left - 1 == first_of_last_layer())
         communication_.start_reduce(out);
     }
-    out.append(weights.take());
+    for (const Segment& last : weights.take())
+      out.compute_after_result(std::get<ComputeWork>(last.work));
     if (reduces)
       communication_.finish_reduce(out);
     return out.take();

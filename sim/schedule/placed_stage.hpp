@@ -21,6 +21,7 @@ struct PlacedSegment {
   int mark = 0;
   int awaits = 0;
   bool joins_all = false;
+  bool after_result = false;
 };
 
 /// A pass through a chunk: its segments, and what the host launches for it.
