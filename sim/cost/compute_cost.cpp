@@ -22,6 +22,21 @@ bool alike(double a, double b) {
   return std::abs(a / b - 1.0) < 0.01;
 }
 
+/// A fused dispatch or combine: DeepEP, HybridEP.
+bool is_expert_kernel(Collective communication) {
+  switch (communication) {
+  case Collective::dispatch:
+  case Collective::combine:
+  case Collective::dispatch_forward:
+  case Collective::combine_forward:
+  case Collective::hybrid_dispatch:
+  case Collective::hybrid_combine:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /// A time on the way to a KernelTime: independent errors add up in quadrature.
 struct Estimate {
   double seconds = 0.0;
@@ -80,6 +95,7 @@ struct ComputeCost::Tables {
     return precision == Precision::fp8 ? peaks.fp8 : peaks.bf16;
   }
   Estimate streamed(Bytes bytes) const;
+  void add_accumulation(Bytes bytes, Estimate& estimate) const;
   Estimate roofline(const Kernel& kernel, const Uncertain& efficiency) const;
   template <typename Grid>
   void add_device_error(const Source<Grid>& from, const Kernel& kernel, Estimate& estimate) const;
@@ -143,6 +159,20 @@ Estimate ComputeCost::Tables::streamed(Bytes bytes) const {
   const double total = (stream + start).value;
   const double error = std::hypot(stream.value * share.error, start.value * fixed.error);
   return {total, CostBasis::datasheet, error * error / (total * total)};
+}
+
+/// Adds the time of a sum that the tables' products do not read and write: they neither hide it nor
+/// share their start with it.
+void ComputeCost::Tables::add_accumulation(Bytes bytes, Estimate& estimate) const {
+  if (bytes == Bytes{0})
+    return;
+  const Uncertain& share = constants.memory_bandwidth_share;
+  const double seconds = (bytes / peaks.memory_bandwidth / share.value).value;
+  const double total = estimate.seconds + seconds;
+  estimate.squared_error = (estimate.squared_error * estimate.seconds * estimate.seconds +
+                            share.error * share.error * seconds * seconds) /
+                           (total * total);
+  estimate.seconds = total;
 }
 
 Estimate ComputeCost::Tables::roofline(const Kernel& kernel, const Uncertain& efficiency) const {
@@ -285,7 +315,8 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 products as bf16.
   if (tables.peaks.fp8 <= tables.peaks.bf16)
     executed.precision = Precision::bf16;
-  const Estimate estimate = tables.estimate(executed);
+  Estimate estimate = tables.estimate(executed);
+  tables.add_accumulation(executed.accumulated, estimate);
   // No kernel is faster than the datasheet's peak.
   const Seconds computed = executed.flops / tables.peak(executed.precision);
   Seconds time{std::max(estimate.seconds, computed.value)};
@@ -311,14 +342,6 @@ double ComputeCost::slowdown_beside(Collective communication) const {
                                                       : constants.sms_nvlink5;
   double held = sms.ring;
   switch (communication) {
-  case Collective::dispatch:
-  case Collective::combine:
-  case Collective::dispatch_forward:
-  case Collective::combine_forward:
-  case Collective::hybrid_dispatch:
-  case Collective::hybrid_combine:
-    held = constants.expert_kernel_sms;
-    break;
   case Collective::all_to_all:
   case Collective::point_to_point:
     held = sms.send_receive;
@@ -329,9 +352,17 @@ double ComputeCost::slowdown_beside(Collective communication) const {
   default:
     break;
   }
+  if (is_expert_kernel(communication))
+    held = constants.expert_kernel_sms;
   const auto all = static_cast<double>(tables_->peaks.sms);
   INVARIANT(held < all, "{} of {} SMs held", held, all);
   return all / (all - held);
+}
+
+Uncertain ComputeCost::rate_beside_compute(Collective communication) const {
+  if (is_expert_kernel(communication))
+    return tables_->constants.expert_kernel_beside_compute_ratio;
+  return {1.0, 0.0};
 }
 
 } // namespace moesim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
+#include "sim/cost/compute_constants.hpp"
 #include "sim/workload/collective.hpp"
 #include "sim/workload/kernel.hpp"
 
@@ -65,6 +66,11 @@ public:
   /// How much longer a compute takes while a communication runs beside it: the kernels of the
   /// communication hold some SMs, and the compute has the rest. Memory bandwidth is not shared out.
   double slowdown_beside(Collective communication) const;
+
+  /// The rate of a communication while computes run beside it, over its rate alone: below 1 for the
+  /// kernels of a fused dispatch or combine, which move bytes with few SMs. Not known of NCCL's,
+  /// which are taken to keep theirs.
+  Uncertain rate_beside_compute(Collective communication) const;
 
 private:
   struct Tables;

@@ -5,6 +5,7 @@
 #include <simgrid/s4u.hpp>
 #include <xbt/log.h>
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 
@@ -137,7 +138,8 @@ std::uint32_t Machine::add_route(const MachineRoute& route) {
   zone->set_parent(engine_->root);
   s4u::Host* source = zone->create_host(name + ".Source", 1.0);
   s4u::Host* sink = zone->create_host(name + ".Sink", 1.0);
-  s4u::Link* weight = zone->create_link(name + ".Weight", 1e30)
+  const double most = std::min(1e30, route.most.value * parts_per_byte / ticks_per_second);
+  s4u::Link* weight = zone->create_link(name + ".Weight", most)
                           ->set_sharing_policy(s4u::Link::SharingPolicy::FATPIPE)
                           ->set_latency(unit_latency_ticks / route.weight)
                           ->seal();

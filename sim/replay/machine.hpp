@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ struct MachineRoute {
   std::vector<Hop> hops;
   /// The share of a contended link relative to other flows: how many flows this one stands for.
   double weight = 1.0;
+  /// What a flow never exceeds, whatever the links would carry; none: infinite.
+  BytesPerSecond most{std::numeric_limits<double>::infinity()};
 };
 
 /// The simulated machine: devices that compute and links that carry flows, on SimGrid. Links are

@@ -31,7 +31,8 @@ class Player {
 public:
   Player(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
       : graph_(graph), topology_(context.topology),
-        planner_(layout.layout, layout.model, context.plan, context.topology, context.network) {
+        planner_(layout.layout, layout.model, context.plan, context.topology, context.network,
+                 context.compute) {
     plan_traffic();
     chains_ = find_chains(graph, plans_, planner_.folding(), compute_durations(context));
     machine_ = std::make_unique<Machine>(graph.devices.size(), reduce_links());
@@ -124,13 +125,13 @@ private:
     return links;
   }
 
-  using RouteKey = std::pair<std::vector<std::pair<std::uint32_t, std::uint32_t>>, double>;
+  using RouteKey = std::tuple<std::vector<std::pair<std::uint32_t, std::uint32_t>>, double, double>;
 
   /// The machine's number of a flow's route.
   std::uint32_t number_of(const MachineRoute& route, std::map<RouteKey, std::uint32_t>& known) {
-    RouteKey key{{}, route.weight};
+    RouteKey key{{}, route.weight, route.most.value};
     for (const MachineRoute::Hop& hop : route.hops)
-      key.first.emplace_back(hop.link, hop.times);
+      std::get<0>(key).emplace_back(hop.link, hop.times);
     const auto [place, added] = known.emplace(std::move(key), 0);
     if (added) {
       MachineRoute reduced = route;

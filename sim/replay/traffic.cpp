@@ -131,12 +131,27 @@ std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>&
 const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
                                               const DeviceGroup& group) {
   // Layers are alike: most collectives of a step were planned before.
-  const CollectiveKey key{work.kind,         work.group,       work.bytes,
-                          work.hierarchical, work.loads.get(), group.devices.front()};
-  const auto known = collectives_.find(key);
-  if (known != collectives_.end())
-    return known->second;
-  return collectives_.emplace(key, plan_fastest(work, group)).first->second;
+  const CollectiveKey key{
+      work.kind,           work.group,       work.bytes,           work.hierarchical,
+      work.beside_compute, work.loads.get(), group.devices.front()};
+  const auto [known, added] = collectives_.try_emplace(key);
+  if (added) {
+    known->second = plan_fastest(work, group);
+    if (work.beside_compute && compute_)
+      add_interference(work, known->second);
+  }
+  return known->second;
+}
+
+void TrafficPlanner::add_interference(const CollectiveWork& work, TrafficPlan& plan) const {
+  const Uncertain rate = compute_->rate_beside_compute(work.kind);
+  for (TrafficPhase& phase : plan.phases) {
+    // On their own, all flows of a phase end together.
+    const Seconds alone = time_alone(phase, folding_) - phase.startup;
+    for (PlannedFlow& flow : phase.flows)
+      flow.route.most = BytesPerSecond{flow.amount / alone.value * rate.value};
+  }
+  plan.error = std::hypot(plan.error, rate.error);
 }
 
 TrafficPlan TrafficPlanner::plan_fastest(const CollectiveWork& work, const DeviceGroup& group) {
@@ -265,10 +280,12 @@ void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Devic
 
 Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding) {
   std::map<std::uint32_t, double> amounts;
-  for (const PlannedFlow& flow : phase.flows)
+  Seconds longest;
+  for (const PlannedFlow& flow : phase.flows) {
     for (const MachineRoute::Hop& hop : flow.route.hops)
       amounts[hop.link] += flow.amount * hop.times;
-  Seconds longest;
+    longest = std::max(longest, Seconds{flow.amount / flow.route.most.value});
+  }
   for (const auto& [link, amount] : amounts)
     longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
   return phase.startup + longest;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
 #include "sim/replay/folding.hpp"
 #include "sim/replay/rank_flows.hpp"
@@ -38,13 +39,14 @@ struct TrafficPlan {
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
 Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding);
 
-/// Plans the traffic of the communications of a graph on the links of a replay.
+/// Plans the traffic of the communications of a graph on the links of a replay. `compute` tells how
+/// slow communication is beside computes; null for a graph that computes nothing.
 class TrafficPlanner {
 public:
   TrafficPlanner(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
-                 const Topology& topology, const NetworkCost& network)
+                 const Topology& topology, const NetworkCost& network, const ComputeCost* compute)
       : layout_(layout), model_(model), plan_(plan), topology_(topology), network_(network),
-        folding_(layout, model, plan, topology) {}
+        compute_(compute), folding_(layout, model, plan, topology) {}
 
   /// Valid until the planner dies. An all-reduce takes the algorithm that is fastest on its own, as
   /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
@@ -55,7 +57,8 @@ public:
   const std::set<std::string>& extrapolated() const { return extrapolated_; }
 
 private:
-  using CollectiveKey = std::tuple<Collective, GroupKind, Bytes, bool, const LoadMatrix*, DeviceId>;
+  using CollectiveKey =
+      std::tuple<Collective, GroupKind, Bytes, bool, bool, const LoadMatrix*, DeviceId>;
   /// What decides the costs of the flows of a phase.
   struct FlowKind {
     Collective inside{};
@@ -65,6 +68,8 @@ private:
   };
   static FlowKind kind_of(const CollectiveFlows& flows);
   TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
+  /// Slows down what runs beside computes; what its flows leave of their links is for others.
+  void add_interference(const CollectiveWork& work, TrafficPlan& plan) const;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPhase plan_phase(const CollectiveFlows& group_flows, std::size_t phase,
                           const CollectiveWork& work, const Device& device);
@@ -124,6 +129,7 @@ private:
   const ParallelPlan& plan_;
   const Topology& topology_;
   const NetworkCost& network_;
+  const ComputeCost* compute_;
   LinkFolding folding_;
   mutable std::set<std::string> extrapolated_;
   std::map<CollectiveKey, TrafficPlan> collectives_;

@@ -115,6 +115,7 @@ TrainingSpec read_training_table(const TomlTable& table, CudaGraphs& graphs) {
                            : Precision::bf16;
   training.fp8_recipe = read_fp8_recipe(table, training.precision);
   training.fused_experts = table.flag_or("fused_experts", false);
+  training.compressed_activations = table.flag_or("compressed_activations", false);
   training.fp32_gradients =
       table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";
   table.finish();

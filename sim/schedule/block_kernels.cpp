@@ -1,6 +1,7 @@
 #include "sim/schedule/block_kernels.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/schedule/layer_segments.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -38,7 +39,8 @@ Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& s) {
   return of_module(workload, RecomputeModule::norm, norm(part, s));
 }
 
-/// The gradient of a kernel's inputs: a product for a product, twice the bytes for the rest.
+/// The gradient of a kernel's inputs: a product for a product, the way back for tokens that were
+/// packed or sorted, twice the bytes for the rest.
 void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   switch (k.kind) {
   case KernelKind::gemm:
@@ -53,7 +55,7 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
         {k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim, k.context}));
     return;
   case KernelKind::memory_bound:
-    out.push_back(memory_bound(k.part, k.bytes * 2));
+    out.push_back(memory_bound(k.part, k.part == KernelPart::permute ? k.bytes : k.bytes * 2));
     return;
   case KernelKind::grouped_weight_gradient:
   case KernelKind::attention_backward:
@@ -61,12 +63,16 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   }
 }
 
-/// The gradient of a product's weight.
-void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k) {
+/// The gradient of a product's weight, added to a sum of `sum_bytes` a parameter: read and written,
+/// where the product alone writes bf16.
+void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k, std::int64_t sum_bytes) {
   if (k.kind == KernelKind::gemm)
     out.push_back(gemm(k.part, k.precision, k.k, k.n, k.m));
-  if (k.kind == KernelKind::grouped_gemm)
+  else if (k.kind == KernelKind::grouped_gemm)
     out.push_back(grouped_weight_gradient(k.part, k.precision, k.groups, k.m, k.n, k.k));
+  else
+    return;
+  out.back().accumulated = Bytes{k.groups * k.n * k.k * (2 * sum_bytes - bf16_bytes)};
 }
 
 } // namespace
@@ -208,19 +214,22 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
     kernel.cast_bytes_per_value = cast_bytes_per_value(workload.training);
     return kernel;
   };
-  const Kernel sort = touch(KernelPart::permute,
-                            std::llround(static_cast<double>(routed) * (1.0 + arrived)) * s.hidden);
+  const bool sorts = local > 1 && workload.plan.expert > 1; // one expert needs no sorting
+  const std::int64_t moved = std::llround(static_cast<double>(routed) * (1.0 + arrived));
+  const auto sort = [&](Precision precision) {
+    return memory_bound(KernelPart::permute, Bytes{moved * token_bytes(s.hidden, precision)});
+  };
   std::vector<Kernel> kernels;
-  // Tokens arrive by rank and are sorted by expert; one expert needs no sorting.
-  if (local > 1 && workload.plan.expert > 1)
-    kernels.push_back(sort);
+  // Tokens arrive by rank and are sorted by expert, in the numbers that they travel in.
+  if (sorts)
+    kernels.push_back(sort(workload.communication.dispatch_precision));
   kernels.push_back(product(inputs * width, s.hidden));
   if (!workload.training.fused_experts)
     kernels.push_back(of_module(workload, RecomputeModule::activation,
                                 touch(KernelPart::expert, routed * width * (inputs + 1))));
   kernels.push_back(product(s.hidden, width));
-  if (local > 1 && workload.plan.expert > 1)
-    kernels.push_back(sort);
+  if (sorts)
+    kernels.push_back(sort(Precision::bf16));
   return kernels;
 }
 
@@ -249,7 +258,8 @@ std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& s) {
           memory_bound(KernelPart::head, Bytes{s.tokens * vocabulary * (2 + 4 + 4)})};
 }
 
-std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients) {
+std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients,
+                                     std::int64_t sum_bytes) {
   std::vector<Kernel> kernels;
   for (auto kernel = forward.rbegin(); kernel != forward.rend(); ++kernel) {
     if (gradients != Gradients::weights) {
@@ -260,7 +270,7 @@ std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradien
       add_input_gradient(kernels, *kernel);
     }
     if (gradients != Gradients::inputs)
-      add_weight_gradient(kernels, *kernel);
+      add_weight_gradient(kernels, *kernel, sum_bytes);
   }
   return kernels;
 }

@@ -60,8 +60,10 @@ enum class Gradients {
 };
 
 /// The backward pass of forward kernels, last first: two gradient products for a product, one of
-/// its inputs and one of its weight; the attention gradient for attention; twice the bytes for what
-/// is memory-bound. What is `repeated` runs once more before its gradient.
-std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients);
+/// its inputs and one of its weight, which adds itself to a sum of `sum_bytes` a parameter; the
+/// attention gradient for attention; the same bytes for what packs and sorts tokens, twice the
+/// bytes for what else is memory-bound. What is `repeated` runs once more before its gradient.
+std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients,
+                                     std::int64_t sum_bytes);
 
 } // namespace moesim

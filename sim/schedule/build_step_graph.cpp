@@ -23,6 +23,14 @@ struct Lane {
   std::vector<OpId> last;        ///< what its next operation waits for
   std::vector<OpId> before_last; ///< what those waited for
   std::optional<OpId> first;     ///< of the pass
+  /// What another stage waits for, where the pass goes on behind it.
+  std::optional<std::vector<OpId>> result;
+
+  const std::vector<OpId>& made() const { return result ? *result : last; }
+  void start_pass() {
+    first.reset();
+    result.reset();
+  }
 
   /// An operation that ran behind the last, or beside it.
   void add(OpId op, bool beside) {
@@ -122,7 +130,7 @@ private:
   void add_pass(std::int64_t number, const OrderedPass& pass) {
     const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
     for (const DeviceId device : stage.devices)
-      lanes_[index(device)].first.reset();
+      lanes_[index(device)].start_pass();
     add_segments(stage, *pass.work, pass.pass.micro_batch);
     finish_pass(number, pass.pass, lanes_);
   }
@@ -134,7 +142,7 @@ private:
     if (merged.empty())
       merged = pairing_.merge(*forward.work, *backward.work);
     for (const DeviceId device : stage.devices) {
-      lanes_[index(device)].first.reset();
+      lanes_[index(device)].start_pass();
       backward_lanes_[index(device)] = lanes_[index(device)];
       stream_ends_[index(device)] = {};
     }
@@ -182,7 +190,7 @@ private:
       const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, fed.backward ? 1U : 0U,
                                        pair_of(stage.devices[i], other.devices[i]),
                                        static_cast<std::uint32_t>(fed.micro_batch)});
-      for (const OpId before : lanes[index(stage.devices[i])].last)
+      for (const OpId before : lanes[index(stage.devices[i])].made())
         graph_.add_dependency(before, send);
       arrivals_[{other.devices[i], fed.backward, fed.virtual_stage, fed.micro_batch}] = send;
     }
@@ -283,6 +291,8 @@ private:
     for (const DeviceId device : devices) {
       Lane& lane = lanes[index(device)];
       wait_for_background(id, segment, background_[index(device)]);
+      if (segment.after_result && !lane.result)
+        lane.result = lane.last;
       if (segment.detached) {
         for (const OpId before : lane.last)
           graph_.add_dependency(before, id);
@@ -332,6 +342,8 @@ private:
       host = segment.synchronises ? last : std::vector<OpId>{};
       host.push_back(id);
       last.push_back(id);
+      if (auto& result = lanes[index(device)].result)
+        result->push_back(id);
     }
   }
 

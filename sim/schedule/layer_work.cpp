@@ -48,7 +48,8 @@ void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Worklo
   bool beside = false;
   for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment) {
     if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
-      const std::vector<Kernel> kernels = gradient_kernels(compute->kernels, gradients);
+      const std::vector<Kernel> kernels =
+          gradient_kernels(compute->kernels, gradients, workload.training.gradient_bytes());
       // A pair that runs side by side forward does so backward: the flag moves to its second.
       std::optional<CollectiveWork> communication;
       if (compute->beside)
@@ -65,10 +66,12 @@ void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Worklo
 }
 
 /// The gradients of weights of a forward sequence: products alone, nothing travels.
-void add_weight_gradients(Sequence& out, const std::vector<Segment>& forward) {
+void add_weight_gradients(Sequence& out, const std::vector<Segment>& forward,
+                          const Workload& workload) {
   for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment)
     if (const auto* compute = std::get_if<ComputeWork>(&segment->work))
-      if (const auto kernels = gradient_kernels(compute->kernels, Gradients::weights);
+      if (const auto kernels = gradient_kernels(compute->kernels, Gradients::weights,
+                                                workload.training.gradient_bytes());
           !kernels.empty())
         out.compute(gradient_name(compute->name, "WeightGradient"), kernels);
 }
@@ -80,8 +83,9 @@ void add_delayed_mirror(Sequence& out, Sequence& weights, const std::vector<Segm
   for (auto segment = forward.rbegin(); segment != forward.rend(); ++segment) {
     if (const auto* compute = std::get_if<ComputeWork>(&segment->work)) {
       out.compute(gradient_name(compute->name),
-                  gradient_kernels(compute->kernels, Gradients::inputs));
-      add_weight_gradients(weights, {*segment});
+                  gradient_kernels(compute->kernels, Gradients::inputs,
+                                   workload.training.gradient_bytes()));
+      add_weight_gradients(weights, {*segment}, workload);
       continue;
     }
     out.collective(gradient_of(std::get<CollectiveWork>(segment->work), workload));
@@ -172,7 +176,7 @@ public:
       if (block.repeated && gradients != Gradients::weights)
         out.append(block.segments);
       if (gradients == Gradients::weights)
-        add_weight_gradients(out, block.segments);
+        add_weight_gradients(out, block.segments, workload_);
       else if (delayed)
         add_delayed_mirror(out, weights, block.segments, workload_);
       else
@@ -180,7 +184,8 @@ public:
       if (reduces && left - 1 == first_of_last_layer())
         communication_.start_reduce(out);
     }
-    out.append(weights.take());
+    for (const Segment& last : weights.take())
+      out.compute_after_result(std::get<ComputeWork>(last.work));
     if (reduces)
       communication_.finish_reduce(out);
     return out.take();

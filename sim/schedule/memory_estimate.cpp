@@ -35,9 +35,11 @@ std::int64_t attention_bytes(const Workload& workload, const Sizes& s) {
   // Queries, keys and values; the output, which both its own gradient and the next product need.
   std::int64_t projected = s.tokens * (heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim));
   projected *= bf16_bytes;
-  std::int64_t bytes = norm_bytes(workload, s) + output * bf16_bytes;
-  if (s.precision == Precision::fp8)
-    bytes += input_bytes(s, output);
+  std::int64_t bytes = norm_bytes(workload, s);
+  if (workload.training.compressed_activations)
+    bytes += token_bytes(output, Precision::fp8) + output / 2; // 12 bits
+  else
+    bytes += output * bf16_bytes + (s.precision == Precision::fp8 ? input_bytes(s, output) : 0);
   if (a.kind == AttentionKind::latent) {
     // The latents before their norms, and after.
     const std::int64_t latents = s.tokens * (a.q_lora_rank + a.kv_lora_rank);
@@ -49,12 +51,13 @@ std::int64_t attention_bytes(const Workload& workload, const Sizes& s) {
   return bytes + projected;
 }
 
-/// A feed-forward of `width` on `tokens` tokens after its input: the up (and gate) outputs, and the
-/// activation's output.
+/// A feed-forward of `width` on `tokens` tokens after its input: the up (and gate) outputs, of
+/// `kept` precision, and the activation's output.
 std::int64_t feed_forward_bytes(const Workload& workload, const Sizes& s, std::int64_t tokens,
-                                std::int64_t width, bool keeps_activation) {
+                                std::int64_t width, bool keeps_activation,
+                                Precision kept = Precision::bf16) {
   const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
-  return inputs * tokens * width * bf16_bytes +
+  return token_bytes(inputs * tokens * width, kept) +
          (keeps_activation ? input_bytes(s, tokens * width) : 0);
 }
 
@@ -73,14 +76,17 @@ std::int64_t layer_bytes(const Workload& workload, const LayerSpec& layer, const
     return bytes;
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t routed = expert_tokens_per_rank(workload);
-  // The router's input in bf16 beside the products' in fp8; its scores in fp32. The weights of a
-  // token's experts multiply the activation's output, so that the last product's is not kept.
-  if (s.precision == Precision::fp8)
+  // The router's input in bf16 beside the products' in fp8, unless the norm is made again; its
+  // scores in fp32. The weights of a token's experts multiply the activation's output, so that the
+  // last product's is not kept.
+  if (s.precision == Precision::fp8 && !plan.recomputes(RecomputeModule::norm))
     bytes += s.tokens_per_rank * s.hidden * bf16_bytes;
   bytes += s.tokens_per_rank * e.experts * fp32_bytes;
   bytes += input_bytes(s, routed * s.hidden);
   bytes += feed_forward_bytes(workload, s, routed, e.expert_hidden / plan.expert_tensor,
-                              !plan.recomputes(RecomputeModule::activation));
+                              !plan.recomputes(RecomputeModule::activation),
+                              workload.training.compressed_activations ? Precision::fp8
+                                                                       : Precision::bf16);
   if (!plan.recomputes(RecomputeModule::shared_experts))
     bytes += feed_forward_bytes(workload, s, s.tokens, e.shared_hidden / s.tensor, true);
   return bytes;

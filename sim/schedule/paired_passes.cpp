@@ -8,14 +8,14 @@ namespace {
 
 /// One of the two passes while they are merged.
 struct Lane {
-  const std::vector<PlacedSegment>& segments;
+  std::vector<PlacedSegment> segments;
   bool backward = false;
   std::int64_t computes = 0; ///< in all
   std::int64_t issued = 0;   ///< computes so far
   std::size_t next = 0;      ///< segment
 
-  Lane(const std::vector<PlacedSegment>& of, bool is_backward)
-      : segments(of), backward(is_backward) {
+  Lane(std::vector<PlacedSegment> of, bool is_backward)
+      : segments(std::move(of)), backward(is_backward) {
     for (const PlacedSegment& segment : segments)
       computes += is_turn(segment) ? 1 : 0;
   }
@@ -46,7 +46,7 @@ struct Lane {
 
 std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& forward,
                                               const std::vector<PlacedSegment>& backward) {
-  std::array<Lane, 2> lanes{Lane(backward, true), Lane(forward, false)};
+  std::array<Lane, 2> lanes{Lane(paired(backward), true), Lane(paired(forward), false)};
   std::vector<PairedSegment> merged;
   const auto issue = [&](Lane& lane, const Lane& other) {
     PlacedSegment segment = lane.segments[lane.next];
@@ -75,6 +75,24 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& 
     issue_what_follows(lanes[second], lanes[!second]);
   }
   return merged;
+}
+
+std::vector<PlacedSegment> PassPairing::paired(const std::vector<PlacedSegment>& segments) {
+  std::vector<PlacedSegment> found = segments;
+  for (PlacedSegment& segment : found) {
+    if (segment.kind != OpKind::collective ||
+        graph_.collectives[segment.work].group != GroupKind::expert)
+      continue;
+    const auto [known, added] =
+        paired_.emplace(segment.work, static_cast<std::uint32_t>(graph_.collectives.size()));
+    if (added) {
+      CollectiveWork work = graph_.collectives[segment.work];
+      work.beside_compute = true;
+      graph_.collectives.push_back(std::move(work));
+    }
+    segment.work = known->second;
+  }
+  return found;
 }
 
 std::uint32_t PassPairing::beside(std::uint32_t compute, std::uint32_t communication) {

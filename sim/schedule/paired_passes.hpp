@@ -17,19 +17,23 @@ struct PairedSegment {
 /// Computes alternate in proportion to their numbers, the backward pass first, as its first compute
 /// only undoes the sum of the experts' results; a communication follows the compute that it waits
 /// for, and what runs beside it follows it. So an all-to-all of one pass runs beside a compute of
-/// the other, which loses the SMs that it holds (ComputeWork::beside).
+/// the other: this loses the SMs that it holds (ComputeWork::beside), and itself it is slower
+/// (CollectiveWork::beside_compute).
 class PassPairing {
 public:
-  /// The graph gets the computes that run beside a communication.
+  /// The graph gets the computes that run beside a communication, and the communications of pairs.
   explicit PassPairing(StepGraph& graph) : graph_(graph) {}
 
   std::vector<PairedSegment> merge(const std::vector<PlacedSegment>& forward,
                                    const std::vector<PlacedSegment>& backward);
 
 private:
+  /// The segments of a pass with the communications of a pair.
+  std::vector<PlacedSegment> paired(const std::vector<PlacedSegment>& segments);
   std::uint32_t beside(std::uint32_t compute, std::uint32_t communication);
 
   StepGraph& graph_;
+  std::map<std::uint32_t, std::uint32_t> paired_; ///< by the collective of a pass on its own
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> beside_;
 };
 

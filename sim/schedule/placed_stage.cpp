@@ -66,7 +66,8 @@ private:
                           segment.detached,
                           segment.mark,
                           segment.awaits,
-                          segment.joins_all};
+                          segment.joins_all,
+                          segment.after_result};
       if (const auto* compute = std::get_if<ComputeWork>(&segment.work)) {
         place.work = static_cast<std::uint32_t>(graph_.computes.size());
         graph_.computes.push_back(*compute);

@@ -20,6 +20,7 @@ struct PlacedSegment {
   int mark = 0;
   int awaits = 0;
   bool joins_all = false;
+  bool after_result = false;
   /// What the host launches: it runs beside the segments before it, on the host's stream.
   bool host = false;
   /// The host then waits for the segments before it.

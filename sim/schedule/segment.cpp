@@ -21,6 +21,11 @@ void Sequence::compute_apart(const ComputeWork& work, bool beside) {
   push({work, beside});
 }
 
+void Sequence::compute_after_result(const ComputeWork& work) {
+  first_name_ = work.name.substr(0, work.name.find(' '));
+  push({.work = work, .after_result = true});
+}
+
 void Sequence::collective(const CollectiveWork& work, bool beside) {
   push({work, beside});
 }

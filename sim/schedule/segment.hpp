@@ -20,6 +20,9 @@ struct Segment {
   int mark = 0;           ///< of a detached segment: what others wait for it by; 0: none
   int awaits = 0;         ///< waits for the latest detached segment of this mark, if there is one
   bool joins_all = false; ///< waits for all detached segments
+  /// What another stage waits for is there before this segment: gradients of weights that end a
+  /// pass.
+  bool after_result = false;
 };
 
 /// Collects segments in order; neighbouring computes become one, named by its first and its last.
@@ -28,6 +31,8 @@ public:
   void compute(const std::string& name, const std::vector<Kernel>& kernels);
   /// A compute that is never joined to the one before it.
   void compute_apart(const ComputeWork& work, bool beside);
+  /// A compute that another stage does not wait for.
+  void compute_after_result(const ComputeWork& work);
   void collective(const CollectiveWork& work, bool beside = false);
   /// A collective that runs beside all that follows, until something awaits its mark.
   void detached(const CollectiveWork& work, int mark);

@@ -51,6 +51,8 @@ struct CollectiveWork {
   std::shared_ptr<const LoadMatrix> loads = nullptr;
   /// Collectives of one device that may run side by side are of the same class; 0: of none.
   std::uint8_t contention = 0;
+  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it.
+  bool beside_compute = false;
 };
 
 /// An amount of compute: kernels that run back to back.

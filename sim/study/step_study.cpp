@@ -113,7 +113,7 @@ std::vector<StageTimes> stage_times(const Workload& workload, const Topology& to
   const DeviceLayout layout = one_rank_per_stage(workload.plan);
   // A group's own loads are a bound wherever its ranks sit.
   const LoadModel model = topology.regular() ? LoadModel::representative : LoadModel::group_links;
-  TrafficPlanner planner(layout, model, workload.plan, topology, costs.network);
+  TrafficPlanner planner(layout, model, workload.plan, topology, costs.network, &costs.compute);
   std::vector<StageTimes> stages;
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
     const auto device = DeviceId(static_cast<std::uint32_t>(stage));

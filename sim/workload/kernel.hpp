@@ -54,6 +54,9 @@ struct Kernel {
   /// Bytes that kernels of their own move for each value of the input of a grouped fp8 product
   /// (m × k for each group), which they cast; 0 where the product's time holds its cast.
   std::int64_t cast_bytes_per_value = 0;
+  /// What a gradient of weights reads and writes besides, to add itself to the sum of the
+  /// micro-batches before.
+  Bytes accumulated;
   /// Its result is not kept: the backward pass runs it again (selective recompute).
   bool repeated = false;
 

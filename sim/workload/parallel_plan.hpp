@@ -41,6 +41,10 @@ struct TrainingSpec {
   bool fused_experts = false;
   bool fp32_gradients = true; ///< accumulated and reduced in fp32, else in bf16
   std::int64_t gradient_bytes() const { return fp32_gradients ? 4 : 2; } ///< of one parameter
+  /// What the backward pass reads in bf16 is kept with fewer bits (DeepSeek-V3, arXiv 2412.19437,
+  /// section 3.3.3): attention's output, once, in 12 bits, the inputs of the routed experts'
+  /// activation in fp8.
+  bool compressed_activations = false;
 };
 
 /// Which tokens go to which experts.
