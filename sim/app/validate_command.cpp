@@ -1,6 +1,6 @@
 #include "sim/app/commands.hpp"
 
-#include "sim/study/validation.hpp"
+#include "sim/study/validation_statistics.hpp"
 
 #include <fmt/format.h>
 
@@ -21,21 +21,25 @@ struct ValidateOptions {
 
 constexpr const char* footer =
     "Columns of CASES: case, tier, scenario, quantity, measured, tolerance_percent, source, and\n"
-    "optionally settings (assignments as of --set, separated by spaces). The scenario, a path\n"
-    "relative to the file, is a training step with [model], whose quantity is a result column, or\n"
-    "a collective with [collective], whose quantity is time_us, algbw_gbyte_per_s or\n"
-    "busbw_gbyte_per_s. A tiers.csv beside it (tier, median_tolerance_percent, why) bounds the\n"
-    "median of each tier.\n\n"
+    "optionally settings (assignments as of --set, separated by spaces) and group. The scenario, "
+    "a\n"
+    "path relative to the file, is a training step with [model], whose quantity is a result "
+    "column\n"
+    "or status (measured: ok or out-of-memory), or a collective with [collective], whose quantity\n"
+    "is time_us, algbw_gbyte_per_s or busbw_gbyte_per_s. A tiers.csv beside it (tier,\n"
+    "median_tolerance_percent, p90_tolerance_percent, kendall_tau_min, why) bounds |error| of "
+    "each\n"
+    "tier, and how well predictions order the cases of each of its groups.\n\n"
     "Status: ok, outside (its tolerance), illegal, out-of-memory, failed. Exit code 1 if a case "
     "is\n"
-    "not ok or a tier's median is above its tolerance.";
+    "not ok or a tier or a group is outside what is asked of it.";
 
 std::string number_cell(double value, int digits) {
   return std::isnan(value) ? "" : fmt::format("{:.{}g}", value, digits);
 }
 
 ResultTable case_table(const ValidationSet& set, const std::vector<CaseResult>& results) {
-  ResultTable table{{"case", "tier", "quantity", "measured", "predicted", "error_percent",
+  ResultTable table{{"case", "tier", "group", "quantity", "measured", "predicted", "error_percent",
                      "tolerance_percent", "status", "source"},
                     {}};
   constexpr int digits = 9;
@@ -43,7 +47,9 @@ ResultTable case_table(const ValidationSet& set, const std::vector<CaseResult>& 
     const ValidationCase& found = set.cases[number];
     const CaseResult& result = results[number];
     table.rows.push_back(
-        {found.name, found.tier, found.quantity, number_cell(found.measured, digits),
+        {found.name, found.tier, found.group, found.quantity,
+         found.measured_status.empty() ? number_cell(found.measured, digits)
+                                       : found.measured_status,
          number_cell(result.predicted, digits),
          std::isnan(result.error_percent) ? "" : fmt::format("{:.2f}", result.error_percent),
          number_cell(found.tolerance_percent, digits), result.status, found.source});
@@ -56,9 +62,22 @@ void print_tier(const TierStatistics& tier) {
   if (!std::isnan(tier.median_percent))
     std::cerr << fmt::format("; |error| median {:.1f} %, 90th percentile {:.1f} %",
                              tier.median_percent, tier.percentile_90_percent);
-  if (tier.median_tolerance_percent)
-    std::cerr << fmt::format("; tolerance of the median {:g} %", *tier.median_tolerance_percent);
+  if (const auto limit = tier.tolerance.median_tolerance_percent)
+    std::cerr << fmt::format("; tolerance of the median {:g} %", *limit);
+  if (const auto limit = tier.tolerance.p90_tolerance_percent)
+    std::cerr << fmt::format(", of the percentile {:g} %", *limit);
   std::cerr << (tier.passes() ? "\n" : ": OUTSIDE\n");
+}
+
+void print_group(const GroupStatistics& group) {
+  std::cerr << fmt::format("{}: {}: {} cases", group.tier, group.group, group.cases);
+  if (group.kendall_tau)
+    std::cerr << fmt::format(", Kendall's tau {:.2f}", *group.kendall_tau);
+  else
+    std::cerr << ", no order: all are equal";
+  if (group.kendall_tau_min)
+    std::cerr << fmt::format("; at least {:g}", *group.kendall_tau_min);
+  std::cerr << (group.passes() ? "\n" : ": OUTSIDE\n");
 }
 
 void validate_and_print(const ValidateOptions& options, const AppContext& context) {
@@ -75,7 +94,12 @@ void validate_and_print(const ValidateOptions& options, const AppContext& contex
   const std::vector<TierStatistics> tiers = tier_statistics(set, results);
   for (const TierStatistics& tier : tiers)
     print_tier(tier);
-  if (!std::all_of(tiers.begin(), tiers.end(), [](const auto& tier) { return tier.passes(); }))
+  const std::vector<GroupStatistics> groups = group_statistics(set, results);
+  for (const GroupStatistics& group : groups)
+    print_group(group);
+  const auto passes = [](const auto& statistics) { return statistics.passes(); };
+  if (!std::all_of(tiers.begin(), tiers.end(), passes) ||
+      !std::all_of(groups.begin(), groups.end(), passes))
     throw OutsideTolerance();
 }
 

@@ -1,7 +1,6 @@
 #include "sim/study/validation.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/calibrate/median.hpp"
 #include "sim/study/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 #include "sim/study/cost_library.hpp"
@@ -9,7 +8,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cmath>
 
 namespace moesim {
@@ -30,11 +28,12 @@ double predict_collective(const CollectiveScenario& scenario, const std::string&
   return quantity == "busbw_gbyte_per_s" ? result.busbw_gbyte_per_s : result.time.value * 1e6;
 }
 
-/// The status and the reason of a step, and the number in the column `quantity`.
+/// The status and the reason of a step, and the number in the column `quantity`; no number if the
+/// status itself is asked for.
 json predict_step(const Scenario& scenario, const std::string& quantity, const Costs& costs) {
   const StepResult result = simulate(scenario, costs, {}, twins_for(quantity)).result;
-  if (result.status != "ok")
-    return {result.status, result.reason, 0.0};
+  if (quantity == status_quantity || result.status != "ok")
+    return {result.status, result.reason, nullptr};
   for (const ResultColumn& column : result_columns())
     if (column.name == quantity)
       return {result.status, result.reason, result.*std::get<double StepResult::*>(column.member)};
@@ -45,6 +44,8 @@ CaseResult result_of(const ValidationCase& found, const ChildAnswer& answer) {
   if (!answer.ok)
     return {"failed", answer.text};
   const json values = json::parse(answer.text);
+  if (found.quantity == status_quantity)
+    return values[0] == found.measured_status ? CaseResult{"ok"} : CaseResult{"outside", values[1]};
   if (values[0] != "ok")
     return {values[0], values[1]};
   if (!values[2].is_number())
@@ -85,42 +86,6 @@ std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
     results[number] = result_of(cases[number], answer);
   });
   return results;
-}
-
-bool TierStatistics::passes() const {
-  return outside == 0 && (!median_tolerance_percent || median_percent <= *median_tolerance_percent);
-}
-
-std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
-                                            const std::vector<CaseResult>& results) {
-  std::vector<TierStatistics> tiers;
-  std::vector<std::vector<double>> errors;
-  for (std::size_t number = 0; number < set.cases.size(); ++number) {
-    const std::string& tier = set.cases[number].tier;
-    const auto known = std::find_if(tiers.begin(), tiers.end(),
-                                    [&](const auto& other) { return other.tier == tier; });
-    const auto place = static_cast<std::size_t>(known - tiers.begin());
-    if (known == tiers.end()) {
-      tiers.emplace_back().tier = tier;
-      errors.emplace_back();
-    }
-    ++tiers[place].cases;
-    tiers[place].outside += results[number].status == "ok" ? 0 : 1;
-    if (!std::isnan(results[number].error_percent))
-      errors[place].push_back(std::abs(results[number].error_percent));
-  }
-  for (std::size_t place = 0; place < tiers.size(); ++place) {
-    for (const TierTolerance& limit : set.tiers)
-      if (limit.tier == tiers[place].tier)
-        tiers[place].median_tolerance_percent = limit.median_tolerance_percent;
-    std::vector<double>& sorted = errors[place];
-    if (sorted.empty())
-      continue;
-    std::sort(sorted.begin(), sorted.end());
-    tiers[place].median_percent = median(sorted);
-    tiers[place].percentile_90_percent = sorted[(9 * sorted.size() + 9) / 10 - 1];
-  }
-  return tiers;
 }
 
 } // namespace moesim

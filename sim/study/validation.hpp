@@ -23,21 +23,4 @@ CaseResult compare(const ValidationCase& found, double predicted);
 std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
                                       const std::filesystem::path& calibration, std::size_t jobs);
 
-/// How far off the cases of a tier are; |error| over those that have a prediction.
-struct TierStatistics {
-  std::string tier;
-  std::size_t cases = 0;
-  std::size_t outside = 0;                                          ///< with another status than ok
-  double median_percent = std::numeric_limits<double>::quiet_NaN(); ///< none without a prediction
-  double percentile_90_percent = std::numeric_limits<double>::quiet_NaN(); ///< nearest rank
-  std::optional<double> median_tolerance_percent;
-
-  /// Every case is ok, and the median within its tolerance.
-  bool passes() const;
-};
-
-/// A row for each tier, in the order in which the cases name them.
-std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
-                                            const std::vector<CaseResult>& results);
-
 } // namespace moesim

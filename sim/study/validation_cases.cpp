@@ -21,6 +21,7 @@ std::vector<std::string> step_quantities() {
   for (const ResultColumn& column : result_columns())
     if (std::holds_alternative<double StepResult::*>(column.member))
       names.emplace_back(column.name);
+  names.emplace_back(status_quantity);
   return names;
 }
 
@@ -50,7 +51,7 @@ void read_case_scenario(const CsvTable& table, std::size_t row, const fs::path& 
   const std::vector<std::string> known = collective ? collective_quantities() : step_quantities();
   if (std::find(known.begin(), known.end(), found.quantity) == known.end())
     throw InputError(table.where(row, table.column("quantity")),
-                     fmt::format("\"{}\" is no number that {} gives", found.quantity,
+                     fmt::format("\"{}\" is nothing that {} gives", found.quantity,
                                  collective ? "a collective" : "a training step"),
                      collective ? fmt::format("{}", fmt::join(known, ", "))
                                 : suggest_name(found.quantity, known));
@@ -66,13 +67,28 @@ void read_case_scenario(const CsvTable& table, std::size_t row, const fs::path& 
   found.scenario = std::move(scenario);
 }
 
+void read_measured(const CsvTable& table, std::size_t row, ValidationCase& found) {
+  const std::size_t column = table.column("measured");
+  if (found.quantity != status_quantity) {
+    found.measured = table.positive_number(row, column);
+    return;
+  }
+  found.measured_status = table.text(row, column);
+  if (found.measured_status != "ok" && found.measured_status != "out-of-memory")
+    throw InputError(table.where(row, column),
+                     fmt::format("measured: \"{}\" is no status", found.measured_status),
+                     "ok, out-of-memory");
+}
+
 ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path& folder) {
   const auto text = [&](const char* column) { return table.text(row, table.column(column)); };
   ValidationCase found;
   found.name = text("case");
   found.tier = text("tier");
   found.quantity = text("quantity");
-  found.measured = table.positive_number(row, table.column("measured"));
+  read_measured(table, row, found);
+  if (table.has_column("group"))
+    found.group = text("group");
   found.tolerance_percent = table.positive_number(row, table.column("tolerance_percent"));
   found.source = text("source");
   for (const char* column : {"case", "tier", "source"})
@@ -94,7 +110,8 @@ ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path&
 
 std::vector<TierTolerance> read_tiers(const fs::path& path) {
   const CsvTable table = CsvTable::read(path);
-  table.expect_columns({"tier", "median_tolerance_percent", "why"});
+  table.expect_columns(
+      {"tier", "median_tolerance_percent", "p90_tolerance_percent", "kendall_tau_min", "why"});
   std::vector<TierTolerance> tiers;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::string& name = table.text(row, table.column("tier"));
@@ -102,8 +119,13 @@ std::vector<TierTolerance> read_tiers(const fs::path& path) {
       if (other.tier == name)
         throw InputError(table.where(row, table.column("tier")),
                          fmt::format("the tier \"{}\" appears twice", name));
-    tiers.push_back({name, table.positive_number(row, table.column("median_tolerance_percent")),
-                     table.text(row, table.column("why"))});
+    const auto limit = [&](const char* column) -> std::optional<double> {
+      if (table.text(row, table.column(column)).empty())
+        return std::nullopt;
+      return table.positive_number(row, table.column(column));
+    };
+    tiers.push_back({name, limit("median_tolerance_percent"), limit("p90_tolerance_percent"),
+                     limit("kendall_tau_min"), table.text(row, table.column("why"))});
   }
   return tiers;
 }
@@ -130,6 +152,8 @@ ValidationSet read_validation(const fs::path& cases) {
   const CsvTable table = CsvTable::read(cases);
   std::vector<std::string> columns = {
       "case", "tier", "scenario", "quantity", "measured", "tolerance_percent", "source"};
+  if (table.has_column("group"))
+    columns.emplace_back("group");
   if (table.has_column("settings") || table.columns().size() > columns.size())
     columns.emplace_back("settings");
   table.expect_columns(columns);

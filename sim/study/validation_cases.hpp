@@ -14,8 +14,10 @@ namespace moesim {
 struct ValidationCase {
   std::string name;
   std::string tier;
+  std::string group;    ///< of cases that predictions should order: plans of one model on one GPU
   std::string quantity; ///< a result column, or of a collective time_us, algbw_…, busbw_gbyte_per_s
   double measured = 0.0;
+  std::string measured_status;    ///< where the quantity is the status: "ok" or "out-of-memory"
   double tolerance_percent = 0.0; ///< of |predicted / measured − 1|
   std::string source;
   /// Nothing if the scenario is well formed but cannot run.
@@ -23,10 +25,15 @@ struct ValidationCase {
   std::string illegal_reason;
 };
 
-/// How far off the median case of a tier may be.
+/// The quantity of a case that says whether a step fits and runs.
+constexpr const char* status_quantity = "status";
+
+/// How far off a tier may be; what has no value is not asked for.
 struct TierTolerance {
   std::string tier;
-  double median_tolerance_percent = 0.0;
+  std::optional<double> median_tolerance_percent; ///< of the median |error|
+  std::optional<double> p90_tolerance_percent;    ///< of its 90th percentile
+  std::optional<double> kendall_tau_min;          ///< of each group of 5 cases or more
   std::string why;
 };
 
@@ -37,10 +44,11 @@ struct ValidationSet {
 };
 
 /// Reads a table with the columns `case, tier, scenario, quantity, measured, tolerance_percent,
-/// source` and optionally `settings`: assignments as of --set, separated by spaces. `scenario` is
-/// relative to the file: a training step with `[model]`, or a collective of one size with
-/// `[collective]`. A `tiers.csv` beside it, with the columns `tier, median_tolerance_percent, why`,
-/// must name every tier. Throws InputError with the place.
+/// source` and optionally `group` and `settings`: assignments as of --set, separated by spaces.
+/// `scenario` is relative to the file: a training step with `[model]`, or a collective of one size
+/// with `[collective]`. A `tiers.csv` beside it, with the columns `tier, median_tolerance_percent,
+/// p90_tolerance_percent, kendall_tau_min, why`, must name every tier. Throws InputError with the
+/// place.
 ValidationSet read_validation(const std::filesystem::path& cases);
 
 /// "time_us", …: the quantities of a case that is a collective.

@@ -6,7 +6,7 @@ source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 reference=$source/calibration/reference
-columns=case,tier,quantity,measured,predicted,error_percent,tolerance_percent,status,source
+columns=case,tier,group,quantity,measured,predicted,error_percent,tolerance_percent,status,source
 
 fail() {
   echo "$1"; cat "$work/err"; grep -v ',ok,' "$work/out" || true; exit 1

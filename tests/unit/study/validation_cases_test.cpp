@@ -82,7 +82,7 @@ TEST_CASE("wrong cells of a case are refused at their place") {
   const auto refused = [&](const std::string& row, const std::string& text) {
     CHECK_THAT(cases.refusal(row), Catch::Contains("cases.csv:2:") && Catch::Contains(text));
   };
-  refused("a,t,a.toml,,time,1,5,s\n", "is no number that a collective gives");
+  refused("a,t,a.toml,,time,1,5,s\n", "is nothing that a collective gives");
   refused("a,t,a.toml,,step_time_ms,1,5,s\n", "time_us, algbw_gbyte_per_s");
   refused("a,t,a.toml,,time_us,0,5,s\n", "is not above zero");
   refused("a,t,a.toml,,time_us,1,wide,s\n", "is not a number");
@@ -122,16 +122,20 @@ TEST_CASE("a column that is missing or unknown is refused") {
 TEST_CASE("tiers.csv beside the cases bounds the tiers, and names them all") {
   const Cases cases;
   const std::string row = "a,fast,a.toml,,time_us,1,5,s\n";
-  cases.folder().write("tiers.csv", "tier,median_tolerance_percent,why\nfast,7.5,a reason\n");
+  const std::string header =
+      "tier,median_tolerance_percent,p90_tolerance_percent,kendall_tau_min,why\n";
+  cases.folder().write("tiers.csv", header + "fast,7.5,,0.8,a reason\n");
   const ValidationSet set = cases.read(row);
   REQUIRE(set.tiers.size() == 1);
   CHECK(set.tiers.front().tier == "fast");
   CHECK(set.tiers.front().median_tolerance_percent == 7.5);
+  CHECK_FALSE(set.tiers.front().p90_tolerance_percent);
+  CHECK(set.tiers.front().kendall_tau_min == 0.8);
   CHECK(set.tiers.front().why == "a reason");
   CHECK_THAT(cases.refusal("a,fest,a.toml,,time_us,1,5,s\n"),
              Catch::Contains("cases.csv:2:3") && Catch::Contains("did you mean \"fast\"?"));
-  cases.folder().write("tiers.csv", "tier,median_tolerance_percent,why\nfast,7,one\nfast,8,two\n");
+  cases.folder().write("tiers.csv", header + "fast,7,,,one\nfast,8,,,two\n");
   CHECK_THAT(cases.refusal(row), Catch::Contains("tiers.csv:3:1"));
-  cases.folder().write("tiers.csv", "tier,median_tolerance_percent,why\nfast,-7,one\n");
+  cases.folder().write("tiers.csv", header + "fast,-7,,,one\n");
   CHECK_THAT(cases.refusal(row), Catch::Contains("is not above zero"));
 }

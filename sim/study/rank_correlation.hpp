@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+namespace moesim {
+
+/// Two values of one thing, such as measured and predicted.
+struct ValuePair {
+  double first = 0.0;
+  double second = 0.0;
+};
+
+/// Kendall's tau-b: how far two orders of the same things agree, from −1 (reversed) to 1.
+/// (concordant − discordant pairs) / sqrt(pairs without a tie in the first × those without one in
+/// the second); values closer than 1e-9 of the larger are a tie (M. G. Kendall, "The treatment of
+/// ties in ranking problems", Biometrika 33, 1945). Nothing if all values of one kind are tied.
+std::optional<double> kendall_tau(const std::vector<ValuePair>& pairs);
+
+} // namespace moesim

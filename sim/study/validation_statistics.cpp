@@ -1,0 +1,92 @@
+#include "sim/study/validation_statistics.hpp"
+
+#include "sim/calibrate/median.hpp"
+#include "sim/study/rank_correlation.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace moesim {
+
+namespace {
+
+constexpr std::size_t smallest_group = 5;
+
+TierTolerance tolerance_of(const ValidationSet& set, const std::string& tier) {
+  for (const TierTolerance& tolerance : set.tiers)
+    if (tolerance.tier == tier)
+      return tolerance;
+  return {};
+}
+
+/// The place of a key among `keys`, added if it is new.
+template <typename Key> std::size_t place_of(std::vector<Key>& keys, const Key& key) {
+  const auto known = std::find(keys.begin(), keys.end(), key);
+  const auto place = static_cast<std::size_t>(known - keys.begin());
+  if (known == keys.end())
+    keys.push_back(key);
+  return place;
+}
+
+} // namespace
+
+bool TierStatistics::passes() const {
+  const auto within = [](double percent, const std::optional<double>& limit) {
+    return !limit || percent <= *limit;
+  };
+  return outside == 0 && within(median_percent, tolerance.median_tolerance_percent) &&
+         within(percentile_90_percent, tolerance.p90_tolerance_percent);
+}
+
+std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
+                                            const std::vector<CaseResult>& results) {
+  std::vector<std::string> names;
+  std::vector<TierStatistics> tiers;
+  std::vector<std::vector<double>> errors;
+  for (std::size_t number = 0; number < set.cases.size(); ++number) {
+    const std::size_t place = place_of(names, set.cases[number].tier);
+    tiers.resize(names.size());
+    errors.resize(names.size());
+    ++tiers[place].cases;
+    tiers[place].outside += results[number].status == "ok" ? 0 : 1;
+    if (!std::isnan(results[number].error_percent))
+      errors[place].push_back(std::abs(results[number].error_percent));
+  }
+  for (std::size_t place = 0; place < tiers.size(); ++place) {
+    tiers[place].tier = names[place];
+    tiers[place].tolerance = tolerance_of(set, names[place]);
+    if (errors[place].empty())
+      continue;
+    tiers[place].median_percent = median(errors[place]);
+    tiers[place].percentile_90_percent = percentile(errors[place], 0.9);
+  }
+  return tiers;
+}
+
+bool GroupStatistics::passes() const {
+  return !kendall_tau_min || (kendall_tau && *kendall_tau >= *kendall_tau_min);
+}
+
+std::vector<GroupStatistics> group_statistics(const ValidationSet& set,
+                                              const std::vector<CaseResult>& results) {
+  std::vector<std::pair<std::string, std::string>> names;
+  std::vector<std::vector<ValuePair>> values;
+  for (std::size_t number = 0; number < set.cases.size(); ++number) {
+    const ValidationCase& found = set.cases[number];
+    if (found.group.empty() || std::isnan(results[number].predicted))
+      continue;
+    const std::size_t place = place_of(names, {found.tier, found.group});
+    values.resize(names.size());
+    values[place].push_back({found.measured, results[number].predicted});
+  }
+  std::vector<GroupStatistics> groups;
+  for (std::size_t place = 0; place < names.size(); ++place)
+    if (values[place].size() >= smallest_group)
+      groups.push_back({names[place].first, names[place].second, values[place].size(),
+                        kendall_tau(values[place]),
+                        tolerance_of(set, names[place].first).kendall_tau_min});
+  return groups;
+}
+
+} // namespace moesim
