@@ -23,6 +23,8 @@ std::optional<double> kendall_tau(const std::vector<ValuePair>& pairs) {
   double second_untied = 0.0;
   for (std::size_t a = 0; a < pairs.size(); ++a)
     for (std::size_t b = 0; b < a; ++b) {
+      if (!pairs[a].kind.empty() && pairs[a].kind == pairs[b].kind)
+        continue;
       const int first = order_of(pairs[a].first, pairs[b].first);
       const int second = order_of(pairs[a].second, pairs[b].second);
       agreement += first * second;

@@ -38,9 +38,12 @@ void read_case_scenario(const CsvTable& table, std::size_t row, const fs::path& 
                         ValidationCase& found) {
   const std::size_t scenario_column = table.column("scenario");
   const fs::path path = folder / table.text(row, scenario_column);
+  found.plan = table.text(row, scenario_column);
   std::vector<std::string> settings;
-  if (table.has_column("settings"))
+  if (table.has_column("settings")) {
+    found.plan += " " + table.text(row, table.column("settings"));
     settings = words(table.text(row, table.column("settings")));
+  }
   TomlDocument document = TomlDocument::read(path);
   for (const std::string& setting : settings)
     document.set(setting);

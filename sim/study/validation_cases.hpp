@@ -15,6 +15,7 @@ struct ValidationCase {
   std::string name;
   std::string tier;
   std::string group;    ///< of cases that predictions should order: plans of one model on one GPU
+  std::string plan;     ///< its scenario and settings, as they stand in the file
   std::string quantity; ///< a result column, or of a collective time_us, algbw_…, busbw_gbyte_per_s
   double measured = 0.0;
   std::string measured_status;    ///< where the quantity is the status: "ok" or "out-of-memory"

@@ -65,7 +65,7 @@ std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
 }
 
 bool GroupStatistics::passes() const {
-  return !kendall_tau_min || (kendall_tau && *kendall_tau >= *kendall_tau_min);
+  return !kendall_tau_min || !kendall_tau || *kendall_tau >= *kendall_tau_min;
 }
 
 std::vector<GroupStatistics> group_statistics(const ValidationSet& set,
@@ -78,7 +78,7 @@ std::vector<GroupStatistics> group_statistics(const ValidationSet& set,
       continue;
     const std::size_t place = place_of(names, {found.tier, found.group});
     values.resize(names.size());
-    values[place].push_back({found.measured, results[number].predicted});
+    values[place].push_back({found.measured, results[number].predicted, found.plan});
   }
   std::vector<GroupStatistics> groups;
   for (std::size_t place = 0; place < names.size(); ++place)

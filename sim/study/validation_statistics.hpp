@@ -26,7 +26,8 @@ struct TierStatistics {
 std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
                                             const std::vector<CaseResult>& results);
 
-/// How well predictions order the cases of one group of a tier: plans of one model on one GPU.
+/// How well predictions order the cases of one group of a tier: plans of one model on one GPU. One
+/// plan that was measured several times, with several releases of a framework, is not ordered.
 struct GroupStatistics {
   std::string tier;
   std::string group;
@@ -34,7 +35,7 @@ struct GroupStatistics {
   std::optional<double> kendall_tau;
   std::optional<double> kendall_tau_min; ///< of its tier
 
-  /// The order is good enough, or nothing is asked of it.
+  /// The order is good enough, there is none, or nothing is asked of it.
   bool passes() const;
 };
 

@@ -107,6 +107,8 @@ TEST_CASE("Kendall's tau counts the pairs in order, and ties as Kendall does") {
         Approx(5.0 / std::sqrt(30.0)));
   CHECK_FALSE(kendall_tau({{1, 10}, {2, 10}, {3, 10}}));
   CHECK_FALSE(kendall_tau({{1, 10}}));
+  // One plan measured twice: the two pairs with the third remain, both in order.
+  CHECK(kendall_tau({{1, 10, "a"}, {2, 10, "a"}, {3, 30, "b"}}) == 1.0);
 }
 
 TEST_CASE("a group of five cases is asked for its order, a smaller one is not") {
