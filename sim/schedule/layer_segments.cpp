@@ -108,6 +108,7 @@ CollectiveWork expert_collective(const std::string& name, const Workload& worklo
   const std::int64_t size = token_bytes(workload.model.hidden, precision);
   CollectiveWork work{name, Collective::all_to_all, GroupKind::expert,
                       Bytes{routed_tokens_per_rank(workload) * size}};
+  work.back = back;
   switch (workload.communication.dispatcher) {
   case Dispatcher::all_to_all:
     break;

@@ -47,6 +47,7 @@ struct CollectiveWork {
   /// All-reduce: the fastest algorithm, not just rings.
   bool any_algorithm = true;
   TokenFanOut fan_out = {}; ///< dispatch and combine
+  bool back = false;        ///< brings experts' results, or gradients, back to the tokens' ranks
   /// Uneven loads by position in the group; none where all pairs carry alike.
   std::shared_ptr<const LoadMatrix> loads = nullptr;
   /// Collectives of one device that may run side by side are of the same class; 0: of none.

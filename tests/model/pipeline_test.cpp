@@ -200,4 +200,6 @@ TEST_CASE("two micro-batches side by side hide their all-to-alls") {
   const double beside = 2.0 + 0.16 * 1.4;
   CHECK(metrics.step_time.value == Approx((5.8 + (5.8 + 2 * beside) + 8.8) * 1e-3).epsilon(1e-9));
   CHECK(metrics.ep_total.value == Approx(8 * 1.4e-3).epsilon(1e-9));
+  CHECK(metrics.dispatch.value == Approx(4 * 1.4e-3).epsilon(1e-9));
+  CHECK(metrics.combine.value == Approx(4 * 1.4e-3).epsilon(1e-9));
 }

@@ -138,15 +138,19 @@ TEST_CASE("the layer's work comes in the order of the layer") {
 TEST_CASE("delayed gradients of weights run beside the communication behind those of inputs") {
   const StageWork work = stage_work(one_mixtral_layer(), 0);
   const std::vector<std::string> names = names_of(work.backward_delayed);
-  REQUIRE(names.size() == 7);
+  REQUIRE(names.size() == 8);
   CHECK(names[0] == "HeadGradient to Layer[0].UnpermuteGradient");
   CHECK(names[1] == "Layer[0].CombineGradient");
   CHECK(names[2] == "| HeadWeightGradient");
   CHECK(names[3] == "Layer[0].ExpertGradient");
   CHECK(names[4] == "Layer[0].DispatchGradient");
   CHECK(names[5] == "| Layer[0].ExpertWeightGradient");
-  // Nothing travels behind the gradients of attention: those of its weights follow at once.
-  CHECK(names[6].substr(0, 23) == "Layer[0].RouterGradient");
+  // Nothing travels behind the gradients of attention: those of its weights end the pass, and the
+  // stage before does not wait for them.
+  CHECK(names[6] == "Layer[0].RouterGradient to EmbeddingGradient");
+  CHECK(names[7] == "Layer[0].RouterWeightGradient to Layer[0].AttentionWeightGradient");
+  CHECK(!work.backward_delayed[6].after_result);
+  CHECK(work.backward_delayed[7].after_result);
   CHECK(flops_of(kernels_of(work.backward_delayed)) ==
         Approx(flops_of(kernels_of(work.backward))).epsilon(1e-12));
   CHECK(kernels_of(work.backward_delayed).size() ==
