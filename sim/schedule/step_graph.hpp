@@ -52,8 +52,10 @@ struct CollectiveWork {
   std::shared_ptr<const LoadMatrix> loads = nullptr;
   /// Collectives of one device that may run side by side are of the same class; 0: of none.
   std::uint8_t contention = 0;
-  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it.
+  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it,
+  /// and starts with a wait for the last rank of its group, which holds its SMs too.
   bool beside_compute = false;
+  Seconds wait_for_ranks = {}; ///< CommunicationSpec::wait_for_ranks
 };
 
 /// An amount of compute: kernels that run back to back.
