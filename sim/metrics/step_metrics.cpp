@@ -141,6 +141,12 @@ void find_bottleneck(const Timeline& timeline, const std::vector<DeviceLoad>& lo
     consider(link.name, link.bytes / link.capacity.value / timeline.end.value);
 }
 
+void add_expert_parallel(const CollectiveWork& work, Seconds time, StepMetrics& metrics) {
+  metrics.ep_total += time;
+  if (work.group == GroupKind::expert)
+    (work.back ? metrics.combine : metrics.dispatch) += time;
+}
+
 void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
   const Waterfall& waterfall = metrics.waterfall;
   const Seconds half_width = errors.half_width({{Stream::expert_parallel, waterfall.ep_exposed},
@@ -177,7 +183,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
     edges.push_back({span.start.value, state, +1});
     edges.push_back({span.finish.value, state, -1});
     if (state == State::expert_parallel)
-      metrics.ep_total += span.finish - span.start;
+      add_expert_parallel(graph.collectives[graph.ops[op].work], span.finish - span.start, metrics);
     if (graph.ops[op].kind == OpKind::compute) {
       ++runs[graph.ops[op].work];
       busy[graph.ops[op].work] += span.finish - span.start;

@@ -31,6 +31,8 @@ struct StepMetrics {
   Seconds step_time;
   Waterfall waterfall; ///< of the critical device
   Seconds ep_total;    ///< its all-to-all time, hidden or not
+  Seconds dispatch;    ///< of that: tokens, or gradients of results, to the experts
+  Seconds combine;     ///< of that: results, or gradients of tokens, back
   /// Its compute by part of the model, indexed by KernelPart.
   std::array<Seconds, kernel_part_count> parts{};
   Seconds extrapolated;                             ///< its compute that no measured table covers

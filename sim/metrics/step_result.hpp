@@ -31,6 +31,9 @@ struct StepResult {
   double optimizer_ms = no_value;
   double other_ms = no_value;
   double ep_total_ms = no_value;
+  double ep_exposed_percent = no_value;
+  double dispatch_ms = no_value;
+  double combine_ms = no_value;
   double attention_ms = no_value;
   double router_ms = no_value;
   double permute_ms = no_value;
@@ -38,6 +41,7 @@ struct StepResult {
   double shared_expert_ms = no_value;
   double dense_ms = no_value;
   double head_ms = no_value;
+  double feed_forward_ms = no_value;
   double dense_step_time_ms = no_value;
   double ideal_speedup = no_value;
   double actual_speedup = no_value;

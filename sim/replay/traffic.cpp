@@ -137,13 +137,16 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
   const auto [known, added] = collectives_.try_emplace(key);
   if (added) {
     known->second = plan_fastest(work, group);
-    if (work.beside_compute && compute_)
+    if (work.beside_compute)
       add_interference(work, known->second);
   }
   return known->second;
 }
 
 void TrafficPlanner::add_interference(const CollectiveWork& work, TrafficPlan& plan) const {
+  plan.phases.front().startup += work.wait_for_ranks;
+  if (!compute_)
+    return;
   const Uncertain rate = compute_->rate_beside_compute(work.kind);
   for (TrafficPhase& phase : plan.phases) {
     // On their own, all flows of a phase end together.

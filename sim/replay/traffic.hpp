@@ -68,7 +68,8 @@ private:
   };
   static FlowKind kind_of(const CollectiveFlows& flows);
   TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
-  /// Slows down what runs beside computes; what its flows leave of their links is for others.
+  /// Slows down and delays what runs beside computes; what its flows leave of their links is for
+  /// others.
   void add_interference(const CollectiveWork& work, TrafficPlan& plan) const;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPhase plan_phase(const CollectiveFlows& group_flows, std::size_t phase,

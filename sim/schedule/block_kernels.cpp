@@ -191,10 +191,19 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
 
 /// What a cast moves for each bf16 value: it reads it and writes it twice, by rows for the product
 /// and by columns for the gradient of its weight. A scale of the whole tensor reads it once before.
+/// Of blockwise scales the tables hold the casts.
 std::int64_t cast_bytes_per_value(const TrainingSpec& training) {
   if (training.precision != Precision::fp8 || training.fused_experts)
     return 0;
-  return training.fp8_recipe == Fp8Recipe::per_tensor ? 6 : 4;
+  switch (training.fp8_recipe) {
+  case Fp8Recipe::blockwise:
+    break;
+  case Fp8Recipe::mx:
+    return 4;
+  case Fp8Recipe::per_tensor:
+    return 6;
+  }
+  return 0;
 }
 
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {

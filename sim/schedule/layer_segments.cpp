@@ -108,6 +108,8 @@ CollectiveWork expert_collective(const std::string& name, const Workload& worklo
   const std::int64_t size = token_bytes(workload.model.hidden, precision);
   CollectiveWork work{name, Collective::all_to_all, GroupKind::expert,
                       Bytes{routed_tokens_per_rank(workload) * size}};
+  work.back = back;
+  work.wait_for_ranks = workload.communication.wait_for_ranks;
   switch (workload.communication.dispatcher) {
   case Dispatcher::all_to_all:
     break;
@@ -163,11 +165,16 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
   const bool spread = workload.plan.expert > 1;
   const bool shared_beside = spread && e.shared_hidden > 0 && s.tensor == 1 &&
                              workload.communication.overlap_shared_expert;
+  // Beside another micro-batch shared experts follow the dispatch, of which they need nothing:
+  // their computes hide the other's communication (DeepSeek-V3:
+  // deepseek-ai/profile-data@449602428).
+  const bool shared_behind =
+      spread && e.shared_hidden > 0 && s.tensor == 1 && workload.plan.overlap_batches;
   const auto shared = [&] {
     return feed_forward_kernels(workload, s, KernelPart::shared_expert, e.shared_hidden / s.tensor);
   };
   out.compute(layer + ".Router", router_kernels(workload, s));
-  if (e.shared_hidden > 0 && !shared_beside)
+  if (e.shared_hidden > 0 && !shared_beside && !shared_behind)
     add_tensor_block(out, layer + ".SharedExpert", shared(), token_gather(layer, workload, s),
                      token_reduce(layer, workload, s), workload.communication.overlap_tensor);
   if (spread)
@@ -180,6 +187,8 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
       expert_tensor_collective(layer + ".ExpertTensorReduce", workload, Collective::reduce_scatter);
   if (gather)
     out.collective(*gather);
+  if (shared_behind)
+    out.compute(layer + ".SharedExpert", shared());
   if (shared_beside)
     out.compute_apart({layer + ".Expert", expert_kernels(workload, s)}, false);
   else

@@ -47,12 +47,15 @@ struct CollectiveWork {
   /// All-reduce: the fastest algorithm, not just rings.
   bool any_algorithm = true;
   TokenFanOut fan_out = {}; ///< dispatch and combine
+  bool back = false;        ///< brings experts' results, or gradients, back to the tokens' ranks
   /// Uneven loads by position in the group; none where all pairs carry alike.
   std::shared_ptr<const LoadMatrix> loads = nullptr;
   /// Collectives of one device that may run side by side are of the same class; 0: of none.
   std::uint8_t contention = 0;
-  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it.
+  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it,
+  /// and starts with a wait for the last rank of its group, which holds its SMs too.
   bool beside_compute = false;
+  Seconds wait_for_ranks = {}; ///< CommunicationSpec::wait_for_ranks
 };
 
 /// An amount of compute: kernels that run back to back.

@@ -50,7 +50,10 @@ void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   result.dp_exposed_ms = milliseconds(metrics.waterfall.dp_exposed);
   result.optimizer_ms = milliseconds(metrics.waterfall.optimizer);
   result.other_ms = milliseconds(metrics.waterfall.other);
+  result.ep_exposed_percent = 100.0 * (metrics.waterfall.ep_exposed / metrics.step_time);
   result.ep_total_ms = milliseconds(metrics.ep_total);
+  result.dispatch_ms = milliseconds(metrics.dispatch);
+  result.combine_ms = milliseconds(metrics.combine);
   const auto part = [&](KernelPart kind) {
     return milliseconds(metrics.parts[static_cast<std::size_t>(kind)]);
   };
@@ -61,6 +64,8 @@ void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   result.shared_expert_ms = part(KernelPart::shared_expert);
   result.dense_ms = part(KernelPart::dense);
   result.head_ms = part(KernelPart::head);
+  result.feed_forward_ms =
+      result.permute_ms + result.expert_ms + result.shared_expert_ms + result.dense_ms;
   const Seconds computing = metrics.waterfall.compute + metrics.waterfall.optimizer;
   result.extrapolated_percent = 100.0 * (metrics.extrapolated / computing);
   result.bottleneck = metrics.bottleneck;

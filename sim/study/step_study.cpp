@@ -39,6 +39,8 @@ std::string to_text(const StepReplay& replay) {
   return json{{"step_time", replay.metrics.step_time.value},
               {"waterfall", waterfall_values(replay.metrics.waterfall)},
               {"ep_total", replay.metrics.ep_total.value},
+              {"dispatch", replay.metrics.dispatch.value},
+              {"combine", replay.metrics.combine.value},
               {"parts", parts},
               {"extrapolated", replay.metrics.extrapolated.value},
               {"extrapolated_costs", extrapolated},
@@ -60,6 +62,8 @@ StepReplay from_text(const std::string& text) {
   const json& w = values["waterfall"];
   metrics.waterfall = {{w[0]}, {w[1]}, {w[2]}, {w[3]}, {w[4]}, {w[5]}, {w[6]}};
   metrics.ep_total = {values["ep_total"]};
+  metrics.dispatch = {values["dispatch"]};
+  metrics.combine = {values["combine"]};
   for (std::size_t part = 0; part < kernel_part_count; ++part)
     metrics.parts[part] = {values["parts"][part]};
   metrics.extrapolated = {values["extrapolated"]};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/base/units.hpp"
 #include "sim/workload/model_spec.hpp"
 #include "sim/workload/parallel_plan.hpp"
 
@@ -25,6 +26,9 @@ struct CommunicationSpec {
   /// Gradients are reduced beside the last backward pass, weights gathered beside the first forward
   /// pass.
   bool overlap_data_parallel = false;
+  /// What a dispatch or combine beside another micro-batch's computes waits for the last rank of
+  /// its group, on average: how unevenly ranks arrive, of which an even load says nothing.
+  Seconds wait_for_ranks;
 };
 
 /// Which part of the kernels the host launches one by one, which as CUDA graphs. Names are

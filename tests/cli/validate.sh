@@ -24,7 +24,7 @@ run 0
 cases=$(grep -vc '^#' "$reference/cases.csv")
 (($(wc -l <"$work/out") == cases)) || fail "not a row for each case"
 cut -d, -f1 "$work/out" | cmp - <(grep -v '^#' "$reference/cases.csv" | cut -d, -f1)
-tiers=$(grep -vc '^#' "$reference/tiers.csv")
+tiers=$(grep -v '^#' "$reference/cases.csv" | cut -d, -f2 | sort -u | wc -l)
 (($(grep -c '|error| median' "$work/err") == tiers - 1)) || fail "not a line for each tier"
 mv "$work/out" "$work/first"
 run 0
@@ -34,6 +34,7 @@ cmp "$work/first" "$work/out"
 mkdir -p "$work/calibration"
 cp -r "$reference" "$work/calibration/reference"
 ln -s "$source/topologies" "$work/topologies"
+ln -s "$source/workloads" "$work/workloads"
 copy=$work/calibration/reference
 run 0 --cases "$copy/cases.csv"
 sed -i '3s/,35,/,0.001,/' "$copy/cases.csv"

@@ -14,8 +14,8 @@ constexpr const char* constants_file = "compute_constants.csv";
 /// So high that a whole number of bytes hits any time to 1e-15 s.
 constexpr BytesPerSecond memory_bandwidth{1e15};
 
-constexpr const char* collectives[] = {"all_to_all", "all_gather", "reduce_scatter", "all_reduce",
-                                       "point_to_point"};
+constexpr const char* collectives[] = {"all_to_all", "all_gather",     "reduce_scatter",
+                                       "all_reduce", "point_to_point", "dispatch"};
 
 std::string full_efficiency() {
   std::string text = "medium,collective,message_bytes,efficiency\n";

@@ -73,6 +73,20 @@ StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes
   return measure_step(graph, timeline, topology, costs.compute);
 }
 
+/// One layer with an expert on each of 8 GPUs, the forward pass of one micro-batch beside the
+/// backward pass of the other.
+Workload two_micro_batches_of_one_layer() {
+  Workload workload = one_layer_per_stage(1, 16);
+  workload.model.layers = {{true, 1, 0}};
+  workload.model.experts.experts = 8;
+  workload.model.experts.experts_per_token = 1;
+  workload.model.experts.expert_hidden = 64;
+  workload.plan.gpus = 8;
+  workload.plan.expert = 8;
+  workload.plan.overlap_batches = true;
+  return workload;
+}
+
 TopologySpec without_latency() {
   TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
   cluster.node.scale_up_latency = {};
@@ -188,16 +202,23 @@ TEST_CASE("one forward, one backward waits for each transfer in its turn") {
 // beside F1 to 3.19; F's A, behind that of B, to 4.8 beside B2, from 3.4 to 3.4 + b; B's second A
 // to 4.8 + b beside F2; F's second A to 6.2 + b beside B3, from 4.8 + b to 4.8 + 2b; F3 1 ms more.
 TEST_CASE("two micro-batches side by side hide their all-to-alls") {
-  Workload workload = one_layer_per_stage(1, 16);
-  workload.model.layers = {{true, 1, 0}};
-  workload.model.experts.experts = 8;
-  workload.model.experts.experts_per_token = 1;
-  workload.model.experts.expert_hidden = 64;
-  workload.plan.gpus = 8;
-  workload.plan.expert = 8;
-  workload.plan.overlap_batches = true;
+  const Workload workload = two_micro_batches_of_one_layer();
   const StepMetrics metrics = measure(workload, without_latency(), Bytes{0}, Bytes{720'000'000});
   const double beside = 2.0 + 0.16 * 1.4;
   CHECK(metrics.step_time.value == Approx((5.8 + (5.8 + 2 * beside) + 8.8) * 1e-3).epsilon(1e-9));
   CHECK(metrics.ep_total.value == Approx(8 * 1.4e-3).epsilon(1e-9));
+  CHECK(metrics.dispatch.value == Approx(4 * 1.4e-3).epsilon(1e-9));
+  CHECK(metrics.combine.value == Approx(4 * 1.4e-3).epsilon(1e-9));
+}
+
+// The same with 0.1 ms of waiting in the pair, A = 1.5 ms and b = 2 + 0.16 x 1.5: B1 0 to 2, its A
+// to 3.5; F's A to 5 beside B2, from 3.5 to 3.5 + b; B's second A to 5 + b; F's second A to 6.5 + b
+// beside B3, from 5 + b to 5 + 2b; F3 1 ms more.
+TEST_CASE("waits for ranks lengthen the all-to-alls of a pair alone") {
+  Workload workload = two_micro_batches_of_one_layer();
+  workload.communication.wait_for_ranks = Seconds{0.1e-3};
+  const StepMetrics metrics = measure(workload, without_latency(), Bytes{0}, Bytes{720'000'000});
+  const double beside = 2.0 + 0.16 * 1.5;
+  CHECK(metrics.step_time.value == Approx((5.8 + (6.0 + 2 * beside) + 8.8) * 1e-3).epsilon(1e-9));
+  CHECK(metrics.ep_total.value == Approx((4 * 1.4 + 4 * 1.5) * 1e-3).epsilon(1e-9));
 }

@@ -72,6 +72,25 @@ TEST_CASE("communication takes its SMs from the compute beside it") {
   CHECK(cost.slowdown_beside(Collective::all_to_all) == Approx(132.0 / 116.0));
 }
 
+TEST_CASE("kernels of experts are slower beside computes, NCCL's are not") {
+  const ComputeCost cost = ComputeCost::load(calibration, h100());
+  CHECK(cost.rate_beside_compute(Collective::combine).value == Approx(0.68));
+  CHECK(cost.rate_beside_compute(Collective::combine).error == Approx(0.17));
+  CHECK(cost.rate_beside_compute(Collective::all_to_all).value == 1.0);
+}
+
+// The toy streams 1000 GB/s x 0.83 ± 5 %: 1 MB in 1.2048 us, on top of 2.1 us ± 2 %.
+TEST_CASE("a product that adds itself to a sum takes the time to read and write it besides") {
+  const fs::path folder = toy_calibration("sum", "precision,m,n,k,time_us\nbf16,64,64,64,2.1\n"
+                                                 "bf16,256,64,64,4.2\n");
+  Kernel kernel = product(64, 64, 64);
+  kernel.accumulated = Bytes{1'000'000};
+  const KernelTime time = ComputeCost::load(folder, toy()).time(kernel);
+  const double sum = 1.0 / 0.83;
+  CHECK(microseconds_of(time) == Approx(2.1 + sum).epsilon(1e-6));
+  CHECK(time.error == Approx(std::hypot(2.1 * 0.02, sum * 0.05) / (2.1 + sum)).epsilon(1e-6));
+}
+
 TEST_CASE("a shape in the GEMM table takes its measured time") {
   // The row bf16,8192,8192,8192 of the H100 table says 1404.8 us.
   const KernelTime time = ComputeCost::load(calibration, h100()).time(product(8192, 8192, 8192));

@@ -47,6 +47,15 @@ TEST_CASE("automatic expert parallelism is the largest legal degree") {
             .workload.plan.expert == 32);
 }
 
+TEST_CASE("a wait for ranks is read in microseconds, compressed activations as a flag") {
+  const Scenario read = read_text(scenario, {"communication.overlap=batch", "parallel.pipeline=1",
+                                             "communication.wait_for_ranks_us=2040",
+                                             "training.compressed_activations=true"});
+  CHECK(read.workload.communication.wait_for_ranks.value == Approx(2040e-6));
+  CHECK(read.workload.training.compressed_activations);
+  CHECK_FALSE(read_text(scenario, {}).workload.training.compressed_activations);
+}
+
 TEST_CASE("an assignment replaces what the file, the config or the topology says") {
   const Scenario changed =
       read_text(scenario, {"training.precision=fp8", "communication.dispatch_precision=fp8",

@@ -191,6 +191,23 @@ TEST_CASE("passes side by side wait for each other's stream, and not for the pas
   CHECK(reaches(graph, op(1, "Combine"), op(1, "CombineGradient")));
 }
 
+// Stage 1 of 4: after two forward passes of either direction and one pass alone, the first backward
+// pass of micro-batch 0 runs beside a forward pass.
+TEST_CASE("what a pass sends does not wait for the gradients of weights that end it") {
+  Workload workload = mixtral(4, 8);
+  workload.plan.schedule = Schedule::dual_pipe;
+  workload.plan.overlap_batches = true;
+  const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
+  const std::string pass = "Step.Stage[1].MicroBatch[0].";
+  const OpId send = find(graph, pass + "ActivationGradient");
+  const OpId weights =
+      find(graph, pass + "Layer[1].RouterWeightGradient to Layer[1].AttentionWeightGradient");
+  CHECK(reaches(graph, find(graph, pass + "Layer[1].RouterGradient to Layer[1].AttentionGradient"),
+                send));
+  CHECK_FALSE(reaches(graph, weights, send));
+  CHECK(reaches(graph, weights, find(graph, pass + "Optimizer")));
+}
+
 TEST_CASE("a shared expert waits for the router and not for the dispatch") {
   Workload workload = shipped_workload("deepseek-v3", 64);
   workload.model.layers = {{true, 1, 0}};

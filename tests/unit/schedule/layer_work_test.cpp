@@ -145,9 +145,11 @@ TEST_CASE("delayed gradients of weights run beside the communication behind thos
   CHECK(names[3] == "Layer[0].ExpertGradient");
   CHECK(names[4] == "Layer[0].DispatchGradient");
   CHECK(names[5] == "| Layer[0].ExpertWeightGradient");
-  // Nothing travels behind the gradients of attention but to the stage before: those of its weights
-  // follow at once, and it does not wait for them.
-  CHECK(names[6].substr(0, 23) == "Layer[0].RouterGradient");
+  // Nothing travels behind the gradients of attention: those of its weights end the pass, and the
+  // stage before does not wait for them.
+  CHECK(names[6] == "Layer[0].RouterGradient to EmbeddingGradient");
+  CHECK(names[7] == "Layer[0].RouterWeightGradient to Layer[0].AttentionWeightGradient");
+  CHECK(!work.backward_delayed[6].after_result);
   CHECK(work.backward_delayed[7].after_result);
   CHECK(flops_of(kernels_of(work.backward_delayed)) ==
         Approx(flops_of(kernels_of(work.backward))).epsilon(1e-12));

@@ -104,6 +104,29 @@ TEST_CASE("fp8 keeps the inputs of products in fp8") {
   CHECK(estimate_memory(workload, 0).activations == bf16 - Bytes{less} + Bytes{more});
 }
 
+// fp8 as above, compressed: attention's output of 40 values in 12 bits, with 4 bytes for its
+// scales, instead of 80 bytes in bf16 and 44 in fp8; the activation's inputs, 2 x 320 values, in
+// 640 bytes and 5 scales instead of 1280.
+TEST_CASE("compressed activations take fewer bits") {
+  Workload workload = tiny();
+  workload.training.precision = Precision::fp8;
+  const Bytes kept = estimate_memory(workload, 0).activations;
+  workload.training.compressed_activations = true;
+  CHECK(estimate_memory(workload, 0).activations ==
+        kept - Bytes{80 + 44 - (60 + 4)} - Bytes{1280 - (640 + 5 * 4)});
+}
+
+// A norm that is made again makes the router's bf16 input again too: 80 values, beside the inputs
+// of products in fp8, 84 bytes each.
+TEST_CASE("without the norms' outputs the router keeps no input") {
+  Workload workload = tiny();
+  workload.training.precision = Precision::fp8;
+  const Bytes kept = estimate_memory(workload, 0).activations;
+  workload.plan.recompute = Recompute::selective;
+  workload.plan.recompute_modules = {RecomputeModule::norm};
+  CHECK(estimate_memory(workload, 0).activations == kept - Bytes{2 * 84 + 160});
+}
+
 TEST_CASE("gradients in bf16 take two bytes") {
   Workload workload = tiny();
   workload.training.fp32_gradients = false;

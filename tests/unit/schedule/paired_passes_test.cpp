@@ -85,3 +85,17 @@ TEST_CASE("a compute beside the same communication is one work of the graph") {
   CHECK(graph.computes.size() == works);
   CHECK(again.front().segment.work == first.front().segment.work);
 }
+
+TEST_CASE(
+    "the communication of a pair knows that computes run beside it, that of a pass does not") {
+  StepGraph graph;
+  PassPairing pairing(graph);
+  const auto forward = place(graph, {"1f", "Cf", "Tf", "2f"});
+  const auto backward = place(graph, {"1b", "Cb", "2b"});
+  for (const auto& [segment, is_backward] : pairing.merge(forward, backward))
+    if (segment.kind == OpKind::collective) {
+      const CollectiveWork& work = graph.collectives[segment.work];
+      CHECK(work.beside_compute == (work.group == GroupKind::expert));
+    }
+  CHECK(!graph.collectives[forward[1].work].beside_compute);
+}
