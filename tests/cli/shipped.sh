@@ -24,8 +24,10 @@ grep -q 'Leaf\[0\]' "$work/graph.dot"
   --format json >"$work/result.json" 2>/dev/null
 [[ $(head -1 "$work/links.csv") == time_ms,link_class,mean_percent,max_percent,busiest_link ]]
 [[ $(grep -c ',NIC egress,' "$work/links.csv") == 100 ]]
-"$moesim" simulate "$scenario" 2>/dev/null | grep -q '^bottleneck_use_percent '
-"$moesim" simulate "$scenario" 2>/dev/null | grep -q '^NOTE: [0-9]* % of the step time rests on extrapolated '
+# Into a file: a pipe that grep leaves early would end the program.
+"$moesim" simulate "$scenario" >"$work/table" 2>/dev/null
+grep -q '^bottleneck_use_percent ' "$work/table"
+grep -q '^NOTE: [0-9]* % of the step time rests on extrapolated ' "$work/table"
 node -e '
   const fs = require("fs");
   const [trace, result] = process.argv.slice(1).map((file) => JSON.parse(fs.readFileSync(file)));
