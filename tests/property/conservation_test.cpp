@@ -91,8 +91,8 @@ TEST_CASE("an all-to-all carries the routed tokens") {
     INFO(drawn.text());
     const Workload workload = scenario_of(drawn).workload;
     const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
-    const std::int64_t tokens =
-        workload.training.micro_batch * workload.training.sequence_length / workload.plan.tensor;
+    const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length /
+                                (workload.plan.tensor * workload.plan.context);
     const std::int64_t copies = tokens * workload.model.experts.experts_per_token;
     const std::int64_t hidden = workload.model.hidden;
     const bool fp8 = workload.communication.dispatch_precision == Precision::fp8;

@@ -85,12 +85,13 @@ TEST_CASE("weights that add up with rounding are shared all the same") {
 }
 
 // Beyond 64 GPUs a stage is one device even where its ranks sit differently, and its collectives
-// are the loads of its busiest links. That is marked; what shares a link over time is lost.
+// are the loads of its busiest links. That is marked; what shares a link over time is lost: two
+// stages that meet on a leaf and reduce their gradients all the while halve each other's uplinks.
 TEST_CASE("beyond 64 GPUs folding is exact or marked as approximate") {
   for (const RandomCase& drawn :
        random_cases(4000, 40, {{72, 80, 88, 96, 104, 112, 120, 128}, 4000})) {
     INFO(drawn.text());
     const Pair pair = replay_both(drawn);
-    CHECK(pair.error() < (pair.folded.approximate ? 0.4 : 1e-6));
+    CHECK(pair.error() < (pair.folded.approximate ? 0.5 : 1e-6));
   }
 }
