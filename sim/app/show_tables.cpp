@@ -189,8 +189,10 @@ ResultTable show_memory(const Scenario& scenario) {
   add("gradients", memory.gradients);
   add("optimizer_states", memory.optimizer_states);
   add("gathered", memory.gathered);
+  add("gradient_placeholders", memory.gradient_placeholders);
   add("activations", memory.activations);
   add("dispatch_buffers", memory.dispatch_buffers);
+  add("fragmentation", memory.fragmentation);
   add("framework", memory.framework);
   add("total", memory.total());
   add("gpu_capacity", scenario.topology.gpu.memory);

@@ -25,6 +25,7 @@ constexpr auto columns = std::to_array<ResultColumn>({
      &R::mfu_percent},
     {"mfu_bf16_percent", "model_tflops_per_gpu over the dense bf16 peak", &R::mfu_bf16_percent},
     {"memory_gib_per_gpu", "estimate for the fullest GPU", &R::memory_gib_per_gpu},
+    {"allocated_gib_per_gpu", "of these, what its allocator counts", &R::allocated_gib_per_gpu},
     {"compute_ms", "critical device: computing", &R::compute_ms},
     {"ep_exposed_ms", "critical device: waiting for dispatch or combine", &R::ep_exposed_ms},
     {"pp_bubble_ms", "critical device: waiting for another pipeline stage", &R::pp_bubble_ms},

@@ -23,6 +23,7 @@ struct StepResult {
   double mfu_percent = no_value;
   double mfu_bf16_percent = no_value;
   double memory_gib_per_gpu = no_value;
+  double allocated_gib_per_gpu = no_value;
   double compute_ms = no_value;
   double ep_exposed_ms = no_value;
   double pp_bubble_ms = no_value;

@@ -118,8 +118,26 @@ TrainingSpec read_training_table(const TomlTable& table, CudaGraphs& graphs) {
   training.compressed_activations = table.flag_or("compressed_activations", false);
   training.fp32_gradients =
       table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";
+  training.fp32_moments = table.choice_or("moment_precision", {"fp32", "bf16"}, "fp32") == "fp32";
+  training.master_weights = table.flag_or("master_weights", true);
+  training.expandable_segments = table.flag_or("expandable_segments", false);
   table.finish();
   return training;
+}
+
+/// A list of module names, as values of an enum in the order of `names`.
+template <typename Module>
+std::set<Module> read_modules(const TomlTable& table, const std::string& key,
+                              const std::string& purpose, const std::vector<std::string>& names) {
+  std::set<Module> modules;
+  for (const TomlValue& value : table.list(key)) {
+    const auto known = std::find(names.begin(), names.end(), value.text);
+    if (known == names.end())
+      table.fail(key, fmt::format("there is no module \"{}\" to {}", value.text, purpose),
+                 fmt::format("the modules are {}", fmt::join(names, ", ")));
+    modules.insert(static_cast<Module>(known - names.begin()));
+  }
+  return modules;
 }
 
 void read_recompute(const TomlTable& table, ParallelPlan& plan) {
@@ -134,15 +152,8 @@ void read_recompute(const TomlTable& table, ParallelPlan& plan) {
   if (plan.recompute != Recompute::selective)
     table.fail("recompute_modules", "only selective recompute has modules",
                "use recompute = \"selective\"");
-  const std::vector<std::string>& names = recompute_module_names();
-  for (const TomlValue& value : table.list("recompute_modules")) {
-    const auto known = std::find(names.begin(), names.end(), value.text);
-    if (known == names.end())
-      table.fail("recompute_modules",
-                 fmt::format("there is no module \"{}\" to recompute", value.text),
-                 fmt::format("the modules are {}", fmt::join(names, ", ")));
-    plan.recompute_modules.insert(static_cast<RecomputeModule>(known - names.begin()));
-  }
+  plan.recompute_modules = read_modules<RecomputeModule>(table, "recompute_modules", "recompute",
+                                                         recompute_module_names());
 }
 
 void read_parallel_table(const TomlTable& table, const ModelSpec& model, ParallelPlan& plan) {
@@ -160,6 +171,10 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
                                               : Schedule::one_forward_one_backward;
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
   read_recompute(table, plan);
+  plan.offload_layers = table.integer_or("offload_layers", {0, layers_max}, 0);
+  if (table.has("offload_modules"))
+    plan.offload_modules =
+        read_modules<OffloadModule>(table, "offload_modules", "offload", offload_module_names());
   const auto layers = static_cast<std::int64_t>(model.layers.size());
   if (table.has("layers_per_stage"))
     plan.layers_per_stage = table.integers("layers_per_stage", {0, count.high});

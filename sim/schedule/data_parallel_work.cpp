@@ -77,9 +77,12 @@ std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stag
 }
 
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage) {
-  const std::int64_t gradient_bytes = workload.training.gradient_bytes();
-  // Gradient read; fp32 master weight and two Adam moments read and written; bf16 weight written.
-  const std::int64_t optimizer_bytes = gradient_bytes + 3 * (4 + 4) + weight_bytes;
+  const TrainingSpec& training = workload.training;
+  const std::int64_t gradient_bytes = training.gradient_bytes();
+  // Gradient read; master weight and two Adam moments read and written; bf16 weight written, and
+  // read where it has no master.
+  const std::int64_t optimizer_bytes = gradient_bytes + 2 * training.optimizer_bytes() +
+                                       (training.master_weights ? 1 : 2) * weight_bytes;
   const DataParallelRule rule = data_parallel_rule(workload);
   const auto shared = replicated_parameters(workload, stage_parameters(workload, stage));
   Sequence out;

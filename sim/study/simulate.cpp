@@ -93,6 +93,7 @@ bool fits(const Scenario& scenario, StepResult& result) {
   const MemoryEstimate memory = fullest_stage(scenario.workload);
   const Bytes available = scenario.topology.gpu.memory;
   result.memory_gib_per_gpu = gib(memory.total());
+  result.allocated_gib_per_gpu = gib(memory.allocated());
   if (memory.total() <= available)
     return true;
   result.status = "out-of-memory";

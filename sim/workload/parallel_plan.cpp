@@ -206,6 +206,26 @@ std::optional<PlanFault> find_batch_fault(const ParallelPlan& plan, const Traini
   return std::nullopt;
 }
 
+std::optional<PlanFault> find_offload_fault(const ParallelPlan& plan, const ModelSpec& model) {
+  const auto layers = static_cast<std::int64_t>(model.layers.size());
+  if (plan.offload_layers > 0 && plan.pipeline > 1)
+    return PlanFault{"parallel", "offload_layers",
+                     fmt::format("layers are offloaded without a pipeline only, not with pipeline "
+                                 "{}",
+                                 plan.pipeline),
+                     "use offload_modules"};
+  if (plan.offload_layers >= layers && plan.offload_layers > 0)
+    return PlanFault{"parallel", "offload_layers",
+                     fmt::format("{} layers to offload are not fewer than the {} layers",
+                                 plan.offload_layers, layers),
+                     fmt::format("use {} or less", layers - 1)};
+  if (plan.recompute == Recompute::full && !plan.offload_modules.empty())
+    return PlanFault{"parallel", "offload_modules",
+                     "full recomputation leaves nothing of a module to offload",
+                     "use recompute = \"selective\", or \"none\""};
+  return std::nullopt;
+}
+
 /// How the ranks of a group lie within a stage.
 struct GroupShape {
   std::int64_t size = 1;
@@ -310,6 +330,8 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
   if (auto fault = find_batch_fault(plan, training))
     return fault;
   if (auto fault = find_schedule_fault(plan, training))
+    return fault;
+  if (auto fault = find_offload_fault(plan, model))
     return fault;
   return find_overlap_fault(plan);
 }

@@ -3,6 +3,7 @@
 #include "sim/base/ids.hpp"
 #include "sim/workload/kernel.hpp"
 #include "sim/workload/model_spec.hpp"
+#include "sim/workload/offload.hpp"
 #include "sim/workload/recompute.hpp"
 
 #include <array>
@@ -45,6 +46,15 @@ struct TrainingSpec {
   /// section 3.3.3): attention's output, once, in 12 bits, the inputs of the routed experts'
   /// activation in fp8.
   bool compressed_activations = false;
+  bool fp32_moments = true;   ///< of Adam, else in bf16 (DeepSeek-V3, arXiv 2412.19437, 3.3.3)
+  bool master_weights = true; ///< the optimizer keeps the weights in fp32 too
+  /// The allocator grows its segments (PyTorch's expandable_segments), so that none of its memory
+  /// is lost between them.
+  bool expandable_segments = false;
+  /// Of one parameter: two moments, and the master weight.
+  std::int64_t optimizer_bytes() const {
+    return 2 * (fp32_moments ? 4 : 2) + (master_weights ? 4 : 0);
+  }
 };
 
 /// Which tokens go to which experts.
@@ -79,6 +89,10 @@ struct ParallelPlan {
   RecomputeModules recompute_modules = {}; ///< of selective recompute
   /// Selective recompute drops what this module makes.
   bool recomputes(RecomputeModule module) const;
+  /// The first layers of a pipeline of one stage, whose activations wait in host memory
+  /// (Megatron-Core's cpu_offloading_num_layers).
+  std::int64_t offload_layers = 0;
+  OffloadModules offload_modules = {}; ///< whose inputs wait in host memory
   /// One entry per virtual stage, in the order of the model; see `spread_layers`.
   std::vector<std::int64_t> layers_per_stage;
 

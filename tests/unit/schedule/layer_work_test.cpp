@@ -317,10 +317,15 @@ TEST_CASE("the end of a step reduces gradients, updates, and gathers sharded wei
 // 30 bytes a parameter that the rank updates: with ZeRO-1, 1/8 of the dense and, as expert data
 // is 1, all of its expert.
 TEST_CASE("the optimizer streams the states of the parameters that a rank updates") {
-  const Workload workload = one_mixtral_layer();
+  Workload workload = one_mixtral_layer();
   const LayerParameters layer = layer_parameters(workload.model, workload.model.layers[0]);
   const std::int64_t dense = layer.shared_by_tokens + 2 * 32000 * 4096 + 4096;
   const auto kernels = kernels_of(step_end_work(workload, 0));
   REQUIRE(kernels.size() == 1);
   CHECK(kernels[0].bytes == Bytes{(dense / 8 + layer.routed_experts / 8) * 30});
+  // A gradient of 4, two moments of 2 read and written, the weight of 2 read and written.
+  workload.training.fp32_moments = false;
+  workload.training.master_weights = false;
+  CHECK(kernels_of(step_end_work(workload, 0))[0].bytes ==
+        Bytes{(dense / 8 + layer.routed_experts / 8) * 16});
 }

@@ -1,0 +1,158 @@
+#include "sim/schedule/kept_activations.hpp"
+
+#include "sim/schedule/block_kernels.hpp"
+#include "sim/schedule/layer_segments.hpp"
+
+#include <algorithm>
+
+namespace moesim {
+
+namespace {
+
+constexpr std::int64_t bf16_bytes = 2;
+constexpr std::int64_t fp32_bytes = 4;
+
+/// Adds up what a layer keeps.
+class Kept {
+public:
+  explicit Kept(const Workload& workload) : workload_(workload), sizes_(sizes_of(workload)) {}
+
+  void add(Bytes bytes) { kept_.on_gpu += bytes; }
+  void add_bf16(std::int64_t values) { add(Bytes{values * bf16_bytes}); }
+  void add_fp32(std::int64_t values) { add(Bytes{values * fp32_bytes}); }
+  /// With a 4-byte scale for each 128 values of fp8.
+  void add_scaled(std::int64_t values, Precision precision) {
+    add(Bytes{token_bytes(values, precision)});
+  }
+  /// A value that a product takes as its input: it is kept as the product reads it.
+  void add_input(std::int64_t values) { add_scaled(values, sizes_.precision); }
+  /// Sends what `add` adds to the host if the plan offloads that module's input.
+  template <typename Add> void of_module(OffloadModule module, const Add& add) {
+    const Bytes before = kept_.on_gpu;
+    add();
+    if (!workload_.plan.offload_modules.contains(module))
+      return;
+    kept_.on_host += kept_.on_gpu - before;
+    kept_.on_gpu = before;
+  }
+
+  void add_attention();
+  void add_dense(std::int64_t width);
+  void add_experts();
+
+  KeptActivations result() const { return kept_; }
+
+private:
+  bool recomputes(RecomputeModule module) const { return workload_.plan.recomputes(module); }
+  void add_norm_input(OffloadModule module);
+  void add_norm_output();
+  void add_feed_forward(std::int64_t tokens, std::int64_t width, Precision kept);
+
+  const Workload& workload_;
+  Sizes sizes_;
+  KeptActivations kept_;
+};
+
+/// The residual stream.
+void Kept::add_norm_input(OffloadModule module) {
+  of_module(module, [&] { add_bf16(sizes_.tokens_per_rank * sizes_.hidden); });
+}
+
+void Kept::add_norm_output() {
+  if (!recomputes(RecomputeModule::norm))
+    add_input(sizes_.tokens_per_rank * sizes_.hidden);
+}
+
+void Kept::add_attention() {
+  const Sizes& s = sizes_;
+  const AttentionSpec& a = workload_.model.attention;
+  const std::int64_t heads = std::max<std::int64_t>(1, a.heads / s.tensor);
+  const std::int64_t kv_heads = std::max<std::int64_t>(1, a.kv_heads / s.tensor);
+  const std::int64_t output = s.tokens * heads * a.value_dim;
+  add_norm_input(OffloadModule::attention_norm);
+  of_module(OffloadModule::projection, [&] { add_norm_output(); });
+  // The output, which both its own gradient and the next product need.
+  of_module(OffloadModule::output_projection, [&] {
+    if (workload_.training.compressed_activations) {
+      add_scaled(output, Precision::fp8);
+      add(Bytes{output / 2}); // 12 bits
+      return;
+    }
+    add_bf16(output);
+    if (s.precision == Precision::fp8)
+      add_input(output);
+  });
+  if (a.kind == AttentionKind::latent) {
+    // The latents before their norms, and after.
+    const std::int64_t latents = s.tokens * (a.q_lora_rank + a.kv_lora_rank);
+    add_bf16(latents + s.tokens * a.rope_dim);
+    if (recomputes(RecomputeModule::mla_projection))
+      return;
+    add_input(latents);
+  }
+  // Queries, keys and values.
+  of_module(OffloadModule::core_attention, [&] {
+    add_bf16(s.tokens * (heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim)));
+  });
+}
+
+/// The up (and gate) outputs of a feed-forward, in `kept` precision.
+void Kept::add_feed_forward(std::int64_t tokens, std::int64_t width, Precision kept) {
+  add_scaled((workload_.model.feed_forward_matrices - 1) * tokens * width, kept);
+}
+
+void Kept::add_dense(std::int64_t width) {
+  add_norm_input(OffloadModule::feed_forward_norm);
+  add_norm_output();
+  if (recomputes(RecomputeModule::dense))
+    return;
+  add_feed_forward(sizes_.tokens, width, Precision::bf16);
+  add_input(sizes_.tokens * width);
+}
+
+void Kept::add_experts() {
+  const ExpertSpec& e = workload_.model.experts;
+  const Sizes& s = sizes_;
+  add_norm_input(OffloadModule::feed_forward_norm);
+  add_norm_output();
+  if (recomputes(RecomputeModule::moe))
+    return;
+  // The router's input in bf16 beside the products' in fp8, unless the norm is made again; its
+  // scores in fp32. The weights of a token's experts multiply the activation's output, so that the
+  // last product's is not kept.
+  if (s.precision == Precision::fp8 && !recomputes(RecomputeModule::norm))
+    add_bf16(s.tokens_per_rank * s.hidden);
+  add_fp32(s.tokens_per_rank * e.experts);
+  const std::int64_t routed = expert_tokens_per_rank(workload_);
+  const std::int64_t width = e.expert_hidden / workload_.plan.expert_tensor;
+  of_module(OffloadModule::expert, [&] { add_input(routed * s.hidden); });
+  const bool compressed = workload_.training.compressed_activations;
+  of_module(OffloadModule::activation, [&] {
+    add_feed_forward(routed, width, compressed ? Precision::fp8 : Precision::bf16);
+  });
+  if (!recomputes(RecomputeModule::activation))
+    add_input(routed * width);
+  if (recomputes(RecomputeModule::shared_experts))
+    return;
+  add_feed_forward(s.tokens, e.shared_hidden / s.tensor, Precision::bf16);
+  add_input(s.tokens * (e.shared_hidden / s.tensor));
+}
+
+} // namespace
+
+KeptActivations kept_activations(const Workload& workload, const LayerSpec& layer) {
+  Kept kept(workload);
+  if (workload.plan.recompute == Recompute::full) {
+    kept.add_bf16(tokens_per_rank(workload) * workload.model.hidden);
+    return kept.result();
+  }
+  for (std::int64_t block = 0; block < layer.attention_blocks; ++block)
+    kept.add_attention();
+  if (layer.moe)
+    kept.add_experts();
+  else
+    kept.add_dense(layer.dense_hidden / workload.plan.tensor);
+  return kept.result();
+}
+
+} // namespace moesim

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "sim/workload/workload.hpp"
+
+namespace moesim {
+
+/// What the forward pass of a layer leaves for its backward pass, of one micro-batch on one rank.
+struct KeptActivations {
+  Bytes on_gpu;
+  Bytes on_host; ///< of offloaded modules
+};
+
+/// Activations follow Korthikanti et al. (arXiv 2205.05198) with a fused attention that keeps no
+/// scores, plus routed tokens, less what recompute drops; a product keeps its input in the
+/// precision that it reads. `plan.offload_layers` is not looked at.
+KeptActivations kept_activations(const Workload& workload, const LayerSpec& layer);
+
+} // namespace moesim
