@@ -61,8 +61,8 @@ std::string legend(const std::vector<std::vector<PassSpan>>& stages, const Paral
     kinds.emplace_back("W gradients of weights");
   if (any([](const ChunkPass& drawn) { return drawn.beside_previous; }))
     kinds.emplace_back("& side by side");
-  return fmt::format("{}; then the micro-batch{}.\n", fmt::join(kinds, ", "),
-                     plan.chunks() > 1 ? " and the chunk" : "");
+  return fmt::format("{}; then micro-batch{}.\n", fmt::join(kinds, ", "),
+                     plan.chunks() > 1 ? " and chunk" : "");
 }
 
 std::string content_of(const ParallelPlan& plan, const ModelSpec& model,

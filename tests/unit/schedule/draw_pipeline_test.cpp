@@ -33,7 +33,7 @@ TEST_CASE("passes side by side are drawn as one") {
   ParallelPlan plan = plan_of(Schedule::one_forward_one_backward, 1, 1);
   plan.overlap_batches = true;
   CHECK(draw_pipeline(plan, 2) == "stage 0  F0 F1&B0--- B1---\n"
-                                  "F forward, B backward, & side by side; then the micro-batch.\n"
+                                  "F forward, B backward, & side by side; then micro-batch.\n"
                                   "Passes of a kind are drawn alike long.\n");
 }
 
@@ -43,7 +43,7 @@ TEST_CASE("a pipeline is drawn with a line for each stage") {
   CHECK(draw_pipeline(plan_of(Schedule::one_forward_one_backward, 2, 1), 2) ==
         "stage 0  F0 F1       B0---    B1---\n"
         "stage 1     F0 B0--- F1 B1---\n"
-        "F forward, B backward; then the micro-batch.\n"
+        "F forward, B backward; then micro-batch.\n"
         "Passes of a kind are drawn alike long.\n");
 }
 
@@ -51,15 +51,19 @@ TEST_CASE("a pipeline is drawn with a line for each stage") {
 TEST_CASE("the halves of a backward pass are drawn apart") {
   CHECK(draw_pipeline(plan_of(Schedule::zero_bubble, 1, 1), 2) ==
         "stage 0  F0 I0 W0 F1 I1 W1\n"
-        "F forward, I gradients of inputs, W gradients of weights; then the micro-batch.\n"
+        "F forward, I gradients of inputs, W gradients of weights; then micro-batch.\n"
         "Passes of a kind are drawn alike long.\n");
 }
 
 TEST_CASE("a pipeline is cut to some micro-batches and to 120 columns") {
   const std::string some = draw_pipeline(plan_of(Schedule::interleaved, 2, 2), 8);
   CHECK(some.find("F0a F1a F0b") != std::string::npos);
-  CHECK(some.find("; then the micro-batch and the chunk.\n") != std::string::npos);
+  CHECK(some.find("; then micro-batch and chunk.\n") != std::string::npos);
   CHECK(some.find(" 4 of 8 micro-batches are drawn.\n") != std::string::npos);
+  // Every sign of the legend at once.
+  ParallelPlan dual = plan_of(Schedule::dual_pipe, 8, 1);
+  dual.overlap_batches = true;
+  CHECK(widest_line(draw_pipeline(dual, 64)) == 120);
   for (const auto& [schedule, chunks] :
        std::vector<std::pair<Schedule, std::int64_t>>{{Schedule::one_forward_one_backward, 1},
                                                       {Schedule::interleaved, 3},
