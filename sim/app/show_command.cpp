@@ -2,7 +2,7 @@
 
 #include "sim/app/show_tables.hpp"
 #include "sim/base/input_error.hpp"
-#include "sim/schedule/pipeline_times.hpp"
+#include "sim/schedule/draw_pipeline.hpp"
 
 #include <fmt/format.h>
 
@@ -45,10 +45,12 @@ CLI::App* add_stage(CLI::App& show, const std::string& name, const std::string& 
       if (!stream)
         throw InputError({options->graphviz}, "cannot be written");
     }
-    if (make == show_schedule && options->format == TableFormat::table)
-      std::cout << draw_pipeline(scenario.workload.plan,
-                                 scenario.workload.plan.micro_batches(scenario.workload.training))
-                << '\n';
+    if (make == show_schedule && options->format == TableFormat::table) {
+      const Workload& workload = scenario.workload;
+      std::cout << draw_pipeline(workload.plan, workload.plan.micro_batches(workload.training))
+                << '\n'
+                << list_stages(workload.plan, workload.model) << '\n';
+    }
     if (make == show_memory && options->format == TableFormat::table)
       std::cout << describe_memory(scenario) << '\n';
     std::cout << render(make(scenario), options->format);

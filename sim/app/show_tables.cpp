@@ -10,6 +10,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace moesim {
 
 namespace {
@@ -62,6 +65,17 @@ void add_segments(const ShownPass& shown, const std::vector<Segment>& segments,
     }
     table.rows.push_back(std::move(row));
   }
+}
+
+/// Adds the data-parallel communication that runs beside the last pass of a step, unless it runs
+/// beside every pass and is there already.
+void add_last(const ShownPass& shown, const std::vector<Segment>& last,
+              const std::vector<Segment>& every, ResultTable& table) {
+  const auto is_detached = [](const Segment& segment) { return segment.detached; };
+  std::vector<Segment> detached;
+  if (std::none_of(every.begin(), every.end(), is_detached))
+    std::copy_if(last.begin(), last.end(), std::back_inserter(detached), is_detached);
+  add_segments(shown, detached, table);
 }
 
 } // namespace
@@ -128,15 +142,21 @@ ResultTable show_schedule(const Scenario& scenario) {
   ResultTable table{{"stage", "chunk", "pass", "position", "stream", "operation", "flops", "bytes"},
                     {}};
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
+    add_segments({stage, 0, "start of step"}, step_start_work(scenario.workload, stage), table);
     for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
       const StageWork work = stage_work(scenario.workload, plan.virtual_stage(stage, chunk));
       add_segments({stage, chunk, "forward"}, work.forward, table);
-      if (has_pass(plan.schedule, Pass::backward))
+      if (has_pass(plan.schedule, Pass::backward)) {
         add_segments({stage, chunk, "backward"}, work.backward, table);
+        add_last({stage, chunk, "last backward"}, work.last_backward, work.backward, table);
+      }
       if (has_pass(plan.schedule, Pass::backward_input))
         add_segments({stage, chunk, "backward_input"}, work.backward_input, table);
-      if (has_pass(plan.schedule, Pass::backward_weight))
+      if (has_pass(plan.schedule, Pass::backward_weight)) {
         add_segments({stage, chunk, "backward_weight"}, work.backward_weight, table);
+        add_last({stage, chunk, "last backward_weight"}, work.last_backward_weight,
+                 work.backward_weight, table);
+      }
     }
     add_segments({stage, 0, "end of step"}, step_end_work(scenario.workload, stage), table);
   }

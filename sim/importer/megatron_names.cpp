@@ -18,8 +18,7 @@ constexpr Names modelled_flags =
     "use-megatron-fsdp use-custom-fsdp use-torch-fsdp2 recompute-activations bf16 fp16 "
     "account-for-embedding-in-pipeline-split account-for-loss-in-pipeline-split "
     "overlap-grad-reduce overlap-param-gather tp-comm-overlap grad-reduce-in-bf16 "
-    "enable-cuda-graph "
-    "external-cuda-graph";
+    "enable-cuda-graph external-cuda-graph cpu-offloading fine-grained-activation-offloading";
 
 constexpr Names modelled_values =
     "num-layers hidden-size ffn-hidden-size num-attention-heads num-query-groups kv-channels "
@@ -36,10 +35,10 @@ constexpr Names modelled_values =
     "decoder-last-pipeline-num-layers data-parallel-sharding-strategy "
     "seq-length global-batch-size micro-batch-size "
     "recompute-granularity recompute-method recompute-num-layers fp8-format fp4-format "
-    "main-grads-dtype cuda-graph-impl "
+    "main-grads-dtype exp-avg-dtype cpu-offloading-num-layers cuda-graph-impl "
     "nnodes nproc-per-node world-size";
 
-constexpr Names modelled_lists = "recompute-modules cuda-graph-scope";
+constexpr Names modelled_lists = "recompute-modules offload-modules cuda-graph-scope";
 
 constexpr Names ignored_flags =
     // checkpoints
@@ -190,16 +189,12 @@ void add_noted_plan(std::map<std::string, ArgumentRule>& rules) {
             value, "");
   add_noted(rules, "parallel", "cp-comm-type hierarchical-context-parallel-sizes", list, "");
   add_noted(rules, "parallel",
-            "distribute-saved-activations moe-layer-recompute cpu-offloading "
-            "fine-grained-activation-offloading optimizer-cpu-offload "
+            "distribute-saved-activations moe-layer-recompute optimizer-cpu-offload "
             "overlap-cpu-optimizer-d2h-h2d offload-optimizer-states "
             "use-precision-aware-optimizer moe-extended-tp",
             flag, "");
-  add_noted(rules, "parallel",
-            "cpu-offloading-num-layers optimizer-offload-fraction "
-            "main-params-dtype exp-avg-dtype exp-avg-sq-dtype",
+  add_noted(rules, "parallel", "optimizer-offload-fraction main-params-dtype exp-avg-sq-dtype",
             value, "");
-  add_noted(rules, "parallel", "offload-modules", list, "");
   add_noted(rules, "communication", "use-sharp nccl-ub use-nccl-ub", flag, "");
   add_noted(rules, "communication", "sharp-enabled-group moe-deepep-num-sms", value, "");
 }

@@ -1,6 +1,7 @@
 #include "sim/importer/imported_scenario.hpp"
 
 #include "sim/importer/megatron_layers.hpp"
+#include "sim/workload/offload.hpp"
 #include "sim/workload/recompute.hpp"
 
 #include <fmt/format.h>
@@ -44,6 +45,7 @@ public:
     add_flag("sequence_parallel", "sequence-parallel");
     add_sharding();
     add_recompute();
+    add_offloading();
     return std::move(table_);
   }
 
@@ -244,17 +246,29 @@ private:
       return note_partial_recompute();
     if (!has("recompute-modules"))
       return assume("recompute_modules", "[\"core_attn\"]", "Megatron's default");
-    const std::vector<std::string>& known = recompute_module_names();
+    add_modules("recompute_modules", "recompute-modules", recompute_module_names());
+  }
+
+  void add_offloading() {
+    if (has("cpu-offloading") && has("cpu-offloading-num-layers"))
+      add("offload_layers", std::to_string(arguments_.integer("cpu-offloading-num-layers")),
+          "cpu-offloading-num-layers");
+    if (has("fine-grained-activation-offloading") && has("offload-modules"))
+      add_modules("offload_modules", "offload-modules", offload_module_names());
+  }
+
+  void add_modules(const std::string& key, const std::string& argument,
+                   const std::vector<std::string>& known) {
     std::vector<std::string> modules;
-    for (const std::string& module : arguments_.list("recompute-modules")) {
+    for (const std::string& module : arguments_.list(argument)) {
       if (std::find(known.begin(), known.end(), module) == known.end())
         arguments_.fail(
-            "recompute-modules",
+            argument,
             fmt::format("\"{}\" is none of Megatron's modules {}", module, fmt::join(known, ", ")),
             suggest_name(module, known));
       modules.push_back(fmt::format("\"{}\"", module));
     }
-    add("recompute_modules", fmt::format("[{}]", fmt::join(modules, ", ")), "recompute-modules");
+    add(key, fmt::format("[{}]", fmt::join(modules, ", ")), argument);
   }
 
   /// Full recomputation of a part of the layers, or of several at once, has no key.

@@ -107,6 +107,10 @@ ImportedTable training_table(const Arguments& arguments, std::int64_t gpus) {
   add("micro_batch", "micro-batch-size");
   table.values.push_back(precision_of(arguments));
   table.values.push_back(gradients_of(arguments));
+  if (arguments.has("exp-avg-dtype"))
+    table.values.push_back({"moment_precision",
+                            arguments.text("exp-avg-dtype") == "bf16" ? "\"bf16\"" : "\"fp32\"",
+                            ValueOrigin::read, arguments.source_of("exp-avg-dtype")});
   table.values.push_back(graphs_of(arguments));
   return table;
 }

@@ -17,14 +17,15 @@ class Kept {
 public:
   explicit Kept(const Workload& workload) : workload_(workload), sizes_(sizes_of(workload)) {}
 
-  void add_bf16(std::int64_t values) { kept_.on_gpu += Bytes{values * bf16_bytes}; }
-  void add_fp32(std::int64_t values) { kept_.on_gpu += Bytes{values * fp32_bytes}; }
-  /// A value that a product takes as its input: it is kept as the product reads it, with a 4-byte
-  /// scale for each 128 values of fp8.
-  void add_input(std::int64_t values) { add(values, sizes_.precision); }
-  void add(std::int64_t values, Precision precision) {
-    kept_.on_gpu += Bytes{token_bytes(values, precision)};
+  void add(Bytes bytes) { kept_.on_gpu += bytes; }
+  void add_bf16(std::int64_t values) { add(Bytes{values * bf16_bytes}); }
+  void add_fp32(std::int64_t values) { add(Bytes{values * fp32_bytes}); }
+  /// With a 4-byte scale for each 128 values of fp8.
+  void add_scaled(std::int64_t values, Precision precision) {
+    add(Bytes{token_bytes(values, precision)});
   }
+  /// A value that a product takes as its input: it is kept as the product reads it.
+  void add_input(std::int64_t values) { add_scaled(values, sizes_.precision); }
   /// Sends what `add` adds to the host if the plan offloads that module's input.
   template <typename Add> void of_module(OffloadModule module, const Add& add) {
     const Bytes before = kept_.on_gpu;
@@ -45,8 +46,7 @@ private:
   bool recomputes(RecomputeModule module) const { return workload_.plan.recomputes(module); }
   void add_norm_input(OffloadModule module);
   void add_norm_output();
-  void add_feed_forward(std::int64_t tokens, std::int64_t width,
-                        Precision precision = Precision::bf16);
+  void add_feed_forward(std::int64_t tokens, std::int64_t width, Precision kept);
 
   const Workload& workload_;
   Sizes sizes_;
@@ -74,8 +74,8 @@ void Kept::add_attention() {
   // The output, which both its own gradient and the next product need.
   of_module(OffloadModule::output_projection, [&] {
     if (workload_.training.compressed_activations) {
-      kept_.on_gpu += Bytes{output / 2}; // with its fp8 part 12 bits
-      add(output, Precision::fp8);
+      add_scaled(output, Precision::fp8);
+      add(Bytes{output / 2}); // 12 bits
       return;
     }
     add_bf16(output);
@@ -96,9 +96,9 @@ void Kept::add_attention() {
   });
 }
 
-/// The up (and gate) outputs of a feed-forward.
-void Kept::add_feed_forward(std::int64_t tokens, std::int64_t width, Precision precision) {
-  add((workload_.model.feed_forward_matrices - 1) * tokens * width, precision);
+/// The up (and gate) outputs of a feed-forward, in `kept` precision.
+void Kept::add_feed_forward(std::int64_t tokens, std::int64_t width, Precision kept) {
+  add_scaled((workload_.model.feed_forward_matrices - 1) * tokens * width, kept);
 }
 
 void Kept::add_dense(std::int64_t width) {
@@ -106,7 +106,7 @@ void Kept::add_dense(std::int64_t width) {
   add_norm_output();
   if (recomputes(RecomputeModule::dense))
     return;
-  add_feed_forward(sizes_.tokens, width);
+  add_feed_forward(sizes_.tokens, width, Precision::bf16);
   add_input(sizes_.tokens * width);
 }
 
@@ -126,15 +126,15 @@ void Kept::add_experts() {
   const std::int64_t routed = expert_tokens_per_rank(workload_);
   const std::int64_t width = e.expert_hidden / workload_.plan.expert_tensor;
   of_module(OffloadModule::expert, [&] { add_input(routed * s.hidden); });
+  const bool compressed = workload_.training.compressed_activations;
   of_module(OffloadModule::activation, [&] {
-    add_feed_forward(routed, width,
-                     workload_.training.compressed_activations ? Precision::fp8 : Precision::bf16);
+    add_feed_forward(routed, width, compressed ? Precision::fp8 : Precision::bf16);
   });
   if (!recomputes(RecomputeModule::activation))
     add_input(routed * width);
   if (recomputes(RecomputeModule::shared_experts))
     return;
-  add_feed_forward(s.tokens, e.shared_hidden / s.tensor);
+  add_feed_forward(s.tokens, e.shared_hidden / s.tensor, Precision::bf16);
   add_input(s.tokens * (e.shared_hidden / s.tensor));
 }
 

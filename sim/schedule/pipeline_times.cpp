@@ -1,11 +1,6 @@
 #include "sim/schedule/pipeline_times.hpp"
 
-#include "sim/base/check.hpp"
-
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -119,36 +114,6 @@ double PassTimes::of_pair() const {
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
   return Pipeline(plan, micro_batches, times).play();
-}
-
-std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches) {
-  const std::int64_t drawn = std::min(micro_batches, 2 * plan.pipeline);
-  const auto stages = pipeline_times(plan, drawn, {});
-  INVARIANT(stages, "a stage waits for ever");
-  const std::size_t width = 2 + std::to_string(drawn - 1).size() + (plan.chunks() > 1);
-  const std::size_t margin = std::to_string(plan.pipeline - 1).size();
-  std::string text;
-  for (std::size_t stage = 0; stage < stages->size(); ++stage) {
-    std::string line;
-    const std::vector<PassSpan>& spans = (*stages)[stage];
-    for (std::size_t place = 0; place < spans.size(); ++place) {
-      const auto& [pass, start, finish] = spans[place];
-      if (pass.beside_previous)
-        line += '&';
-      else
-        line.resize(static_cast<std::size_t>(std::lround(start)) * width, ' ');
-      line += fmt::format("{}{}", "FBIW"[static_cast<std::size_t>(pass.pass)], pass.micro_batch);
-      if (plan.chunks() > 1)
-        line += static_cast<char>('a' + pass.chunk % 26);
-      const auto end = static_cast<std::size_t>(std::lround(finish)) * width - 1;
-      if (place + 1 == spans.size() || !spans[place + 1].pass.beside_previous)
-        line.resize(std::max(end, line.size()), '-');
-    }
-    text += fmt::format("stage {:>{}}  {}\n", stage, margin, line);
-  }
-  if (drawn < micro_batches)
-    text += fmt::format("({} of {} micro-batches)\n", drawn, micro_batches);
-  return text;
 }
 
 } // namespace moesim

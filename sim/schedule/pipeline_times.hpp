@@ -3,7 +3,6 @@
 #include "sim/schedule/pipeline_order.hpp"
 
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace moesim {
@@ -34,11 +33,5 @@ struct PassSpan {
 /// together.
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times);
-
-/// The pipeline as text, a line a stage: F, B, I (gradients of inputs) and W (of weights) with the
-/// micro-batch, and the chunk as a letter where there are several. Each pass is one column wide, a
-/// whole backward pass two; passes side by side are joined by "&" and as wide as both. Cut to 2 ×
-/// stages micro-batches.
-std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches);
 
 } // namespace moesim

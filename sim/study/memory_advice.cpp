@@ -63,6 +63,11 @@ std::string missing_gib(const MemoryEstimate& memory, Bytes capacity) {
 
 std::vector<MemoryChange> memory_changes(const Workload& workload) {
   ChangeList changes;
+  if (!workload.training.expandable_segments) {
+    Workload changed = workload;
+    changed.training.expandable_segments = true;
+    changes.add("training.expandable_segments", "true", changed);
+  }
   if (workload.plan.recompute != Recompute::full) {
     Workload changed = workload;
     changed.plan.recompute = Recompute::full;

@@ -16,9 +16,9 @@ struct MemoryChange {
 };
 
 /// The single changes of a plan that usually save memory, as far as they are legal
-/// (find_plan_fault) and are changes: full recompute, half the micro-batch, ZeRO-1, twice the
-/// pipeline with its layers spread anew, then each larger expert degree, smallest first. The plan
-/// itself is legal.
+/// (find_plan_fault) and are changes: expandable segments, full recompute, half the micro-batch,
+/// ZeRO-1, twice the pipeline with its layers spread anew, then each larger expert degree, smallest
+/// first. The plan itself is legal.
 std::vector<MemoryChange> memory_changes(const Workload& workload);
 
 /// Which of those changes make a plan fit into `capacity` of each GPU, of each key the first:

@@ -313,3 +313,24 @@ TEST_CASE("every source file is built: its CMakeLists.txt names it") {
   }
   CHECK(listed(found) == "");
 }
+
+TEST_CASE("the table of a scenario's keys has those that are read, and no others") {
+  const auto names_in = [](const std::string& text, const std::regex& pattern) {
+    std::set<std::string> names;
+    for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match)
+      names.insert((*match)[1]);
+    return names;
+  };
+  // A read is a member of a table, or one of the reader's own functions on it.
+  const std::set<std::string> read_keys = names_in(
+      read(source_dir / "sim/scenario/scenario.cpp").text,
+      std::regex("(?:table(?:\\.|->)\\w+|optional_count|supported_choice|read_modules<\\w+>)\\("
+                 "(?:table,\\s*)?\"([a-z0-9_]+)\""));
+  std::string first_cells;
+  for (const std::string& line : read(source_dir / "workloads/SCENARIO.md").lines)
+    if (line.starts_with("| `"))
+      first_cells += line.substr(0, line.find('|', 1));
+  std::set<std::string> listed = names_in(first_cells, std::regex("`([a-z0-9_]+)`"));
+  CHECK(listed.erase("fault") == 1); // which the topology reads
+  CHECK(listed == read_keys);
+}

@@ -149,6 +149,14 @@ const std::vector<Refusal> contradictions = {
      "  --recompute-granularity selective --recompute-modules moe_atc\n"
      "                                                        ^\n"
      "  hint: did you mean \"moe_act\"?"},
+    {"a module that is not offloaded", "t.sh", command,
+     "--fine-grained-activation-offloading --offload-modules moe_atc",
+     "--with:1:56: error: \"moe_atc\" is none of Megatron's modules attn_norm, qkv_linear, "
+     "core_attn, "
+     "attn_proj, mlp_norm, expert_fc1, moe_act\n"
+     "  --fine-grained-activation-offloading --offload-modules moe_atc\n"
+     "                                                         ^\n"
+     "  hint: did you mean \"moe_act\"?"},
     {"a list of layers that is too short", "t.sh", command, "--moe-layer-freq [0]*3",
      "--with:1:18: error: --moe-layer-freq: it has 3 entries for 8 layers\n"
      "  --moe-layer-freq [0]*3\n"

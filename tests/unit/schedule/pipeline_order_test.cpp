@@ -307,21 +307,3 @@ TEST_CASE("a stage keeps as many micro-batches as its schedule says") {
   // Chunks of 3 and 5: the first of 2 stages holds micro-batches 0, 1 in both and 2 in the first.
   CHECK(most_kept(interleaved(2, 2, 0, 4), {3, 5}) == 2 * 3 + 2 * 5 + 3);
 }
-
-// F0 in column 0, F1 beside B0 in columns 1 to 3, B1 in 4 and 5.
-TEST_CASE("passes side by side are drawn as one") {
-  ParallelPlan plan = plan_of(Schedule::one_forward_one_backward, 1, 1);
-  plan.overlap_batches = true;
-  CHECK(draw_pipeline(plan, 2) == "stage 0  F0 F1&B0--- B1---\n");
-}
-
-// By hand, columns of three letters: stage 1 has F0 in column 1, B0 in 2 and 3, F1 in 4, B1 in 5
-// and 6; so stage 0 has B0 in 4 and 5, and B1 in 7 and 8.
-TEST_CASE("a pipeline is drawn with a line for each stage") {
-  CHECK(draw_pipeline(plan_of(Schedule::one_forward_one_backward, 2, 1), 2) ==
-        "stage 0  F0 F1       B0---    B1---\n"
-        "stage 1     F0 B0--- F1 B1---\n");
-  const std::string cut = draw_pipeline(plan_of(Schedule::interleaved, 2, 2), 8);
-  CHECK(cut.find("F0a F1a F0b") != std::string::npos);
-  CHECK(cut.find("(4 of 8 micro-batches)") != std::string::npos);
-}

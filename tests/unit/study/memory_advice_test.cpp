@@ -30,6 +30,7 @@ Workload generous() {
   workload.training.sequence_length = 128;
   workload.training.micro_batch = 4;
   workload.training.global_batch = 128;
+  workload.training.expandable_segments = true;
   return workload;
 }
 
@@ -68,6 +69,13 @@ TEST_CASE("what a plan does already is no change") {
   workload.plan.expert = 4;
   workload.training.micro_batch = 1;
   CHECK(settings_of(workload) == Settings{"parallel.pipeline = 4", "parallel.expert = 8"});
+}
+
+TEST_CASE("what fragmentation takes is the first that is saved") {
+  Workload workload = generous();
+  workload.training.expandable_segments = false;
+  CHECK(settings_of(workload).front() == "training.expandable_segments = true");
+  CHECK(memory_changes(workload).front().memory.total() == fullest_stage(generous()).total());
 }
 
 TEST_CASE("a change that is illegal is not tried") {
