@@ -1,5 +1,8 @@
 #include "sim/app/commands.hpp"
 
+#include "sim/calibrate/median.hpp"
+#include "sim/report/scatter_svg.hpp"
+#include "sim/study/output_file.hpp"
 #include "sim/study/validation_statistics.hpp"
 
 #include <fmt/format.h>
@@ -16,6 +19,7 @@ namespace {
 
 struct ValidateOptions {
   std::string cases;
+  std::string plot;
   TableFormat format = TableFormat::table;
 };
 
@@ -80,6 +84,28 @@ void print_group(const GroupStatistics& group) {
   std::cerr << (group.passes() ? "\n" : ": OUTSIDE\n");
 }
 
+/// Predictions against measurements of the cases that ask for tokens/s/GPU; a series for the last
+/// word of each group, the GPU, and for the tiers of cases without a group.
+ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResult>& results) {
+  ScatterPlot plot{"", "tokens/s/GPU", {}};
+  std::vector<double> errors;
+  for (std::size_t number = 0; number < set.cases.size(); ++number) {
+    const ValidationCase& found = set.cases[number];
+    if (found.quantity != "tokens_per_s_per_gpu" || std::isnan(results[number].predicted))
+      continue;
+    const std::string series =
+        found.group.empty() ? found.tier : found.group.substr(found.group.rfind(' ') + 1);
+    plot.points.push_back({found.name, series, found.measured, results[number].predicted});
+    if (!found.group.empty())
+      errors.push_back(std::abs(results[number].error_percent));
+  }
+  plot.title = fmt::format("{} published training steps", plot.points.size());
+  if (!errors.empty())
+    plot.title += fmt::format("; median error {:.1f} % of the {} without a known gap",
+                              median(errors), errors.size());
+  return plot;
+}
+
 void validate_and_print(const ValidateOptions& options, const AppContext& context) {
   const ValidationSet set =
       read_validation(options.cases.empty() ? context.calibration / "reference/cases.csv"
@@ -91,6 +117,8 @@ void validate_and_print(const ValidateOptions& options, const AppContext& contex
     if (!results[number].reason.empty())
       std::cerr << fmt::format("{}: {}: {}\n", set.cases[number].name, results[number].status,
                                results[number].reason);
+  if (!options.plot.empty())
+    write_file(options.plot, scatter_svg(throughput_plot(set, results)));
   const std::vector<TierStatistics> tiers = tier_statistics(set, results);
   for (const TierStatistics& tier : tiers)
     print_tier(tier);
@@ -113,6 +141,10 @@ void add_validate_command(CLI::App& app, const AppContext& context) {
       ->add_option("--cases", options->cases,
                    "Measurements (default: reference/cases.csv of the calibration folder)")
       ->type_name("FILE.csv");
+  command
+      ->add_option("--plot", options->plot,
+                   "Also draw predicted against measured tokens/s/GPU of the training steps")
+      ->type_name("FILE.svg");
   add_format_option(*command, options->format);
   command->footer(footer);
   command->callback([options, &context] { validate_and_print(*options, context); });
