@@ -21,9 +21,9 @@ using Violations = std::vector<std::string>;
 const fs::path source_dir = MOESIM_SOURCE_DIR;
 
 /// Each module may use those before it.
-const std::vector<std::string> modules = {"base",     "input",  "workload",  "platform", "importer",
-                                          "scenario", "cost",   "calibrate", "schedule", "replay",
-                                          "metrics",  "report", "study",     "app"};
+const std::vector<std::string> modules = {
+    "base",      "input",    "workload", "routing", "platform", "importer", "scenario", "cost",
+    "calibrate", "schedule", "replay",   "metrics", "report",   "study",    "app"};
 
 /// Folders whose files are ours; what people install or build there is not.
 const std::vector<std::string> folders = {

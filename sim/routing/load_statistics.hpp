@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+namespace moesim {
+
+/// How unevenly loads fall: tokens of each expert, or of each rank. Loads are not below zero, and
+/// their sum is above it.
+struct LoadStatistics {
+  double max_over_mean = 1.0; ///< 1: all alike
+  /// Gini coefficient: Σᵢ Σⱼ |lᵢ − lⱼ| / (2 n Σ l), 0 (all alike) to (n − 1) / n (C. Gini, 1912).
+  double gini = 0.0;
+  double coefficient_of_variation = 0.0; ///< standard deviation of the loads over their mean
+};
+
+LoadStatistics load_statistics(std::vector<double> loads);
+
+} // namespace moesim
