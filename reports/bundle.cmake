@@ -18,7 +18,9 @@ endfunction()
 file(REMOVE_RECURSE ${DESTINATION})
 file(GLOB charts ${SOURCE}/charts/*.vl.json)
 file(COPY ${charts} DESTINATION ${DESTINATION}/charts)
-file(COPY ${SOURCE}/template.html ${SOURCE}/style.css DESTINATION ${DESTINATION})
+file(COPY ${SOURCE}/template.html ${SOURCE}/style.css
+  ${SOURCE}/../calibration/validation.csv ${SOURCE}/../calibration/validation.svg
+  DESTINATION ${DESTINATION})
 set(scripts points contours charts links table main)
 list(TRANSFORM scripts REPLACE "(.+)" "${SOURCE}/scripts/\\1.js")
 join_files(${DESTINATION}/page.js ${scripts})

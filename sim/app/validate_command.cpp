@@ -20,6 +20,7 @@ namespace {
 struct ValidateOptions {
   std::string cases;
   std::string plot;
+  std::string summary;
   TableFormat format = TableFormat::table;
 };
 
@@ -58,6 +59,17 @@ ResultTable case_table(const ValidationSet& set, const std::vector<CaseResult>& 
          std::isnan(result.error_percent) ? "" : fmt::format("{:.2f}", result.error_percent),
          number_cell(found.tolerance_percent, digits), result.status, found.source});
   }
+  return table;
+}
+
+ResultTable summary_table(const std::vector<TierStatistics>& tiers) {
+  ResultTable table{{"tier", "cases", "median_percent", "p90_percent", "holds"}, {}};
+  const auto percent = [](double value) {
+    return std::isnan(value) ? "" : fmt::format("{:.1f}", value);
+  };
+  for (const TierStatistics& tier : tiers)
+    table.rows.push_back({tier.tier, std::to_string(tier.cases), percent(tier.median_percent),
+                          percent(tier.percentile_90_percent), tier.tolerance.why});
   return table;
 }
 
@@ -120,6 +132,8 @@ void validate_and_print(const ValidateOptions& options, const AppContext& contex
   if (!options.plot.empty())
     write_file(options.plot, scatter_svg(throughput_plot(set, results)));
   const std::vector<TierStatistics> tiers = tier_statistics(set, results);
+  if (!options.summary.empty())
+    write_file(options.summary, render(summary_table(tiers), TableFormat::csv));
   for (const TierStatistics& tier : tiers)
     print_tier(tier);
   const std::vector<GroupStatistics> groups = group_statistics(set, results);
@@ -145,6 +159,8 @@ void add_validate_command(CLI::App& app, const AppContext& context) {
       ->add_option("--plot", options->plot,
                    "Also draw predicted against measured tokens/s/GPU of the training steps")
       ->type_name("FILE.svg");
+  command->add_option("--summary", options->summary, "Also write a row for each tier: |error| in %")
+      ->type_name("FILE.csv");
   add_format_option(*command, options->format);
   command->footer(footer);
   command->callback([options, &context] { validate_and_print(*options, context); });

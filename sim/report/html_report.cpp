@@ -1,6 +1,7 @@
 #include "sim/report/html_report.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/input/csv_table.hpp"
 #include "sim/report/html_text.hpp"
 #include "sim/report/report_answer.hpp"
 
@@ -161,6 +162,26 @@ std::string notes_section(const std::vector<std::string>& notes) {
                       : "<aside class=\"notes\"><h2>Mind</h2><ul>\n" + html + "</ul></aside>\n";
 }
 
+/// What `moesim validate` says of this version: the tiers of published measurements as a table, and
+/// the training steps among them as a plot.
+std::string validation_section(const std::filesystem::path& assets) {
+  if (!std::filesystem::exists(assets / "validation.csv"))
+    throw_missing(assets / "validation.csv");
+  const CsvTable table = CsvTable::read(assets / "validation.csv");
+  std::string rows;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    rows += "<tr>";
+    for (const char* column : {"tier", "cases", "median_percent", "p90_percent", "holds"})
+      rows += fmt::format("<td>{}", escape_html(table.text(row, table.column(column))));
+    rows += "\n";
+  }
+  return fmt::format(
+      "<p>Published measurements, predicted by this version: absolute error in %, at the median "
+      "and in nine of ten cases.</p>\n<table class=\"tiers\">\n<tr><th>tier<th>cases<th>median"
+      "<th>9 of 10<th>what it holds\n{}</table>\n{}",
+      rows, read_asset(assets / "validation.svg"));
+}
+
 /// The template with each `{{name}}` replaced once; what is put in is not searched again.
 std::string fill_template(const std::filesystem::path& file,
                           const std::map<std::string, std::string>& parts) {
@@ -192,6 +213,7 @@ std::string render_html_report(const SweepTables& tables, const ReportOrigin& or
                         {"answer", answer_html(results, origin.axes)},
                         {"notes", notes_section(origin.notes)},
                         {"charts", chart_sections},
+                        {"validation", validation_section(assets)},
                         {"origin", origin_section(origin)},
                         {"data", script_json(rows_as_objects(tables.results))},
                         {"links", script_json(rows_as_lists(tables.links))},

@@ -21,12 +21,12 @@ struct ReportOrigin {
 };
 
 /// One HTML page that opens offline: text, charts (Vega-Lite specs of `assets/charts/*.vl.json`,
-/// data and JavaScript inlined), the table of every point, the origin. Same input, same bytes.
-/// `assets` is the folder that the build target `moesim_report_assets` fills: `template.html`,
-/// `style.css`, `page.js`, `libraries.js` and `charts/`. A chart names in `usermeta.needs` the
-/// columns that it needs, of results.csv or of the table that `usermeta.table` names; one that
-/// lacks them is replaced by a line that says so. Throws InputError if an asset is missing or
-/// broken.
+/// data and JavaScript inlined), the table of every point, how far off published measurements are
+/// predicted, the origin. Same input, same bytes. `assets` is the folder that the build target
+/// `moesim_report_assets` fills: `template.html`, `style.css`, `page.js`, `libraries.js`,
+/// `validation.csv`, `validation.svg` and `charts/`. A chart names in `usermeta.needs` the columns
+/// that it needs, of results.csv or of the table that `usermeta.table` names; one that lacks them is
+/// replaced by a line that says so. Throws InputError if an asset is missing or broken.
 std::string render_html_report(const SweepTables& tables, const ReportOrigin& origin,
                                const std::filesystem::path& assets);
 

@@ -19,7 +19,7 @@ run() {
   [[ $code == "$expected" ]] || fail "validate $*: code $code, expected $expected"
 }
 
-run 0 --plot "$work/plot.svg"
+run 0 --plot "$work/plot.svg" --summary "$work/summary.csv"
 [[ $(head -1 "$work/out") == "$columns" ]] || fail "other columns"
 cases=$(grep -vc '^#' "$reference/cases.csv")
 (($(wc -l <"$work/out") == cases)) || fail "not a row for each case"
@@ -28,6 +28,8 @@ grep -q "^step-moe: .*|error| median" "$work/err" || fail "no line for a tier"
 grep -q "^step-moe: .*Kendall's tau" "$work/err" || fail "no line for a group"
 steps=$(grep -c ',tokens_per_s_per_gpu,' "$work/out")
 (($(grep -c '<title>' "$work/plot.svg") == steps)) || fail "not a mark for each step"
+cmp "$work/plot.svg" "$source/calibration/validation.svg" || fail "the plot is not that of today"
+cmp "$work/summary.csv" "$source/calibration/validation.csv" || fail "the summary is not of today"
 
 # The rest on few cases: collectives and the first steps, beside the files that they name.
 mkdir -p "$work/calibration"

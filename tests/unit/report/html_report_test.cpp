@@ -23,9 +23,12 @@ public:
     write("template.html",
           "title={{title}}\nanswer={{answer}}\nnotes={{notes}}\n"
           "charts={{charts}}\norigin={{origin}}\ndata={{data}}\nlinks={{links}}\naxes={{axes}}\n"
-          "columns={{columns}}\nspecs={{specs}}\n{{style}}{{libraries}}{{page}}");
+          "columns={{columns}}\nspecs={{specs}}\nvalidation={{validation}}\n{{style}}{{libraries}}{"
+          "{page}}");
     for (const char* name : {"style.css", "libraries.js", "page.js"})
       write(name, "");
+    write("validation.csv", "tier,cases,median_percent,p90_percent,holds\nsteps,3,1.5,,\"a<b\"\n");
+    write("validation.svg", "<svg/>");
     write("charts/1_lines.vl.json",
           R"({"usermeta": {"title": "Lines", "needs": ["cluster.gpus", "savings_kept_percent"]}})");
   }
@@ -186,4 +189,12 @@ TEST_CASE("a report names the asset that is broken, with its place") {
                                 "    ^");
   assets.write("charts/1_lines.vl.json", "{");
   CHECK_THAT(error_of(assets), Contains("1_lines.vl.json: error: not a chart with usermeta.title"));
+}
+
+TEST_CASE("a report says how far off published measurements are predicted") {
+  const Assets assets;
+  const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, Catch::Contains("<tr><td>steps<td>3<td>1.5<td><td>a&lt;b\n</table>\n<svg/>"));
+  assets.remove("validation.csv");
+  CHECK_THAT(error_of(assets), Catch::Contains("validation.csv: error: this part of the report"));
 }
