@@ -25,8 +25,8 @@ struct ReportOrigin {
 /// predicted, the origin. Same input, same bytes. `assets` is the folder that the build target
 /// `moesim_report_assets` fills: `template.html`, `style.css`, `page.js`, `libraries.js`,
 /// `validation.csv`, `validation.svg` and `charts/`. A chart names in `usermeta.needs` the columns
-/// that it needs, of results.csv or of the table that `usermeta.table` names; one that lacks them is
-/// replaced by a line that says so. Throws InputError if an asset is missing or broken.
+/// that it needs, of results.csv or of the table that `usermeta.table` names; one that lacks them
+/// is replaced by a line that says so. Throws InputError if an asset is missing or broken.
 std::string render_html_report(const SweepTables& tables, const ReportOrigin& origin,
                                const std::filesystem::path& assets);
 
