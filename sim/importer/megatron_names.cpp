@@ -34,7 +34,7 @@ constexpr Names modelled_values =
     "pipeline-model-parallel-layout decoder-first-pipeline-num-layers "
     "decoder-last-pipeline-num-layers data-parallel-sharding-strategy "
     "seq-length global-batch-size micro-batch-size "
-    "recompute-granularity recompute-method recompute-num-layers fp8-format fp4-format "
+    "recompute-granularity recompute-method recompute-num-layers fp8-format fp8-recipe fp4-format "
     "main-grads-dtype exp-avg-dtype cpu-offloading-num-layers cuda-graph-impl "
     "nnodes nproc-per-node world-size";
 
@@ -205,7 +205,7 @@ void add_noted_training(std::map<std::string, ArgumentRule>& rules) {
   const auto list = ArgumentShape::list;
   add_noted(rules, "training", "rampup-batch-size", list, "the batch after the ramp is taken");
   add_noted(rules, "training",
-            "fp8-recipe fp4-recipe num-layers-at-start-in-bf16 "
+            "fp4-recipe num-layers-at-start-in-bf16 "
             "num-layers-at-end-in-bf16",
             value, "");
   add_noted(rules, "training",

@@ -52,6 +52,20 @@ ImportedValue precision_of(const Arguments& arguments) {
           "the file asks for fp32, which is not modelled: it has neither --bf16 nor --fp16"};
 }
 
+/// How fp8 is scaled, if the run is in fp8. Megatron's default, delayed scaling, has one scale a
+/// tensor, of the steps before.
+ImportedValue fp8_recipe_of(const Arguments& arguments) {
+  const std::string key = "fp8_recipe";
+  if (!arguments.has("fp8-recipe"))
+    return {key, "\"per-tensor\"", ValueOrigin::derived, "Megatron's default, delayed scaling"};
+  const std::string recipe = arguments.text("fp8-recipe");
+  const std::string source = arguments.source_of("fp8-recipe");
+  if (recipe == "blockwise" || recipe == "mxfp8")
+    return {key, "\"" + recipe + "\"", ValueOrigin::read, source};
+  const bool known = recipe == "tensorwise" || recipe == "delayed";
+  return {key, "\"per-tensor\"", known ? ValueOrigin::read : ValueOrigin::assumed, source};
+}
+
 /// What of a step the host does not launch kernel by kernel.
 ImportedValue graphs_of(const Arguments& arguments) {
   const std::string key = "cuda_graph_scope";
@@ -106,6 +120,8 @@ ImportedTable training_table(const Arguments& arguments, std::int64_t gpus) {
                             "Megatron's default: one micro-batch for each replica"});
   add("micro_batch", "micro-batch-size");
   table.values.push_back(precision_of(arguments));
+  if (arguments.has("fp8-format") || arguments.has("fp4-format"))
+    table.values.push_back(fp8_recipe_of(arguments));
   table.values.push_back(gradients_of(arguments));
   if (arguments.has("exp-avg-dtype"))
     table.values.push_back({"moment_precision",

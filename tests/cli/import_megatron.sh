@@ -25,15 +25,15 @@ torchrun --nproc_per_node 8 --nnodes 2 pretrain_gpt.py "${MODEL[@]}" "${MOE[@]}"
   --tensor-model-parallel-size $TP --pipeline-model-parallel-size 1 --sequence-parallel \
   --expert-tensor-parallel-size 1 --use-distributed-optimizer --overlap-grad-reduce \
   --micro-batch-size 1 --global-batch-size 64 --bf16 --lr $LR --data-path $DATA \
-  --fp8-recipe blockwise --frobnicate 3
+  --fp4-recipe nvfp4 --frobnicate 3
 SCRIPT
 
 "$moesim" import megatron "$work/train.sh" --topology "$cluster" --out "$work/run/scenario.toml" \
   >"$work/out" 2>"$work/err"
 [[ $(cat "$work/out") == "$work/run/scenario.toml" ]] || fail "stdout" "$work/out"
 expect "$work/err" "not used: --frobnicate 3 ($work/train.sh:14)"
-expect "$work/err" 'not modelled: --fp8-recipe blockwise, line 14'
-expect "$work/run/scenario.toml" '# not modelled: --fp8-recipe blockwise, line 14'
+expect "$work/err" 'not modelled: --fp4-recipe nvfp4, line 14'
+expect "$work/run/scenario.toml" '# not modelled: --fp4-recipe nvfp4, line 14'
 expect "$work/run/scenario.toml" 'gpus = 16'
 if grep -q 'does not simulate' "$work/err"; then fail "the scenario was refused" "$work/err"; fi
 

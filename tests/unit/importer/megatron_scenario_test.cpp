@@ -245,6 +245,9 @@ TEST_CASE("each argument of the plan has its key") {
       {"", "parallel.recompute", "\"none\""},
       {"", "training.precision", "\"bf16\""},
       {"--fp8-format hybrid", "training.precision", "\"fp8\""},
+      {"--fp8-format hybrid", "training.fp8_recipe", "\"per-tensor\""},
+      {"--fp8-format e4m3 --fp8-recipe tensorwise", "training.fp8_recipe", "\"per-tensor\""},
+      {"--fp8-format e4m3 --fp8-recipe mxfp8", "training.fp8_recipe", "\"mxfp8\""},
       {"--grad-reduce-in-bf16", "training.gradient_precision", "\"bf16\""},
       {"", "training.gradient_precision", "\"fp32\""},
       {"--use-precision-aware-optimizer --exp-avg-dtype bf16", "training.moment_precision",
@@ -296,10 +299,10 @@ TEST_CASE("a dense model has no experts, no routing and no dispatch") {
 
 TEST_CASE("what has no key is a comment where it belongs, and what is not known is a remark") {
   const ImportedScenario scenario =
-      import_text(small_model + "\n--fp8-format e4m3 --fp8-recipe blockwise\n--delay-wgrad-compute "
+      import_text(small_model + "\n--fp8-format e4m3 --fp8-param-gather\n--delay-wgrad-compute "
                                 "--lr 1e-4\n--frobnicate 3 4 --seq-lenght 5\n",
                   "--mtp-num-layers 1");
-  CHECK(notes_of(scenario, "training") == "not modelled: --fp8-recipe blockwise, line 2\n");
+  CHECK(notes_of(scenario, "training") == "not modelled: --fp8-param-gather, line 2\n");
   CHECK(notes_of(scenario, "parallel") == "not modelled: --delay-wgrad-compute, line 3\n");
   CHECK(value_of(scenario, "model.mtp_layers") == "1");
   CHECK(scenario.config.find("\"num_nextn_predict_layers\": 1") != std::string::npos);
