@@ -20,8 +20,9 @@ constexpr double top = 50.0;
 constexpr double bottom = 730.0;
 
 /// Colours that people with colour blindness tell apart: M. Okabe and K. Ito, "Color universal
-/// design", 2008.
-constexpr std::array colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
+/// design", 2008. One more than the shapes, so that series past the sixth differ from the first.
+constexpr std::array colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                "#e69f00", "#56b4e9", "#000000"};
 
 /// Outlines around the origin, about 9 pixels wide.
 constexpr std::array shapes = {"M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0z",
@@ -32,16 +33,16 @@ constexpr std::array shapes = {"M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0z",
                                "M-1.5,-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z"};
 
 /// The axis numbers 1, 2 and 5 times powers of ten, from the last at or below the smallest value to
-/// the first at or above the largest.
+/// the first at or above the largest, and two at least: an axis needs a length.
 std::vector<double> ticks_around(double smallest, double largest) {
   std::vector<double> ticks;
   const int first = static_cast<int>(std::floor(std::log10(smallest)));
-  for (int power = first; ticks.empty() || ticks.back() < largest; ++power)
+  for (int power = first; ticks.size() < 2 || ticks.back() < largest; ++power)
     for (const double digit : {1.0, 2.0, 5.0}) {
       const double tick = digit * std::pow(10.0, power);
       if (tick <= smallest)
         ticks.clear();
-      if (ticks.empty() || ticks.back() < largest)
+      if (ticks.size() < 2 || ticks.back() < largest)
         ticks.push_back(tick);
     }
   return ticks;
@@ -53,7 +54,10 @@ public:
     double smallest = plot.points.empty() ? 1.0 : plot.points.front().measured;
     double largest = plot.points.empty() ? 10.0 : smallest;
     for (const ScatterPoint& point : plot.points) {
-      INVARIANT(point.measured > 0.0 && point.predicted > 0.0, "{} is not above zero", point.label);
+      INVARIANT(std::isfinite(point.measured) && point.measured > 0.0, "{}: measured {}",
+                point.label, point.measured);
+      INVARIANT(std::isfinite(point.predicted) && point.predicted > 0.0, "{}: predicted {}",
+                point.label, point.predicted);
       smallest = std::min({smallest, point.measured, point.predicted});
       largest = std::max({largest, point.measured, point.predicted});
       ++sizes_[point.series];
@@ -103,6 +107,10 @@ private:
           tick < 1.0 ? fmt::format("{:g}", tick) : with_commas(fmt::format("{:.0f}", tick));
       line(x(tick), top, x(tick), bottom, "#e8e8e8");
       line(left, y(tick), right, y(tick), "#e8e8e8");
+      // More numbers would run into each other: those of powers of ten stand for all.
+      const double power = std::log10(tick);
+      if (ticks_.size() > 10 && std::abs(power - std::round(power)) > 1e-9)
+        continue;
       write(x(tick), bottom + 20.0, "middle", number);
       write(left - 8.0, y(tick) + 4.0, "end", number);
     }
