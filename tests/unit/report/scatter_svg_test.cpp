@@ -40,8 +40,8 @@ TEST_CASE("axes have the numbers 1, 2 and 5 around all values, and the legend ea
     CHECK_THAT(svg, Catch::Contains(text));
   CHECK_THAT(svg, !Catch::Contains(">500<") && !Catch::Contains(">20,000<"));
   ScatterPlot beyond = two_points();
-  beyond.points.push_back({"slow", "h100", 990, 0.3});
-  CHECK_THAT(scatter_svg(beyond), Catch::Contains(">0.2<") && Catch::Contains(">h100 (2)<"));
+  beyond.points.push_back({"slow", "h100", 990, 300});
+  CHECK_THAT(scatter_svg(beyond), Catch::Contains(">200<") && Catch::Contains(">h100 (2)<"));
 }
 
 TEST_CASE("the same points give the same bytes, and none are said to be none") {
