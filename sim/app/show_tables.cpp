@@ -1,5 +1,6 @@
 #include "sim/app/show_tables.hpp"
 
+#include "sim/routing/load_statistics.hpp"
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/layer_work.hpp"
@@ -163,11 +164,27 @@ ResultTable show_schedule(const Scenario& scenario) {
   return table;
 }
 
+namespace {
+
+/// What a rank sends to the experts of a layer, and what its own experts get.
+std::vector<std::string> routing_row(const Workload& w, std::int64_t layer, std::int64_t rank) {
+  const Sizes sizes =
+      sizes_of_layer(w, layer, w.plan.expert_rank(RankId(static_cast<std::uint32_t>(rank))));
+  const double uneven = sizes.load ? load_statistics(sizes.load->wanted).max_over_mean : 1.0;
+  return {std::to_string(layer),
+          std::to_string(rank),
+          std::to_string(w.model.experts.experts / w.plan.expert),
+          std::to_string(routed_tokens_per_rank(w, sizes)),
+          std::to_string(expert_tokens_per_rank(w, sizes) / w.plan.expert_tensor),
+          fmt::format("{:.6g}", uneven)};
+}
+
+} // namespace
+
 ResultTable show_routing(const Scenario& scenario) {
   ResultTable table{
       {"layer", "rank", "experts", "tokens_sent", "tokens_received", "load_max_over_mean"}, {}};
   const Workload& w = scenario.workload;
-  const std::string routed = std::to_string(routed_tokens_per_rank(w));
   const std::int64_t ranks = w.plan.stage_ranks();
   for (std::int64_t part = 0; part < w.plan.virtual_stage_count(); ++part) {
     const std::int64_t first = first_layer(w.plan, part);
@@ -176,11 +193,9 @@ ResultTable show_routing(const Scenario& scenario) {
       if (!w.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;
       for (std::int64_t copy = 0; copy < w.plan.copies(); ++copy) {
-        const std::int64_t stage = w.plan.holder(part, copy);
-        for (std::int64_t rank = stage * ranks; rank < (stage + 1) * ranks; ++rank)
-          table.rows.push_back({std::to_string(layer), std::to_string(rank),
-                                std::to_string(w.model.experts.experts / w.plan.expert), routed,
-                                routed, "1"});
+        const std::int64_t start = w.plan.holder(part, copy) * ranks;
+        for (std::int64_t rank = start; rank < start + ranks; ++rank)
+          table.rows.push_back(routing_row(w, layer, rank));
       }
     }
   }

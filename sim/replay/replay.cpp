@@ -89,11 +89,14 @@ private:
       if (kind != OpKind::compute)
         continue;
       const ComputeWork& compute = graph_.computes[work];
-      // Where nothing runs beside it, it takes as long on all devices.
-      const auto [time, added] = known.emplace(std::pair(work, compute.beside ? place : 0U), 0.0);
+      // Where nothing runs beside it and ranks are alike, it takes as long on all devices.
+      const bool differs = compute.beside || !compute.by_expert_rank.empty();
+      const auto [time, added] = known.emplace(std::pair(work, differs ? place : 0U), 0.0);
       if (added)
-        time->second =
-            compute_time(compute, *context.compute, beside_time(compute, place)).total.value;
+        time->second = compute_time(compute, *context.compute, beside_time(compute, place),
+                                    static_cast<std::size_t>(
+                                        context.plan.expert_rank(graph_.devices[place].rank)))
+                           .total.value;
       durations[op] = time->second / topology_.gpu(graph_.devices[place].rank).speed_share;
     }
     return durations;
@@ -362,9 +365,12 @@ private:
 
 } // namespace
 
-ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost, Seconds communication) {
+ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost, Seconds communication,
+                         std::size_t expert_rank) {
   ComputeTime sum;
-  for (const Kernel& kernel : work.kernels) {
+  const std::vector<Kernel>& kernels =
+      work.by_expert_rank.empty() ? work.kernels : work.by_expert_rank.at(expert_rank);
+  for (const Kernel& kernel : kernels) {
     const KernelTime time = cost.time(kernel);
     sum.total += time.time;
     if (time.basis != CostBasis::measured)

@@ -23,8 +23,9 @@ struct ComputeTime {
   Seconds extrapolated; ///< the part that is not inside a measured table
 };
 /// `communication`: how long the communication beside it lasts, during which it has fewer SMs.
+/// `expert_rank`: whose kernels, where ranks of an expert-parallel group differ.
 ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
-                         Seconds communication = {});
+                         Seconds communication = {}, std::size_t expert_rank = 0);
 
 /// Plays the graph on the cluster: computes take their cost; a collective takes its start-up, then
 /// its flows share the links by max-min fairness. Afterwards every operation has run exactly once

@@ -196,8 +196,16 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
 RoutingSpec read_routing_table(const TomlTable& table) {
   RoutingSpec routing;
   supported_choice(table, "policy", {"top-k", "expert-choice"}, {"top-k"});
-  supported_choice(table, "load", {"uniform", "zipf", "dirichlet", "trace", "trained"},
-                   {"uniform"});
+  const std::string load =
+      supported_choice(table, "load", {"uniform", "zipf", "dirichlet", "trace", "trained"},
+                       {"uniform", "zipf", "dirichlet"});
+  if (load == "zipf") {
+    routing.load = LoadKind::zipf;
+    routing.zipf_alpha = table.number("zipf_alpha", {0.0, 10.0});
+  } else if (load == "dirichlet") {
+    routing.load = LoadKind::dirichlet;
+    routing.dirichlet_concentration = table.number("dirichlet_concentration", {1e-3, 1e6});
+  }
   routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
   routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", {0, count.high}, 1));
   table.finish();

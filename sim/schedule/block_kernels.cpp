@@ -94,14 +94,32 @@ std::int64_t tokens_per_rank(const Workload& workload) {
   return workload.plan.sequence_parallel ? tokens / workload.plan.tensor : tokens;
 }
 
-std::int64_t routed_tokens_per_rank(const Workload& workload) {
-  const double routed =
-      static_cast<double>(tokens_per_rank(workload) * workload.model.experts.experts_per_token);
-  return std::llround(routed * workload.routing.kept_share());
+Sizes sizes_of_layer(const Workload& workload, std::int64_t layer,
+                     std::optional<std::int64_t> rank) {
+  Sizes sizes = sizes_of(workload);
+  sizes.load = expert_load(workload, layer);
+  sizes.rank = rank;
+  return sizes;
 }
 
-std::int64_t expert_tokens_per_rank(const Workload& workload) {
-  return routed_tokens_per_rank(workload) * workload.plan.expert_tensor;
+namespace {
+
+/// `share` of what the router chooses for the tokens of a rank.
+std::int64_t of_routed(const Workload& workload, double share) {
+  const double routed =
+      static_cast<double>(tokens_per_rank(workload) * workload.model.experts.experts_per_token);
+  return std::llround(routed * share);
+}
+
+} // namespace
+
+std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& s) {
+  return of_routed(workload, s.load ? s.load->kept_share : workload.routing.kept_share());
+}
+
+std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& s) {
+  const double share = s.load ? s.load->rank_load(s.rank) : workload.routing.kept_share();
+  return of_routed(workload, share) * workload.plan.expert_tensor;
 }
 
 TokenFanOut fan_out_of(const ExpertSpec& e) {
@@ -185,7 +203,7 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
       memory_bound(KernelPart::router, Bytes{4 * t * e.experts * 4})};
   if (!dispatches_in_place(workload))
     kernels.push_back(
-        touch(KernelPart::permute, (t + routed_tokens_per_rank(workload)) * s.hidden));
+        touch(KernelPart::permute, (t + routed_tokens_per_rank(workload, s)) * s.hidden));
   return kernels;
 }
 
@@ -209,7 +227,7 @@ std::int64_t cast_bytes_per_value(const TrainingSpec& training) {
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t local = e.experts / workload.plan.expert;
-  const std::int64_t routed = expert_tokens_per_rank(workload);
+  const std::int64_t routed = expert_tokens_per_rank(workload, s);
   const std::int64_t width = e.expert_hidden / workload.plan.expert_tensor;
   const std::int64_t per_expert = (routed + local - 1) / local;
   const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
@@ -243,7 +261,7 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
 }
 
 std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& s) {
-  const std::int64_t routed = routed_tokens_per_rank(workload);
+  const std::int64_t routed = routed_tokens_per_rank(workload, s);
   if (dispatches_in_place(workload))
     return {residual(KernelPart::permute, s)};
   return {touch(KernelPart::permute, (routed + s.tokens_per_rank) * s.hidden),

@@ -1,9 +1,12 @@
 #pragma once
 
+#include "sim/routing/expert_load.hpp"
 #include "sim/workload/token_fan_out.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace moesim {
@@ -15,17 +18,23 @@ struct Sizes {
   std::int64_t hidden = 0;
   std::int64_t tensor = 1;
   Precision precision = Precision::bf16;
+  std::shared_ptr<const ExpertLoad> load; ///< of the layer; nothing: all experts are alike
+  std::optional<std::int64_t> rank;       ///< of the expert-parallel group; nothing: the busiest
 };
 
+/// The sizes of all layers, without a load of experts.
 Sizes sizes_of(const Workload& workload);
+/// Those of an MoE layer, for one rank of its expert-parallel group, or for the busiest.
+Sizes sizes_of_layer(const Workload& workload, std::int64_t layer,
+                     std::optional<std::int64_t> rank = std::nullopt);
 
 /// Tokens of one micro-batch on one rank, when split over the tensor-parallel group.
 std::int64_t tokens_per_rank(const Workload& workload);
 /// Tokens × experts that one rank sends into a dispatch, dropped ones left out.
-std::int64_t routed_tokens_per_rank(const Workload& workload);
-/// Tokens × experts that the experts of one rank compute, under uniform load: as many as it sends,
+std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& sizes);
+/// Tokens × experts that the experts of one rank compute: under uniform load as many as it sends;
 /// and those of the ranks that share its experts.
-std::int64_t expert_tokens_per_rank(const Workload& workload);
+std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& sizes);
 TokenFanOut fan_out_of(const ExpertSpec& experts);
 /// Dispatch takes tokens from where they lie and combine puts sums there (DeepEP, HybridEP): no
 /// kernel of its own packs or adds them at their source.
@@ -42,7 +51,7 @@ std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& lay
                                   const Sizes& sizes);
 /// Norm, scores, top-k, and the gather that packs tokens by destination.
 std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& sizes);
-/// The routed experts of this rank, under uniform load.
+/// The routed experts of this rank. Its experts are taken to have as many tokens each.
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& sizes);
 /// The weighted sum of a token's experts, and the residual.
 std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& sizes);

@@ -4,6 +4,7 @@
 #include "sim/schedule/layer_segments.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace moesim {
 
@@ -15,7 +16,7 @@ constexpr std::int64_t fp32_bytes = 4;
 /// Adds up what a layer keeps.
 class Kept {
 public:
-  explicit Kept(const Workload& workload) : workload_(workload), sizes_(sizes_of(workload)) {}
+  Kept(const Workload& workload, Sizes sizes) : workload_(workload), sizes_(std::move(sizes)) {}
 
   void add(Bytes bytes) { kept_.on_gpu += bytes; }
   void add_bf16(std::int64_t values) { add(Bytes{values * bf16_bytes}); }
@@ -123,7 +124,7 @@ void Kept::add_experts() {
   if (s.precision == Precision::fp8 && !recomputes(RecomputeModule::norm))
     add_bf16(s.tokens_per_rank * s.hidden);
   add_fp32(s.tokens_per_rank * e.experts);
-  const std::int64_t routed = expert_tokens_per_rank(workload_);
+  const std::int64_t routed = expert_tokens_per_rank(workload_, s);
   const std::int64_t width = e.expert_hidden / workload_.plan.expert_tensor;
   of_module(OffloadModule::expert, [&] { add_input(routed * s.hidden); });
   const bool compressed = workload_.training.compressed_activations;
@@ -140,8 +141,9 @@ void Kept::add_experts() {
 
 } // namespace
 
-KeptActivations kept_activations(const Workload& workload, const LayerSpec& layer) {
-  Kept kept(workload);
+KeptActivations kept_activations(const Workload& workload, std::int64_t number) {
+  const LayerSpec& layer = workload.model.layers[static_cast<std::size_t>(number)];
+  Kept kept(workload, layer.moe ? sizes_of_layer(workload, number) : sizes_of(workload));
   if (workload.plan.recompute == Recompute::full) {
     kept.add_bf16(tokens_per_rank(workload) * workload.model.hidden);
     return kept.result();

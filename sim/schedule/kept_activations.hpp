@@ -12,7 +12,8 @@ struct KeptActivations {
 
 /// Activations follow Korthikanti et al. (arXiv 2205.05198) with a fused attention that keeps no
 /// scores, plus routed tokens, less what recompute drops; a product keeps its input in the
-/// precision that it reads. `plan.offload_layers` is not looked at.
-KeptActivations kept_activations(const Workload& workload, const LayerSpec& layer);
+/// precision that it reads. Of uneven experts the busiest rank counts. `plan.offload_layers` is not
+/// looked at.
+KeptActivations kept_activations(const Workload& workload, std::int64_t layer);
 
 } // namespace moesim

@@ -102,13 +102,19 @@ void add_attention_block(Sequence& out, const std::string& layer, const Workload
 }
 
 /// Tokens to their experts, or results and gradients the other way (`back`).
-CollectiveWork expert_collective(const std::string& name, const Workload& workload, bool back,
+CollectiveWork expert_collective(const std::string& name, const Workload& workload,
+                                 const std::shared_ptr<const ExpertLoad>& load, bool back,
                                  Precision precision) {
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t size = token_bytes(workload.model.hidden, precision);
+  Sizes sizes;
+  sizes.load = load;
   CollectiveWork work{name, Collective::all_to_all, GroupKind::expert,
-                      Bytes{routed_tokens_per_rank(workload) * size}};
+                      Bytes{routed_tokens_per_rank(workload, sizes) * size}};
   work.back = back;
+  work.expert_load = load;
+  if (load && workload.communication.dispatcher != Dispatcher::all_gather)
+    work.loads = back ? load->combine : load->dispatch;
   work.wait_for_ranks = workload.communication.wait_for_ranks;
   switch (workload.communication.dispatcher) {
   case Dispatcher::all_to_all:
@@ -139,11 +145,13 @@ std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
                                      : hidden * bf16_bytes;
 }
 
-CollectiveWork dispatch(const std::string& name, const Workload& workload) {
-  return expert_collective(name, workload, false, workload.communication.dispatch_precision);
+CollectiveWork dispatch(const std::string& name, const Workload& workload,
+                        const std::shared_ptr<const ExpertLoad>& load) {
+  return expert_collective(name, workload, load, false, workload.communication.dispatch_precision);
 }
-CollectiveWork combine(const std::string& name, const Workload& workload) {
-  return expert_collective(name, workload, true, Precision::bf16);
+CollectiveWork combine(const std::string& name, const Workload& workload,
+                       const std::shared_ptr<const ExpertLoad>& load) {
+  return expert_collective(name, workload, load, true, Precision::bf16);
 }
 
 namespace {
@@ -151,12 +159,13 @@ namespace {
 /// What ranks that share an expert by its width exchange: all tokens of the group before it, the
 /// sum of their results after.
 std::optional<CollectiveWork> expert_tensor_collective(const std::string& name,
-                                                       const Workload& workload, Collective kind) {
+                                                       const Workload& workload, const Sizes& s,
+                                                       Collective kind) {
   if (workload.plan.expert_tensor == 1)
     return std::nullopt;
   return CollectiveWork{
       name, kind, GroupKind::expert_tensor,
-      Bytes{expert_tokens_per_rank(workload) * workload.model.hidden * bf16_bytes}};
+      Bytes{expert_tokens_per_rank(workload, s) * workload.model.hidden * bf16_bytes}};
 }
 
 void add_moe_block(Sequence& out, const std::string& layer, const Workload& workload,
@@ -178,13 +187,13 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
     add_tensor_block(out, layer + ".SharedExpert", shared(), token_gather(layer, workload, s),
                      token_reduce(layer, workload, s), workload.communication.overlap_tensor);
   if (spread)
-    out.collective(dispatch(layer + ".Dispatch", workload));
+    out.collective(dispatch(layer + ".Dispatch", workload, s.load));
   if (shared_beside)
-    out.compute_apart({layer + ".SharedExpert", shared(), dispatch("", workload)}, true);
+    out.compute_apart({layer + ".SharedExpert", shared(), dispatch("", workload, s.load)}, true);
   const auto gather =
-      expert_tensor_collective(layer + ".ExpertTensorGather", workload, Collective::all_gather);
-  const auto reduce =
-      expert_tensor_collective(layer + ".ExpertTensorReduce", workload, Collective::reduce_scatter);
+      expert_tensor_collective(layer + ".ExpertTensorGather", workload, s, Collective::all_gather);
+  const auto reduce = expert_tensor_collective(layer + ".ExpertTensorReduce", workload, s,
+                                               Collective::reduce_scatter);
   if (gather)
     out.collective(*gather);
   if (shared_behind)
@@ -196,7 +205,7 @@ void add_moe_block(Sequence& out, const std::string& layer, const Workload& work
   if (reduce)
     out.collective(*reduce);
   if (spread)
-    out.collective(combine(layer + ".Combine", workload));
+    out.collective(combine(layer + ".Combine", workload, s.load));
   out.compute(layer + ".Unpermute", unpermute_kernels(workload, s));
 }
 

@@ -4,6 +4,7 @@
 #include "sim/schedule/segment.hpp"
 #include "sim/workload/workload.hpp"
 
+#include <memory>
 #include <string>
 
 namespace moesim {
@@ -12,9 +13,11 @@ namespace moesim {
 /// (DeepSeek-V3, arXiv 2412.19437, section 3.3).
 std::int64_t token_bytes(std::int64_t hidden, Precision precision);
 
-/// Tokens to their experts, and results back, by the workload's dispatcher.
-CollectiveWork dispatch(const std::string& name, const Workload& workload);
-CollectiveWork combine(const std::string& name, const Workload& workload);
+/// Tokens to their experts, and results back, by the workload's dispatcher and a layer's load.
+CollectiveWork dispatch(const std::string& name, const Workload& workload,
+                        const std::shared_ptr<const ExpertLoad>& load);
+CollectiveWork combine(const std::string& name, const Workload& workload,
+                       const std::shared_ptr<const ExpertLoad>& load);
 
 /// The forward segments of one layer's attention blocks. `layer` starts the names of operations:
 /// "Layer[3]".

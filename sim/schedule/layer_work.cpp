@@ -28,7 +28,8 @@ CollectiveWork gradient_of(const CollectiveWork& forward, const Workload& worklo
   // Gradients of combine travel as dispatch does, gradients of dispatch as combine does
   // (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
   if (forward.group == GroupKind::expert)
-    return forward.name.ends_with(".Combine") ? dispatch(name, workload) : combine(name, workload);
+    return forward.name.ends_with(".Combine") ? dispatch(name, workload, forward.expert_load)
+                                              : combine(name, workload, forward.expert_load);
   CollectiveWork work = forward;
   work.name = name;
   if (forward.group == GroupKind::context) { // keys and values once more, and their gradients
@@ -53,7 +54,7 @@ void add_mirror(Sequence& out, const std::vector<Segment>& forward, const Worklo
       // A pair that runs side by side forward does so backward: the flag moves to its second.
       std::optional<CollectiveWork> communication;
       if (compute->beside)
-        communication = combine("", workload);
+        communication = combine("", workload, compute->beside->expert_load);
       if (segment->beside_previous || beside)
         out.compute_apart({gradient_name(compute->name), kernels, communication}, beside);
       else
@@ -101,7 +102,8 @@ struct Block {
   bool starts_layer = false;
 };
 
-std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_stage) {
+std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_stage,
+                                std::optional<std::int64_t> expert_rank) {
   const Sizes sizes = sizes_of(workload);
   const std::int64_t first = first_layer(workload.plan, virtual_stage);
   const std::int64_t count =
@@ -113,17 +115,19 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
     blocks.push_back({block.take(), repeated});
   };
   const bool full = workload.plan.recompute == Recompute::full;
-  const auto add_layer = [&](const std::string& name, const LayerSpec& spec) {
+  const auto add_layer = [&](const std::string& name, std::int64_t number) {
+    const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(number)];
+    const Sizes of_layer =
+        spec.moe ? sizes_of_layer(workload, number, expert_rank) : sizes_of(workload);
     add(full, [&](Sequence& out) { add_attention(out, name, spec, workload, sizes); });
     blocks.back().starts_layer = true;
     add(full || (spec.moe && workload.plan.recomputes(RecomputeModule::moe)),
-        [&](Sequence& out) { add_feed_forward(out, name, spec, workload, sizes); });
+        [&](Sequence& out) { add_feed_forward(out, name, spec, workload, of_layer); });
   };
   if (virtual_stage == 0)
     add(false, [&](Sequence& out) { out.compute("Embedding", embedding_kernels(sizes)); });
-  const std::vector<LayerSpec>& layers = workload.model.layers;
   for (std::int64_t layer = first; layer < first + count; ++layer)
-    add_layer(fmt::format("Layer[{}]", layer), layers[static_cast<std::size_t>(layer)]);
+    add_layer(fmt::format("Layer[{}]", layer), layer);
   if (virtual_stage != workload.plan.virtual_stage_count() - 1)
     return blocks;
   const auto head = [&](Sequence& out) { add_head(out, workload, sizes); };
@@ -132,7 +136,7 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
     const std::string name = fmt::format("Mtp[{}]", mtp);
     add(false,
         [&](Sequence& out) { out.compute(name + ".Projection", mtp_projection_kernels(sizes)); });
-    add_layer(name, layers.back());
+    add_layer(name, static_cast<std::int64_t>(workload.model.layers.size()) - 1);
     add(false, head);
   }
   return blocks;
@@ -141,9 +145,10 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
 /// The blocks of a virtual stage, with its data-parallel communication laid over them.
 class Stage {
 public:
-  Stage(const Workload& workload, std::int64_t virtual_stage)
+  Stage(const Workload& workload, std::int64_t virtual_stage,
+        std::optional<std::int64_t> expert_rank)
       : workload_(workload), communication_(workload, virtual_stage),
-        blocks_(stage_blocks(workload, virtual_stage)) {}
+        blocks_(stage_blocks(workload, virtual_stage, expert_rank)) {}
 
   /// `gathers`: the pass itself gathers its weights; `awaits`: it waits for those that it needs.
   std::vector<Segment> forward(bool gathers, bool awaits) const {
@@ -214,8 +219,9 @@ private:
 
 } // namespace
 
-StageWork stage_work(const Workload& workload, std::int64_t virtual_stage) {
-  const Stage stage(workload, virtual_stage);
+StageWork stage_work(const Workload& workload, std::int64_t virtual_stage,
+                     std::optional<std::int64_t> expert_rank) {
+  const Stage stage(workload, virtual_stage, expert_rank);
   const DataParallelRule rule = data_parallel_rule(workload);
   StageWork work;
   work.forward = stage.forward(rule.gathers_every_pass, rule.gathers_every_pass);

@@ -3,6 +3,7 @@
 #include "sim/schedule/segment.hpp"
 #include "sim/workload/workload.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace moesim {
@@ -29,7 +30,10 @@ struct StageWork {
 /// The work of a virtual stage: its layers, the embedding on the first, the head on the last. The
 /// backward pass mirrors the forward pass: every product has two gradient products, every
 /// all-to-all an all-to-all of the same size. With full recompute the forward pass of each layer
-/// runs again before its backward pass, with selective recompute the chosen modules.
-StageWork stage_work(const Workload& workload, std::int64_t virtual_stage);
+/// runs again before its backward pass, with selective recompute the chosen modules. Where experts
+/// are loaded unevenly, the work is that of one rank of the expert-parallel group; without one,
+/// each layer has that of its busiest rank, for which the others wait.
+StageWork stage_work(const Workload& workload, std::int64_t virtual_stage,
+                     std::optional<std::int64_t> expert_rank = std::nullopt);
 
 } // namespace moesim

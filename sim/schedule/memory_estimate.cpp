@@ -6,6 +6,7 @@
 #include "sim/schedule/stage_parameters.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -39,25 +40,35 @@ std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
   return largest;
 }
 
-/// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
-/// group, and a reduce-scatter sends as many results.
-Bytes dispatch_buffers(const Workload& workload, const Sizes& s) {
-  const std::int64_t routed = routed_tokens_per_rank(workload);
-  const bool gathers = workload.communication.dispatcher == Dispatcher::all_gather;
-  const std::int64_t far = gathers ? s.tokens_per_rank * workload.plan.expert : routed;
-  const std::int64_t own = gathers ? s.tokens_per_rank : routed;
-  return Bytes{2 * (own + far) * s.hidden * bf16_bytes};
+/// The numbers of the layers of a virtual stage, with those of multi-token prediction on the last.
+std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtual_stage) {
+  std::vector<std::int64_t> held(static_cast<std::size_t>(
+      workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)]));
+  std::iota(held.begin(), held.end(), first_layer(workload.plan, virtual_stage));
+  if (virtual_stage == workload.plan.virtual_stage_count() - 1)
+    held.insert(held.end(), static_cast<std::size_t>(workload.model.mtp_layers),
+                static_cast<std::int64_t>(workload.model.layers.size()) - 1);
+  return held;
 }
 
-/// The layers of a virtual stage, with those of multi-token prediction on the last.
-std::vector<LayerSpec> layers_of(const Workload& workload, std::int64_t virtual_stage) {
-  const std::vector<LayerSpec>& layers = workload.model.layers;
-  const auto first = layers.begin() + first_layer(workload.plan, virtual_stage);
-  std::vector<LayerSpec> held(
-      first, first + workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)]);
-  if (virtual_stage == workload.plan.virtual_stage_count() - 1)
-    held.insert(held.end(), static_cast<std::size_t>(workload.model.mtp_layers), layers.back());
-  return held;
+/// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
+/// group, and a reduce-scatter sends as many results. The layer whose busiest rank has most counts.
+Bytes dispatch_buffers(const Workload& workload, std::int64_t stage) {
+  const bool gathers = workload.communication.dispatcher == Dispatcher::all_gather;
+  Bytes largest;
+  for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk)
+    for (const std::int64_t layer :
+         layers_of(workload, workload.plan.virtual_stage(stage, chunk))) {
+      if (!workload.model.layers[static_cast<std::size_t>(layer)].moe)
+        continue;
+      const Sizes s = sizes_of_layer(workload, layer);
+      const std::int64_t far =
+          gathers ? s.tokens_per_rank * workload.plan.expert
+                  : expert_tokens_per_rank(workload, s) / workload.plan.expert_tensor;
+      const std::int64_t own = gathers ? s.tokens_per_rank : routed_tokens_per_rank(workload, s);
+      largest = std::max(largest, Bytes{2 * (own + far) * s.hidden * bf16_bytes});
+    }
+  return largest;
 }
 
 /// What the passes of a stage keep, in bytes.
@@ -75,14 +86,14 @@ StageActivations stage_activations(const Workload& workload, std::int64_t stage)
   std::int64_t layer = 0;
   for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     Bytes bytes;
-    for (const LayerSpec& spec : layers_of(workload, plan.virtual_stage(stage, chunk))) {
-      KeptActivations kept = kept_activations(workload, spec);
+    for (const std::int64_t number : layers_of(workload, plan.virtual_stage(stage, chunk))) {
+      KeptActivations kept = kept_activations(workload, number);
       if (layer++ < plan.offload_layers)
         kept = {Bytes{0}, kept.on_gpu + kept.on_host};
       bytes += kept.on_gpu;
       sum.largest_on_host = std::max(sum.largest_on_host, kept.on_host);
       if (plan.recompute == Recompute::full)
-        sum.largest_layer = std::max(sum.largest_layer, kept_activations(whole, spec).on_gpu);
+        sum.largest_layer = std::max(sum.largest_layer, kept_activations(whole, number).on_gpu);
     }
     sum.by_chunk.push_back(bytes.value);
   }
@@ -103,8 +114,9 @@ Bytes gradient_placeholders(const Workload& workload, std::int64_t stage) {
   };
   for (const bool moe : {false, true})
     for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk)
-      for (const LayerSpec& layer :
+      for (const std::int64_t number :
            layers_of(workload, workload.plan.virtual_stage(stage, chunk))) {
+        const LayerSpec& layer = workload.model.layers[static_cast<std::size_t>(number)];
         if (layer.moe != moe)
           continue;
         add(attention_kernels(workload, s));
@@ -168,7 +180,7 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
     memory.activations += Bytes{(1 + workload.model.mtp_layers) * s.tokens *
                                 workload.model.vocabulary / s.tensor * 2 * bf16_bytes};
   if (plan.expert > 1)
-    memory.dispatch_buffers = dispatch_buffers(workload, s);
+    memory.dispatch_buffers = dispatch_buffers(workload, stage);
   if (!workload.training.expandable_segments)
     memory.fragmentation = Bytes{static_cast<std::int64_t>(
         fragmentation_share * static_cast<double>(memory.allocated().value))};

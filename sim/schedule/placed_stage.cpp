@@ -17,6 +17,39 @@ bool delays_weight_gradients(const ParallelPlan& plan) {
   return plan.schedule == Schedule::dual_pipe && plan.overlap_batches;
 }
 
+using Passes = std::vector<Segment> StageWork::*;
+constexpr Passes all_passes[] = {&StageWork::forward,
+                                 &StageWork::backward,
+                                 &StageWork::backward_input,
+                                 &StageWork::backward_weight,
+                                 &StageWork::backward_delayed,
+                                 &StageWork::first_forward,
+                                 &StageWork::last_backward,
+                                 &StageWork::last_backward_weight,
+                                 &StageWork::last_backward_delayed};
+
+/// Adds to the computes of a stage what each rank of its expert-parallel group does instead, where
+/// that differs.
+void add_expert_ranks(StageWork& work, const Workload& workload, std::int64_t virtual_stage) {
+  std::vector<StageWork> ranks;
+  for (std::int64_t rank = 0; rank < workload.plan.expert; ++rank)
+    ranks.push_back(stage_work(workload, virtual_stage, rank));
+  for (const Passes passes : all_passes)
+    for (std::size_t place = 0; place < (work.*passes).size(); ++place) {
+      auto* compute = std::get_if<ComputeWork>(&(work.*passes)[place].work);
+      if (!compute)
+        continue;
+      bool differs = false;
+      for (const StageWork& rank : ranks) {
+        compute->by_expert_rank.push_back(
+            std::get<ComputeWork>((rank.*passes)[place].work).kernels);
+        differs |= compute->by_expert_rank.back() != compute->kernels;
+      }
+      if (!differs)
+        compute->by_expert_rank.clear();
+    }
+}
+
 /// Fills one stage.
 class StagePlacer {
 public:
@@ -103,7 +136,12 @@ private:
   }
 
   void place_chunk(std::int64_t chunk) {
-    const StageWork work = stage_work(workload_, workload_.plan.virtual_stage(number_, chunk));
+    const std::int64_t virtual_stage = workload_.plan.virtual_stage(number_, chunk);
+    StageWork work = stage_work(workload_, virtual_stage);
+    const bool every_rank =
+        static_cast<std::int64_t>(stage_.devices.size()) == workload_.plan.stage_ranks();
+    if (!workload_.routing.even() && every_rank)
+      add_expert_ranks(work, workload_, virtual_stage);
     const DataParallelRule rule = data_parallel_rule(workload_);
     const auto place_all = [&](ChunkWork& into, std::uint8_t contention) {
       place_pass(into, Pass::forward, work.forward, contention);

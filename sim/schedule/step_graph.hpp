@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/base/ids.hpp"
+#include "sim/routing/expert_load.hpp"
 #include "sim/workload/collective.hpp"
 #include "sim/workload/kernel.hpp"
 #include "sim/workload/parallel_plan.hpp"
@@ -50,6 +51,8 @@ struct CollectiveWork {
   bool back = false;        ///< brings experts' results, or gradients, back to the tokens' ranks
   /// Uneven loads by position in the group; none where all pairs carry alike.
   std::shared_ptr<const LoadMatrix> loads = nullptr;
+  /// Whose load that is, to the experts or back.
+  std::shared_ptr<const ExpertLoad> expert_load = nullptr;
   /// Collectives of one device that may run side by side are of the same class; 0: of none.
   std::uint8_t contention = 0;
   /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it,
@@ -67,6 +70,8 @@ struct ComputeWork {
   /// Kernels that the host launches one by one, on the host's stream; not counting those that it
   /// replays as a CUDA graph.
   std::int64_t launches = 0;
+  /// Where ranks of the expert-parallel group differ and are devices: the kernels of each.
+  std::vector<std::vector<Kernel>> by_expert_rank = {};
 };
 
 /// What passes between two pipeline stages for one micro-batch: the bytes of one rank.

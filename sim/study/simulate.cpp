@@ -1,9 +1,12 @@
 #include "sim/study/simulate.hpp"
 
+#include "sim/routing/expert_load.hpp"
+#include "sim/routing/load_statistics.hpp"
 #include "sim/study/memory_advice.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 
@@ -81,12 +84,29 @@ std::string extrapolated_text(const StepReplay& replay) {
   return fmt::format("{}", fmt::join(costs, "; "));
 }
 
+/// The busiest expert of all layers, and what all layers drop.
+void add_routing(const Workload& workload, StepResult& result) {
+  result.load_max_over_mean = 1.0;
+  double kept = 0.0;
+  double layers = 0.0;
+  for (std::size_t layer = 0; layer < workload.model.layers.size(); ++layer) {
+    if (!workload.model.layers[layer].moe)
+      continue;
+    const auto load = expert_load(workload, static_cast<std::int64_t>(layer));
+    kept += load ? load->kept_share : workload.routing.kept_share();
+    layers += 1.0;
+    if (load)
+      result.load_max_over_mean =
+          std::max(result.load_max_over_mean, load_statistics(load->wanted).max_over_mean);
+  }
+  result.dropped_tokens_percent = layers > 0.0 ? 100.0 * (1.0 - kept / layers) : 0.0;
+}
+
 void fill_plan(const Workload& workload, StepResult& result) {
   result.expert_parallel = static_cast<double>(workload.plan.expert);
   result.data_parallel = static_cast<double>(workload.plan.data());
   result.micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
-  result.load_max_over_mean = 1.0; // uniform load
-  result.dropped_tokens_percent = 100.0 * (1.0 - workload.routing.kept_share());
+  add_routing(workload, result);
 }
 
 bool fits(const Scenario& scenario, StepResult& result) {

@@ -279,6 +279,11 @@ std::int64_t ParallelPlan::micro_batches(const TrainingSpec& training) const {
   return training.global_batch / (data() * training.micro_batch);
 }
 
+std::int64_t ParallelPlan::expert_rank(RankId rank) const {
+  const std::int64_t local = static_cast<std::int64_t>(index(rank)) % stage_ranks();
+  return local / expert_tensor % expert;
+}
+
 std::int64_t ParallelPlan::stage_of(RankId rank) const {
   return static_cast<std::int64_t>(index(rank)) / stage_ranks();
 }

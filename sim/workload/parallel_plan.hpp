@@ -58,9 +58,14 @@ struct TrainingSpec {
 };
 
 /// Which tokens go to which experts.
+enum class LoadKind { uniform, zipf, dirichlet };
 struct RoutingSpec {
+  LoadKind load = LoadKind::uniform;
+  double zipf_alpha = 0.0;              ///< of `zipf`: 0 is uniform
+  double dirichlet_concentration = 0.0; ///< of `dirichlet`: large is near uniform
   double capacity_factor = 0.0; ///< 0: dropless; else at most that many times the mean per expert
   std::uint64_t seed = 1;
+  bool even() const { return load == LoadKind::uniform; } ///< all experts are alike
   /// Share of the routed tokens that is kept under uniform load: min(1, capacity_factor).
   double kept_share() const;
 };
@@ -104,6 +109,8 @@ struct ParallelPlan {
   /// Micro-batches that pass through every stage in one step.
   std::int64_t micro_batches(const TrainingSpec& training) const;
   std::int64_t stage_of(RankId rank) const;
+  /// The place of a rank in its expert-parallel group.
+  std::int64_t expert_rank(RankId rank) const;
   /// The model is cut into so many virtual stages, 0 … in the order of its layers.
   std::int64_t virtual_stage_count() const { return pipeline * virtual_stages; }
   /// Virtual stages that each stage holds, its chunks: under DualPipe one of each direction.

@@ -18,13 +18,13 @@ const std::vector<Refusal> not_modelled = {
      "  hint: use top-k"},
     {"a load",
      "\"uniform\"",
-     "\"zipf\"",
+     "\"trained\"",
      {},
      false,
-     "s.toml:15:8: error: \"zipf\" is not modelled yet\n"
-     "  load = \"zipf\"\n"
+     "s.toml:15:8: error: \"trained\" is not modelled yet\n"
+     "  load = \"trained\"\n"
      "         ^\n"
-     "  hint: use uniform"},
+     "  hint: use uniform or zipf or dirichlet"},
 };
 
 const std::vector<Refusal> cannot_run = {
@@ -300,12 +300,12 @@ const std::vector<Refusal> wrong_settings = {
     {"of a value that is not modelled",
      "",
      "",
-     {"routing.load=zipf"},
+     {"routing.load=trained"},
      false,
-     "--set routing.load=zipf:1:14: error: \"zipf\" is not modelled yet\n"
-     "  routing.load=zipf\n"
+     "--set routing.load=trained:1:14: error: \"trained\" is not modelled yet\n"
+     "  routing.load=trained\n"
      "               ^\n"
-     "  hint: use uniform"},
+     "  hint: use uniform or zipf or dirichlet"},
     {"of a plan that does not divide",
      "",
      "",
