@@ -184,7 +184,7 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
   if (replay.approximate)
     prediction.diagnostics.emplace_back(
         "folding",
-        "approximate: ranks of a stage sit differently; collectives are the loads of their "
+        "approximate: ranks of a stage differ by place or load; collectives are the loads of their "
         "busiest links");
   prediction.extrapolated_share = replay.metrics.extrapolated / replay.metrics.step_time;
   result.extrapolated_costs = extrapolated_text(replay);

@@ -27,7 +27,7 @@ ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, F
 struct PlayedStep {
   StepGraph graph;
   Timeline timeline;
-  bool approximate = false; ///< ranks of a stage sit differently, and one stands for all
+  bool approximate = false; ///< ranks of a stage differ by place or load, and one stands for all
 };
 
 /// Builds the graph and replays it in this process, which must not simulate again: SimGrid
