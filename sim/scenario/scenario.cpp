@@ -195,7 +195,8 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
 
 RoutingSpec read_routing_table(const TomlTable& table) {
   RoutingSpec routing;
-  supported_choice(table, "policy", {"top-k", "expert-choice"}, {"top-k"});
+  const bool expert_choice =
+      table.choice_or("policy", {"top-k", "expert-choice"}, "top-k") == "expert-choice";
   const std::string load =
       supported_choice(table, "load", {"uniform", "zipf", "dirichlet", "trace", "trained"},
                        {"uniform", "zipf", "dirichlet"});
@@ -206,6 +207,11 @@ RoutingSpec read_routing_table(const TomlTable& table) {
     routing.load = LoadKind::dirichlet;
     routing.dirichlet_concentration = table.number("dirichlet_concentration", {1e-3, 1e6});
   }
+  // Each expert takes as many tokens as the mean, those that it scores highest: loads are even by
+  // construction, and what differs is how many experts a token gets (arXiv 2202.09368).
+  if (expert_choice && !routing.even())
+    table.fail("load", "experts that choose their tokens are loaded evenly",
+               "use load = \"uniform\", or policy = \"top-k\"");
   routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
   routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", {0, count.high}, 1));
   table.finish();

@@ -210,6 +210,15 @@ const std::vector<Refusal> wrong_types = {
      "s.toml:15:19: error: capacity_factor must be a number, not a string\n"
      "  capacity_factor = \"none\"\n"
      "                    ^"},
+    {"experts that choose and are loaded unevenly",
+     "load = \"uniform\"",
+     "policy = \"expert-choice\"\nload = \"zipf\"\nzipf_alpha = 1",
+     {},
+     false,
+     "s.toml:16:8: error: experts that choose their tokens are loaded evenly\n"
+     "  load = \"zipf\"\n"
+     "         ^\n"
+     "  hint: use load = \"uniform\", or policy = \"top-k\""},
     {"a recipe of fp8 without fp8",
      "micro_batch = 2",
      "fp8_recipe = \"mxfp8\"",

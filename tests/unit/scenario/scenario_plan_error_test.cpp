@@ -7,15 +7,6 @@ namespace {
 
 /// One row for each rule.
 const std::vector<Refusal> not_modelled = {
-    {"a routing policy",
-     "load = \"uniform\"",
-     "policy = \"expert-choice\"",
-     {},
-     false,
-     "s.toml:15:10: error: \"expert-choice\" is not modelled yet\n"
-     "  policy = \"expert-choice\"\n"
-     "           ^\n"
-     "  hint: use top-k"},
     {"a load",
      "\"uniform\"",
      "\"trained\"",

@@ -97,3 +97,9 @@ TEST_CASE("every shipped scenario can run on its cluster") {
   }
   CHECK(scenarios > 0);
 }
+
+TEST_CASE("experts that choose their tokens get as many each, and drop none") {
+  const Workload workload = read_text(scenario, {"routing.policy=expert-choice"}).workload;
+  CHECK(workload.routing.even());
+  CHECK(workload.routing.kept_share() == 1.0);
+}
