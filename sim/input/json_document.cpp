@@ -96,6 +96,19 @@ bool JsonObject::flag_or(const std::string& key, bool otherwise) const {
   return value.get<bool>();
 }
 
+std::vector<double> JsonObject::numbers(const std::string& key) const {
+  std::vector<double> values;
+  const auto list = content_->json.find(key);
+  if (list == content_->json.end() || !list->is_array())
+    fail(key, fmt::format("{} must be a list of numbers", key));
+  for (const auto& value : *list) {
+    if (!value.is_number())
+      fail(key, fmt::format("{} must hold numbers", key));
+    values.push_back(value.get<double>());
+  }
+  return values;
+}
+
 std::vector<std::int64_t> JsonObject::integers(const std::string& key) const {
   if (!has(key))
     return {};

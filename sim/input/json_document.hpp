@@ -29,6 +29,8 @@ public:
   bool flag_or(const std::string& key, bool otherwise) const;
   /// A list of whole numbers; empty if the key is absent.
   std::vector<std::int64_t> integers(const std::string& key) const;
+  /// A list of numbers, which must be there.
+  std::vector<double> numbers(const std::string& key) const;
   InputLocation where(const std::string& key) const;
   [[noreturn]] void fail(const std::string& key, const std::string& message,
                          const std::string& hint = "") const;

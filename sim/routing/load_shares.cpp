@@ -61,6 +61,9 @@ std::vector<double> load_shares(const RoutingSpec& routing, std::int64_t experts
     for (double& share : shares)
       share = gamma(random, routing.dirichlet_concentration);
     break;
+  case LoadKind::trace:
+    shares = routing.trace->at(layer);
+    break;
   }
   const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
   for (double& share : shares)

@@ -1,6 +1,7 @@
 #include "sim/scenario/scenario.hpp"
 
 #include "sim/platform/topology.hpp"
+#include "sim/routing/load_trace.hpp"
 
 #include <fmt/format.h>
 
@@ -193,19 +194,26 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   table.finish();
 }
 
-RoutingSpec read_routing_table(const TomlTable& table) {
+RoutingSpec read_routing_table(const TomlTable& table, const fs::path& folder, Scenario& scenario) {
   RoutingSpec routing;
   const bool expert_choice =
       table.choice_or("policy", {"top-k", "expert-choice"}, "top-k") == "expert-choice";
   const std::string load =
       supported_choice(table, "load", {"uniform", "zipf", "dirichlet", "trace", "trained"},
-                       {"uniform", "zipf", "dirichlet"});
+                       {"uniform", "zipf", "dirichlet", "trace"});
   if (load == "zipf") {
     routing.load = LoadKind::zipf;
     routing.zipf_alpha = table.number("zipf_alpha", {0.0, 10.0});
   } else if (load == "dirichlet") {
     routing.load = LoadKind::dirichlet;
     routing.dirichlet_concentration = table.number("dirichlet_concentration", {1e-3, 1e6});
+  }
+  if (load == "trace") {
+    routing.load = LoadKind::trace;
+    const fs::path file = folder / table.text("trace");
+    scenario.inputs.push_back(file);
+    routing.trace =
+        std::make_shared<const LoadTrace>(read_load_trace(file, scenario.workload.model));
   }
   // Each expert takes as many tokens as the mean, those that it scores highest: loads are even by
   // construction, and what differs is how many experts a token gets (arXiv 2202.09368).
@@ -306,7 +314,8 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   scenario.workload.plan.gpus = choice.gpus;
   scenario.workload.training = read_training_table(training, scenario.workload.graphs);
   read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
-  scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty));
+  scenario.workload.routing =
+      read_routing_table(table_or_empty(root, "routing", empty), folder, scenario);
   const TomlTable communication = table_or_empty(root, "communication", empty);
   scenario.workload.communication = read_communication_table(communication, scenario.workload.plan);
   scenario.fidelity = read_fidelity(root);

@@ -15,7 +15,7 @@ const std::vector<Refusal> not_modelled = {
      "s.toml:15:8: error: \"trained\" is not modelled yet\n"
      "  load = \"trained\"\n"
      "         ^\n"
-     "  hint: use uniform or zipf or dirichlet"},
+     "  hint: use uniform or zipf or dirichlet or trace"},
 };
 
 const std::vector<Refusal> cannot_run = {
@@ -296,7 +296,7 @@ const std::vector<Refusal> wrong_settings = {
      "--set routing.load=trained:1:14: error: \"trained\" is not modelled yet\n"
      "  routing.load=trained\n"
      "               ^\n"
-     "  hint: use uniform or zipf or dirichlet"},
+     "  hint: use uniform or zipf or dirichlet or trace"},
     {"of a plan that does not divide",
      "",
      "",
