@@ -101,6 +101,7 @@ void print_group(const GroupStatistics& group) {
 ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResult>& results) {
   ScatterPlot plot{"", "tokens/s/GPU", {}};
   std::vector<double> errors;
+  std::vector<double> errors_without_gap;
   for (std::size_t number = 0; number < set.cases.size(); ++number) {
     const ValidationCase& found = set.cases[number];
     if (found.quantity != "tokens_per_s_per_gpu" || std::isnan(results[number].predicted))
@@ -108,13 +109,16 @@ ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResu
     const std::string series =
         found.group.empty() ? found.tier : found.group.substr(found.group.rfind(' ') + 1);
     plot.points.push_back({found.name, series, found.measured, results[number].predicted});
+    errors.push_back(std::abs(results[number].error_percent));
     if (!found.group.empty())
-      errors.push_back(std::abs(results[number].error_percent));
+      errors_without_gap.push_back(errors.back());
   }
   plot.title = fmt::format("{} published training steps", plot.points.size());
   if (!errors.empty())
-    plot.title += fmt::format("; median error {:.1f} % of the {} without a known gap",
-                              median(errors), errors.size());
+    plot.title += fmt::format(", median error {:.1f} %", median(errors));
+  if (!errors_without_gap.empty())
+    plot.title += fmt::format("; {:.1f} % of the {} without a known gap",
+                              median(errors_without_gap), errors_without_gap.size());
   return plot;
 }
 

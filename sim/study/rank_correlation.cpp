@@ -31,8 +31,10 @@ std::optional<double> kendall_tau(const std::vector<ValuePair>& pairs) {
       first_untied += first * first;
       second_untied += second * second;
     }
-  if (first_untied == 0.0 || second_untied == 0.0)
+  if (first_untied == 0.0 && second_untied == 0.0)
     return std::nullopt;
+  if (first_untied == 0.0 || second_untied == 0.0)
+    return 0.0;
   return agreement / std::sqrt(first_untied * second_untied);
 }
 

@@ -18,8 +18,8 @@ struct ValuePair {
 /// Kendall's tau-b over things of different kinds: how far two orders of the same things agree,
 /// from −1 (reversed) to 1. (concordant − discordant pairs) / sqrt(pairs without a tie in the first
 /// × those without one in the second); values closer than 1e-9 of the larger are a tie (M. G.
-/// Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945). Nothing if all
-/// values of one kind are tied.
+/// Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945). 0 if one order ties
+/// all that the other tells apart; nothing if no pair is told apart by either.
 std::optional<double> kendall_tau(const std::vector<ValuePair>& pairs);
 
 } // namespace moesim
