@@ -1,6 +1,8 @@
 #include "sim/routing/load_shares.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <random>
 #include <utility>
@@ -42,6 +44,13 @@ void shuffle(std::vector<double>& values, Random& random) {
     std::swap(values[left - 1], values[random() % left]);
 }
 
+std::vector<double> sum_of_rows(const std::vector<std::vector<double>>& rows) {
+  std::vector<double> sum(rows.front().size(), 0.0);
+  for (const std::vector<double>& row : rows)
+    std::transform(sum.begin(), sum.end(), row.begin(), sum.begin(), std::plus<>());
+  return sum;
+}
+
 } // namespace
 
 std::vector<double> load_shares(const RoutingSpec& routing, std::int64_t experts,
@@ -62,7 +71,7 @@ std::vector<double> load_shares(const RoutingSpec& routing, std::int64_t experts
       share = gamma(random, routing.dirichlet_concentration);
     break;
   case LoadKind::trace:
-    shares = routing.trace->at(layer);
+    shares = sum_of_rows(routing.trace->layers.at(layer));
     break;
   }
   const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/workload/parallel_plan.hpp"
+#include "sim/workload/routing_spec.hpp"
 
 #include <cstdint>
 #include <vector>

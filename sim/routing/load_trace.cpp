@@ -7,17 +7,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <string>
+#include <vector>
 
 namespace moesim {
 
 namespace {
 
-LoadTrace read_sglang(const std::filesystem::path& path, std::int64_t experts) {
+/// By layer, then by expert.
+using Counts = std::map<std::int64_t, std::vector<double>>;
+
+Counts read_sglang(const std::filesystem::path& path, std::int64_t experts) {
   const CsvTable table = CsvTable::read(path);
   table.expect_columns({"layer_id", "expert_id", "count"});
-  LoadTrace trace;
+  Counts trace;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t column = table.column("expert_id");
     const std::int64_t expert = table.integer(row, column);
@@ -34,9 +39,9 @@ LoadTrace read_sglang(const std::filesystem::path& path, std::int64_t experts) {
   return trace;
 }
 
-LoadTrace read_d2_moe(const std::filesystem::path& path, const ModelSpec& model) {
+Counts read_d2_moe(const std::filesystem::path& path, const ModelSpec& model) {
   const JsonObject document = JsonObject::read(path);
-  LoadTrace trace;
+  Counts trace;
   for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
     const std::string key = std::to_string(layer);
     if (!document.has(key))
@@ -60,7 +65,7 @@ LoadTrace read_load_trace(const std::filesystem::path& path, const ModelSpec& mo
     throw InputError({.file = path.string(), .source_line = ""},
                      fmt::format("\"{}\" is no recording of loads that is known", end),
                      ".csv as of SGLang, .json as of D2-MoE");
-  const LoadTrace trace =
+  const Counts trace =
       end == ".csv" ? read_sglang(path, model.experts.experts) : read_d2_moe(path, model);
   LoadTrace found;
   for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
@@ -73,7 +78,7 @@ LoadTrace read_load_trace(const std::filesystem::path& path, const ModelSpec& mo
       throw InputError({.file = path.string(), .source_line = ""},
                        fmt::format("has no tokens for layer {} of the model", number),
                        "layers are counted from 0, dense ones included");
-    found.insert(*counts);
+    found.layers[number] = {counts->second};
   }
   return found;
 }

@@ -1,17 +1,11 @@
 #pragma once
 
 #include "sim/workload/model_spec.hpp"
+#include "sim/workload/routing_spec.hpp"
 
-#include <cstdint>
 #include <filesystem>
-#include <map>
-#include <vector>
 
 namespace moesim {
-
-/// How many tokens each expert of a layer was chosen for in a recorded run, by the layer's number
-/// in the model.
-using LoadTrace = std::map<std::int64_t, std::vector<double>>;
 
 /// Reads a recording, by the end of its name:
 /// - `.csv`: layer_id, expert_id, count, as SGLang records it; what is not there is 0, repeated

@@ -267,10 +267,6 @@ std::vector<RankId> members(const GroupShape& shape, std::int64_t first) {
 
 } // namespace
 
-double RoutingSpec::kept_share() const {
-  return capacity_factor > 0.0 ? std::min(1.0, capacity_factor) : 1.0;
-}
-
 bool ParallelPlan::recomputes(RecomputeModule module) const {
   return recompute == Recompute::selective && recompute_modules.contains(module);
 }

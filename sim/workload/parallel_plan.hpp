@@ -8,8 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,21 +55,6 @@ struct TrainingSpec {
   std::int64_t optimizer_bytes() const {
     return 2 * (fp32_moments ? 4 : 2) + (master_weights ? 4 : 0);
   }
-};
-
-/// Which tokens go to which experts.
-enum class LoadKind { uniform, zipf, dirichlet, trace };
-struct RoutingSpec {
-  LoadKind load = LoadKind::uniform;
-  double zipf_alpha = 0.0;              ///< of `zipf`: 0 is uniform
-  double dirichlet_concentration = 0.0; ///< of `dirichlet`: large is near uniform
-  /// Of `trace`: how many tokens each expert of a layer was chosen for.
-  std::shared_ptr<const std::map<std::int64_t, std::vector<double>>> trace = nullptr;
-  double capacity_factor = 0.0; ///< 0: dropless; else at most that many times the mean per expert
-  std::uint64_t seed = 1;
-  bool even() const { return load == LoadKind::uniform; } ///< all experts are alike
-  /// Share of the routed tokens that is kept under uniform load: min(1, capacity_factor).
-  double kept_share() const;
 };
 
 /// How the step is split over GPUs. Ranks are laid out as Megatron-LM lays them out: tensor

@@ -3,6 +3,7 @@
 #include "sim/base/units.hpp"
 #include "sim/workload/model_spec.hpp"
 #include "sim/workload/parallel_plan.hpp"
+#include "sim/workload/routing_spec.hpp"
 
 namespace moesim {
 

@@ -1,4 +1,5 @@
 #include "sim/workload/parallel_plan.hpp"
+#include "sim/workload/routing_spec.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace moesim {
+
+/// Where the loads of experts come from.
+enum class LoadKind { uniform, zipf, dirichlet, trace };
+
+/// How many tokens each expert was chosen for in a recorded run.
+struct LoadTrace {
+  /// What the rows of a recording are.
+  enum class Rows {
+    whole,         ///< one row: all that was recorded
+    micro_batches, ///< of all ranks of an expert-parallel group together
+    sequences      ///< of one rank
+  };
+  Rows rows = Rows::whole;
+  /// By the layer's number in the model, dense layers counted; by row; by expert. All layers have
+  /// as many rows, and rows of one number belong together: so a recording keeps how the choices of
+  /// one layer go with those of another.
+  std::map<std::int64_t, std::vector<std::vector<double>>> layers;
+};
+
+/// Which tokens go to which experts.
+struct RoutingSpec {
+  LoadKind load = LoadKind::uniform;
+  double zipf_alpha = 0.0;                          ///< of `zipf`: 0 is uniform
+  double dirichlet_concentration = 0.0;             ///< of `dirichlet`: large is near uniform
+  std::shared_ptr<const LoadTrace> trace = nullptr; ///< of `trace`
+  double capacity_factor = 0.0; ///< 0: dropless; else at most that many times the mean per expert
+  std::uint64_t seed = 1;
+  bool even() const { return load == LoadKind::uniform; } ///< all experts are alike
+  /// Share of the routed tokens that is kept under uniform load: min(1, capacity_factor).
+  double kept_share() const;
+};
+
+} // namespace moesim
