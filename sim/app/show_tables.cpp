@@ -167,9 +167,10 @@ ResultTable show_schedule(const Scenario& scenario) {
 namespace {
 
 /// What a rank sends to the experts of a layer, and what its own experts get.
-std::vector<std::string> routing_row(const Workload& w, std::int64_t layer, std::int64_t rank) {
-  const Sizes sizes =
-      sizes_of_layer(w, layer, w.plan.expert_rank(RankId(static_cast<std::uint32_t>(rank))));
+std::vector<std::string> routing_row(const Workload& w, const ExpertLoads& loads,
+                                     std::int64_t layer, std::int64_t rank) {
+  const Sizes sizes = sizes_of_layer(w, loads.at(layer, 0),
+                                     w.plan.expert_rank(RankId(static_cast<std::uint32_t>(rank))));
   const double uneven = sizes.load ? load_statistics(sizes.load->wanted).max_over_mean : 1.0;
   return {std::to_string(layer),
           std::to_string(rank),
@@ -185,6 +186,7 @@ ResultTable show_routing(const Scenario& scenario) {
   ResultTable table{
       {"layer", "rank", "experts", "tokens_sent", "tokens_received", "load_max_over_mean"}, {}};
   const Workload& w = scenario.workload;
+  const ExpertLoads loads(w);
   const std::int64_t ranks = w.plan.stage_ranks();
   for (std::int64_t part = 0; part < w.plan.virtual_stage_count(); ++part) {
     const std::int64_t first = first_layer(w.plan, part);
@@ -195,7 +197,7 @@ ResultTable show_routing(const Scenario& scenario) {
       for (std::int64_t copy = 0; copy < w.plan.copies(); ++copy) {
         const std::int64_t start = w.plan.holder(part, copy) * ranks;
         for (std::int64_t rank = start; rank < start + ranks; ++rank)
-          table.rows.push_back(routing_row(w, layer, rank));
+          table.rows.push_back(routing_row(w, loads, layer, rank));
       }
     }
   }

@@ -1,60 +1,80 @@
 #include "sim/routing/expert_load.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/routing/load_shares.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 namespace moesim {
 
 namespace {
 
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-/// What each rank of the group has of its own kind, as loads of pairs: to the experts it is the
-/// sink that counts, back the source.
-std::shared_ptr<const LoadMatrix> pair_loads(const std::vector<double>& ranks, bool back) {
-  const double all = mean(ranks);
-  std::vector<double> values;
-  values.reserve(ranks.size() * ranks.size());
-  for (const double source : ranks)
-    for (const double sink : ranks)
-      values.push_back((back ? source : sink) / all);
-  return std::make_shared<const LoadMatrix>(ranks.size(), std::move(values));
+/// The sum over the ranks that tokens come from.
+std::vector<std::int64_t> by_expert(const RoutingMatrix& matrix,
+                                    const std::vector<std::uint32_t>& tokens) {
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(matrix.experts), 0);
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    sums[i % sums.size()] += tokens[i];
+  return sums;
 }
 
 } // namespace
 
-double ExpertLoad::rank_load(std::optional<std::int64_t> rank) const {
+std::int64_t ExpertLoad::rank_tokens(std::optional<std::int64_t> rank) const {
   return rank ? ranks.at(static_cast<std::size_t>(*rank))
               : *std::max_element(ranks.begin(), ranks.end());
 }
 
-std::shared_ptr<const ExpertLoad> expert_load(const Workload& workload, std::int64_t layer) {
-  const RoutingSpec& routing = workload.routing;
-  if (routing.even())
-    return nullptr;
-  const std::int64_t experts = workload.model.experts.experts;
-  const std::int64_t local = experts / workload.plan.expert;
-  INVARIANT(local * workload.plan.expert == experts, "{} experts on {} ranks", experts,
-            workload.plan.expert);
+ExpertLoad expert_load(const RoutingMatrix& matrix) {
+  const auto ranks = static_cast<std::size_t>(matrix.sources);
+  const auto experts = static_cast<std::size_t>(matrix.experts);
+  const std::size_t local = experts / ranks;
+  INVARIANT(local * ranks == experts, "{} experts on {} ranks", experts, ranks);
   ExpertLoad load;
-  load.wanted = load_shares(routing, experts, layer);
-  for (double& share : load.wanted)
-    share *= static_cast<double>(experts);
-  load.kept = load.wanted;
-  if (routing.capacity_factor > 0.0)
-    for (double& tokens : load.kept)
-      tokens = std::min(tokens, routing.capacity_factor);
-  load.kept_share = mean(load.kept);
-  for (auto first = load.kept.begin(); first != load.kept.end(); first += local)
-    load.ranks.push_back(std::accumulate(first, first + local, 0.0) / static_cast<double>(local));
-  load.dispatch = pair_loads(load.ranks, false);
-  load.combine = pair_loads(load.ranks, true);
-  return std::make_shared<const ExpertLoad>(std::move(load));
+  load.wanted = by_expert(matrix, matrix.wanted);
+  load.kept = by_expert(matrix, matrix.kept);
+  load.ranks.assign(ranks, 0);
+  std::vector<std::uint32_t> pairs(ranks * ranks, 0);
+  for (std::size_t source = 0; source < ranks; ++source)
+    for (std::size_t expert = 0; expert < experts; ++expert)
+      pairs[source * ranks + expert / local] += matrix.kept[source * experts + expert];
+  for (std::size_t pair = 0; pair < pairs.size(); ++pair)
+    load.ranks[pair % ranks] += pairs[pair];
+  const std::int64_t kept = matrix.kept_tokens();
+  load.sent = (kept + matrix.sources / 2) / matrix.sources;
+  load.kept_share = static_cast<double>(kept) / static_cast<double>(matrix.wanted_tokens());
+  // Loads are relative to the whole tokens that `sent` is, so that their bytes are exact.
+  const LoadMatrix dispatch(ranks, std::move(pairs),
+                            static_cast<double>(ranks) / static_cast<double>(load.sent));
+  load.dispatch = std::make_shared<const LoadMatrix>(dispatch);
+  load.combine = std::make_shared<const LoadMatrix>(dispatch.reversed());
+  return load;
+}
+
+std::shared_ptr<const ExpertLoad> ExpertLoads::at(std::int64_t layer,
+                                                  std::int64_t micro_batch) const {
+  if (workload_.routing.even())
+    return nullptr;
+  std::shared_ptr<const ExpertLoad>& load = known_[{layer, micro_batch % micro_batches()}];
+  if (!load)
+    load = std::make_shared<const ExpertLoad>(
+        expert_load(routing_matrix(workload_, layer, micro_batch % micro_batches())));
+  return load;
+}
+
+std::shared_ptr<const ExpertLoad> ExpertLoads::busiest(std::int64_t layer) const {
+  std::shared_ptr<const ExpertLoad> found = at(layer, 0);
+  for (std::int64_t other = 1; found && other < micro_batches(); ++other)
+    if (const auto load = at(layer, other);
+        load->rank_tokens(std::nullopt) > found->rank_tokens(std::nullopt))
+      found = load;
+  return found;
+}
+
+std::int64_t ExpertLoads::micro_batches() const {
+  return workload_.routing.differs_by_micro_batch()
+             ? workload_.plan.micro_batches(workload_.training)
+             : 1;
 }
 
 } // namespace moesim

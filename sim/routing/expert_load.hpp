@@ -1,31 +1,53 @@
 #pragma once
 
+#include "sim/routing/routing_matrix.hpp"
 #include "sim/workload/collective.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace moesim {
 
-/// How the routed tokens of one layer fall on the experts and their ranks, in multiples of the mean
-/// without drops. All ranks of a group send alike.
+/// How the routed tokens of one layer and micro-batch fall on the experts and their ranks: what its
+/// routing matrix comes to under a plan.
 struct ExpertLoad {
-  std::vector<double> wanted; ///< by expert: what the router chooses
-  std::vector<double> kept;   ///< by expert: of these at most the capacity factor
-  std::vector<double> ranks;  ///< by rank of the expert-parallel group: the mean of its experts
-  double kept_share = 1.0;    ///< of all routed tokens: the mean of `kept`
-  std::shared_ptr<const LoadMatrix> dispatch; ///< to the experts; mean 1
-  std::shared_ptr<const LoadMatrix> combine;  ///< back; mean 1
+  std::vector<std::int64_t> wanted; ///< tokens by expert: what the router chooses
+  std::vector<std::int64_t> kept;   ///< tokens by expert: of these at most the capacity
+  std::vector<std::int64_t> ranks;  ///< tokens by rank of the expert-parallel group: of its experts
+  std::int64_t sent = 0;            ///< tokens that a rank sends, the mean of the group, rounded
+  double kept_share = 1.0;          ///< of all routed tokens
+  std::shared_ptr<const LoadMatrix> dispatch; ///< to the experts, in multiples of `sent` / ranks
+  std::shared_ptr<const LoadMatrix> combine;  ///< back
 
   /// The tokens that the experts of a rank of the group compute; without a rank, of the busiest.
-  double rank_load(std::optional<std::int64_t> rank) const;
+  std::int64_t rank_tokens(std::optional<std::int64_t> rank) const;
 };
 
-/// The load of an MoE layer under a plan, its experts placed rank by rank in their order; nothing
-/// if all experts are alike.
-std::shared_ptr<const ExpertLoad> expert_load(const Workload& workload, std::int64_t layer);
+/// What a matrix comes to when experts sit on the ranks in their order.
+ExpertLoad expert_load(const RoutingMatrix& matrix);
+
+/// The loads of the MoE layers of a workload, each made when it is first asked for. Not to be asked
+/// by two threads at once.
+class ExpertLoads {
+public:
+  /// The workload must live as long.
+  explicit ExpertLoads(const Workload& workload) : workload_(workload) {}
+
+  /// Nothing if all experts are alike.
+  std::shared_ptr<const ExpertLoad> at(std::int64_t layer, std::int64_t micro_batch) const;
+  /// Of the micro-batch in which one rank has more tokens than any has in another.
+  std::shared_ptr<const ExpertLoad> busiest(std::int64_t layer) const;
+  /// How many micro-batches of a step differ: all or one, which then stands for all.
+  std::int64_t micro_batches() const;
+
+private:
+  const Workload& workload_;
+  mutable std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<const ExpertLoad>> known_;
+};
 
 } // namespace moesim

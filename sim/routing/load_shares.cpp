@@ -1,83 +1,106 @@
 #include "sim/routing/load_shares.hpp"
 
-#include <algorithm>
+#include "sim/routing/token_counts.hpp"
+
+#include <boost/random/gamma_distribution.hpp>
+#include <boost/random/seed_seq.hpp>
+#include <boost/random/uniform_int_distribution.hpp>
+
 #include <cmath>
-#include <functional>
 #include <numeric>
-#include <random>
 #include <utility>
 
 namespace moesim {
 
 namespace {
 
-using Random = std::mt19937_64;
+using Shares = std::vector<double>;
 
-/// In [0, 1), of 53 bits. What the standard library offers differs from one library to the next.
-double uniform(Random& random) {
-  return static_cast<double>(random() >> 11) * 0x1p-53;
+Random random_of(const RoutingSpec& routing, std::int64_t layer) {
+  boost::random::seed_seq seeds{static_cast<std::uint32_t>(routing.seed),
+                                static_cast<std::uint32_t>(routing.seed >> 32),
+                                static_cast<std::uint32_t>(layer)};
+  return Random(seeds);
 }
 
-/// Box and Muller, Annals of Mathematical Statistics 29, 1958.
-double normal(Random& random) {
-  const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform(random)));
-  return radius * std::cos(2.0 * 3.14159265358979323846 * uniform(random));
+/// From 0 to below `end`.
+std::size_t draw_place(std::size_t end, Random& random) {
+  return boost::random::uniform_int_distribution<std::size_t>(0, end - 1)(random);
 }
 
-/// Of the gamma distribution of scale 1: Marsaglia and Tsang, ACM Transactions on Mathematical
-/// Software 26, 2000; shapes below 1 by their section 6.
-double gamma(Random& random, double shape) {
-  if (shape < 1.0)
-    return gamma(random, shape + 1.0) * std::pow(1.0 - uniform(random), 1.0 / shape);
-  const double d = shape - 1.0 / 3.0;
-  const double c = 1.0 / std::sqrt(9.0 * d);
-  for (;;) {
-    const double x = normal(random);
-    const double v = std::pow(1.0 + c * x, 3.0);
-    if (v > 0.0 && std::log(1.0 - uniform(random)) < 0.5 * x * x + d - d * v + d * std::log(v))
-      return d * v;
+Shares zipf(double alpha, std::size_t experts, Random& random) {
+  Shares shares;
+  for (std::size_t rank = 0; rank < experts; ++rank)
+    shares.push_back(std::pow(static_cast<double>(rank + 1), -alpha));
+  for (std::size_t left = experts; left > 1; --left)
+    std::swap(shares[left - 1], shares[draw_place(left, random)]);
+  return shares;
+}
+
+Shares dirichlet(double concentration, std::size_t experts, Random& random) {
+  boost::random::gamma_distribution<double> gamma(concentration);
+  Shares shares;
+  for (std::size_t expert = 0; expert < experts; ++expert)
+    shares.push_back(gamma(random));
+  return shares;
+}
+
+/// Experts from `first` get `load` times the mean, the others what is left.
+Shares hot(double load, std::size_t first, std::size_t count, std::size_t experts) {
+  const auto others = static_cast<double>(experts - count);
+  const double left =
+      std::max(0.0, static_cast<double>(experts) - static_cast<double>(count) * load);
+  Shares shares(experts, others > 0.0 ? left / others : 0.0);
+  for (std::size_t expert = first; expert < first + count; ++expert)
+    shares[expert] = load;
+  return shares;
+}
+
+const Shares& recorded(const RoutingSpec& routing, const Workload& workload,
+                       const TokenOrigin& origin) {
+  const std::vector<Shares>& rows = routing.trace->layers.at(origin.layer);
+  std::int64_t row = 0;
+  if (routing.differs_by_micro_batch()) {
+    row = routing.step * workload.plan.micro_batches(workload.training) + origin.micro_batch;
+    if (routing.differs_by_source())
+      row = row * workload.plan.expert + origin.source;
   }
-}
-
-void shuffle(std::vector<double>& values, Random& random) {
-  for (std::size_t left = values.size(); left > 1; --left)
-    std::swap(values[left - 1], values[random() % left]);
-}
-
-std::vector<double> sum_of_rows(const std::vector<std::vector<double>>& rows) {
-  std::vector<double> sum(rows.front().size(), 0.0);
-  for (const std::vector<double>& row : rows)
-    std::transform(sum.begin(), sum.end(), row.begin(), sum.begin(), std::plus<>());
-  return sum;
+  return rows[static_cast<std::size_t>(row) % rows.size()];
 }
 
 } // namespace
 
-std::vector<double> load_shares(const RoutingSpec& routing, std::int64_t experts,
-                                std::int64_t layer) {
-  std::vector<double> shares(static_cast<std::size_t>(experts), 1.0);
-  std::seed_seq seeds{routing.seed, static_cast<std::uint64_t>(layer)};
-  Random random(seeds);
+std::vector<double> load_shares(const Workload& workload, const TokenOrigin& origin) {
+  const RoutingSpec& routing = workload.routing;
+  const auto experts = static_cast<std::size_t>(workload.model.experts.experts);
+  Random random = random_of(routing, origin.layer);
+  Shares shares;
   switch (routing.load) {
   case LoadKind::uniform:
+    shares.assign(experts, 1.0);
     break;
   case LoadKind::zipf:
-    for (std::size_t rank = 0; rank < shares.size(); ++rank)
-      shares[rank] = std::pow(static_cast<double>(rank + 1), -routing.zipf_alpha);
-    shuffle(shares, random);
+    shares = zipf(routing.zipf_alpha, experts, random);
     break;
   case LoadKind::dirichlet:
-    for (double& share : shares)
-      share = gamma(random, routing.dirichlet_concentration);
+    shares = dirichlet(routing.dirichlet_concentration, experts, random);
+    break;
+  case LoadKind::hot_expert:
+    shares = hot(routing.hot_load, draw_place(experts, random), 1, experts);
+    break;
+  case LoadKind::hot_rank:
+    shares =
+        hot(routing.hot_load, 0, experts / static_cast<std::size_t>(workload.plan.expert), experts);
     break;
   case LoadKind::trace:
-    shares = sum_of_rows(routing.trace->layers.at(layer));
+    shares = recorded(routing, workload, origin);
     break;
   }
   const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
   for (double& share : shares)
     share /= sum;
-  return shares;
+  return limit_shares(std::move(shares),
+                      1.0 / static_cast<double>(workload.model.experts.experts_per_token));
 }
 
 } // namespace moesim

@@ -1,18 +1,31 @@
 #pragma once
 
-#include "sim/workload/routing_spec.hpp"
+#include "sim/workload/workload.hpp"
 
 #include <cstdint>
 #include <vector>
 
 namespace moesim {
 
-/// The share of a layer's routed tokens that each expert is chosen for; they add up to 1. Uniform:
-/// all alike. Zipf: the expert of rank r, counted from 1, in proportion to 1 / r^alpha, the ranks
-/// dealt out at random. Dirichlet: drawn from the symmetric distribution of that concentration, of
-/// which a small one favours few experts. Trace: as it was recorded. What is random follows from
-/// the seed and the layer alone.
-std::vector<double> load_shares(const RoutingSpec& routing, std::int64_t experts,
-                                std::int64_t layer);
+/// Whose tokens: those of a micro-batch on a rank of the expert-parallel group, in an MoE layer.
+struct TokenOrigin {
+  std::int64_t layer = 0;
+  std::int64_t micro_batch = 0;
+  std::int64_t source = 0;
+};
+
+/// The share of routed tokens that each expert is chosen for; they add up to 1, and none is above
+/// 1 / k, as a token chooses an expert once. What is random follows from the seed and the layer
+/// alone.
+/// - uniform: all alike.
+/// - Zipf: the expert of rank r, counted from 1, in proportion to 1 / r^alpha, the ranks dealt out
+///   at random.
+/// - Dirichlet: drawn from the symmetric distribution of that concentration, of which a small one
+///   favours few experts.
+/// - hot expert, hot rank: one expert of each layer, drawn at random, or all experts of the first
+///   rank, get `hot_load` times the mean.
+/// - trace: as it was recorded. Its rows are used in turn, by micro-batch or, if they are sequences
+///   of a rank, by micro-batch and rank; the same rows in all layers.
+std::vector<double> load_shares(const Workload& workload, const TokenOrigin& origin);
 
 } // namespace moesim

@@ -1,7 +1,7 @@
 #include "sim/scenario/scenario.hpp"
 
 #include "sim/platform/topology.hpp"
-#include "sim/routing/load_trace.hpp"
+#include "sim/scenario/routing_table.hpp"
 
 #include <fmt/format.h>
 
@@ -14,24 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Range<std::int64_t> count{1, 1'000'000'000};
-
-/// A value that the contract names and that this version cannot predict yet.
-void refuse_unsupported(const TomlTable& table, const std::string& key, const std::string& value,
-                        const std::vector<std::string>& supported) {
-  for (const std::string& known : supported)
-    if (value == known)
-      return;
-  table.fail(key, fmt::format("\"{}\" is not modelled yet", value),
-             fmt::format("use {}", fmt::join(supported, " or ")));
-}
-
-std::string supported_choice(const TomlTable& table, const std::string& key,
-                             const std::vector<std::string>& choices,
-                             const std::vector<std::string>& supported) {
-  const std::string value = table.choice_or(key, choices, supported.front());
-  refuse_unsupported(table, key, value, supported);
-  return value;
-}
 
 std::optional<std::int64_t> optional_count(const TomlTable& table, const std::string& key,
                                            Range<std::int64_t> range = count) {
@@ -194,38 +176,6 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   table.finish();
 }
 
-RoutingSpec read_routing_table(const TomlTable& table, const fs::path& folder, Scenario& scenario) {
-  RoutingSpec routing;
-  const bool expert_choice =
-      table.choice_or("policy", {"top-k", "expert-choice"}, "top-k") == "expert-choice";
-  const std::string load =
-      supported_choice(table, "load", {"uniform", "zipf", "dirichlet", "trace", "trained"},
-                       {"uniform", "zipf", "dirichlet", "trace"});
-  if (load == "zipf") {
-    routing.load = LoadKind::zipf;
-    routing.zipf_alpha = table.number("zipf_alpha", {0.0, 10.0});
-  } else if (load == "dirichlet") {
-    routing.load = LoadKind::dirichlet;
-    routing.dirichlet_concentration = table.number("dirichlet_concentration", {1e-3, 1e6});
-  }
-  if (load == "trace") {
-    routing.load = LoadKind::trace;
-    const fs::path file = folder / table.text("trace");
-    scenario.inputs.push_back(file);
-    routing.trace =
-        std::make_shared<const LoadTrace>(read_load_trace(file, scenario.workload.model));
-  }
-  // Each expert takes as many tokens as the mean, those that it scores highest: loads are even by
-  // construction, and what differs is how many experts a token gets (arXiv 2202.09368).
-  if (expert_choice && !routing.even())
-    table.fail("load", "experts that choose their tokens are loaded evenly",
-               "use load = \"uniform\", or policy = \"top-k\"");
-  routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
-  routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", {0, count.high}, 1));
-  table.finish();
-  return routing;
-}
-
 CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan& plan) {
   CommunicationSpec communication;
   const std::vector<std::string> dispatchers = {"alltoall", "allgather", "hierarchical",
@@ -314,8 +264,8 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   scenario.workload.plan.gpus = choice.gpus;
   scenario.workload.training = read_training_table(training, scenario.workload.graphs);
   read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
-  scenario.workload.routing =
-      read_routing_table(table_or_empty(root, "routing", empty), folder, scenario);
+  scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty), folder,
+                                                 scenario.workload, scenario.inputs);
   const TomlTable communication = table_or_empty(root, "communication", empty);
   scenario.workload.communication = read_communication_table(communication, scenario.workload.plan);
   scenario.fidelity = read_fidelity(root);

@@ -88,38 +88,24 @@ Sizes sizes_of(const Workload& workload) {
   return sizes;
 }
 
-std::int64_t tokens_per_rank(const Workload& workload) {
-  const std::int64_t tokens =
-      workload.training.micro_batch * workload.training.sequence_length / workload.plan.context;
-  return workload.plan.sequence_parallel ? tokens / workload.plan.tensor : tokens;
-}
-
-Sizes sizes_of_layer(const Workload& workload, std::int64_t layer,
+Sizes sizes_of_layer(const Workload& workload, std::shared_ptr<const ExpertLoad> load,
                      std::optional<std::int64_t> rank) {
   Sizes sizes = sizes_of(workload);
-  sizes.load = expert_load(workload, layer);
+  sizes.load = std::move(load);
   sizes.rank = rank;
   return sizes;
 }
 
-namespace {
-
-/// `share` of what the router chooses for the tokens of a rank.
-std::int64_t of_routed(const Workload& workload, double share) {
-  const double routed =
-      static_cast<double>(tokens_per_rank(workload) * workload.model.experts.experts_per_token);
-  return std::llround(routed * share);
-}
-
-} // namespace
-
 std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& s) {
-  return of_routed(workload, s.load ? s.load->kept_share : workload.routing.kept_share());
+  if (s.load)
+    return s.load->sent;
+  const std::int64_t routed = tokens_per_rank(workload) * workload.model.experts.experts_per_token;
+  return std::llround(static_cast<double>(routed) * workload.routing.kept_share());
 }
 
 std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& s) {
-  const double share = s.load ? s.load->rank_load(s.rank) : workload.routing.kept_share();
-  return of_routed(workload, share) * workload.plan.expert_tensor;
+  return (s.load ? s.load->rank_tokens(s.rank) : routed_tokens_per_rank(workload, s)) *
+         workload.plan.expert_tensor;
 }
 
 TokenFanOut fan_out_of(const ExpertSpec& e) {

@@ -24,12 +24,11 @@ struct Sizes {
 
 /// The sizes of all layers, without a load of experts.
 Sizes sizes_of(const Workload& workload);
-/// Those of an MoE layer, for one rank of its expert-parallel group, or for the busiest.
-Sizes sizes_of_layer(const Workload& workload, std::int64_t layer,
+/// Those of an MoE layer and micro-batch of that load, for one rank of its expert-parallel group,
+/// or for the busiest.
+Sizes sizes_of_layer(const Workload& workload, std::shared_ptr<const ExpertLoad> load,
                      std::optional<std::int64_t> rank = std::nullopt);
 
-/// Tokens of one micro-batch on one rank, when split over the tensor-parallel group.
-std::int64_t tokens_per_rank(const Workload& workload);
 /// Tokens × experts that one rank sends into a dispatch, dropped ones left out.
 std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& sizes);
 /// Tokens × experts that the experts of one rank compute: under uniform load as many as it sends;

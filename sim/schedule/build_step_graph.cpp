@@ -74,13 +74,14 @@ class Builder {
 public:
   Builder(const Workload& workload, const DeviceLayout& layout)
       : workload_(workload), pairing_(graph_) {
+    const ExpertLoads loads(workload);
     graph_.devices = layout.devices;
     lanes_.resize(layout.devices.size());
     backward_lanes_.resize(layout.devices.size());
     stream_ends_.resize(layout.devices.size());
     background_.resize(layout.devices.size());
     for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage)
-      stages_.push_back(place_stage(graph_, workload, stage));
+      stages_.push_back(place_stage(graph_, workload, loads, stage));
     const TransferWork activation = activation_transfer(workload);
     graph_.transfers = {activation, {"ActivationGradient", activation.bytes}};
   }
@@ -89,7 +90,7 @@ public:
     for (std::int64_t number = 0; number < workload_.plan.pipeline; ++number) {
       const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
       add_segments(stage, stage.start, 0);
-      const std::vector<OrderedPass> order = ordered_passes(stage, workload_, number);
+      const std::vector<OrderedPass>& order = stage.order;
       for (std::size_t place = 0; place < order.size(); ++place)
         if (place + 1 < order.size() && order[place + 1].pass.beside_previous) {
           add_pair(number, order[place], order[place + 1]);
@@ -110,7 +111,7 @@ public:
 private:
   /// A pass that a transfer feeds: forward or backward, through which virtual stage, with which
   /// micro-batch.
-  struct PassKey {
+  struct FedPass {
     bool backward = false;
     std::int64_t virtual_stage = 0;
     std::int64_t micro_batch = 0;
@@ -184,7 +185,7 @@ private:
   }
 
   /// Sends what a pass of `stage` has made to `other`, which feeds it to a pass.
-  void send(const PlacedStage& stage, const PlacedStage& other, const PassKey& fed,
+  void send(const PlacedStage& stage, const PlacedStage& other, const FedPass& fed,
             const Lanes& lanes) {
     for (std::size_t i = 0; i < stage.devices.size(); ++i) {
       const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, fed.backward ? 1U : 0U,

@@ -141,9 +141,10 @@ void Kept::add_experts() {
 
 } // namespace
 
-KeptActivations kept_activations(const Workload& workload, std::int64_t number) {
+KeptActivations kept_activations(const Workload& workload, std::int64_t number,
+                                 const std::shared_ptr<const ExpertLoad>& load) {
   const LayerSpec& layer = workload.model.layers[static_cast<std::size_t>(number)];
-  Kept kept(workload, layer.moe ? sizes_of_layer(workload, number) : sizes_of(workload));
+  Kept kept(workload, layer.moe ? sizes_of_layer(workload, load) : sizes_of(workload));
   if (workload.plan.recompute == Recompute::full) {
     kept.add_bf16(tokens_per_rank(workload) * workload.model.hidden);
     return kept.result();

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "sim/routing/expert_load.hpp"
 #include "sim/workload/workload.hpp"
+
+#include <memory>
 
 namespace moesim {
 
@@ -12,8 +15,9 @@ struct KeptActivations {
 
 /// Activations follow Korthikanti et al. (arXiv 2205.05198) with a fused attention that keeps no
 /// scores, plus routed tokens, less what recompute drops; a product keeps its input in the
-/// precision that it reads. Of uneven experts the busiest rank counts. `plan.offload_layers` is not
-/// looked at.
-KeptActivations kept_activations(const Workload& workload, std::int64_t layer);
+/// precision that it reads. Of uneven experts the busiest rank counts, of `load`.
+/// `plan.offload_layers` is not looked at.
+KeptActivations kept_activations(const Workload& workload, std::int64_t layer,
+                                 const std::shared_ptr<const ExpertLoad>& load);
 
 } // namespace moesim

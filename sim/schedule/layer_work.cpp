@@ -103,7 +103,7 @@ struct Block {
 };
 
 std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_stage,
-                                std::optional<std::int64_t> expert_rank) {
+                                const LoadChoice& choice) {
   const Sizes sizes = sizes_of(workload);
   const std::int64_t first = first_layer(workload.plan, virtual_stage);
   const std::int64_t count =
@@ -118,7 +118,9 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
   const auto add_layer = [&](const std::string& name, std::int64_t number) {
     const LayerSpec& spec = workload.model.layers[static_cast<std::size_t>(number)];
     const Sizes of_layer =
-        spec.moe ? sizes_of_layer(workload, number, expert_rank) : sizes_of(workload);
+        spec.moe ? sizes_of_layer(workload, choice.loads->at(number, choice.micro_batch),
+                                  choice.expert_rank)
+                 : sizes;
     add(full, [&](Sequence& out) { add_attention(out, name, spec, workload, sizes); });
     blocks.back().starts_layer = true;
     add(full || (spec.moe && workload.plan.recomputes(RecomputeModule::moe)),
@@ -145,10 +147,9 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
 /// The blocks of a virtual stage, with its data-parallel communication laid over them.
 class Stage {
 public:
-  Stage(const Workload& workload, std::int64_t virtual_stage,
-        std::optional<std::int64_t> expert_rank)
+  Stage(const Workload& workload, std::int64_t virtual_stage, const LoadChoice& choice)
       : workload_(workload), communication_(workload, virtual_stage),
-        blocks_(stage_blocks(workload, virtual_stage, expert_rank)) {}
+        blocks_(stage_blocks(workload, virtual_stage, choice)) {}
 
   /// `gathers`: the pass itself gathers its weights; `awaits`: it waits for those that it needs.
   std::vector<Segment> forward(bool gathers, bool awaits) const {
@@ -220,8 +221,12 @@ private:
 } // namespace
 
 StageWork stage_work(const Workload& workload, std::int64_t virtual_stage,
-                     std::optional<std::int64_t> expert_rank) {
-  const Stage stage(workload, virtual_stage, expert_rank);
+                     const LoadChoice& choice) {
+  if (!choice.loads) {
+    const ExpertLoads loads(workload);
+    return stage_work(workload, virtual_stage, {&loads, choice.micro_batch, choice.expert_rank});
+  }
+  const Stage stage(workload, virtual_stage, choice);
   const DataParallelRule rule = data_parallel_rule(workload);
   StageWork work;
   work.forward = stage.forward(rule.gathers_every_pass, rule.gathers_every_pass);

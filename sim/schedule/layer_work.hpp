@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/routing/expert_load.hpp"
 #include "sim/schedule/segment.hpp"
 #include "sim/workload/workload.hpp"
 
@@ -27,13 +28,20 @@ struct StageWork {
   std::vector<Segment> last_backward_delayed;
 };
 
+/// Whose load the experts of a stage have.
+struct LoadChoice {
+  const ExpertLoads* loads = nullptr; ///< of the workload; made anew if there are none yet
+  std::int64_t micro_batch = 0;
+  std::optional<std::int64_t> expert_rank = std::nullopt;
+};
+
 /// The work of a virtual stage: its layers, the embedding on the first, the head on the last. The
 /// backward pass mirrors the forward pass: every product has two gradient products, every
 /// all-to-all an all-to-all of the same size. With full recompute the forward pass of each layer
 /// runs again before its backward pass, with selective recompute the chosen modules. Where experts
-/// are loaded unevenly, the work is that of one rank of the expert-parallel group; without one,
-/// each layer has that of its busiest rank, for which the others wait.
+/// are loaded unevenly, the work is that of one micro-batch on one rank of the expert-parallel
+/// group; without a rank, each layer has that of its busiest, for which the others wait.
 StageWork stage_work(const Workload& workload, std::int64_t virtual_stage,
-                     std::optional<std::int64_t> expert_rank = std::nullopt);
+                     const LoadChoice& choice = {});
 
 } // namespace moesim

@@ -53,7 +53,7 @@ std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtu
 
 /// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
 /// group, and a reduce-scatter sends as many results. The layer whose busiest rank has most counts.
-Bytes dispatch_buffers(const Workload& workload, std::int64_t stage) {
+Bytes dispatch_buffers(const Workload& workload, std::int64_t stage, const ExpertLoads& loads) {
   const bool gathers = workload.communication.dispatcher == Dispatcher::all_gather;
   Bytes largest;
   for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk)
@@ -61,7 +61,7 @@ Bytes dispatch_buffers(const Workload& workload, std::int64_t stage) {
          layers_of(workload, workload.plan.virtual_stage(stage, chunk))) {
       if (!workload.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;
-      const Sizes s = sizes_of_layer(workload, layer);
+      const Sizes s = sizes_of_layer(workload, loads.busiest(layer));
       const std::int64_t far =
           gathers ? s.tokens_per_rank * workload.plan.expert
                   : expert_tokens_per_rank(workload, s) / workload.plan.expert_tensor;
@@ -78,7 +78,8 @@ struct StageActivations {
   Bytes largest_on_host;              ///< what the largest layer has in host memory
 };
 
-StageActivations stage_activations(const Workload& workload, std::int64_t stage) {
+StageActivations stage_activations(const Workload& workload, std::int64_t stage,
+                                   const ExpertLoads& loads) {
   const ParallelPlan& plan = workload.plan;
   Workload whole = workload;
   whole.plan.recompute = Recompute::none;
@@ -87,13 +88,17 @@ StageActivations stage_activations(const Workload& workload, std::int64_t stage)
   for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     Bytes bytes;
     for (const std::int64_t number : layers_of(workload, plan.virtual_stage(stage, chunk))) {
-      KeptActivations kept = kept_activations(workload, number);
+      const std::shared_ptr<const ExpertLoad> load =
+          workload.model.layers[static_cast<std::size_t>(number)].moe ? loads.busiest(number)
+                                                                      : nullptr;
+      KeptActivations kept = kept_activations(workload, number, load);
       if (layer++ < plan.offload_layers)
         kept = {Bytes{0}, kept.on_gpu + kept.on_host};
       bytes += kept.on_gpu;
       sum.largest_on_host = std::max(sum.largest_on_host, kept.on_host);
       if (plan.recompute == Recompute::full)
-        sum.largest_layer = std::max(sum.largest_layer, kept_activations(whole, number).on_gpu);
+        sum.largest_layer =
+            std::max(sum.largest_layer, kept_activations(whole, number, load).on_gpu);
     }
     sum.by_chunk.push_back(bytes.value);
   }
@@ -163,14 +168,15 @@ Bytes MemoryEstimate::total() const {
   return allocated() + fragmentation + framework;
 }
 
-MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
+MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage,
+                               const ExpertLoads& loads) {
   const ParallelPlan& plan = workload.plan;
   const Sizes s = sizes_of(workload);
   MemoryEstimate memory;
   memory.stage = stage;
   memory.framework = framework_bytes;
   add_parameters(memory, workload, stage);
-  const StageActivations kept = stage_activations(workload, stage);
+  const StageActivations kept = stage_activations(workload, stage, loads);
   const StageOrder order = pipeline_order(plan, stage, plan.micro_batches(workload.training));
   memory.activations = Bytes{most_kept(order, kept.by_chunk)};
   // Full recompute keeps one layer's activations while it is being repeated; a layer that comes
@@ -180,17 +186,22 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
     memory.activations += Bytes{(1 + workload.model.mtp_layers) * s.tokens *
                                 workload.model.vocabulary / s.tensor * 2 * bf16_bytes};
   if (plan.expert > 1)
-    memory.dispatch_buffers = dispatch_buffers(workload, stage);
+    memory.dispatch_buffers = dispatch_buffers(workload, stage, loads);
   if (!workload.training.expandable_segments)
     memory.fragmentation = Bytes{static_cast<std::int64_t>(
         fragmentation_share * static_cast<double>(memory.allocated().value))};
   return memory;
 }
 
+MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
+  return estimate_memory(workload, stage, ExpertLoads(workload));
+}
+
 MemoryEstimate fullest_stage(const Workload& workload) {
-  MemoryEstimate fullest = estimate_memory(workload, 0);
+  const ExpertLoads loads(workload);
+  MemoryEstimate fullest = estimate_memory(workload, 0, loads);
   for (std::int64_t stage = 1; stage < workload.plan.pipeline; ++stage) {
-    const MemoryEstimate estimate = estimate_memory(workload, stage);
+    const MemoryEstimate estimate = estimate_memory(workload, stage, loads);
     if (estimate.total() > fullest.total())
       fullest = estimate;
   }

@@ -1,11 +1,12 @@
 #pragma once
 
+#include "sim/routing/expert_load.hpp"
 #include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/segment.hpp"
 #include "sim/schedule/step_graph.hpp"
 #include "sim/workload/workload.hpp"
 
-#include <array>
+#include <compare>
 #include <map>
 #include <vector>
 
@@ -30,37 +31,39 @@ struct PlacedSegment {
 /// A pass through a chunk: its segments.
 using PlacedPass = std::vector<PlacedSegment>;
 
-/// The passes of a chunk, by Pass; then the backward pass with delayed gradients of weights.
-using ChunkWork = std::array<PlacedPass, pass_count + 1>;
-constexpr std::size_t delayed_backward = pass_count;
+/// One pass of a stage in its order, with the work that it has at that place.
+struct OrderedPass {
+  ChunkPass pass;
+  const PlacedPass* work = nullptr;
+};
 
-/// What a stage does with one of its chunks.
-struct ChunkPasses {
-  ChunkWork regular;
-  ChunkWork edge;   ///< the first forward and the last backward pass, where they differ
-  ChunkWork beside; ///< passes beside the data-parallel communication of other chunks
+/// Which of a stage's works a pass has.
+struct PassKey {
+  /// What runs beside it changes its work: the first forward and the last backward pass of a chunk,
+  /// which data-parallel communication starts from, and passes beside that of other chunks.
+  enum class Place : std::uint8_t { regular, edge, beside };
+  std::int64_t chunk = 0;
+  std::int64_t micro_batch = 0; ///< 0 where all have the same load
+  Place place = Place::regular;
+  Pass pass = Pass::forward;
+  bool delayed = false; ///< a backward pass with delayed gradients of weights
+
+  auto operator<=>(const PassKey&) const = default;
 };
 
 /// One stage while a graph is built.
 struct PlacedStage {
   std::vector<DeviceId> devices;
   std::map<GroupKind, std::vector<std::uint32_t>> groups; ///< indices of StepGraph::groups
-  std::vector<ChunkPasses> chunks;
-  std::vector<PlacedSegment> start; ///< of the step
+  std::map<PassKey, PlacedPass> passes;                   ///< those that the stage does
+  std::vector<OrderedPass> order;                         ///< of the step
+  std::vector<PlacedSegment> start;                       ///< of the step
   std::vector<PlacedSegment> end;
 };
 
-/// Puts the work and the groups of one stage into the graph, whose devices are there.
-PlacedStage place_stage(StepGraph& graph, const Workload& workload, std::int64_t number);
-
-/// A pass of a stage in its order, with the work that it has at that place.
-struct OrderedPass {
-  ChunkPass pass;
-  const PlacedPass* work = nullptr;
-};
-/// All passes of a stage: the first of each chunk and the last that makes gradients of weights are
-/// those that data-parallel communication starts from.
-std::vector<OrderedPass> ordered_passes(const PlacedStage& stage, const Workload& workload,
-                                        std::int64_t number);
+/// Puts the work and the groups of one stage into the graph, whose devices are there. `loads` are
+/// those of the workload.
+PlacedStage place_stage(StepGraph& graph, const Workload& workload, const ExpertLoads& loads,
+                        std::int64_t number);
 
 } // namespace moesim

@@ -59,6 +59,8 @@ struct CollectiveWork {
   /// and starts with a wait for the last rank of its group, which holds its SMs too.
   bool beside_compute = false;
   Seconds wait_for_ranks = {}; ///< CommunicationSpec::wait_for_ranks
+
+  bool operator==(const CollectiveWork&) const = default;
 };
 
 /// An amount of compute: kernels that run back to back.
@@ -72,6 +74,8 @@ struct ComputeWork {
   std::int64_t launches = 0;
   /// Where ranks of the expert-parallel group differ and are devices: the kernels of each.
   std::vector<std::vector<Kernel>> by_expert_rank = {};
+
+  bool operator==(const ComputeWork&) const = default;
 };
 
 /// What passes between two pipeline stages for one micro-batch: the bytes of one rank.

@@ -84,22 +84,23 @@ std::string extrapolated_text(const StepReplay& replay) {
   return fmt::format("{}", fmt::join(costs, "; "));
 }
 
-/// The busiest expert of all layers, and what all layers drop.
+/// The busiest expert of all layers and micro-batches, and what all of them drop.
 void add_routing(const Workload& workload, StepResult& result) {
+  const ExpertLoads loads(workload);
   result.load_max_over_mean = 1.0;
   double kept = 0.0;
-  double layers = 0.0;
-  for (std::size_t layer = 0; layer < workload.model.layers.size(); ++layer) {
-    if (!workload.model.layers[layer].moe)
-      continue;
-    const auto load = expert_load(workload, static_cast<std::int64_t>(layer));
-    kept += load ? load->kept_share : workload.routing.kept_share();
-    layers += 1.0;
-    if (load)
-      result.load_max_over_mean =
-          std::max(result.load_max_over_mean, load_statistics(load->wanted).max_over_mean);
-  }
-  result.dropped_tokens_percent = layers > 0.0 ? 100.0 * (1.0 - kept / layers) : 0.0;
+  double all = 0.0;
+  for (std::size_t layer = 0; layer < workload.model.layers.size(); ++layer)
+    for (std::int64_t micro_batch = 0;
+         workload.model.layers[layer].moe && micro_batch < loads.micro_batches(); ++micro_batch) {
+      const auto load = loads.at(static_cast<std::int64_t>(layer), micro_batch);
+      kept += load ? load->kept_share : workload.routing.kept_share();
+      all += 1.0;
+      if (load)
+        result.load_max_over_mean =
+            std::max(result.load_max_over_mean, load_statistics(load->wanted).max_over_mean);
+    }
+  result.dropped_tokens_percent = all > 0.0 ? 100.0 * (1.0 - kept / all) : 0.0;
 }
 
 void fill_plan(const Workload& workload, StepResult& result) {
@@ -127,6 +128,7 @@ double best_step_time_ms(Workload workload, ModelSpec model, const std::string& 
                          const Scenario& scenario, const Topology& topology, const Costs& costs,
                          Prediction& prediction) {
   workload.model = std::move(model);
+  workload.routing = {}; // of the experts that it does not have
   const auto best = best_dense_plan(workload, topology, scenario.fidelity, costs);
   prediction.diagnostics.emplace_back(name + "_plan",
                                       best ? plan_text(best->plan) : "no plan fits into memory");

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace moesim {
@@ -34,17 +37,28 @@ enum class Collective {
 /// How unevenly a collective loads its pairs of ranks: the load of each pair over the mean.
 class LoadMatrix {
 public:
-  /// `values` by source, then by sink; their mean is 1.
-  LoadMatrix(std::size_t ranks, std::vector<double> values)
-      : ranks_(ranks), values_(std::move(values)) {}
+  /// Loads are `counts`, by source, then by sink, times `scale`; their mean is 1.
+  LoadMatrix(std::size_t ranks, std::vector<std::uint32_t> counts, double scale)
+      : ranks_(ranks),
+        counts_(std::make_shared<const std::vector<std::uint32_t>>(std::move(counts))),
+        scale_(scale) {}
   std::size_t ranks() const { return ranks_; }
   double share(std::size_t source, std::size_t sink) const {
-    return values_[source * ranks_ + sink];
+    const std::size_t place = reversed_ ? sink * ranks_ + source : source * ranks_ + sink;
+    return scale_ * (*counts_)[place];
+  }
+  /// What comes back where each pair's load has gone.
+  LoadMatrix reversed() const {
+    LoadMatrix other = *this;
+    other.reversed_ = !reversed_;
+    return other;
   }
 
 private:
   std::size_t ranks_;
-  std::vector<double> values_;
+  std::shared_ptr<const std::vector<std::uint32_t>> counts_;
+  double scale_;
+  bool reversed_ = false;
 };
 
 } // namespace moesim

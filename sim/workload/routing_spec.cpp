@@ -4,6 +4,14 @@
 
 namespace moesim {
 
+bool RoutingSpec::differs_by_source() const {
+  return load == LoadKind::trace && trace->rows == LoadTrace::Rows::sequences;
+}
+
+bool RoutingSpec::differs_by_micro_batch() const {
+  return sampled || (load == LoadKind::trace && trace->rows != LoadTrace::Rows::whole);
+}
+
 double RoutingSpec::kept_share() const {
   return capacity_factor > 0.0 ? std::min(1.0, capacity_factor) : 1.0;
 }

@@ -8,7 +8,14 @@
 namespace moesim {
 
 /// Where the loads of experts come from.
-enum class LoadKind { uniform, zipf, dirichlet, trace };
+enum class LoadKind {
+  uniform, ///< all experts alike
+  zipf,
+  dirichlet,
+  hot_expert, ///< one expert of each layer gets more than the others
+  hot_rank,   ///< all experts of one rank do
+  trace       ///< as it was recorded
+};
 
 /// How many tokens each expert was chosen for in a recorded run.
 struct LoadTrace {
@@ -28,12 +35,19 @@ struct LoadTrace {
 /// Which tokens go to which experts.
 struct RoutingSpec {
   LoadKind load = LoadKind::uniform;
-  double zipf_alpha = 0.0;                          ///< of `zipf`: 0 is uniform
-  double dirichlet_concentration = 0.0;             ///< of `dirichlet`: large is near uniform
+  /// Every micro-batch of every rank draws its own tokens, with the load as chances, as routers do;
+  /// else tokens follow the load as closely as whole tokens can.
+  bool sampled = false;
+  double zipf_alpha = 0.0;              ///< of `zipf`: 0 is uniform
+  double dirichlet_concentration = 0.0; ///< of `dirichlet`: large is near uniform
+  double hot_load = 1.0; ///< of `hot_expert` and `hot_rank`: in multiples of the mean
   std::shared_ptr<const LoadTrace> trace = nullptr; ///< of `trace`
+  std::int64_t step = 0;                            ///< of the training; draws differ by step
   double capacity_factor = 0.0; ///< 0: dropless; else at most that many times the mean per expert
   std::uint64_t seed = 1;
-  bool even() const { return load == LoadKind::uniform; } ///< all experts are alike
+  bool even() const { return load == LoadKind::uniform && !sampled; } ///< all experts are alike
+  bool differs_by_source() const;      ///< ranks choose differently, not counting chance
+  bool differs_by_micro_batch() const; ///< so do micro-batches, or chance makes them differ
   /// Share of the routed tokens that is kept under uniform load: min(1, capacity_factor).
   double kept_share() const;
 };

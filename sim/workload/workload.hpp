@@ -52,4 +52,7 @@ struct Workload {
   CudaGraphs graphs;
 };
 
+/// Tokens of one micro-batch on one rank, when split over the tensor-parallel group.
+std::int64_t tokens_per_rank(const Workload& workload);
+
 } // namespace moesim

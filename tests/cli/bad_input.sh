@@ -23,7 +23,7 @@ expect 'the nearest number that can is 132' "$moesim" simulate "$scenario" --set
 expect '8 experts cannot be split over expert 3' "$moesim" simulate "$scenario" --set parallel.expert=3
 expect 'GPUs are more than the 16384' "$moesim" simulate "$scenario" --set cluster.gpus=32768
 expect 'cannot be split into micro-batches' "$moesim" simulate "$scenario" --set training.global_batch=1000
-expect 'is not modelled yet' "$moesim" simulate "$scenario" --set routing.load=trained
+expect 'is not one of uniform' "$moesim" simulate "$scenario" --set routing.load=even
 expect 'must be a whole number' "$moesim" simulate "$scenario" --set cluster.gpus=many
 expect 'cannot be read' "$moesim" simulate "$work/absent.toml"
 expect 'is required' "$moesim" simulate

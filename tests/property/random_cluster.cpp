@@ -106,9 +106,11 @@ void skew_loads(RandomCollective& drawn, const Skew& skew) {
   }
   const double mean =
       std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-  for (double& value : values)
-    value /= mean;
-  drawn.work.loads = std::make_shared<LoadMatrix>(ranks, std::move(values));
+  constexpr double whole = 1e6; // of the mean load: the parts that loads are counted in
+  std::vector<std::uint32_t> counts;
+  for (const double value : values)
+    counts.push_back(static_cast<std::uint32_t>(whole * value / mean));
+  drawn.work.loads = std::make_shared<LoadMatrix>(ranks, std::move(counts), 1.0 / whole);
 }
 
 } // namespace moesim

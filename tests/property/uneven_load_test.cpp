@@ -63,7 +63,7 @@ TEST_CASE("uneven experts compute as many tokens together as even ones") {
     const ParallelPlan& plan = scenario.workload.plan;
     double together = 0.0;
     for (std::int64_t rank = 0; rank < plan.expert; ++rank)
-      together += expert_flops(stage_work(scenario.workload, 0, rank));
+      together += expert_flops(stage_work(scenario.workload, 0, {nullptr, 0, rank}));
     scenario.workload.routing.load = LoadKind::uniform;
     const double even = expert_flops(stage_work(scenario.workload, 0));
     CHECK(together >= static_cast<double>(plan.expert) * even * (1.0 - 1e-2));

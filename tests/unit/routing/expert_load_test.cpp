@@ -1,5 +1,4 @@
 #include "sim/routing/expert_load.hpp"
-#include "sim/routing/load_shares.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -10,59 +9,78 @@ using namespace moesim;
 
 namespace {
 
-/// 8 experts on 4 ranks, loaded by Zipf's law.
+using Tokens = std::vector<std::int64_t>;
+
+/// Two ranks with two experts each; the second rank's fourth expert keeps 1 of 4 tokens.
+RoutingMatrix two_ranks() {
+  return {2, 4, {3, 1, 2, 2, 0, 4, 0, 4}, {3, 1, 2, 2, 0, 4, 0, 1}};
+}
+
+/// Top-1 routing of 1,000 tokens a rank over 8 experts on 4 ranks, by Zipf's law.
 Workload uneven(double capacity_factor) {
   Workload workload;
   workload.model.experts.experts = 8;
+  workload.model.experts.experts_per_token = 1;
   workload.plan.gpus = 4;
   workload.plan.expert = 4;
+  workload.training = {.sequence_length = 1000, .global_batch = 12};
   workload.routing.load = LoadKind::zipf;
   workload.routing.zipf_alpha = 1.0;
   workload.routing.capacity_factor = capacity_factor;
   return workload;
 }
 
-double sum(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0);
-}
-
 } // namespace
 
-TEST_CASE("without a capacity a rank has the mean of its two experts, and nothing is dropped") {
-  const auto load = expert_load(uneven(0.0), 2);
-  REQUIRE(load);
-  CHECK(load->kept == load->wanted);
-  CHECK(load->kept_share == Approx(1.0).epsilon(1e-14));
-  CHECK(sum(load->ranks) == Approx(4.0).epsilon(1e-14));
-  const std::vector<double> shares = load_shares(uneven(0.0).routing, 8, 2);
-  for (std::size_t rank = 0; rank < 4; ++rank)
-    CHECK(load->ranks[rank] ==
-          Approx(8 * (shares[2 * rank] + shares[2 * rank + 1]) / 2).epsilon(1e-14));
-  CHECK(load->rank_load(std::nullopt) == *std::max_element(load->ranks.begin(), load->ranks.end()));
-  CHECK(load->rank_load(3) == load->ranks[3]);
-}
-
-// 1 + 1/2 + ... + 1/8 = 2.717857: the loads are 2.9435, 1.4717, 0.9812, 0.7359, 0.5887, 0.4906,
-// 0.4205, 0.3679 times the mean. A capacity of 1.25 drops 1.6935 and 0.2217 of 8 in all.
-TEST_CASE("a capacity factor drops what is above it") {
-  const auto load = expert_load(uneven(1.25), 0);
-  CHECK(load->kept_share == Approx(1.0 - (1.6935 + 0.2217) / 8).epsilon(1e-4));
-  CHECK(*std::max_element(load->kept.begin(), load->kept.end()) == 1.25);
-  CHECK(sum(load->wanted) == Approx(8.0).epsilon(1e-14));
-}
-
-TEST_CASE("pairs carry what the rank with the experts gets, there and back") {
-  const auto load = expert_load(uneven(1.25), 0);
-  double all = 0.0;
-  for (std::size_t source = 0; source < 4; ++source)
-    for (std::size_t sink = 0; sink < 4; ++sink) {
-      all += load->dispatch->share(source, sink);
-      CHECK(load->dispatch->share(source, sink) * load->kept_share ==
-            Approx(load->ranks[sink]).epsilon(1e-14));
-      CHECK(load->combine->share(source, sink) == load->dispatch->share(sink, source));
+// 13 of 16 tokens are kept: 6.5 a rank, rounded to 7.
+TEST_CASE("a rank has the tokens of its experts, a pair those that go from one to the other") {
+  const ExpertLoad load = expert_load(two_ranks());
+  CHECK(load.wanted == Tokens{3, 5, 2, 6});
+  CHECK(load.kept == Tokens{3, 5, 2, 3});
+  CHECK(load.ranks == Tokens{8, 5});
+  CHECK(load.kept_share == Approx(13.0 / 16));
+  CHECK(load.sent == 7);
+  const std::int64_t tokens[2][2] = {{4, 4}, {4, 1}};
+  for (std::size_t source = 0; source < 2; ++source)
+    for (std::size_t sink = 0; sink < 2; ++sink) {
+      // A pair carries its share of one rank's part, sent / 2.
+      CHECK(load.dispatch->share(source, sink) * 7 / 2 ==
+            Approx(static_cast<double>(tokens[source][sink])).epsilon(1e-14));
+      CHECK(load.combine->share(source, sink) == load.dispatch->share(sink, source));
     }
-  CHECK(all == Approx(16.0).epsilon(1e-14));
-  Workload even = uneven(0.0);
-  even.routing.load = LoadKind::uniform;
-  CHECK_FALSE(expert_load(even, 0));
+  CHECK(load.rank_tokens(std::nullopt) == 8);
+  CHECK(load.rank_tokens(1) == 5);
+}
+
+// 1 + 1/2 + ... + 1/8 = 2.717857: of 1,000 tokens 367.9, 184.0, 122.6, 92.0, … for each rank. A
+// capacity of 1.25 is ⌈1.25 x 125⌉ = 157 of them, which drops 211 and 27 of 1,000.
+TEST_CASE("a capacity factor drops what is above it") {
+  const Workload workload = uneven(1.25);
+  const ExpertLoads loads(workload);
+  const auto load = loads.at(0, 0);
+  CHECK(load->kept_share == Approx(1.0 - 0.238).epsilon(1e-14));
+  CHECK(*std::max_element(load->kept.begin(), load->kept.end()) == 4 * 157);
+  CHECK(std::accumulate(load->wanted.begin(), load->wanted.end(), 0) == 4000);
+}
+
+TEST_CASE("loads are made once, one for all micro-batches that are alike") {
+  Workload workload = uneven(0.0);
+  {
+    const ExpertLoads loads(workload);
+    CHECK(loads.micro_batches() == 1);
+    CHECK(loads.at(2, 0) == loads.at(2, 1));
+    CHECK(loads.at(2, 0) != loads.at(1, 0));
+  }
+  workload.routing.sampled = true;
+  const ExpertLoads loads(workload);
+  CHECK(loads.micro_batches() == 3);
+  CHECK(loads.at(2, 0) == loads.at(2, 3));
+  CHECK(loads.at(2, 0)->ranks != loads.at(2, 1)->ranks);
+  std::int64_t most = 0;
+  for (const std::int64_t micro_batch : {0, 1, 2})
+    most = std::max(most, loads.at(2, micro_batch)->rank_tokens(std::nullopt));
+  CHECK(loads.busiest(2)->rank_tokens(std::nullopt) == most);
+  workload.routing = {};
+  CHECK_FALSE(ExpertLoads(workload).at(0, 0));
+  CHECK_FALSE(ExpertLoads(workload).busiest(0));
 }

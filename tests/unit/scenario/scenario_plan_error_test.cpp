@@ -6,16 +6,43 @@ using namespace moesim::scenario_tests;
 namespace {
 
 /// One row for each rule.
-const std::vector<Refusal> not_modelled = {
-    {"a load",
+const std::vector<Refusal> no_such_load = {
+    {"a hot expert that every token would have to choose twice",
      "\"uniform\"",
-     "\"trained\"",
+     "\"hot-expert\"\nhot_load = 13.0",
      {},
      false,
-     "s.toml:15:8: error: \"trained\" is not modelled yet\n"
-     "  load = \"trained\"\n"
+     "s.toml:16:12: error: no expert can have 13 times the mean load\n"
+     "  hot_load = 13.0\n"
+     "             ^\n"
+     "  hint: at most 12: 2 of 24 experts for a token"},
+    {"uniform loads that are drawn",
+     "\"uniform\"",
+     "\"uniform\"\nsampled = true",
+     {},
+     false,
+     "s.toml:16:11: error: uniform loads are even, not drawn\n"
+     "  sampled = true\n"
+     "            ^\n"
+     "  hint: use load = \"random\""},
+    {"random loads that are not",
+     "\"uniform\"",
+     "\"random\"\nsampled = false",
+     {},
+     false,
+     "s.toml:16:11: error: random loads are always drawn\n"
+     "  sampled = false\n"
+     "            ^\n"
+     "  hint: leave it out"},
+    {"experts that choose their tokens, yet unevenly",
+     "load = \"uniform\"",
+     "policy = \"expert-choice\"\nload = \"zipf\"\nzipf_alpha = 1.0",
+     {},
+     false,
+     "s.toml:16:8: error: experts that choose their tokens are loaded evenly\n"
+     "  load = \"zipf\"\n"
      "         ^\n"
-     "  hint: use uniform or zipf or dirichlet or trace"},
+     "  hint: use load = \"uniform\", or policy = \"top-k\""},
 };
 
 const std::vector<Refusal> cannot_run = {
@@ -288,15 +315,6 @@ const std::vector<Refusal> wrong_settings = {
      "--set cluster.gpus.x=0:1:1: error: \"gpus\" is not a table\n"
      "  cluster.gpus.x=0\n"
      "  ^"},
-    {"of a value that is not modelled",
-     "",
-     "",
-     {"routing.load=trained"},
-     false,
-     "--set routing.load=trained:1:14: error: \"trained\" is not modelled yet\n"
-     "  routing.load=trained\n"
-     "               ^\n"
-     "  hint: use uniform or zipf or dirichlet or trace"},
     {"of a plan that does not divide",
      "",
      "",
@@ -319,8 +337,8 @@ const std::vector<Refusal> wrong_settings = {
 
 } // namespace
 
-TEST_CASE("a choice that is not modelled yet is refused with those that are") {
-  check(not_modelled);
+TEST_CASE("loads that no router gives are refused") {
+  check(no_such_load);
 }
 
 TEST_CASE("a plan that cannot run is illegal, with the rule and the nearest legal value") {

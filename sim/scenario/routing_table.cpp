@@ -1,0 +1,92 @@
+#include "sim/scenario/routing_table.hpp"
+
+#include "sim/routing/load_trace.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Range<std::int64_t> any_count{0, 1'000'000'000};
+
+/// How much busier than the mean an expert can be, if so many are: a token chooses an expert once,
+/// and there are no more tokens than all.
+double most_load(const ModelSpec& model, std::int64_t hot_experts) {
+  return static_cast<double>(model.experts.experts) /
+         static_cast<double>(std::max(model.experts.experts_per_token, hot_experts));
+}
+
+double read_hot_load(const TomlTable& table, const Workload& workload, std::int64_t hot_experts) {
+  const double load = table.number("hot_load", {1.0, 1e9});
+  if (const double most = most_load(workload.model, hot_experts);
+      workload.model.is_moe() && load > most)
+    table.fail("hot_load",
+               fmt::format("no {} can have {} times the mean load",
+                           hot_experts == 1 ? "expert" : "rank", load),
+               fmt::format("at most {:.6g}: {} of {} experts for a token", most,
+                           workload.model.experts.experts_per_token,
+                           workload.model.experts.experts));
+  return load;
+}
+
+void read_load(const TomlTable& table, const fs::path& folder, const Workload& workload,
+               std::vector<fs::path>& inputs, RoutingSpec& routing) {
+  const std::string load = table.choice_or(
+      "load", {"uniform", "random", "zipf", "dirichlet", "hot-expert", "hot-rank", "trace"},
+      "uniform");
+  // The tokens of a router that has learnt nothing: all experts are as likely.
+  routing.sampled = load == "random" || table.flag_or("sampled", false);
+  if (load == "uniform" && routing.sampled)
+    table.fail("sampled", "uniform loads are even, not drawn", "use load = \"random\"");
+  if (load == "random" && table.has("sampled"))
+    table.fail("sampled", "random loads are always drawn", "leave it out");
+  if (load == "zipf") {
+    routing.load = LoadKind::zipf;
+    routing.zipf_alpha = table.number("zipf_alpha", {0.0, 10.0});
+  } else if (load == "dirichlet") {
+    routing.load = LoadKind::dirichlet;
+    routing.dirichlet_concentration = table.number("dirichlet_concentration", {1e-3, 1e6});
+  } else if (load == "hot-expert") {
+    routing.load = LoadKind::hot_expert;
+    routing.hot_load = read_hot_load(table, workload, 1);
+  } else if (load == "hot-rank") {
+    routing.load = LoadKind::hot_rank;
+    routing.hot_load =
+        read_hot_load(table, workload, workload.model.experts.experts / workload.plan.expert);
+  } else if (load == "trace") {
+    routing.load = LoadKind::trace;
+    const fs::path file = folder / table.text("trace");
+    inputs.push_back(file);
+    routing.trace = std::make_shared<const LoadTrace>(read_load_trace(file, workload.model));
+  }
+}
+
+} // namespace
+
+RoutingSpec read_routing_table(const TomlTable& table, const fs::path& folder,
+                               const Workload& workload, std::vector<fs::path>& inputs) {
+  RoutingSpec routing;
+  const bool expert_choice =
+      table.choice_or("policy", {"top-k", "expert-choice"}, "top-k") == "expert-choice";
+  read_load(table, folder, workload, inputs, routing);
+  // Each expert takes as many tokens as the mean, those that it scores highest: loads are even by
+  // construction, and what differs is how many experts a token gets (arXiv 2202.09368).
+  if (expert_choice && !routing.even())
+    table.fail("load", "experts that choose their tokens are loaded evenly",
+               "use load = \"uniform\", or policy = \"top-k\"");
+  routing.step = table.integer_or("step", any_count, 0);
+  routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
+  routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", any_count, 1));
+  table.finish();
+  return routing;
+}
+
+} // namespace moesim

@@ -1,0 +1,11 @@
+#include "sim/workload/workload.hpp"
+
+namespace moesim {
+
+std::int64_t tokens_per_rank(const Workload& workload) {
+  const std::int64_t tokens =
+      workload.training.micro_batch * workload.training.sequence_length / workload.plan.context;
+  return workload.plan.sequence_parallel ? tokens / workload.plan.tensor : tokens;
+}
+
+} // namespace moesim
