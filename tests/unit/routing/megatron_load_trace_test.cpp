@@ -53,6 +53,8 @@ std::string refusal(const Files& files) {
   return "no error";
 }
 
+// A record's "layer" is at byte 33, behind 12 bytes of iter and 20 of block; its "tpe" 12 further.
+
 /// Two layers of one iteration with one micro-batch.
 std::string layers(const std::string& first, const std::string& second) {
   return record(1, 1, first) + record(1, 2, second);
@@ -115,12 +117,12 @@ TEST_CASE("layers that are not the model's are refused, as in each stage of a pi
   std::string more = layers("[[1, 2, 3, 4]]", "[[1, 2, 3, 4]]");
   for (const int layer : {7, 5, 4})
     more += record(1, layer, "[[1]]");
-  // The place is of the first layer that the model lacks, number 4, in line 5: its tpe is byte 44.
+  // The place is of the first layer that the model lacks, number 4, in line 5: its tpe is byte 45.
   CHECK(refusal({{"rank0.jsonl", more}}) ==
-        "rank0.jsonl:5:44: error: iteration 1 records the layers 1-2, 4-5, 7, the model's MoE "
+        "rank0.jsonl:5:45: error: iteration 1 records the layers 1-2, 4-5, 7, the model's MoE "
         "layers are 1-2\n"
         "  {\"iter\": 1, \"block\": \"decoder\", \"layer\": 4, \"tpe\": [[1]]}\n"
-        "                                             ^" +
+        "                                              ^" +
             hint);
 }
 
@@ -133,9 +135,9 @@ TEST_CASE("ranks that do not make up the model's experts are refused") {
         "FOLDER: error: rank1.jsonl is missing\n"
         "  hint: ranks count from 0, and rank 2 is there");
   CHECK(refusal({{"rank0.jsonl", layers("[[1, 2, 3]]", "[[1, 2, 3]]")}}) ==
-        "rank0.jsonl:1:44: error: 3 experts on a rank do not divide the model's 4\n"
+        "rank0.jsonl:1:45: error: 3 experts on a rank do not divide the model's 4\n"
         "  {\"iter\": 1, \"block\": \"decoder\", \"layer\": 1, \"tpe\": [[1, 2, 3]]}\n"
-        "                                             ^");
+        "                                              ^");
   CHECK(refusal({{"rank0.jsonl", two}, {"rank00.jsonl", two}}) ==
         "rank00.jsonl: error: rank0.jsonl is of rank 0 too");
 }
@@ -148,25 +150,25 @@ TEST_CASE("ranks that recorded something else than the first are refused") {
   CHECK(second(record(2, 1, "[[1, 2]]") + record(2, 2, "[[1, 2]]")) ==
         "rank1.jsonl: error: lacks iteration 1, which rank0.jsonl has");
   CHECK(second(two + record(2, 1, "[[1, 2]]") + record(2, 2, "[[1, 2]]")) ==
-        "rank1.jsonl:3:44: error: rank0.jsonl lacks iteration 2\n"
+        "rank1.jsonl:3:45: error: rank0.jsonl lacks iteration 2\n"
         "  {\"iter\": 2, \"block\": \"decoder\", \"layer\": 1, \"tpe\": [[1, 2]]}\n"
-        "                                             ^");
+        "                                              ^");
   CHECK(second(layers("[[1, 2]]", "[[3, 4], [5, 6]]")) ==
-        "rank1.jsonl:2:44: error: 2 micro-batches of layer 2, 1 of layer 1 in rank0.jsonl\n"
+        "rank1.jsonl:2:45: error: 2 micro-batches of layer 2, 1 of layer 1 in rank0.jsonl\n"
         "  {\"iter\": 1, \"block\": \"decoder\", \"layer\": 2, \"tpe\": [[3, 4], [5, 6]]}\n"
-        "                                             ^");
+        "                                              ^");
   CHECK(second(layers("[[1, 2]]", "[[3]]")) ==
-        "rank1.jsonl:2:44: error: 1 experts, 2 at the start of rank0.jsonl\n"
+        "rank1.jsonl:2:45: error: 1 experts, 2 at the start of rank0.jsonl\n"
         "  {\"iter\": 1, \"block\": \"decoder\", \"layer\": 2, \"tpe\": [[3]]}\n"
-        "                                             ^");
+        "                                              ^");
 }
 
 TEST_CASE("layers of one rank with different numbers of micro-batches are refused") {
   CHECK(refusal({{"rank0.jsonl", layers("[[1, 2, 3, 4]]", "[[1, 1, 1, 1], [1, 1, 1, 1]]")}}) ==
-        "rank0.jsonl:2:44: error: 2 micro-batches of layer 2, 1 of layer 1 in rank0.jsonl\n"
+        "rank0.jsonl:2:45: error: 2 micro-batches of layer 2, 1 of layer 1 in rank0.jsonl\n"
         "  {\"iter\": 1, \"block\": \"decoder\", \"layer\": 2, \"tpe\": [[1, 1, 1, 1], [1, 1, 1, "
         "1]]}\n"
-        "                                             ^");
+        "                                              ^");
 }
 
 TEST_CASE("a line that is no record is refused with its place") {
@@ -180,19 +182,19 @@ TEST_CASE("a line that is no record is refused with its place") {
         "              ^\n"
         "  hint: the recorder writes decoder and mtp");
   CHECK(third(record(1, 2, "[[1]]")) ==
-        "rank0.jsonl:3:32: error: layer 2 of iteration 1 is there a second time\n"
+        "rank0.jsonl:3:33: error: layer 2 of iteration 1 is there a second time\n"
         "  {\"iter\": 1, \"block\": \"decoder\", \"layer\": 2, \"tpe\": [[1]]}\n"
-        "                                 ^\n"
+        "                                  ^\n"
         "  hint: a run that started again appends to the file: keep one of the two");
   CHECK(third(record(2, 1, "[[1, -2, 3, 4]]")) ==
-        "rank0.jsonl:3:44: error: a count is below zero\n"
+        "rank0.jsonl:3:45: error: a count is below zero\n"
         "  {\"iter\": 2, \"block\": \"decoder\", \"layer\": 1, \"tpe\": [[1, -2, 3, 4]]}\n"
-        "                                             ^");
+        "                                              ^");
   for (const std::string none : {"[]", "[[]]"})
     CHECK_THAT(third(record(2, 1, none)),
-               Catch::StartsWith("rank0.jsonl:3:44: error: tpe holds no counts"));
+               Catch::StartsWith("rank0.jsonl:3:45: error: tpe holds no counts"));
   CHECK_THAT(third(record(2, 1, "[1]")),
-             Catch::StartsWith("rank0.jsonl:3:44: error: tpe must hold lists of numbers"));
+             Catch::StartsWith("rank0.jsonl:3:45: error: tpe must hold lists of numbers"));
   CHECK_THAT(third("{\"iter\": 1,\n"), Catch::StartsWith("rank0.jsonl:3:12: error: not JSON"));
   CHECK(refusal({{"rank0.jsonl", "\n"}}) == "rank0.jsonl: error: records no layer of the decoder");
 }
@@ -200,7 +202,7 @@ TEST_CASE("a line that is no record is refused with its place") {
 TEST_CASE("a micro-batch without tokens is refused, though one rank may have none") {
   CHECK(refusal({{"rank0.jsonl", layers("[[1, 2], [0, 0]]", "[[1, 2], [0, 0]]")},
                  {"rank1.jsonl", layers("[[0, 0], [1, 2]]", "[[0, 0], [0, 0]]")}}) ==
-        "rank0.jsonl:2:44: error: micro-batch 1 (from 0) has no tokens\n"
+        "rank0.jsonl:2:45: error: micro-batch 1 (from 0) has no tokens\n"
         "  {\"iter\": 1, \"block\": \"decoder\", \"layer\": 2, \"tpe\": [[1, 2], [0, 0]]}\n"
-        "                                             ^");
+        "                                              ^");
 }
