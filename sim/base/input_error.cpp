@@ -9,20 +9,42 @@ namespace moesim {
 
 namespace {
 
+/// More of a line hides the caret: recordings have lines of many thousand characters.
+constexpr std::size_t shown_bytes_max = 200;
+
+/// The line with a caret below the column; of a long line what is around it, `...` for the rest.
+std::string draw_caret(const std::string& line, int column) {
+  const auto at = static_cast<std::size_t>(std::max(column, 1) - 1);
+  const auto is_inside_letter = [&](std::size_t byte) { // of UTF-8
+    return byte < line.size() && (static_cast<unsigned char>(line[byte]) & 0xC0) == 0x80;
+  };
+  std::size_t begin = 0;
+  std::size_t end = line.size();
+  if (line.size() > shown_bytes_max) {
+    begin = std::min(at - std::min(at, shown_bytes_max / 2), line.size() - shown_bytes_max);
+    end = begin + shown_bytes_max;
+    while (is_inside_letter(begin))
+      ++begin;
+    while (is_inside_letter(end))
+      ++end;
+  }
+  const std::string before = begin > 0 ? "..." : "";
+  // Tabs stay tabs, so that the caret stands under its column in any terminal.
+  std::string indent(before.size(), ' ');
+  for (std::size_t i = begin; i < at && i < end; ++i)
+    indent += line[i] == '\t' ? '\t' : ' ';
+  return fmt::format("\n  {}{}{}\n  {}^", before, line.substr(begin, end - begin),
+                     end < line.size() ? "..." : "", indent);
+}
+
 std::string compose(const InputLocation& where, const std::string& message,
                     const std::string& hint) {
   std::string text = where.file;
   if (where.line > 0)
     text += fmt::format(":{}:{}", where.line, std::max(where.column, 1));
   text += fmt::format(": error: {}", message);
-  if (!where.source_line.empty()) {
-    text += fmt::format("\n  {}", where.source_line);
-    // Tabs stay tabs, so that the caret stands under its column in any terminal.
-    std::string indent;
-    for (int i = 0; i + 1 < where.column && i < static_cast<int>(where.source_line.size()); ++i)
-      indent += where.source_line[static_cast<std::size_t>(i)] == '\t' ? '\t' : ' ';
-    text += fmt::format("\n  {}^", indent);
-  }
+  if (!where.source_line.empty())
+    text += draw_caret(where.source_line, where.column);
   if (!hint.empty())
     text += fmt::format("\n  hint: {}", hint);
   return text;

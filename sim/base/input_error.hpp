@@ -15,7 +15,8 @@ struct InputLocation {
 };
 
 /// The user's mistake. `main` prints `what()` and exits with code 2. The text is
-/// `file:line:column: error: message`, the source line, a caret below the column, and the hint.
+/// `file:line:column: error: message`, the source line (of a long one what is around the column),
+/// a caret below the column, and the hint.
 class InputError : public std::runtime_error {
 public:
   InputError(const InputLocation& where, const std::string& message, const std::string& hint = "");

@@ -5,13 +5,41 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <sstream>
+
 namespace moesim {
 
 struct JsonObject::Content {
   std::string name;
   std::string text;
   nlohmann::json json;
+  int line = 0; ///< of the file, if the text is one line of it
+
+  InputLocation locate(std::size_t offset) const {
+    InputLocation place = locate_offset(name, text, offset);
+    if (line > 0)
+      place.line = line;
+    return place;
+  }
+  /// The line, if the object is one; else the file.
+  InputLocation whole() const { return line > 0 ? locate(0) : InputLocation{name}; }
 };
+
+namespace {
+
+/// `key` stands in the message.
+std::vector<double> numbers_of(const JsonObject& object, const std::string& key,
+                               const nlohmann::json& list) {
+  std::vector<double> values;
+  for (const auto& value : list) {
+    if (!value.is_number())
+      object.fail(key, fmt::format("{} must hold numbers", key));
+    values.push_back(value.get<double>());
+  }
+  return values;
+}
+
+} // namespace
 
 JsonObject::JsonObject(std::shared_ptr<Content> content) : content_(std::move(content)) {}
 
@@ -19,10 +47,11 @@ JsonObject JsonObject::read(const std::filesystem::path& path) {
   return parse(read_file(path), path.string());
 }
 
-JsonObject JsonObject::parse(const std::string& text, const std::string& name) {
+JsonObject JsonObject::parse(const std::string& text, const std::string& name, int line) {
   auto content = std::make_shared<Content>();
   content->name = name;
   content->text = text;
+  content->line = line;
   try {
     content->json = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
@@ -30,13 +59,13 @@ JsonObject JsonObject::parse(const std::string& text, const std::string& name) {
     const std::string what = error.what();
     const std::size_t detail = what.find(": ", what.find("parse error"));
     throw InputError(
-        locate_offset(name, text, error.byte > 0 ? error.byte - 1 : 0),
+        content->locate(error.byte > 0 ? error.byte - 1 : 0),
         fmt::format("not JSON{}", detail == std::string::npos ? "" : what.substr(detail)));
   } catch (const nlohmann::json::exception& error) { // a number that no double can hold
-    throw InputError({name}, fmt::format("not JSON: {}", error.what()));
+    throw InputError(content->whole(), fmt::format("not JSON: {}", error.what()));
   }
   if (!content->json.is_object())
-    throw InputError(locate_offset(name, text, 0), "a JSON object is expected here");
+    throw InputError(content->locate(0), "a JSON object is expected here");
   return JsonObject(std::move(content));
 }
 
@@ -48,8 +77,8 @@ bool JsonObject::has(const std::string& key) const {
 InputLocation JsonObject::where(const std::string& key) const {
   const std::size_t offset = content_->text.find('"' + key + '"');
   if (offset == std::string::npos)
-    return {content_->name};
-  return locate_offset(content_->name, content_->text, offset);
+    return content_->whole();
+  return content_->locate(offset);
 }
 
 void JsonObject::fail(const std::string& key, const std::string& message,
@@ -97,16 +126,23 @@ bool JsonObject::flag_or(const std::string& key, bool otherwise) const {
 }
 
 std::vector<double> JsonObject::numbers(const std::string& key) const {
-  std::vector<double> values;
   const auto list = content_->json.find(key);
   if (list == content_->json.end() || !list->is_array())
     fail(key, fmt::format("{} must be a list of numbers", key));
-  for (const auto& value : *list) {
-    if (!value.is_number())
-      fail(key, fmt::format("{} must hold numbers", key));
-    values.push_back(value.get<double>());
+  return numbers_of(*this, key, *list);
+}
+
+std::vector<std::vector<double>> JsonObject::number_lists(const std::string& key) const {
+  std::vector<std::vector<double>> lists;
+  const auto outer = content_->json.find(key);
+  if (outer == content_->json.end() || !outer->is_array())
+    fail(key, fmt::format("{} must be a list of lists of numbers", key));
+  for (const auto& list : *outer) {
+    if (!list.is_array())
+      fail(key, fmt::format("{} must hold lists of numbers", key));
+    lists.push_back(numbers_of(*this, key, list));
   }
-  return values;
+  return lists;
 }
 
 std::vector<std::int64_t> JsonObject::integers(const std::string& key) const {
@@ -122,6 +158,17 @@ std::vector<std::int64_t> JsonObject::integers(const std::string& key) const {
     values.push_back(value.get<std::int64_t>());
   }
   return values;
+}
+
+void read_json_lines(const std::filesystem::path& path,
+                     const std::function<void(const JsonObject&)>& visit) {
+  std::istringstream lines(read_file(path));
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") != std::string::npos)
+      visit(JsonObject::parse(line, path.string(), number));
+  }
 }
 
 } // namespace moesim

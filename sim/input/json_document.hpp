@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,9 @@ class JsonObject {
 public:
   /// Throws InputError if the file cannot be read, is not JSON, or is not an object.
   static JsonObject read(const std::filesystem::path& path);
-  static JsonObject parse(const std::string& text, const std::string& name);
+  /// The same from text; `name` stands for the file in messages. `line` is given for a text that is
+  /// one line of the file: its number, from 1.
+  static JsonObject parse(const std::string& text, const std::string& name, int line = 0);
 
   /// True if the key is there and not null.
   bool has(const std::string& key) const;
@@ -31,6 +34,8 @@ public:
   std::vector<std::int64_t> integers(const std::string& key) const;
   /// A list of numbers, which must be there.
   std::vector<double> numbers(const std::string& key) const;
+  /// A list of lists of numbers, which must be there.
+  std::vector<std::vector<double>> number_lists(const std::string& key) const;
   InputLocation where(const std::string& key) const;
   [[noreturn]] void fail(const std::string& key, const std::string& message,
                          const std::string& hint = "") const;
@@ -40,5 +45,11 @@ private:
   explicit JsonObject(std::shared_ptr<Content> content);
   std::shared_ptr<Content> content_;
 };
+
+/// Calls `visit` with the object of each line of a file, in order; blank lines are left out.
+/// Throws InputError, with the line's place, if the file cannot be read or a line is no JSON
+/// object.
+void read_json_lines(const std::filesystem::path& path,
+                     const std::function<void(const JsonObject&)>& visit);
 
 } // namespace moesim

@@ -3,12 +3,15 @@
 #include "sim/base/input_error.hpp"
 #include "sim/input/csv_table.hpp"
 #include "sim/input/json_document.hpp"
+#include "sim/routing/megatron_load_trace.hpp"
+#include "sim/routing/token_trace.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -16,13 +19,19 @@ namespace moesim {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 /// By layer, then by expert.
 using Counts = std::map<std::int64_t, std::vector<double>>;
 
-Counts read_sglang(const std::filesystem::path& path, std::int64_t experts) {
+constexpr const char* known_formats =
+    "known are SGLang's .csv or a folder of its expert_distribution_rank<r>_*.csv, D2-MoE's .json, "
+    "Megatron-LM's folder of rank<r>.jsonl or one .jsonl, and ESFT's folder of *layer<NN>.txt";
+
+/// Adds the counts of one file.
+void add_sglang(const fs::path& path, std::int64_t experts, Counts& trace) {
   const CsvTable table = CsvTable::read(path);
   table.expect_columns({"layer_id", "expert_id", "count"});
-  Counts trace;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t column = table.column("expert_id");
     const std::int64_t expert = table.integer(row, column);
@@ -36,10 +45,9 @@ Counts read_sglang(const std::filesystem::path& path, std::int64_t experts) {
     counts.resize(static_cast<std::size_t>(experts));
     counts[static_cast<std::size_t>(expert)] += count;
   }
-  return trace;
 }
 
-Counts read_d2_moe(const std::filesystem::path& path, const ModelSpec& model) {
+Counts read_d2_moe(const fs::path& path, const ModelSpec& model) {
   const JsonObject document = JsonObject::read(path);
   Counts trace;
   for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
@@ -57,30 +65,110 @@ Counts read_d2_moe(const std::filesystem::path& path, const ModelSpec& model) {
   return trace;
 }
 
+LoadTrace whole(Counts counts) {
+  LoadTrace trace;
+  for (auto& [layer, loads] : counts)
+    trace.layers[layer] = {std::move(loads)};
+  return trace;
+}
+
+/// The files of a folder by what their names say; others are left alone.
+struct Recordings {
+  std::map<std::int64_t, fs::path> ranks;  ///< rank<r>.jsonl, by rank
+  std::map<std::int64_t, fs::path> layers; ///< *layer<NN>.txt, by layer
+  std::vector<fs::path> distributions;     ///< expert_distribution_rank<r>_*.csv
+};
+
+Recordings find_recordings(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    files.push_back(entry.path());
+  if (error)
+    throw InputError({folder.string()}, "cannot be read: " + error.message());
+  std::sort(files.begin(), files.end());
+  // Nine digits fit any integer.
+  static const std::regex rank("rank([0-9]{1,9})\\.jsonl");
+  static const std::regex layer(".*layer([0-9]{1,9})\\.txt");
+  static const std::regex distribution("expert_distribution_rank[0-9]+_.*\\.csv");
+  Recordings found;
+  for (const fs::path& file : files) {
+    const std::string name = file.filename().string();
+    std::smatch match;
+    const auto add = [&](std::map<std::int64_t, fs::path>& to, const std::string& what) {
+      const auto [before, added] = to.emplace(std::stoll(match[1]), file);
+      if (!added)
+        throw InputError({file.string()},
+                         fmt::format("{} is of {} {} too", before->second.filename().string(), what,
+                                     before->first));
+    };
+    if (std::regex_match(name, match, rank))
+      add(found.ranks, "rank");
+    else if (std::regex_match(name, match, layer))
+      add(found.layers, "layer");
+    else if (std::regex_match(name, distribution))
+      found.distributions.push_back(file);
+  }
+  return found;
+}
+
+LoadTrace read_folder(const fs::path& folder, const ModelSpec& model) {
+  const Recordings found = find_recordings(folder);
+  const int formats = !found.ranks.empty() + !found.layers.empty() + !found.distributions.empty();
+  if (formats != 1)
+    throw InputError({folder.string()},
+                     formats == 0 ? "holds no recording of loads that is known"
+                                  : "holds recordings of more than one format",
+                     known_formats);
+  if (!found.ranks.empty())
+    return read_megatron_load_trace(found.ranks, model);
+  if (!found.layers.empty())
+    return read_token_trace(found.layers, model);
+  Counts counts;
+  for (const fs::path& file : found.distributions)
+    add_sglang(file, model.experts.experts, counts);
+  return whole(std::move(counts));
+}
+
+LoadTrace read_file_or_folder(const fs::path& path, const ModelSpec& model) {
+  std::error_code error; // what cannot be asked for is told when it is read
+  if (fs::status(path, error).type() == fs::file_type::not_found)
+    throw InputError({path.string()}, "there is no such file or folder");
+  if (fs::is_directory(path, error))
+    return read_folder(path, model);
+  const std::string end = path.extension().string();
+  if (end == ".jsonl")
+    return read_megatron_load_trace({{0, path}}, model);
+  if (end == ".json")
+    return whole(read_d2_moe(path, model));
+  if (end != ".csv")
+    throw InputError({path.string()},
+                     fmt::format("\"{}\" is no recording of loads that is known", end),
+                     known_formats);
+  Counts counts;
+  add_sglang(path, model.experts.experts, counts);
+  return whole(std::move(counts));
+}
+
 } // namespace
 
-LoadTrace read_load_trace(const std::filesystem::path& path, const ModelSpec& model) {
-  const std::string end = path.extension().string();
-  if (end != ".csv" && end != ".json")
-    throw InputError({.file = path.string(), .source_line = ""},
-                     fmt::format("\"{}\" is no recording of loads that is known", end),
-                     ".csv as of SGLang, .json as of D2-MoE");
-  const Counts trace =
-      end == ".csv" ? read_sglang(path, model.experts.experts) : read_d2_moe(path, model);
-  LoadTrace found;
+LoadTrace read_load_trace(const fs::path& path, const ModelSpec& model) {
+  LoadTrace found = read_file_or_folder(path, model);
+  LoadTrace trace;
+  trace.rows = found.rows;
   for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
     if (!model.layers[layer].moe)
       continue;
     const auto number = static_cast<std::int64_t>(layer);
-    const auto counts = trace.find(number);
-    if (counts == trace.end() ||
-        std::accumulate(counts->second.begin(), counts->second.end(), 0.0) <= 0.0)
-      throw InputError({.file = path.string(), .source_line = ""},
+    std::vector<std::vector<double>>& rows = found.layers[number];
+    // Readers of several rows have refused rows without tokens.
+    if (rows.empty() || std::accumulate(rows[0].begin(), rows[0].end(), 0.0) <= 0.0)
+      throw InputError({path.string()},
                        fmt::format("has no tokens for layer {} of the model", number),
                        "layers are counted from 0, dense ones included");
-    found.layers[number] = {counts->second};
+    trace.layers[number] = std::move(rows);
   }
-  return found;
+  return trace;
 }
 
 } // namespace moesim

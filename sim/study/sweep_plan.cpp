@@ -52,7 +52,7 @@ std::vector<std::string> read_settings(const TomlTable& table) {
 }
 
 bool names_a_file(const std::string& key) {
-  return key == "cluster.topology" || key == "model.config";
+  return key == "cluster.topology" || key == "model.config" || key == "routing.trace";
 }
 
 /// The assignment of a value, a path rewritten from the sweep's folder to the scenario's.
@@ -64,10 +64,23 @@ std::string assignment(const std::string& key, const std::string& value,
   return key + "=" + (sweep_folder / value).lexically_proximate(folder).string();
 }
 
+/// The file, or those of a folder by name: a recording of loads may be one.
+std::vector<fs::path> files_of(const fs::path& input) {
+  if (!fs::is_directory(input))
+    return {input};
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(input))
+    if (entry.is_regular_file())
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 void remember_inputs(const std::vector<fs::path>& inputs, SweepPlan& plan) {
   for (const fs::path& input : inputs)
-    if (std::find(plan.inputs.begin(), plan.inputs.end(), input) == plan.inputs.end())
-      plan.inputs.push_back(input);
+    for (const fs::path& file : files_of(input))
+      if (std::find(plan.inputs.begin(), plan.inputs.end(), file) == plan.inputs.end())
+        plan.inputs.push_back(file);
 }
 
 SweepPoint read_point(const fs::path& scenario, const std::vector<std::string>& settings,

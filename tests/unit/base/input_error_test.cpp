@@ -62,6 +62,35 @@ const std::vector<Row> rows = {
      "a.csv:1:4: error: wrong\n"
      "  \tx\ty\n"
      "  \t \t^"},
+    {"a long line, cut on both sides of the column: 100 bytes before it, 99 behind",
+     {"a.txt", 1, 301, std::string(300, 'a') + "b" + std::string(300, 'c')},
+     "wrong",
+     "",
+     "a.txt:1:301: error: wrong\n"
+     "  ..." +
+         std::string(100, 'a') + "b" + std::string(99, 'c') + "...\n  " + std::string(103, ' ') +
+         "^"},
+    {"a long line, its start",
+     {"a.txt", 1, 2, "ab" + std::string(300, 'c')},
+     "wrong",
+     "",
+     "a.txt:1:2: error: wrong\n"
+     "  ab" +
+         std::string(198, 'c') + "...\n   ^"},
+    {"a long line, just past its end",
+     {"a.txt", 1, 302, std::string(300, 'a') + "b"},
+     "wrong",
+     "",
+     "a.txt:1:302: error: wrong\n"
+     "  ..." +
+         std::string(199, 'a') + "b\n  " + std::string(203, ' ') + "^"},
+    {"a long line that is not cut within a letter: the window would begin at its second byte",
+     {"a.txt", 1, 202, std::string(100, 'a') + "\u00e4" + std::string(300, 'b')},
+     "wrong",
+     "",
+     "a.txt:1:202: error: wrong\n"
+     "  ..." +
+         std::string(199, 'b') + "...\n  " + std::string(102, ' ') + "^"},
 };
 
 void break_invariant(int layers, int stages) {

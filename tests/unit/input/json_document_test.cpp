@@ -1,5 +1,7 @@
 #include "sim/input/json_document.hpp"
 
+#include "tests/support/temporary_folder.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <functional>
@@ -83,7 +85,32 @@ const std::vector<Refusal> refusals = {
      "c.json:1:2: error: a must hold whole numbers\n"
      "  {\"a\": [1.5]}\n"
      "   ^"},
+    {"no list of lists", "{}", [](const JsonObject& json) { json.number_lists("a"); },
+     "c.json: error: a must be a list of lists of numbers"},
+    {"a list of numbers for one of lists", "{\"a\": [[1], 2]}",
+     [](const JsonObject& json) { json.number_lists("a"); },
+     "c.json:1:2: error: a must hold lists of numbers\n"
+     "  {\"a\": [[1], 2]}\n"
+     "   ^"},
+    {"a text in a list of lists", "{\"a\": [[1], [\"2\"]]}",
+     [](const JsonObject& json) { json.number_lists("a"); },
+     "c.json:1:2: error: a must hold numbers\n"
+     "  {\"a\": [[1], [\"2\"]]}\n"
+     "   ^"},
 };
+
+/// The error of reading the key "a" of each line.
+std::string message_of_lines(const std::string& text) {
+  const TemporaryFolder folder;
+  try {
+    read_json_lines(folder.write("c.jsonl", text),
+                    [](const JsonObject& json) { json.integer("a"); });
+  } catch (const InputError& error) {
+    const std::string message = error.what();
+    return message.substr(message.find("c.jsonl"));
+  }
+  return "no error";
+}
 
 } // namespace
 
@@ -121,4 +148,31 @@ TEST_CASE("every malformed JSON object is refused with its place") {
     INFO(row.rule);
     CHECK(message_of(row) == row.message);
   }
+}
+
+TEST_CASE("lists of lists of numbers may differ in length, and be empty") {
+  const JsonObject json = JsonObject::parse(R"({"a": [[1, 2.5], [], [3]]})", "c.json");
+  CHECK(json.number_lists("a") == std::vector<std::vector<double>>{{1.0, 2.5}, {}, {3.0}});
+}
+
+TEST_CASE("every line of a file is an object, in order, and blank lines are left out") {
+  const TemporaryFolder folder;
+  std::vector<std::int64_t> found;
+  read_json_lines(folder.write("c.jsonl", "{\"a\": 2}\n\n{\"a\": 1}\r\n \n{\"a\": 3}"),
+                  [&](const JsonObject& json) { found.push_back(json.integer("a")); });
+  CHECK(found == std::vector<std::int64_t>{2, 1, 3});
+}
+
+TEST_CASE("what is wrong in a line has its number in the file") {
+  const std::string good = "{\"a\": 1}\n\n";
+  CHECK(message_of_lines(good + " {\"a\": 0}\n") ==
+        "c.jsonl:3:3: error: a must be at least 1, not 0\n   {\"a\": 0}\n    ^");
+  CHECK(message_of_lines(good + "{\"b\": 1}\n") ==
+        "c.jsonl:3:1: error: the key \"a\" is missing\n  {\"b\": 1}\n  ^");
+  CHECK(message_of_lines(good + "[1]\n") ==
+        "c.jsonl:3:1: error: a JSON object is expected here\n  [1]\n  ^");
+  CHECK_THAT(message_of_lines(good + "{\"a\": 1, \"b\"\n"),
+             Catch::StartsWith("c.jsonl:3:13: error: not JSON: syntax error"));
+  CHECK_THAT(message_of_lines(good + "{\"a\": 1e999}\n"),
+             Catch::StartsWith("c.jsonl:3:1: error: not JSON: [json.exception.out_of_range.406]"));
 }

@@ -45,6 +45,52 @@ TEST_CASE("a recording of SGLang adds up its rows, and what it lacks is nothing"
   CHECK(trace.layers == Layers{{1, {{0, 2, 7}}}, {2, {{6, 4, 0}}}});
 }
 
+TEST_CASE("files of SGLang in a folder add up, and others beside them are left alone") {
+  const TemporaryFolder folder;
+  const std::string header = "layer_id,expert_id,count\n";
+  folder.write("expert_distribution_rank0_timestamp17.5.csv", header + "1,0,5\n2,1,1\n");
+  folder.write("expert_distribution_rank1_timestamp17.6.csv", header + "1,0,2\n1,2,3\n");
+  folder.write("README.md", "of two ranks");
+  folder.write("other.csv", "a,b\n");
+  const LoadTrace trace = read_load_trace(folder.path(), three_experts());
+  CHECK(trace.rows == LoadTrace::Rows::whole);
+  CHECK(trace.layers == Layers{{1, {{7, 0, 3}}}, {2, {{0, 1, 0}}}});
+}
+
+TEST_CASE("a folder or file without a recording that is known is refused with what is") {
+  const std::string hint =
+      "\n  hint: known are SGLang's .csv or a folder of its expert_distribution_rank<r>_*.csv, "
+      "D2-MoE's .json, Megatron-LM's folder of rank<r>.jsonl or one .jsonl, and ESFT's folder of "
+      "*layer<NN>.txt";
+  const TemporaryFolder folder;
+  const auto refusal_of = [](const std::filesystem::path& path) -> std::string {
+    try {
+      read_load_trace(path, three_experts());
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string name = folder.path().string();
+  CHECK(refusal_of(folder.path() / "none") ==
+        name + "/none: error: there is no such file or folder");
+  CHECK(refusal_of(folder.write("t.log", "1")) ==
+        name + "/t.log: error: \".log\" is no recording of loads that is known" + hint);
+  // Names that are near those of a format are not of it.
+  for (const std::string near : {"rank0.json", "xrank0.jsonl", "layer.txt", "layer01.txt.gz",
+                                 "expert_distribution_rank.csv"})
+    folder.write(near, "1");
+  CHECK(refusal_of(folder.path()) ==
+        name + ": error: holds no recording of loads that is known" + hint);
+  folder.write("rank0.jsonl", "");
+  folder.write("a-layer01.txt", "");
+  CHECK(refusal_of(folder.path()) ==
+        name + ": error: holds recordings of more than one format" + hint);
+  folder.write("b-layer1.txt", "");
+  CHECK(refusal_of(folder.path()) ==
+        name + "/b-layer1.txt: error: a-layer01.txt is of layer 1 too");
+}
+
 TEST_CASE("a recording of D2-MoE has a list for each layer") {
   const TemporaryFolder folder;
   const LoadTrace trace = read_load_trace(

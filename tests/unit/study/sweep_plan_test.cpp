@@ -65,6 +65,32 @@ TEST_CASE("a path on an axis is relative to the sweep file") {
   CHECK(plan.points[0].scenario->topology.name == "mine");
 }
 
+TEST_CASE("a recording of loads may be a folder, and its files are what the sweep was read from") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path() / "recording");
+  for (int rank = 0; rank < 2; ++rank) {
+    std::ofstream file(folder.path() / fmt::format("recording/rank{}.jsonl", rank));
+    for (int layer = 0; layer < 4; ++layer)
+      file << fmt::format("{{\"iter\": 1, \"block\": \"decoder\", \"layer\": {}, "
+                          "\"tpe\": [[1, 2, 3, 4]]}}\n",
+                          layer);
+  }
+  const SweepPlan plan = read_sweep(write_sweep(folder, "[set]\nmodel.layers = 4\n"
+                                                        "routing.load = \"trace\"\n"
+                                                        "[axes]\n"
+                                                        "routing.trace = [\"recording\"]\n"),
+                                    {});
+  CHECK(plan.points.at(0).scenario->workload.routing.trace->layers.at(3) ==
+        std::vector<std::vector<double>>{{1, 2, 3, 4, 1, 2, 3, 4}});
+  std::vector<std::string> names;
+  for (const std::filesystem::path& input : plan.inputs) {
+    CHECK(std::filesystem::is_regular_file(input));
+    if (input.extension() == ".jsonl")
+      names.push_back(input.filename().string());
+  }
+  CHECK(names == std::vector<std::string>{"rank0.jsonl", "rank1.jsonl"});
+}
+
 TEST_CASE("an axis that no scenario understands stops the sweep before it starts") {
   const TemporaryFolder folder;
   const auto path = write_sweep(folder, "[axes]\ncluster.gpsu = [64]\n");
