@@ -46,9 +46,12 @@ using TokensBySource = std::vector<std::vector<double>>;
 ///
 /// contiguous, round_robin: after its own experts, each rank has copies in the slots left. One by
 /// one, the expert with the highest load per replica gets a copy on the least loaded rank with a
-/// free slot that does not hold it; experts for which there is no such rank are passed over.
+/// free slot that does not hold it; experts for which there is no such rank are passed over. Groups
+/// of experts are not regarded: a copy may be outside the domain of its group.
 /// load_aware: hierarchical EPLB if the domains are alike, and divide the groups of experts; else
-/// global EPLB. Since it is greedy, a placement that ignores loads may by chance be more even.
+/// global EPLB. It is greedy, so that a placement that ignores loads may by chance be more even, in
+/// fewer than 1 of 100 random cases. Hierarchical EPLB keeps every copy in the domain of its group,
+/// and is often less even than a placement whose copies go anywhere.
 /// topology_aware: as below, for sources that all send alike.
 ///
 /// Throws std::invalid_argument if experts + redundant is no multiple of the ranks (naming the
