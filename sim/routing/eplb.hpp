@@ -7,10 +7,10 @@
 /// README, "The Algorithm"): it copies the busiest experts and spreads the copies over the GPUs.
 ///
 /// Two rules are ours. A GPU holds an expert no oftener than it must: more slots on a GPU than
-/// experts to choose from are the one reason to hold one twice, where the published code may do so
-/// at any time. And no expert gets more replicas than GPUs can hold under that rule. Placements
-/// differ from the published code only where it would break them, or by rounding, since it reckons
-/// in single precision.
+/// experts to choose from are the one reason to hold one twice. And no expert gets more replicas
+/// than GPUs can hold under that rule. The published algorithm regards neither, and often makes two
+/// replicas on one GPU where a few experts have most of a node's load. Placements differ from its
+/// ones only where it does that, or by rounding, since it reckons in single precision.
 namespace moesim {
 
 /// What a pack takes up: a replica of an expert, or a group of experts.

@@ -216,8 +216,8 @@ TEST_CASE(
   CHECK(less_even <= cases / 100);
 }
 
-// Greedy as well. One domain has nothing to gain, so that not all cases are better.
-TEST_CASE("random placements: near their sources fewer tokens leave domains, but for 1 in 100") {
+// Greedy as well, and replicas may differ: EPLB's here, those of the slots left in order there.
+TEST_CASE("random placements: near their sources fewer tokens leave domains, but for 1 in 50") {
   Draw draw(6);
   int more_leave = 0;
   int fewer_leave = 0;
@@ -233,6 +233,6 @@ TEST_CASE("random placements: near their sources fewer tokens leave domains, but
     more_leave += near > in_order * (1.0 + 1e-9) ? 1 : 0;
     fewer_leave += near < in_order * (1.0 - 1e-9) ? 1 : 0;
   }
-  CHECK(more_leave <= cases / 100);
+  CHECK(more_leave <= cases / 50);
   CHECK(fewer_leave >= cases / 2);
 }
