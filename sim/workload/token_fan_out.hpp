@@ -12,6 +12,8 @@ struct TokenFanOut {
   /// Experts come in as many groups, of which a token may use `groups_per_token`.
   std::int64_t groups = 1;
   std::int64_t groups_per_token = 1;
+
+  bool operator==(const TokenFanOut&) const = default;
 };
 
 /// How many of `parts` equal parts of the experts (ranks, or domains, of a group) a token goes to,
