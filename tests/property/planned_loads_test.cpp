@@ -104,8 +104,8 @@ const std::vector<Cluster> clusters = {
     {"deepseek-multiplane-h800", "nodes_per_leaf = 2\n"},
     {"dragonfly-h100", ""},
     {"hgx-h100-ndr400", "nodes_per_leaf = 1\n[[fault]]\nnic = \"Node[1].Nic[2]\"\n"},
-    {"hgx-h100-ndr400",
-     "nodes_per_leaf = 1\n[[fault]]\nlink = \"Node[1].Nic[2].Egress\"\ncapacity_share = 0.3\n"},
+    {"hgx-h100-ndr400", "nodes_per_leaf = 1\n[[fault]]\nlink = "
+                        "\"Node[1].Gpu[2].ScaleUpEgress\"\ncapacity_share = 0.3\n"},
     {"gb200-nvl72", "[[fault]]\ngpu = \"Node[1].Gpu[1]\"\n"}};
 
 /// A collective of a stage, and the plan that it is part of.
