@@ -34,10 +34,9 @@ TrafficPlanner::routes_of_stage(const CollectiveWork& work, const DeviceGroup& g
       return phases;
     }
     // Stages that sit alike, and a dispatch and its combine, add up the same flows.
-    const auto shares = [&](const auto& other) {
-      return phase < other.second.size() && routes->sums.share_rows(other.second[phase].sums);
-    };
-    (void)std::any_of(routes_.begin(), routes_.end(), shares);
+    for (const auto& [other, of_other] : routes_)
+      if (phase < of_other.size() && routes->sums.share_rows(of_other[phase].sums))
+        break;
     phases.push_back(std::move(*routes));
   }
   return phases;
