@@ -1,6 +1,7 @@
-// The speed of the network's model, on one core: what it costs to build a cluster, to route over it
-// and to play one all-to-all. Usage: bench_network
+// The speed of the network's model, on one core: what it costs to build a cluster, to route over
+// it, to play one all-to-all and to plan collectives whose loads all differ. Usage: bench_network
 
+#include "sim/replay/traffic.hpp"
 #include "sim/study/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <random>
 
 namespace {
 
@@ -87,11 +89,65 @@ void route_pairs(const Topology& topology) {
   print(fmt::format("{} routes, {} hops", pairs, hops), watch.milliseconds());
 }
 
+/// Loads that all differ, with a mean of 1.
+std::shared_ptr<const LoadMatrix> random_loads(std::size_t ranks, std::mt19937_64& engine) {
+  std::vector<double> values;
+  double total = 0.0;
+  for (std::size_t pair = 0; pair < ranks * ranks; ++pair)
+    total += values.emplace_back(static_cast<double>(engine() >> 11));
+  for (double& value : values)
+    value *= static_cast<double>(ranks * ranks) / total;
+  return std::make_shared<LoadMatrix>(ranks, std::move(values));
+}
+
+/// DeepSeek-V3 on 2,048 GPUs: each layer and micro-batch loads its experts differently. Planned for
+/// all pipeline stages in turn, each with two groups of 64 ranks.
+void plan_uneven(CollectiveWork work, const NetworkCost& network) {
+  constexpr std::uint32_t collectives = 1000;
+  const TopologySpec spec = read_topology(std::filesystem::path(MOESIM_SOURCE_DIR) / "topologies" /
+                                          "hgx-h800-ndr400.toml");
+  ParallelPlan plan;
+  plan.gpus = 2048;
+  plan.pipeline = 16;
+  plan.expert = 64;
+  const Topology topology(spec, plan.gpus);
+  const DeviceLayout layout = one_rank_per_stage(plan);
+  TrafficPlanner planner(layout, LoadModel::stage_links, plan, topology, network, nullptr);
+  work.bytes = Bytes{4096LL * 8 * 7168}; // a sequence's tokens, 8 experts each, in FP8
+  work.fan_out = {256, 8, 8, 4};
+  std::mt19937_64 engine(1);
+  std::vector<CollectiveWork> works(collectives, work);
+  for (CollectiveWork& one : works)
+    one.loads = random_loads(static_cast<std::size_t>(plan.expert), engine);
+  const Stopwatch watch;
+  double amount = 0.0;
+  for (std::uint32_t number = 0; number < collectives; ++number) {
+    const DeviceId stage{number % static_cast<std::uint32_t>(plan.pipeline)};
+    for (const TrafficPhase& phase :
+         planner.collective(works[number], {GroupKind::expert, {stage}}).phases)
+      for (const PlannedFlow& flow : phase.flows)
+        amount += flow.amount;
+  }
+  print(fmt::format("{} uneven plans: {}, {:.6g} GB", collectives, work.name, amount * 1e-9),
+        watch.milliseconds());
+}
+
 } // namespace
 
 int main() {
   const NetworkCost network =
       NetworkCost::load(std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration");
+  CollectiveWork work;
+  work.group = GroupKind::expert;
+  work.name = "dispatch";
+  work.kind = Collective::dispatch;
+  plan_uneven(work, network);
+  work.name = "all-to-all";
+  work.kind = Collective::all_to_all;
+  plan_uneven(work, network);
+  work.name = "2D all-to-all";
+  work.hierarchical = true;
+  plan_uneven(work, network);
   for (const std::int64_t gpus : {512, 2048, 8192, 131'072}) {
     const Stopwatch watch;
     const Topology topology(three_tiers(gpus), gpus);

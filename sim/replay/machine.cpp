@@ -26,6 +26,9 @@ constexpr double parts_per_byte = 4096.0;
 /// operation's start-up here, so SimGrid's latency is free to carry the weight: this one, too short
 /// to tell from nothing, stands for weight 1.
 constexpr double unit_latency_ticks = 0.1;
+/// Routes lead from so many hosts to as many others. SimGrid searches all hosts for the name of a
+/// new one, and keeps a table of all pairs of hosts of a zone, so that there are to be few of both.
+constexpr std::size_t zone_sources = 32;
 /// A completed activity must outlive its own callback.
 constexpr std::size_t completed_kept = 16;
 
@@ -90,6 +93,17 @@ struct Machine::Engine {
     return slot->token;
   }
 
+  void start_zone(const std::string& name) {
+    RouteZone& added = zones.emplace_back();
+    added.zone = s4u::create_full_zone(name);
+    added.zone->set_parent(root);
+    for (std::size_t host = 0; host < zone_sources; ++host) {
+      const std::string number = std::to_string(host);
+      added.sources.push_back(added.zone->create_host(name + ".Source" + number, 1.0));
+      added.sinks.push_back(added.zone->create_host(name + ".Sink" + number, 1.0));
+    }
+  }
+
   EngineArguments arguments; // before the engine that reads them
   s4u::Engine simgrid;
   s4u::NetZone* root = nullptr;
@@ -100,6 +114,14 @@ struct Machine::Engine {
     s4u::Host* sink = nullptr;
   };
   std::vector<Ends> routes;
+  /// A full one has a route from each source to each sink. A route knows its hosts' places in the
+  /// zone's table, so that all hosts come before the first route.
+  struct RouteZone {
+    s4u::NetZone* zone = nullptr;
+    std::vector<s4u::Host*> sources;
+    std::vector<s4u::Host*> sinks;
+  };
+  std::vector<RouteZone> zones;
   std::deque<Running> running;
   std::vector<Running*> free;
   std::deque<s4u::ActivityPtr> completed;
@@ -132,14 +154,15 @@ Machine::~Machine() = default;
 std::uint32_t Machine::add_route(const MachineRoute& route) {
   INVARIANT(!route.hops.empty() && route.weight > 0.0, "hops {} weight {}", route.hops.size(),
             route.weight);
-  const std::string name = "Route" + std::to_string(engine_->routes.size());
-  // A zone of its own: SimGrid keeps a table of all pairs of hosts of a zone.
-  s4u::NetZone* zone = s4u::create_full_zone(name);
-  zone->set_parent(engine_->root);
-  s4u::Host* source = zone->create_host(name + ".Source", 1.0);
-  s4u::Host* sink = zone->create_host(name + ".Sink", 1.0);
+  const std::size_t number = engine_->routes.size();
+  const std::size_t place = number % (zone_sources * zone_sources);
+  if (place == 0)
+    engine_->start_zone("Zone" + std::to_string(engine_->zones.size()));
+  const Engine::RouteZone& routes = engine_->zones.back();
+  s4u::Host* source = routes.sources[place / zone_sources];
+  s4u::Host* sink = routes.sinks[place % zone_sources];
   const double most = std::min(1e30, route.most.value * parts_per_byte / ticks_per_second);
-  s4u::Link* weight = zone->create_link(name + ".Weight", most)
+  s4u::Link* weight = routes.zone->create_link("Weight" + std::to_string(number), most)
                           ->set_sharing_policy(s4u::Link::SharingPolicy::FATPIPE)
                           ->set_latency(unit_latency_ticks / route.weight)
                           ->seal();
@@ -147,10 +170,10 @@ std::uint32_t Machine::add_route(const MachineRoute& route) {
   for (const MachineRoute::Hop& hop : route.hops)
     for (std::uint32_t time = 0; time < hop.times; ++time)
       hops.emplace_back(engine_->links[hop.link]);
-  zone->add_route(source->get_netpoint(), sink->get_netpoint(), nullptr, nullptr, hops, false);
-  zone->seal();
+  routes.zone->add_route(source->get_netpoint(), sink->get_netpoint(), nullptr, nullptr, hops,
+                         false);
   engine_->routes.push_back({source, sink});
-  return static_cast<std::uint32_t>(engine_->routes.size() - 1);
+  return static_cast<std::uint32_t>(number);
 }
 
 void Machine::start_delay(std::uint32_t device, Seconds duration, std::uint32_t token) {

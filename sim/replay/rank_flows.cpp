@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 namespace moesim {
 
@@ -27,6 +29,12 @@ std::size_t ranks_per_domain(const std::vector<std::int64_t>& domains) {
   return width;
 }
 
+/// True for the collectives that send a token once to each domain, or rank, that wants it.
+bool fans_out(Collective kind) {
+  return kind == Collective::dispatch || kind == Collective::combine ||
+         kind == Collective::hybrid_dispatch || kind == Collective::hybrid_combine;
+}
+
 } // namespace
 
 bool is_ring(Collective kind) {
@@ -37,9 +45,8 @@ bool is_ring(Collective kind) {
 
 CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId> ranks,
                                  const Topology& topology)
-    : work_(work), topology_(topology), ranks_(std::move(ranks)) {
-  INVARIANT(!work.loads || work.loads->ranks() == ranks_.size(), "loads of {} ranks for {}",
-            work.loads->ranks(), ranks_.size());
+    : topology_(topology), kind_(work.kind), hierarchical_(work.hierarchical),
+      ranks_(std::move(ranks)) {
   for (const RankId rank : ranks_)
     domain_.push_back(topology.domain_of(rank));
   width_ = ranks_per_domain(domain_);
@@ -47,15 +54,42 @@ CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId>
   for (const std::int64_t domain : domain_)
     members_inside_ = std::max(members_inside_, ++members[domain]);
   members_outside_ = static_cast<std::int64_t>(members.size());
+  take_amounts(work);
+}
+
+void CollectiveFlows::take_amounts(const CollectiveWork& work) {
+  INVARIANT(work.kind == kind_ && work.hierarchical == hierarchical_, "collective {} after {}",
+            static_cast<int>(work.kind), static_cast<int>(kind_));
+  INVARIANT(!work.loads || work.loads->ranks() == ranks_.size(), "loads of {} ranks for {}",
+            work.loads->ranks(), ranks_.size());
+  bytes_ = static_cast<double>(work.bytes.value);
+  loads_ = work.loads;
+  if (!fans_out(kind_) || width_ == 0 || (token_ranks_ > 0.0 && work.fan_out == fan_out_))
+    return;
+  fan_out_ = work.fan_out;
+  token_ranks_ = expected_parts(fan_out_, static_cast<std::int64_t>(ranks_.size()));
+  token_domains_ = expected_parts(fan_out_, static_cast<std::int64_t>(domains()));
+}
+
+bool CollectiveFlows::sits_like(const CollectiveFlows& other) const {
+  if (ranks_.size() != other.ranks_.size())
+    return false;
+  std::map<std::int64_t, std::int64_t> counterparts;
+  std::set<std::int64_t> taken;
+  for (std::size_t i = 0; i < domain_.size(); ++i) {
+    const auto [known, added] = counterparts.emplace(domain_[i], other.domain_[i]);
+    if (added ? !taken.insert(other.domain_[i]).second : known->second != other.domain_[i])
+      return false;
+  }
+  return true;
 }
 
 double CollectiveFlows::share(std::size_t source, std::size_t sink) const {
-  return work_.loads ? work_.loads->share(source, sink) : 1.0;
+  return loads_ ? loads_->share(source, sink) : 1.0;
 }
 
 void CollectiveFlows::append_all_to_all(std::size_t position, std::vector<RankFlow>& flows) const {
-  const double message =
-      static_cast<double>(work_.bytes.value) / static_cast<double>(ranks_.size());
+  const double message = bytes_ / static_cast<double>(ranks_.size());
   for (std::size_t sink = 0; sink < ranks_.size(); ++sink)
     if (sink != position) {
       const double bytes = message * share(position, sink);
@@ -65,8 +99,7 @@ void CollectiveFlows::append_all_to_all(std::size_t position, std::vector<RankFl
 
 void CollectiveFlows::append_hierarchical(std::size_t phase, std::size_t position,
                                           std::vector<RankFlow>& flows) const {
-  const double message =
-      static_cast<double>(work_.bytes.value) / static_cast<double>(ranks_.size());
+  const double message = bytes_ / static_cast<double>(ranks_.size());
   const std::size_t place = position % width_;
   const std::size_t first = position - place;
   const auto send = [&](std::size_t sink, double bytes) {
@@ -92,14 +125,9 @@ void CollectiveFlows::append_hierarchical(std::size_t phase, std::size_t positio
 }
 
 void CollectiveFlows::append_fan_out(std::size_t position, std::vector<RankFlow>& flows) const {
-  const double copies = static_cast<double>(work_.fan_out.experts_per_token);
-  const double tokens_bytes = static_cast<double>(work_.bytes.value) / copies;
-  const auto size = static_cast<std::int64_t>(ranks_.size());
-  const double to_rank =
-      tokens_bytes * expected_parts(work_.fan_out, size) / static_cast<double>(size);
-  const auto count = static_cast<std::int64_t>(domains());
-  const double to_domain =
-      tokens_bytes * expected_parts(work_.fan_out, count) / static_cast<double>(count);
+  const double tokens_bytes = bytes_ / static_cast<double>(fan_out_.experts_per_token);
+  const double to_rank = tokens_bytes * token_ranks_ / static_cast<double>(ranks_.size());
+  const double to_domain = tokens_bytes * token_domains_ / static_cast<double>(domains());
   const std::size_t place = position % width_;
   const std::size_t first = position - place;
   // Own tokens, and those of its counterparts that it forwards; a combine takes the same ways back.
@@ -136,10 +164,9 @@ void CollectiveFlows::append_ring(double passed, std::size_t position,
 }
 
 void CollectiveFlows::append_in_switch(std::size_t position, std::vector<RankFlow>& flows) const {
-  const auto bytes = static_cast<double>(work_.bytes.value);
   const auto width = static_cast<double>(width_);
-  const double part = bytes / width;
-  flows.push_back({ranks_[position], ranks_[position], bytes + part});
+  const double part = bytes_ / width;
+  flows.push_back({ranks_[position], ranks_[position], bytes_ + part});
   if (!two_level())
     return;
   const auto count = static_cast<double>(domains());
@@ -148,7 +175,7 @@ void CollectiveFlows::append_in_switch(std::size_t position, std::vector<RankFlo
 }
 
 void CollectiveFlows::append_tree(std::size_t position, std::vector<RankFlow>& flows) const {
-  const double buffers = 2.0 * static_cast<double>(work_.bytes.value);
+  const double buffers = 2.0 * bytes_;
   const auto width = static_cast<double>(width_);
   const auto count = static_cast<double>(domains());
   const std::size_t place = position % width_;
@@ -163,8 +190,8 @@ void CollectiveFlows::append_tree(std::size_t position, std::vector<RankFlow>& f
 void CollectiveFlows::append_kind(std::size_t phase, std::size_t position,
                                   std::vector<RankFlow>& flows) const {
   const auto ranks = static_cast<double>(ranks_.size());
-  const double passed = static_cast<double>(work_.bytes.value) * (ranks - 1.0) / ranks;
-  switch (work_.kind) {
+  const double passed = bytes_ * (ranks - 1.0) / ranks;
+  switch (kind_) {
   case Collective::all_to_all:
     if (phases() == 2)
       return append_hierarchical(phase, position, flows);
@@ -211,7 +238,7 @@ std::vector<RankFlow> CollectiveFlows::all(std::size_t phase) const {
 }
 
 Collective CollectiveFlows::inside_kind() const {
-  return inside_part(work_.kind, {static_cast<std::int64_t>(ranks_.size()), members_outside_});
+  return inside_part(kind_, {static_cast<std::int64_t>(ranks_.size()), members_outside_});
 }
 
 PeerCount CollectiveFlows::peers(std::size_t phase, std::size_t position) const {
@@ -221,8 +248,8 @@ PeerCount CollectiveFlows::peers(std::size_t phase, std::size_t position) const 
     return phase == 0 ? PeerCount{width - 1, 0} : PeerCount{0, size / width - 1};
   }
   const std::int64_t own = std::count(domain_.begin(), domain_.end(), domain_[position]);
-  if (is_ring(work_.kind))
-    return {own - 1, outside_peers(work_.kind, {size, members_outside_})};
+  if (is_ring(kind_))
+    return {own - 1, outside_peers(kind_, {size, members_outside_})};
   return {own - 1, size - own};
 }
 

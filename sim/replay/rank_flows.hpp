@@ -3,6 +3,7 @@
 #include "sim/platform/topology.hpp"
 #include "sim/schedule/step_graph.hpp"
 
+#include <memory>
 #include <vector>
 
 namespace moesim {
@@ -45,11 +46,16 @@ struct PeerCount {
 /// hierarchical patterns fall back to the flat one.
 class CollectiveFlows {
 public:
-  /// `ranks` is in the order of the group. The work must live as long.
+  /// `ranks` is in the order of the group.
   CollectiveFlows(const CollectiveWork& work, std::vector<RankId> ranks, const Topology& topology);
+  /// From now on the bytes and loads of other work of the same kind.
+  void take_amounts(const CollectiveWork& work);
 
   const std::vector<RankId>& ranks() const { return ranks_; }
-  std::size_t phases() const { return work_.hierarchical && two_level() ? 2 : 1; }
+  std::size_t phases() const { return hierarchical_ && two_level() ? 2 : 1; }
+  /// True if the ranks of the other group share domains as those of this one do: flows of equal
+  /// work go between the same positions then, and carry as much.
+  bool sits_like(const CollectiveFlows& other) const;
   /// Adds the flows that the rank at `position` sends in a phase.
   void append(std::size_t phase, std::size_t position, std::vector<RankFlow>& flows) const;
   /// The flows of all ranks.
@@ -57,7 +63,7 @@ public:
   PeerCount peers(std::size_t phase, std::size_t position) const;
   /// How the part within the domain is carried, and the part beyond it.
   Collective inside_kind() const;
-  Collective outside_kind() const { return work_.kind; }
+  Collective outside_kind() const { return kind_; }
   /// Ranks in the fullest domain, and domains that take part.
   std::int64_t members_inside() const { return members_inside_; }
   std::int64_t members_outside() const { return members_outside_; }
@@ -76,8 +82,15 @@ private:
   void append_tree(std::size_t position, std::vector<RankFlow>& flows) const;
   void append_in_switch(std::size_t position, std::vector<RankFlow>& flows) const;
 
-  const CollectiveWork& work_;
   const Topology& topology_;
+  Collective kind_;
+  bool hierarchical_ = false;
+  double bytes_ = 0.0;
+  std::shared_ptr<const LoadMatrix> loads_; ///< null: all alike
+  TokenFanOut fan_out_;
+  /// Dispatch and combine: how many ranks and domains a token goes to, by expected_parts.
+  double token_ranks_ = 0.0;
+  double token_domains_ = 0.0;
   std::vector<RankId> ranks_;
   std::size_t width_ = 0;            ///< ranks in each domain; 0 if they differ
   std::vector<std::int64_t> domain_; ///< by position

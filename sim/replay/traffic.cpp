@@ -178,6 +178,9 @@ TrafficPlan TrafficPlanner::plan_fastest(const CollectiveWork& work, const Devic
 }
 
 TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const DeviceGroup& group) {
+  if (model_ == LoadModel::stage_links && work.loads && !is_ring(work.kind))
+    if (std::vector<StageRoutes>& routes = routes_of_stage(work, group); !routes.empty())
+      return plan_by_routes(work, routes);
   const Device& device = layout_.devices[index(group.devices.front())];
   const CollectiveFlows flows(work, group_of(plan_, work.group, device.rank), topology_);
   const bool by_links = model_ == LoadModel::stage_links || model_ == LoadModel::group_links;

@@ -3,6 +3,7 @@
 #include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
 #include "sim/replay/folding.hpp"
+#include "sim/replay/link_sums.hpp"
 #include "sim/replay/rank_flows.hpp"
 
 #include <map>
@@ -67,6 +68,16 @@ private:
     std::int64_t members_outside = 0;
   };
   static FlowKind kind_of(const CollectiveFlows& flows);
+  /// A phase of one kind of collective between the ranks of each of its groups in a stage, as far
+  /// as it does not depend on what they send.
+  struct StageRoutes {
+    FlowKind kind;
+    std::vector<CollectiveFlows> shapes; ///< a group of each way to sit
+    LinkSums sums;                       ///< of the flows of the shapes, one shape after the other
+    Seconds startup;
+    double error = 0.0;
+  };
+  using StageKey = std::tuple<Collective, GroupKind, bool, DeviceId>;
   TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
   /// Slows down and delays what runs beside computes; what its flows leave of their links is for
   /// others.
@@ -77,6 +88,14 @@ private:
   /// The same from the loads of links: of the group, or of all groups of the stage.
   TrafficPhase plan_link_loads(const CollectiveFlows& group_flows, std::size_t phase,
                                const CollectiveWork& work, const Device& device);
+  /// The phases of a collective, worked out when it is first asked for. None if they take too much
+  /// memory.
+  std::vector<StageRoutes>& routes_of_stage(const CollectiveWork& work, const DeviceGroup& group);
+  std::optional<StageRoutes> route_stage(const std::vector<CollectiveFlows>& groups,
+                                         const CollectiveFlows& group_flows, std::size_t phase,
+                                         RankId first) const;
+  /// The same plan as by `plan_link_loads`, in less time for each work but the first.
+  TrafficPlan plan_by_routes(const CollectiveWork& work, std::vector<StageRoutes>& routes);
   /// A flow's bytes over the efficiency of its messages.
   double amount_of(const RankFlow& flow, const FlowKind& kind) const;
   double mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const;
@@ -134,6 +153,7 @@ private:
   LinkFolding folding_;
   mutable std::set<std::string> extrapolated_;
   std::map<CollectiveKey, TrafficPlan> collectives_;
+  std::map<StageKey, std::vector<StageRoutes>> routes_;
   std::map<std::tuple<GroupKind, std::int64_t, Collective>, Crossing> crossings_;
 };
 

@@ -78,6 +78,18 @@ TEST_CASE("many weights on one link end together") {
     CHECK(end == Approx(1.0).epsilon(1e-9));
 }
 
+// 2,500 routes, the first 2,400 over one link and the others over another of 1 GB/s: a flow of
+// 1 MB over each takes 2.4 s on the first, 0.1 s on the second.
+TEST_CASE("thousands of routes lead over their own links") {
+  std::vector<Flow> flows;
+  for (std::uint32_t flow = 0; flow < 2500; ++flow)
+    flows.push_back({{{{flow < 2400 ? 0U : 1U, 1}}, 1.0}, 1e6});
+  const auto ends = ends_of({{"Crowded", gbyte_per_s(1)}, {"Quiet", gbyte_per_s(1)}}, flows);
+  REQUIRE(ends.size() == 2500);
+  for (const auto& [flow, end] : ends)
+    CHECK(end == Approx(flow < 2400 ? 2.4 : 0.1).epsilon(1e-9));
+}
+
 // Delays of one device run beside each other: 3 s in all, not 5.
 TEST_CASE("delays on one device do not slow each other") {
   Machine machine(1, {});
