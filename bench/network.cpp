@@ -91,13 +91,12 @@ void route_pairs(const Topology& topology) {
 
 /// Loads that all differ, with a mean of 1.
 std::shared_ptr<const LoadMatrix> random_loads(std::size_t ranks, std::mt19937_64& engine) {
-  std::vector<double> values;
+  std::vector<std::uint32_t> counts;
   double total = 0.0;
   for (std::size_t pair = 0; pair < ranks * ranks; ++pair)
-    total += values.emplace_back(static_cast<double>(engine() >> 11));
-  for (double& value : values)
-    value *= static_cast<double>(ranks * ranks) / total;
-  return std::make_shared<LoadMatrix>(ranks, std::move(values));
+    total += counts.emplace_back(static_cast<std::uint32_t>(engine() >> 32));
+  return std::make_shared<LoadMatrix>(ranks, std::move(counts),
+                                      static_cast<double>(ranks * ranks) / total);
 }
 
 /// DeepSeek-V3 on 2,048 GPUs: each layer and micro-batch loads its experts differently. Planned for

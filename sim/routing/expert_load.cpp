@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace moesim {
@@ -13,8 +14,9 @@ namespace {
 std::vector<std::int64_t> by_expert(const RoutingMatrix& matrix,
                                     const std::vector<std::uint32_t>& tokens) {
   std::vector<std::int64_t> sums(static_cast<std::size_t>(matrix.experts), 0);
-  for (std::size_t i = 0; i < tokens.size(); ++i)
-    sums[i % sums.size()] += tokens[i];
+  for (auto row = tokens.begin(); row != tokens.end(); row += matrix.experts)
+    for (std::size_t expert = 0; expert < sums.size(); ++expert)
+      sums[expert] += row[static_cast<std::ptrdiff_t>(expert)];
   return sums;
 }
 
@@ -36,10 +38,13 @@ ExpertLoad expert_load(const RoutingMatrix& matrix) {
   load.ranks.assign(ranks, 0);
   std::vector<std::uint32_t> pairs(ranks * ranks, 0);
   for (std::size_t source = 0; source < ranks; ++source)
-    for (std::size_t expert = 0; expert < experts; ++expert)
-      pairs[source * ranks + expert / local] += matrix.kept[source * experts + expert];
-  for (std::size_t pair = 0; pair < pairs.size(); ++pair)
-    load.ranks[pair % ranks] += pairs[pair];
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+      const auto first =
+          matrix.kept.begin() + static_cast<std::ptrdiff_t>(source * experts + rank * local);
+      pairs[source * ranks + rank] =
+          std::accumulate(first, first + static_cast<std::ptrdiff_t>(local), std::uint32_t{0});
+      load.ranks[rank] += pairs[source * ranks + rank];
+    }
   const std::int64_t kept = matrix.kept_tokens();
   load.sent = (kept + matrix.sources / 2) / matrix.sources;
   load.kept_share = static_cast<double>(kept) / static_cast<double>(matrix.wanted_tokens());

@@ -51,13 +51,16 @@ RoutingMatrix routing_matrix(const Workload& workload, std::int64_t layer,
   const std::int64_t routed = tokens * workload.model.experts.experts_per_token;
   RoutingMatrix matrix{workload.plan.expert, workload.model.experts.experts, {}, {}};
   Random random = random_of(routing, layer, micro_batch);
+  std::vector<double> shares;
   std::vector<std::uint32_t> row;
   for (std::int64_t source = 0; source < matrix.sources; ++source) {
-    if (routing.sampled || source == 0 || routing.differs_by_source()) {
-      const std::vector<double> shares = load_shares(workload, {layer, micro_batch, source});
-      row = routing.sampled ? drawn_counts(shares, routed, tokens, random)
-                            : expected_counts(shares, routed);
-    }
+    const bool differs = source == 0 || routing.differs_by_source();
+    if (differs)
+      shares = load_shares(workload, {layer, micro_batch, source});
+    if (routing.sampled)
+      row = drawn_counts(shares, routed, tokens, random);
+    else if (differs)
+      row = expected_counts(shares, routed);
     matrix.wanted.insert(matrix.wanted.end(), row.begin(), row.end());
   }
   const auto capacity =

@@ -25,7 +25,7 @@ std::int64_t draw_binomial(std::int64_t trials, double chance, Random& random) {
     return boost::random::binomial_distribution<std::int64_t>(trials, chance)(random);
   const double deviation = std::sqrt(mean * (1.0 - chance));
   const double drawn = boost::random::normal_distribution<double>(mean, deviation)(random);
-  return std::clamp(static_cast<std::int64_t>(std::llround(drawn)), std::int64_t{0}, trials);
+  return std::clamp(static_cast<std::int64_t>(drawn + 0.5), std::int64_t{0}, trials);
 }
 
 } // namespace

@@ -72,9 +72,8 @@ Stream stream_of(const CollectiveWork& work) {
 
 class Builder {
 public:
-  Builder(const Workload& workload, const DeviceLayout& layout)
+  Builder(const Workload& workload, const DeviceLayout& layout, const ExpertLoads& loads)
       : workload_(workload), pairing_(graph_) {
-    const ExpertLoads loads(workload);
     graph_.devices = layout.devices;
     lanes_.resize(layout.devices.size());
     backward_lanes_.resize(layout.devices.size());
@@ -370,8 +369,13 @@ TransferWork activation_transfer(const Workload& workload) {
   return {"Activation", Bytes{tokens * workload.model.hidden * bf16_bytes}};
 }
 
+StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout,
+                           const ExpertLoads& loads) {
+  return Builder(workload, layout, loads).build();
+}
+
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout) {
-  return Builder(workload, layout).build();
+  return build_step_graph(workload, layout, ExpertLoads(workload));
 }
 
 } // namespace moesim

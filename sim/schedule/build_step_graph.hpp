@@ -11,7 +11,9 @@ TransferWork activation_transfer(const Workload& workload);
 /// The whole optimizer step: every micro-batch through every stage in the order of its schedule,
 /// the transfers between stages, gradient reduction and optimizer. `layout` says which ranks are
 /// devices; the operations of one device are the same in every layout. The plan is legal
-/// (find_plan_fault).
+/// (find_plan_fault). `loads` are those of the workload.
+StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout,
+                           const ExpertLoads& loads);
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout);
 
 } // namespace moesim

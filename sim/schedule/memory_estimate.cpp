@@ -197,8 +197,7 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   return estimate_memory(workload, stage, ExpertLoads(workload));
 }
 
-MemoryEstimate fullest_stage(const Workload& workload) {
-  const ExpertLoads loads(workload);
+MemoryEstimate fullest_stage(const Workload& workload, const ExpertLoads& loads) {
   MemoryEstimate fullest = estimate_memory(workload, 0, loads);
   for (std::int64_t stage = 1; stage < workload.plan.pipeline; ++stage) {
     const MemoryEstimate estimate = estimate_memory(workload, stage, loads);
@@ -206,6 +205,10 @@ MemoryEstimate fullest_stage(const Workload& workload) {
       fullest = estimate;
   }
   return fullest;
+}
+
+MemoryEstimate fullest_stage(const Workload& workload) {
+  return fullest_stage(workload, ExpertLoads(workload));
 }
 
 } // namespace moesim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
+#include "sim/routing/expert_load.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <string>
@@ -29,7 +30,8 @@ struct MemoryEstimate {
 /// The estimate for one stage; the framework's share is an assumption that
 /// calibration/DEVIATIONS.md names.
 MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage);
-/// The stage whose ranks are fullest.
+/// The stage whose ranks are fullest; `loads` are those of the workload.
+MemoryEstimate fullest_stage(const Workload& workload, const ExpertLoads& loads);
 MemoryEstimate fullest_stage(const Workload& workload);
 
 } // namespace moesim

@@ -85,8 +85,7 @@ std::string extrapolated_text(const StepReplay& replay) {
 }
 
 /// The busiest expert of all layers and micro-batches, and what all of them drop.
-void add_routing(const Workload& workload, StepResult& result) {
-  const ExpertLoads loads(workload);
+void add_routing(const Workload& workload, const ExpertLoads& loads, StepResult& result) {
   result.load_max_over_mean = 1.0;
   double kept = 0.0;
   double all = 0.0;
@@ -103,15 +102,15 @@ void add_routing(const Workload& workload, StepResult& result) {
   result.dropped_tokens_percent = all > 0.0 ? 100.0 * (1.0 - kept / all) : 0.0;
 }
 
-void fill_plan(const Workload& workload, StepResult& result) {
+void fill_plan(const Workload& workload, const ExpertLoads& loads, StepResult& result) {
   result.expert_parallel = static_cast<double>(workload.plan.expert);
   result.data_parallel = static_cast<double>(workload.plan.data());
   result.micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
-  add_routing(workload, result);
+  add_routing(workload, loads, result);
 }
 
-bool fits(const Scenario& scenario, StepResult& result) {
-  const MemoryEstimate memory = fullest_stage(scenario.workload);
+bool fits(const Scenario& scenario, const ExpertLoads& loads, StepResult& result) {
+  const MemoryEstimate memory = fullest_stage(scenario.workload, loads);
   const Bytes available = scenario.topology.gpu.memory;
   result.memory_gib_per_gpu = gib(memory.total());
   result.allocated_gib_per_gpu = gib(memory.allocated());
@@ -170,12 +169,13 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
   const auto begin = std::chrono::steady_clock::now();
   Prediction prediction;
   StepResult& result = prediction.result;
-  fill_plan(scenario.workload, result);
-  if (!fits(scenario, result))
+  const ExpertLoads loads(scenario.workload);
+  fill_plan(scenario.workload, loads, result);
+  if (!fits(scenario, loads, result))
     return prediction;
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
   const StepReplay replay =
-      replay_step(scenario.workload, topology, scenario.fidelity, costs, observe);
+      replay_step(scenario.workload, topology, scenario.fidelity, costs, loads, observe);
   fill_waterfall(replay.metrics, result);
   fill_throughput(scenario, result);
   prediction.bottleneck_use_percent = 100.0 * replay.metrics.bottleneck_use;

@@ -233,7 +233,7 @@ bool rings_cross_leaves_beside_transfers(const Workload& workload, const Topolog
 } // namespace
 
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                     const Costs& costs) {
+                     const Costs& costs, const ExpertLoads& loads) {
   ReplayLayout layout = replay_layout(workload.plan, topology, fidelity);
   if (layout.model == LoadModel::representative && !workload.routing.even()) {
     // Ranks differ by what their experts get: each layer waits for its busiest.
@@ -248,16 +248,17 @@ PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelit
     else
       layout.approximate = true;
   }
-  PlayedStep step{build_step_graph(workload, layout.layout), {}, layout.approximate};
+  PlayedStep step{build_step_graph(workload, layout.layout, loads), {}, layout.approximate};
   step.timeline =
       replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});
   return step;
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                       const Costs& costs, const TimelineObserver& observe) {
+                       const Costs& costs, const ExpertLoads& loads,
+                       const TimelineObserver& observe) {
   return from_text(run_in_child([&] {
-    const PlayedStep step = play_step(workload, topology, fidelity, costs);
+    const PlayedStep step = play_step(workload, topology, fidelity, costs, loads);
     if (observe)
       observe(step.graph, step.timeline);
     StepReplay result;
@@ -268,6 +269,11 @@ StepReplay replay_step(const Workload& workload, const Topology& topology, Fidel
     result.extrapolated = step.timeline.extrapolated;
     return to_text(result);
   }));
+}
+
+StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const Costs& costs) {
+  return replay_step(workload, topology, fidelity, costs, ExpertLoads(workload));
 }
 
 Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs) {

@@ -30,10 +30,10 @@ struct PlayedStep {
   bool approximate = false; ///< ranks of a stage differ by place or load, and one stands for all
 };
 
-/// Builds the graph and replays it in this process, which must not simulate again: SimGrid
-/// simulates once a process.
+/// `loads` are those of the workload. Builds the graph and replays it in this process, which must
+/// not simulate again: SimGrid simulates once a process.
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                     const Costs& costs);
+                     const Costs& costs, const ExpertLoads& loads);
 
 /// What one replay of one step tells.
 struct StepReplay {
@@ -50,7 +50,10 @@ using TimelineObserver = std::function<void(const StepGraph&, const Timeline&)>;
 /// Plays a step in a process of its own and measures it. `observe` runs in that process. Throws
 /// InternalError with the child's message.
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                       const Costs& costs, const TimelineObserver& observe = {});
+                       const Costs& costs, const ExpertLoads& loads,
+                       const TimelineObserver& observe = {});
+StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const Costs& costs);
 
 /// A time that a step under 1F1B without overlap of micro-batches cannot beat: the busiest stage's
 /// work one after the other, behind the stages that must fill the pipeline before it;

@@ -40,7 +40,8 @@ std::optional<std::size_t> least(const ReportTable& table, const std::string& co
 std::string link_lines(const ShownPoint& shown, const std::string& step_time_ms,
                        const Scenario& scenario, const Costs& costs) {
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-  const PlayedStep step = play_step(scenario.workload, topology, scenario.fidelity, costs);
+  const PlayedStep step = play_step(scenario.workload, topology, scenario.fidelity, costs,
+                                    ExpertLoads(scenario.workload));
   INVARIANT(fmt::format("{:.9g}", step.timeline.end.value * 1e3) == step_time_ms,
             "point {} took {} ms and takes {} s", shown.row + 1, step_time_ms,
             step.timeline.end.value);

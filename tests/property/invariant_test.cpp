@@ -25,7 +25,8 @@ StepReplay observed(const RandomCase& drawn, Fidelity fidelity, const TimelineOb
   const Scenario scenario = scenario_of(drawn);
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
   const Costs costs = load_costs(calibration, scenario.topology);
-  return replay_step(scenario.workload, topology, fidelity, costs, observe);
+  return replay_step(scenario.workload, topology, fidelity, costs, ExpertLoads(scenario.workload),
+                     observe);
 }
 
 /// A step cannot end before its busiest link has carried its bytes.

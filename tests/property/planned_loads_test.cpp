@@ -138,10 +138,13 @@ std::shared_ptr<const LoadMatrix> draw_loads(Draw& draw, std::int64_t expert) {
   std::vector<double> values(ranks * ranks);
   for (double& value : values)
     value = draw.one_in(5) ? 0.0 : std::pow(draw.share(), 3.0);
-  const double total = std::accumulate(values.begin(), values.end(), 0.0);
-  for (double& value : values)
-    value *= static_cast<double>(values.size()) / total;
-  return std::make_shared<LoadMatrix>(ranks, std::move(values));
+  constexpr double whole = 1e6; // the parts that loads are counted in
+  std::vector<std::uint32_t> counts;
+  for (const double value : values)
+    counts.push_back(static_cast<std::uint32_t>(whole * value));
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+  return std::make_shared<LoadMatrix>(ranks, std::move(counts),
+                                      static_cast<double>(ranks * ranks) / total);
 }
 
 /// Each planned flow is the load of a link that takes as long as any of its kind.

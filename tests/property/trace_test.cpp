@@ -36,7 +36,8 @@ void check_traces(std::uint64_t seed, Fidelity fidelity) {
     const Scenario scenario = scenario_of(drawn);
     const Topology topology(scenario.topology, scenario.workload.plan.gpus);
     const Costs costs = load_costs(calibration, scenario.topology);
-    CHECK_NOTHROW(replay_step(scenario.workload, topology, fidelity, costs, expect_whole_trace));
+    CHECK_NOTHROW(replay_step(scenario.workload, topology, fidelity, costs,
+                              ExpertLoads(scenario.workload), expect_whole_trace));
   }
 }
 
