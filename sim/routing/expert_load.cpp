@@ -3,7 +3,6 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 namespace moesim {
@@ -20,6 +19,36 @@ std::vector<std::int64_t> by_expert(const RoutingMatrix& matrix,
   return sums;
 }
 
+/// The ranks that hold each expert.
+std::vector<std::vector<std::size_t>> holders_of(const RoutingMatrix& matrix,
+                                                 const Placement& placement) {
+  std::vector<std::vector<std::size_t>> holders(static_cast<std::size_t>(matrix.experts));
+  const auto slots = static_cast<std::size_t>(placement.slots_per_rank());
+  for (std::size_t slot = 0; slot < placement.expert_of_slot.size(); ++slot)
+    holders[static_cast<std::size_t>(placement.expert_of_slot[slot])].push_back(slot / slots);
+  return holders;
+}
+
+/// The kept tokens from each rank to each.
+std::vector<std::uint32_t> tokens_of_pairs(const RoutingMatrix& matrix,
+                                           const Placement& placement) {
+  const auto ranks = static_cast<std::size_t>(matrix.sources);
+  INVARIANT(placement.ranks == matrix.sources, "a placement for {} ranks, not {}", placement.ranks,
+            matrix.sources);
+  const std::vector<std::vector<std::size_t>> holders = holders_of(matrix, placement);
+  std::vector<std::uint32_t> pairs(ranks * ranks, 0);
+  auto tokens = matrix.kept.begin();
+  for (std::size_t source = 0; source < ranks; ++source)
+    for (const std::vector<std::size_t>& copies : holders) {
+      const auto count = static_cast<std::uint32_t>(copies.size());
+      for (std::uint32_t copy = 0; copy < count; ++copy)
+        pairs[source * ranks + copies[(source + copy) % count]] +=
+            *tokens / count + (copy < *tokens % count ? 1 : 0);
+      ++tokens;
+    }
+  return pairs;
+}
+
 } // namespace
 
 std::int64_t ExpertLoad::rank_tokens(std::optional<std::int64_t> rank) const {
@@ -27,24 +56,16 @@ std::int64_t ExpertLoad::rank_tokens(std::optional<std::int64_t> rank) const {
               : *std::max_element(ranks.begin(), ranks.end());
 }
 
-ExpertLoad expert_load(const RoutingMatrix& matrix) {
+ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement) {
   const auto ranks = static_cast<std::size_t>(matrix.sources);
-  const auto experts = static_cast<std::size_t>(matrix.experts);
-  const std::size_t local = experts / ranks;
-  INVARIANT(local * ranks == experts, "{} experts on {} ranks", experts, ranks);
   ExpertLoad load;
   load.wanted = by_expert(matrix, matrix.wanted);
   load.kept = by_expert(matrix, matrix.kept);
+  std::vector<std::uint32_t> pairs = tokens_of_pairs(matrix, placement);
   load.ranks.assign(ranks, 0);
-  std::vector<std::uint32_t> pairs(ranks * ranks, 0);
   for (std::size_t source = 0; source < ranks; ++source)
-    for (std::size_t rank = 0; rank < ranks; ++rank) {
-      const auto first =
-          matrix.kept.begin() + static_cast<std::ptrdiff_t>(source * experts + rank * local);
-      pairs[source * ranks + rank] =
-          std::accumulate(first, first + static_cast<std::ptrdiff_t>(local), std::uint32_t{0});
+    for (std::size_t rank = 0; rank < ranks; ++rank)
       load.ranks[rank] += pairs[source * ranks + rank];
-    }
   const std::int64_t kept = matrix.kept_tokens();
   load.sent = (kept + matrix.sources / 2) / matrix.sources;
   load.kept_share = static_cast<double>(kept) / static_cast<double>(matrix.wanted_tokens());
@@ -62,8 +83,8 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::at(std::int64_t layer,
     return nullptr;
   std::shared_ptr<const ExpertLoad>& load = known_[{layer, micro_batch % micro_batches()}];
   if (!load)
-    load = std::make_shared<const ExpertLoad>(
-        expert_load(routing_matrix(workload_, layer, micro_batch % micro_batches())));
+    load = std::make_shared<const ExpertLoad>(expert_load(
+        routing_matrix(workload_, layer, micro_batch % micro_batches()), placement(layer)));
   return load;
 }
 
@@ -74,6 +95,13 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::busiest(std::int64_t layer) const
         load->rank_tokens(std::nullopt) > found->rank_tokens(std::nullopt))
       found = load;
   return found;
+}
+
+const Placement& ExpertLoads::placement(std::int64_t layer) const {
+  const auto known = placements_.find(layer);
+  return known != placements_.end()
+             ? known->second
+             : placements_.emplace(layer, placement_of(workload_, layer)).first->second;
 }
 
 std::int64_t ExpertLoads::micro_batches() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/routing/expert_placement.hpp"
 #include "sim/routing/routing_matrix.hpp"
 #include "sim/workload/collective.hpp"
 #include "sim/workload/workload.hpp"
@@ -28,8 +29,9 @@ struct ExpertLoad {
   std::int64_t rank_tokens(std::optional<std::int64_t> rank) const;
 };
 
-/// What a matrix comes to when experts sit on the ranks in their order.
-ExpertLoad expert_load(const RoutingMatrix& matrix);
+/// What a matrix comes to where experts sit so. The tokens that a rank sends to an expert are split
+/// evenly between its copies, each rank beginning with another.
+ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement);
 
 /// The loads of the MoE layers of a workload, each made when it is first asked for. Not to be asked
 /// by two threads at once.
@@ -42,12 +44,15 @@ public:
   std::shared_ptr<const ExpertLoad> at(std::int64_t layer, std::int64_t micro_batch) const;
   /// Of the micro-batch in which one rank has more tokens than any has in another.
   std::shared_ptr<const ExpertLoad> busiest(std::int64_t layer) const;
+  /// Where the experts of a layer sit.
+  const Placement& placement(std::int64_t layer) const;
   /// How many micro-batches of a step differ: all or one, which then stands for all.
   std::int64_t micro_batches() const;
 
 private:
   const Workload& workload_;
   mutable std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<const ExpertLoad>> known_;
+  mutable std::map<std::int64_t, Placement> placements_;
 };
 
 } // namespace moesim

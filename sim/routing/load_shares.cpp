@@ -60,7 +60,7 @@ const Shares& recorded(const RoutingSpec& routing, const Workload& workload,
                        const TokenOrigin& origin) {
   const std::vector<Shares>& rows = routing.trace->layers.at(origin.layer);
   std::int64_t row = 0;
-  if (routing.differs_by_micro_batch()) {
+  if (routing.rows_differ_by_micro_batch()) {
     row = routing.step * workload.plan.micro_batches(workload.training) + origin.micro_batch;
     if (routing.differs_by_source())
       row = row * workload.plan.expert + origin.source;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <optional>
 
 namespace moesim {
 
@@ -164,10 +165,17 @@ std::vector<std::int64_t> place_in_order(const PlacementRequest& request,
   return slots.expert_of_slot();
 }
 
+/// Scale-up domains of the group, if they have as many ranks each.
+std::optional<std::int64_t> alike_domains(const PlacementRequest& request) {
+  if (request.ranks % domain_ranks(request) != 0)
+    return std::nullopt;
+  return request.ranks / domain_ranks(request);
+}
+
 std::vector<std::int64_t> place_by_load(const PlacementRequest& request,
                                         const std::vector<double>& loads) {
-  const bool alike = request.ranks % domain_ranks(request) == 0;
-  const std::int64_t nodes = alike ? request.ranks / domain_ranks(request) : 1;
+  const bool alike = alike_domains(request).has_value();
+  const std::int64_t nodes = alike_domains(request).value_or(1);
   const std::int64_t groups = std::max<std::int64_t>(request.expert_groups, 1);
   return eplb({.slots = request.experts + request.redundant,
                .groups = alike ? groups : 1,
@@ -294,6 +302,21 @@ Placement place_experts(const PlacementRequest& request, const TokensBySource& t
   if (request.kind != PlacementKind::topology_aware)
     return place_experts(request, loads);
   return {request.ranks, place_near_sources(request, loads, tokens)};
+}
+
+bool keeps_groups_in_domains(const PlacementRequest& request) {
+  if (request.ranks <= request.ranks_per_domain)
+    return true;
+  switch (request.kind) {
+  case PlacementKind::contiguous:
+    return request.redundant == 0;
+  case PlacementKind::load_aware:
+    return alike_domains(request) && request.expert_groups % *alike_domains(request) == 0;
+  case PlacementKind::round_robin:
+  case PlacementKind::topology_aware:
+    break;
+  }
+  return false;
 }
 
 std::vector<double> rank_loads(const Placement& placement, const std::vector<double>& loads) {

@@ -1,17 +1,11 @@
 #pragma once
 
+#include "sim/workload/routing_spec.hpp"
+
 #include <cstdint>
 #include <vector>
 
 namespace moesim {
-
-/// The rule by which experts get their ranks.
-enum class PlacementKind {
-  contiguous,     ///< rank r of R has experts r E / R up to (r + 1) E / R, rounded down
-  round_robin,    ///< expert e is on rank e mod R
-  load_aware,     ///< EPLB: see eplb.hpp
-  topology_aware, ///< near the ranks that send most: see place_experts
-};
 
 /// Which expert each slot of each rank of an expert-parallel group holds. An expert with several
 /// slots is replicated.
@@ -70,6 +64,10 @@ Placement place_experts(const PlacementRequest& request, const std::vector<doubl
 /// loaded. The replicas of a domain are packed onto its ranks by load, as EPLB does. Greedy: it
 /// need not find the least traffic. Groups of experts are not regarded.
 Placement place_experts(const PlacementRequest& request, const TokensBySource& tokens);
+
+/// True if the experts of a group of node-limited routing, copies included, share a scale-up
+/// domain, so that a token of few groups goes to few domains.
+bool keeps_groups_in_domains(const PlacementRequest& request);
 
 /// The load of each rank: the tokens of an expert are split evenly among its replicas.
 std::vector<double> rank_loads(const Placement& placement, const std::vector<double>& loads);

@@ -1,12 +1,13 @@
 #include "sim/scenario/routing_table.hpp"
 
+#include "sim/routing/expert_placement.hpp"
 #include "sim/routing/load_trace.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace moesim {
@@ -69,11 +70,30 @@ void read_load(const TomlTable& table, const fs::path& folder, const Workload& w
   }
 }
 
+void read_placement(const TomlTable& table, const Workload& workload, RoutingSpec& routing) {
+  const std::vector<std::string> kinds = {"contiguous", "round-robin", "load-aware",
+                                          "topology-aware"};
+  const std::string kind = table.choice_or("placement", kinds, kinds.front());
+  routing.placement =
+      static_cast<PlacementKind>(std::find(kinds.begin(), kinds.end(), kind) - kinds.begin());
+  routing.redundant_experts = table.integer_or("redundant_experts", any_count, 0);
+  if (!workload.model.is_moe() || find_plan_fault(workload.plan, workload.model, workload.training))
+    return; // the plan is refused with its own words
+  Workload placed = workload;
+  placed.routing = routing;
+  const std::vector<double> loads(static_cast<std::size_t>(workload.model.experts.experts), 1.0);
+  try {
+    place_experts(placement_request(placed), loads);
+  } catch (const std::invalid_argument& error) {
+    table.fail(routing.redundant_experts > 0 ? "redundant_experts" : "placement", error.what());
+  }
+}
+
 } // namespace
 
 RoutingSpec read_routing_table(const TomlTable& table, const fs::path& folder,
                                const Workload& workload, std::vector<fs::path>& inputs) {
-  RoutingSpec routing;
+  RoutingSpec routing = workload.routing;
   const bool expert_choice =
       table.choice_or("policy", {"top-k", "expert-choice"}, "top-k") == "expert-choice";
   read_load(table, folder, workload, inputs, routing);
@@ -85,6 +105,7 @@ RoutingSpec read_routing_table(const TomlTable& table, const fs::path& folder,
   routing.step = table.integer_or("step", any_count, 0);
   routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
   routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", any_count, 1));
+  read_placement(table, workload, routing);
   table.finish();
   return routing;
 }

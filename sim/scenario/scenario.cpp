@@ -264,6 +264,7 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
   scenario.workload.plan.gpus = choice.gpus;
   scenario.workload.training = read_training_table(training, scenario.workload.graphs);
   read_parallel_table(parallel, scenario.workload.model, scenario.workload.plan);
+  scenario.workload.routing.scale_up_gpus = scenario.topology.node.scale_up_gpus;
   scenario.workload.routing = read_routing_table(table_or_empty(root, "routing", empty), folder,
                                                  scenario.workload, scenario.inputs);
   const TomlTable communication = table_or_empty(root, "communication", empty);

@@ -108,8 +108,11 @@ std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& s) {
          workload.plan.expert_tensor;
 }
 
-TokenFanOut fan_out_of(const ExpertSpec& e) {
-  return {e.experts, e.experts_per_token, e.groups, e.groups_per_token};
+TokenFanOut fan_out_of(const Workload& workload) {
+  const ExpertSpec& e = workload.model.experts;
+  // Groups that are not kept in domains limit nothing.
+  const bool grouped = keeps_groups_in_domains(placement_request(workload));
+  return {e.experts, e.experts_per_token, grouped ? e.groups : 1, grouped ? e.groups_per_token : 1};
 }
 
 bool dispatches_in_place(const Workload& workload) {
@@ -212,14 +215,14 @@ std::int64_t cast_bytes_per_value(const TrainingSpec& training) {
 
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   const ExpertSpec& e = workload.model.experts;
-  const std::int64_t local = e.experts / workload.plan.expert;
+  const std::int64_t local = experts_per_rank(workload);
   const std::int64_t routed = expert_tokens_per_rank(workload, s);
   const std::int64_t width = e.expert_hidden / workload.plan.expert_tensor;
   const std::int64_t per_expert = (routed + local - 1) / local;
   const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
   // A fused dispatch brings a token once, however many of the rank's experts it has.
   const double arrived = dispatches_in_place(workload)
-                             ? expected_parts(fan_out_of(e), workload.plan.expert) /
+                             ? expected_parts(fan_out_of(workload), workload.plan.expert) /
                                    static_cast<double>(e.experts_per_token)
                              : 1.0;
   const auto product = [&](std::int64_t n, std::int64_t k) {

@@ -34,7 +34,7 @@ std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& sizes
 /// Tokens × experts that the experts of one rank compute: under uniform load as many as it sends;
 /// and those of the ranks that share its experts.
 std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& sizes);
-TokenFanOut fan_out_of(const ExpertSpec& experts);
+TokenFanOut fan_out_of(const Workload& workload);
 /// Dispatch takes tokens from where they lie and combine puts sums there (DeepEP, HybridEP): no
 /// kernel of its own packs or adds them at their source.
 bool dispatches_in_place(const Workload& workload);

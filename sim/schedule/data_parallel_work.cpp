@@ -1,6 +1,9 @@
 #include "sim/schedule/data_parallel_work.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <numeric>
+#include <optional>
 
 namespace moesim {
 
@@ -19,6 +22,57 @@ std::vector<ReplicatedParameters> replicated_parameters(const Workload& workload
                                                         const StageParameters& p) {
   return {{GroupKind::data, p.dense_per_rank, workload.plan.replicas()},
           {GroupKind::expert_data, p.expert_per_rank, workload.plan.expert_data()}};
+}
+
+/// How many experts each rank of a group must send to each for the copies of a stage's experts:
+/// from every rank with a copy to the first.
+std::vector<std::uint32_t> copies_by_pair(const Workload& workload, std::int64_t stage,
+                                          const ExpertLoads& loads) {
+  const auto ranks = static_cast<std::size_t>(workload.plan.expert);
+  std::vector<std::uint32_t> pairs(ranks * ranks, 0);
+  for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk) {
+    const std::int64_t part = workload.plan.virtual_stage(stage, chunk);
+    const std::int64_t first = first_layer(workload.plan, part);
+    for (std::int64_t layer = first;
+         layer < first + workload.plan.layers_per_stage[static_cast<std::size_t>(part)]; ++layer) {
+      if (!workload.model.layers[static_cast<std::size_t>(layer)].moe)
+        continue;
+      for (const ReplicaRanks& copies :
+           ranks_of_replicas(loads.placement(layer), workload.model.experts.experts))
+        for (const std::int64_t rank : copies.ranks)
+          if (rank != copies.ranks.front())
+            ++pairs[static_cast<std::size_t>(rank) * ranks +
+                    static_cast<std::size_t>(copies.ranks.front())];
+    }
+  }
+  return pairs;
+}
+
+/// What keeps copies of experts alike: their gradients to the first, or, `back`, its weights to
+/// them. Nothing if there are none on other ranks.
+std::optional<CollectiveWork> copy_exchange(const Workload& workload, std::int64_t stage,
+                                            const ExpertLoads& loads, bool back) {
+  if (workload.routing.redundant_experts == 0)
+    return std::nullopt;
+  const std::vector<std::uint32_t> pairs = copies_by_pair(workload, stage, loads);
+  const std::int64_t sent = std::accumulate(pairs.begin(), pairs.end(), std::int64_t{0});
+  if (sent == 0)
+    return std::nullopt;
+  const auto moe = std::find_if(workload.model.layers.begin(), workload.model.layers.end(),
+                                [](const LayerSpec& layer) { return layer.moe; });
+  const std::int64_t expert_bytes = layer_parameters(workload.model, *moe).routed_experts /
+                                    workload.model.experts.experts / workload.plan.expert_tensor *
+                                    (back ? weight_bytes : workload.training.gradient_bytes());
+  const std::int64_t ranks = workload.plan.expert;
+  const std::int64_t mean = std::max<std::int64_t>(1, sent * expert_bytes / ranks);
+  const LoadMatrix loads_of_pairs(static_cast<std::size_t>(ranks), pairs,
+                                  static_cast<double>(expert_bytes * ranks) /
+                                      static_cast<double>(mean));
+  CollectiveWork work{back ? "ExpertCopyWeights" : "ExpertCopyGradients", Collective::all_to_all,
+                      GroupKind::expert, Bytes{mean}};
+  work.loads =
+      std::make_shared<const LoadMatrix>(back ? loads_of_pairs.reversed() : loads_of_pairs);
+  return work;
 }
 
 } // namespace
@@ -77,6 +131,11 @@ std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stag
 }
 
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage) {
+  return step_end_work(workload, stage, ExpertLoads(workload));
+}
+
+std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
+                                   const ExpertLoads& loads) {
   const TrainingSpec& training = workload.training;
   const std::int64_t gradient_bytes = training.gradient_bytes();
   // Gradient read; master weight and two Adam moments read and written; bf16 weight written, and
@@ -94,12 +153,16 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage)
                       Bytes{parameters * gradient_bytes}});
     updated += rule.gathers ? parameters / (replicas * workload.plan.copies()) : parameters;
   }
+  if (const auto gradients = copy_exchange(workload, stage, loads, false))
+    out.collective(*gradients);
   out.join_all();
   out.compute("Optimizer", {memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});
   for (const auto& [group, parameters, replicas] : shared)
     if (!rule.overlaps && rule.gathers && replicas > 1 && parameters > 0)
       out.collective(
           {"WeightGather", Collective::all_gather, group, Bytes{parameters * weight_bytes}});
+  if (const auto weights = copy_exchange(workload, stage, loads, true))
+    out.collective(*weights);
   return out.take();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/routing/expert_load.hpp"
 #include "sim/schedule/segment.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 #include "sim/workload/workload.hpp"
@@ -57,7 +58,11 @@ std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stag
 /// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
 /// optimizer, and the gathering of sharded parameters; only the optimizer where the communication
 /// overlaps the passes. Where two stages hold the same parameters, each reduces, updates and
-/// gathers its half of the shard; what they exchange comes on top.
+/// gathers its half of the shard; what they exchange comes on top. Copies of an expert send their
+/// gradients to the first of them before the optimizer, and get its weights after. `loads` are
+/// those of the workload.
+std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
+                                   const ExpertLoads& loads);
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage);
 
 } // namespace moesim

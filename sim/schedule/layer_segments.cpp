@@ -105,7 +105,6 @@ void add_attention_block(Sequence& out, const std::string& layer, const Workload
 CollectiveWork expert_collective(const std::string& name, const Workload& workload,
                                  const std::shared_ptr<const ExpertLoad>& load, bool back,
                                  Precision precision) {
-  const ExpertSpec& e = workload.model.experts;
   const std::int64_t size = token_bytes(workload.model.hidden, precision);
   Sizes sizes;
   sizes.load = load;
@@ -130,7 +129,7 @@ CollectiveWork expert_collective(const std::string& name, const Workload& worklo
     work.kind = back ? Collective::combine : Collective::dispatch;
     if (workload.communication.hybrid_kernels)
       work.kind = back ? Collective::hybrid_combine : Collective::hybrid_dispatch;
-    work.fan_out = fan_out_of(e);
+    work.fan_out = fan_out_of(workload);
     break;
   }
   return work;

@@ -146,8 +146,11 @@ void add_parameters(MemoryEstimate& memory, const Workload& workload, std::int64
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
       (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / plan.copies();
-  memory.weights = Bytes{(plan.zero_stage >= 3 ? sharded : all) * bf16_bytes};
-  memory.gradients = Bytes{(plan.zero_stage >= 2 ? sharded : all) * training.gradient_bytes()};
+  // Copies of experts have weights and gradients of their own, and no optimizer states: they get
+  // the weights that one of them updates.
+  memory.weights = Bytes{((plan.zero_stage >= 3 ? sharded : all) + p.copies_per_rank) * bf16_bytes};
+  memory.gradients = Bytes{((plan.zero_stage >= 2 ? sharded : all) + p.copies_per_rank) *
+                           training.gradient_bytes()};
   memory.optimizer_states =
       Bytes{(plan.zero_stage >= 1 ? sharded : all) * training.optimizer_bytes()};
   if (plan.zero_stage >= 2) // two layers of a stage are whole at a time: one in use, one under way

@@ -127,7 +127,7 @@ public:
     place_groups();
     place_passes();
     stage_.start = place_segments(step_start_work(workload_, number_), contention_data_parallel);
-    stage_.end = place_segments(step_end_work(workload_, number_), 0);
+    stage_.end = place_segments(step_end_work(workload_, number_, loads_), 0);
     return std::move(stage_);
   }
 

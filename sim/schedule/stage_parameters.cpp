@@ -42,6 +42,9 @@ StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_
         model.mtp_layers * mtp.routed_experts / (plan.expert * plan.expert_tensor);
   }
   sum.dense_per_rank /= plan.tensor;
+  if (model.is_moe())
+    sum.copies_per_rank =
+        sum.expert_per_rank / model.experts.experts * workload.routing.redundant_experts;
   return sum;
 }
 
@@ -52,6 +55,7 @@ StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
         chunk_parameters(workload, workload.plan.virtual_stage(stage, chunk));
     sum.dense_per_rank += part.dense_per_rank;
     sum.expert_per_rank += part.expert_per_rank;
+    sum.copies_per_rank += part.copies_per_rank;
   }
   return sum;
 }

@@ -13,7 +13,8 @@ bool holds(const ParallelPlan& plan, std::int64_t stage, std::int64_t virtual_st
 /// Parameters that one rank of a stage holds.
 struct StageParameters {
   std::int64_t dense_per_rank = 0;  ///< attention, norms, router, shared experts, embedding, head
-  std::int64_t expert_per_rank = 0; ///< routed experts
+  std::int64_t expert_per_rank = 0; ///< routed experts, each once
+  std::int64_t copies_per_rank = 0; ///< copies of routed experts
 };
 /// Everything but the routed experts is split over tensor parallelism; routed experts are split
 /// over expert and expert-tensor parallelism. The embedding sits on the first virtual stage, the

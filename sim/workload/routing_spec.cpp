@@ -8,8 +8,12 @@ bool RoutingSpec::differs_by_source() const {
   return load == LoadKind::trace && trace->rows == LoadTrace::Rows::sequences;
 }
 
+bool RoutingSpec::rows_differ_by_micro_batch() const {
+  return load == LoadKind::trace && trace->rows != LoadTrace::Rows::whole;
+}
+
 bool RoutingSpec::differs_by_micro_batch() const {
-  return sampled || (load == LoadKind::trace && trace->rows != LoadTrace::Rows::whole);
+  return sampled || rows_differ_by_micro_batch();
 }
 
 double RoutingSpec::kept_share() const {

@@ -17,6 +17,14 @@ enum class LoadKind {
   trace       ///< as it was recorded
 };
 
+/// The rule by which experts get their ranks.
+enum class PlacementKind {
+  contiguous,     ///< rank r of R has experts r E / R up to (r + 1) E / R, rounded down
+  round_robin,    ///< expert e is on rank e mod R
+  load_aware,     ///< EPLB: sim/routing/eplb.hpp
+  topology_aware, ///< near the ranks that send most: sim/routing/placement.hpp
+};
+
 /// How many tokens each expert was chosen for in a recorded run.
 struct LoadTrace {
   /// What the rows of a recording are.
@@ -45,9 +53,15 @@ struct RoutingSpec {
   std::int64_t step = 0;                            ///< of the training; draws differ by step
   double capacity_factor = 0.0; ///< 0: dropless; else at most that many times the mean per expert
   std::uint64_t seed = 1;
-  bool even() const { return load == LoadKind::uniform && !sampled; } ///< all experts are alike
-  bool differs_by_source() const;      ///< ranks choose differently, not counting chance
-  bool differs_by_micro_batch() const; ///< so do micro-batches, or chance makes them differ
+  PlacementKind placement = PlacementKind::contiguous;
+  /// Copies of experts that an expert-parallel group holds beyond one of each: of the busiest.
+  std::int64_t redundant_experts = 0;
+  std::int64_t scale_up_gpus = 0; ///< of a scale-up domain, for placement; 0: no domains
+  /// All experts, and all ranks, are alike.
+  bool even() const { return load == LoadKind::uniform && !sampled && redundant_experts == 0; }
+  bool differs_by_source() const;          ///< ranks choose differently, not counting chance
+  bool rows_differ_by_micro_batch() const; ///< so do micro-batches
+  bool differs_by_micro_batch() const;     ///< or chance makes them differ
   /// Share of the routed tokens that is kept under uniform load: min(1, capacity_factor).
   double kept_share() const;
 };

@@ -52,6 +52,9 @@ struct Workload {
   CudaGraphs graphs;
 };
 
+/// Experts that one rank holds in a layer, copies included.
+std::int64_t experts_per_rank(const Workload& workload);
+
 /// Tokens of one micro-batch on one rank, when split over the tensor-parallel group.
 std::int64_t tokens_per_rank(const Workload& workload);
 

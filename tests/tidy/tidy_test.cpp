@@ -74,7 +74,8 @@ bool is_text(const fs::path& path) {
 std::vector<SourceFile> read_project() {
   std::vector<fs::path> paths;
   for (const auto& entry : fs::directory_iterator(source_dir))
-    if (entry.is_regular_file() && (is_text(entry.path()) || !entry.path().has_extension()))
+    if (entry.is_regular_file() && entry.path().filename() != ".git" && // of a linked worktree
+        (is_text(entry.path()) || !entry.path().has_extension()))
       paths.push_back(entry.path()); // scripts at the top have no extension
   for (const std::string& folder : folders) {
     if (!fs::exists(source_dir / folder))

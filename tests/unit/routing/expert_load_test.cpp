@@ -34,7 +34,7 @@ Workload uneven(double capacity_factor) {
 
 // 13 of 16 tokens are kept: 6.5 a rank, rounded to 7.
 TEST_CASE("a rank has the tokens of its experts, a pair those that go from one to the other") {
-  const ExpertLoad load = expert_load(two_ranks());
+  const ExpertLoad load = expert_load(two_ranks(), {2, {0, 1, 2, 3}});
   CHECK(load.wanted == Tokens{3, 5, 2, 6});
   CHECK(load.kept == Tokens{3, 5, 2, 3});
   CHECK(load.ranks == Tokens{8, 5});
@@ -83,4 +83,37 @@ TEST_CASE("loads are made once, one for all micro-batches that are alike") {
   workload.routing = {};
   CHECK_FALSE(ExpertLoads(workload).at(0, 0));
   CHECK_FALSE(ExpertLoads(workload).busiest(0));
+}
+
+// Rank 0 holds experts 3 and 1, rank 1 holds 0 and 2.
+TEST_CASE("tokens go where the placement says") {
+  const ExpertLoad load = expert_load(two_ranks(), {2, {3, 1, 0, 2}});
+  CHECK(load.ranks == Tokens{5 + 3, 3 + 2});
+  CHECK(load.dispatch->share(1, 0) * 7 / 2 == Approx(4.0 + 1.0));
+}
+
+// Expert 1 is on both ranks: rank 0 keeps its one token for it, and of the 4 of rank 1 each gets 2.
+// Expert 0 sits on rank 0 alone, 2 and 3 on rank 1, where one slot more holds expert 2 again.
+TEST_CASE("copies of an expert share its tokens, each source beginning with another") {
+  const ExpertLoad load = expert_load(two_ranks(), {2, {0, 1, 1, 1, 2, 3}});
+  // Rank 0 has expert 1 twice and rank 1 not at all: copies share nothing between ranks.
+  CHECK(load.ranks == Tokens{8, 5});
+  const ExpertLoad shared = expert_load(two_ranks(), {2, {0, 1, 2, 1, 2, 3}});
+  // Expert 2's copies, one a rank: rank 0 sends one token to each. Expert 1's: rank 0's one token
+  // stays, rank 1's four are split.
+  CHECK(shared.ranks == Tokens{3 + 1 + 2 + 1, 2 + 1 + 3});
+}
+
+TEST_CASE("each layer is placed by its own loads, and copies need memory and an exchange") {
+  Workload workload = uneven(0.0);
+  workload.routing.placement = PlacementKind::load_aware;
+  const ExpertLoads loads(workload);
+  CHECK(loads.placement(0).expert_of_slot != loads.placement(1).expert_of_slot);
+  const auto placed = loads.at(0, 0);
+  workload.routing.placement = PlacementKind::contiguous;
+  const auto in_order = ExpertLoads(workload).at(0, 0);
+  CHECK(placed->wanted == in_order->wanted);
+  // 368, 184, 123, 92, 74, 61, 53, 46 of 1,000: the first shares its rank with the last at best.
+  CHECK(placed->rank_tokens(std::nullopt) == 4 * (368 + 46));
+  CHECK(in_order->rank_tokens(std::nullopt) >= placed->rank_tokens(std::nullopt));
 }

@@ -111,3 +111,24 @@ TEST_CASE("sharded gradients and weights travel with every pass") {
   CHECK(bytes_of(work.backward, "WeightGather").at(GroupKind::data) == 2 * all.dense_per_rank);
   CHECK(bytes_of(work.backward, "GradientReduce").at(GroupKind::data) == 4 * all.dense_per_rank);
 }
+
+// 8 copies on 8 ranks, one each, of Mixtral's experts of 3 x 4,096 x 14,336 parameters in two
+// layers: each copy away from the first sends 4 bytes a parameter and gets 2.
+TEST_CASE("copies of experts send their gradients to the first and get its weights") {
+  Workload workload = overlapped(2);
+  workload.routing.load = LoadKind::zipf;
+  workload.routing.zipf_alpha = 1.0;
+  workload.routing.redundant_experts = 8;
+  CHECK(bytes_of(step_end_work(overlapped(2), 0), "ExpertCopyGradients").empty());
+  const ExpertLoads loads(workload);
+  std::int64_t away = 0;
+  for (const std::int64_t layer : {0, 1})
+    for (const ReplicaRanks& copies : ranks_of_replicas(loads.placement(layer), 8))
+      away += static_cast<std::int64_t>(copies.ranks.size()) - 1;
+  CHECK(away == 16); // no rank holds an expert twice
+  const std::int64_t expert = 3LL * 4096 * 14336;
+  const auto gradients = bytes_of(step_end_work(workload, 0), "ExpertCopyGradients");
+  const auto weights = bytes_of(step_end_work(workload, 0), "ExpertCopyWeights");
+  CHECK(gradients.at(GroupKind::expert) == away * expert * 4 / 8);
+  CHECK(weights.at(GroupKind::expert) == away * expert * 2 / 8);
+}

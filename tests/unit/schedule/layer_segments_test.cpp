@@ -155,7 +155,7 @@ TEST_CASE("a fused dispatch needs no packing at the source") {
   // Pack and sum: (1 + 8) each, two sorts of 2 x 8, the residual's 3.
   CHECK(permuted() == tokens * hidden * (9 + 9 + 2 * 16 + 3));
   workload.communication.dispatcher = Dispatcher::node_limited;
-  const double ranks = expected_parts(fan_out_of(workload.model.experts), 8);
+  const double ranks = expected_parts(fan_out_of(workload), 8);
   CHECK(static_cast<double>(permuted()) ==
         Approx(static_cast<double>(tokens * hidden) * (2 * (8 + ranks) + 3)).epsilon(1e-4));
   // Of tokens that travel in fp8, with 4 bytes for each 128 values, the first sort moves fewer.
