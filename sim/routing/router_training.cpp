@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -48,11 +49,12 @@ void append_logits(Row& logits, std::int64_t count, double mean, double spread, 
     logits.push_back(normal(random));
 }
 
-/// exp(threshold) at which the mean of odds / (odds + exp(threshold)), weighted, is `share`. It
-/// lies between the thresholds of all alike with the least and with the greatest odds.
+/// exp(threshold) at which the mean of odds / (odds + exp(threshold)), weighted, is `share`. The
+/// threshold is not below that of odds all like the least, nor above that of the greatest.
 double threshold_odds(const Row& odds, const Row& weights, double share) {
   constexpr int bits = 40;
   constexpr double never_chosen = std::numeric_limits<double>::min();
+  constexpr double margin = 1.0; // the limits are apart where all are alike
   const double wanted = share * sum(weights);
   const auto excess_and_slope = [&](double threshold) {
     const double bar = std::exp(threshold);
@@ -67,8 +69,8 @@ double threshold_odds(const Row& odds, const Row& weights, double share) {
   };
   const auto [least, greatest] = std::minmax_element(odds.begin(), odds.end());
   const double alike = std::log(1.0 / share - 1.0);
-  const double low = std::log(std::max(*least, never_chosen)) + alike;
-  const double high = std::log(*greatest) + alike;
+  const double low = std::log(std::max(*least, never_chosen)) + alike - margin;
+  const double high = std::log(*greatest) + alike + margin;
   const double far_above_all = std::log(dot(odds, weights) / wanted);
   return std::exp(boost::math::tools::newton_raphson_iterate(
       excess_and_slope, std::clamp(far_above_all, low, high), low, high, bits));

@@ -30,26 +30,24 @@ enum class Balancing {
 /// The published α, z or u of a mechanism, as quoted above; 0 where there is none.
 double published_coefficient(Balancing balancing);
 
-/// What the model needs and nobody publishes: assumptions, all of them. They are chosen to give
-/// the mechanisms with their published coefficients the effects that are published of them, not to
-/// reproduce one model's training.
+/// What the model needs and nobody publishes: assumptions, all of them. They are chosen to give the
+/// mechanisms with published coefficients the effects that are published, not after one training.
 ///
 /// | field | why this value |
 /// |---|---|
-/// | topics | kinds of tokens that are routed alike; more change results little and cost time |
-/// | topic_concentration | of the Dirichlet distribution of topics: 1 is any mixture alike |
-/// | initial_spread | half the spread of tokens within a topic: max over mean is 1.2 to 2 at first
-/// | | router_rate | a logit moves by at most this in a step: by 1 in 250 steps, as under Adam with
-///   a learning rate of some 1e-4 on a few dozen inputs that agree |
-/// | gradient_noise | 30 times below `benefit`: differences of a few percent are still learnt |
-/// | benefit | nats of loss between a trained and an untrained expert of one layer of some dozens;
-///   an α of 0.01 holds against it, one of 0.0001 does not |
-/// | training_rate | an expert with the mean load is trained within some hundred steps |
-/// | forgetting_rate | a tenth of it: what the layers around an expert unlearn of one without
-/// tokens
-///   in 2,000 steps; without it an advantage ends as soon as all experts are trained |
-/// | general_share | of what an expert learns most is of use for all topics; at 0 each topic has
-///   experts of its own and few are dead |
+/// | topics | kinds of tokens that are routed alike; more of them change little and take time |
+/// | topic_concentration | of the Dirichlet distribution of topics; 1: every mixture is as likely |
+/// | initial_spread | below the spread of tokens, 1.8: max over mean is 1.2 to 2 at first |
+/// | router_rate | Adam at a learning rate of 1e-4 with 40 inputs of size 1 that agree |
+/// | gradient_noise | a thirtieth of `benefit`: a few percent of competence are noticed |
+/// | benefit | one trained layer of some dozens; α = 0.01 holds against it, 0.0001 does not |
+/// | training_rate | an expert at the mean load is trained after some hundred steps |
+/// | forgetting_rate | a tenth of training; without it no advantage lasts once all are trained |
+/// | general_share | most is of use for all topics; at 0 topics have their own, few experts die |
+///
+/// At half or twice router_rate, gradient_noise, benefit or training_rate loads collapse sooner or
+/// later, and the same mechanisms hold them; at twice the router_rate biases of the published u
+/// need some thousand steps, and at twice the benefit an α of 0.01 leaves a tenth of 256 dead.
 struct RouterAssumptions {
   std::int64_t topics = 16;
   double topic_concentration = 1.0;
