@@ -1,6 +1,6 @@
 #include "sim/routing/expert_load.hpp"
 #include "sim/routing/load_trace.hpp"
-#include "tests/property/random_case.hpp"
+#include "tests/property/random_cluster.hpp"
 
 #include <catch2/catch.hpp>
 

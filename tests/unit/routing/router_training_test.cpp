@@ -1,0 +1,339 @@
+#include "sim/routing/router_training.hpp"
+
+#include "sim/base/check.hpp"
+#include "sim/routing/load_statistics.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <vector>
+
+using namespace moesim;
+
+namespace {
+
+using Row = std::vector<double>;
+
+const std::vector<Balancing> all_mechanisms = {Balancing::none, Balancing::auxiliary_loss,
+                                               Balancing::z_loss, Balancing::bias,
+                                               Balancing::expert_choice};
+
+RouterTraining published(Balancing balancing, std::uint64_t seed, std::int64_t experts = 64,
+                         std::int64_t experts_per_token = 6) {
+  RouterTraining training;
+  training.experts = experts;
+  training.experts_per_token = experts_per_token;
+  training.balancing = balancing;
+  training.coefficient = published_coefficient(balancing);
+  training.seed = seed;
+  return training;
+}
+
+RouterState state_after(const RouterTraining& training, std::int64_t steps) {
+  RouterState state = start_training(training);
+  while (state.step < steps)
+    train_step(training, state);
+  return state;
+}
+
+double max_over_mean(const Row& loads) {
+  return load_statistics(loads).max_over_mean;
+}
+
+double sum(const Row& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+/// Experts with less than 1 % of the mean load.
+std::int64_t dead(const Row& loads) {
+  const double mean = sum(loads) / static_cast<double>(loads.size());
+  return std::count_if(loads.begin(), loads.end(), [&](double load) { return load < 0.01 * mean; });
+}
+
+/// Two experts, one a token, one topic: logits ln 3 and 0, so that p = 3/4 and 1/4.
+RouterState three_to_one() {
+  return {0, {1.0}, {{std::log(3.0), 0.0}}, {{0.0, 0.0}}, {0.0, 0.0}};
+}
+
+RouterTraining two_experts(Balancing balancing) {
+  RouterTraining training = published(balancing, 1, 2, 1);
+  training.assumptions.topics = 1;
+  return training;
+}
+
+} // namespace
+
+// Both chances add up to 1 if the threshold is midway between the logits, ln 3 / 2 from each:
+// 1 / (1 + exp(-ln 3 / 2)) = sqrt 3 / (1 + sqrt 3).
+TEST_CASE("a router takes the experts whose score is above a threshold") {
+  const Routing routing = route(two_experts(Balancing::none), three_to_one());
+  const double root = std::sqrt(3.0);
+  CHECK(routing.probability.front()[0] == Approx(0.75).epsilon(1e-12));
+  CHECK(routing.log_sum.front() == Approx(std::log(4.0)).epsilon(1e-12));
+  CHECK(routing.chance.front()[0] == Approx(root / (1.0 + root)).epsilon(1e-10));
+  CHECK(routing.load[1] == Approx(1.0 / (1.0 + root)).epsilon(1e-10));
+}
+
+TEST_CASE("a token of every topic has k experts") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const RouterTraining training = published(Balancing::bias, seed);
+    for (const Row& chances : route(training, state_after(training, 500)).chance) {
+      CHECK(sum(chances) == Approx(6.0).epsilon(1e-12));
+      CHECK(*std::max_element(chances.begin(), chances.end()) <= 1.0 + 1e-9);
+    }
+  }
+}
+
+// The load is 2 sqrt 3 / (1 + sqrt 3) of the mean for the first expert, 2 / (1 + sqrt 3) for the
+// second, in all topics and in the only one: q = η m / (1 + η m + δ).
+TEST_CASE("a busier expert trains faster") {
+  const RouterTraining training = two_experts(Balancing::none);
+  RouterState state = three_to_one();
+  train_step(training, state);
+  const double root = std::sqrt(3.0);
+  const double busy = 0.005 * 2.0 * root / (1.0 + root);
+  const double idle = 0.005 * 2.0 / (1.0 + root);
+  CHECK(state.competence.front()[0] == Approx(busy / (1.0005 + busy)).epsilon(1e-10));
+  CHECK(state.competence.front()[1] == Approx(idle / (1.0005 + idle)).epsilon(1e-10));
+}
+
+// Of equal competence nothing is learnt; of unequal one, without noise, a whole step each.
+TEST_CASE("a better expert is preferred more") {
+  RouterTraining training = two_experts(Balancing::none);
+  RouterState equal = three_to_one();
+  equal.competence = {{0.5, 0.5}};
+  train_step(training, equal);
+  CHECK(equal.logits == three_to_one().logits);
+  training.assumptions.gradient_noise = 0.0;
+  RouterState unequal = three_to_one();
+  unequal.competence = {{0.4, 0.5}};
+  train_step(training, unequal);
+  CHECK(unequal.logits.front()[0] == Approx(std::log(3.0) - 0.004).epsilon(1e-12));
+  CHECK(unequal.logits.front()[1] == Approx(0.004).epsilon(1e-12));
+}
+
+// Σ p d = 0 with p = 3/4 and 1/4: d of the first is a third of the second's, of the other sign.
+// d of the second: α (3/4 F₁ + 1/4 F₂ - F₂) = 3/4 α (F₁ - F₂), F₁ - F₂ = 2 (sqrt 3 - 1) / (1 +
+// sqrt 3). Where noise ν is much larger, a step is λ d sqrt(E p) / ν, with E p = 3/2 and 1/2.
+TEST_CASE("the auxiliary loss descends its gradient through p alone") {
+  RouterTraining training = two_experts(Balancing::auxiliary_loss);
+  training.assumptions.gradient_noise = 1e3;
+  RouterState state = three_to_one();
+  train_step(training, state);
+  const double root = std::sqrt(3.0);
+  const double second = 0.75 * 0.01 * 2.0 * (root - 1.0) / (1.0 + root);
+  const double unit = 0.004 / 1e3;
+  CHECK(state.logits.front()[1] == Approx(unit * second * std::sqrt(0.5)).epsilon(1e-9));
+  const double first = unit * -second / 3.0 * std::sqrt(1.5); // 4e-9 beside a logit of 1.1
+  CHECK(state.logits.front()[0] - std::log(3.0) == Approx(first).epsilon(1e-6));
+}
+
+// d = -2 z ln 4 for both, and a step λ d sqrt(E p) / ν as above.
+TEST_CASE("the z-loss descends the square of the logarithm of the sum") {
+  RouterTraining training = two_experts(Balancing::z_loss);
+  training.assumptions.gradient_noise = 1e3;
+  RouterState state = three_to_one();
+  train_step(training, state);
+  const double expected = -0.004 / 1e3 * 2.0 * 0.001 * std::log(4.0) * std::sqrt(0.5);
+  CHECK(state.logits.front()[1] == Approx(expected).epsilon(1e-9));
+}
+
+TEST_CASE("without help most experts are dead after a few thousand steps") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const auto small = load_history(published(Balancing::none, seed), {0, 5000});
+    CHECK(dead(small.front()) == 0);
+    CHECK(dead(small.back()) > 32);
+    const auto large = load_history(published(Balancing::none, seed, 256, 8), {0, 4000});
+    CHECK(dead(large.front()) == 0);
+    CHECK(dead(large.back()) > 128);
+  }
+}
+
+// 2 (3/4 3/4 + 1/4 1/4) = 5/4. Against the order nothing bounds it: 2 (1 0.1 + 0 0.9) = 0.2.
+TEST_CASE("the auxiliary loss is at its minimum for uniform traffic") {
+  CHECK(auxiliary_loss({0.75, 0.25}, {0.75, 0.25}) == 1.25);
+  CHECK(auxiliary_loss({1.0, 0.0}, {0.1, 0.9}) == Approx(0.2));
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5}) {
+    RouterTraining training = published(Balancing::auxiliary_loss, seed);
+    training.assumptions.topics = 1; // the busier expert then has the higher probability
+    const Routing random = route(training, start_training(training));
+    CHECK(auxiliary_loss(random.load, random.probability.front()) > 1.001);
+    CHECK(auxiliary_loss(random.load, random.load) > 1.001);
+    training.assumptions.initial_spread = 0.0;
+    const Routing uniform = route(training, start_training(training));
+    CHECK(auxiliary_loss(uniform.load, uniform.probability.front()) == Approx(1.0).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("the auxiliary loss keeps all experts alive, with a coefficient as published") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    for (const Row& loads :
+         load_history(published(Balancing::auxiliary_loss, seed), {500, 1000, 2000, 5000})) {
+      CHECK(dead(loads) == 0);
+      CHECK(max_over_mean(loads) < 2.0);
+    }
+    const Row large = loads_after(published(Balancing::auxiliary_loss, seed, 256, 8), 3000);
+    CHECK(dead(large) == 0);
+    CHECK(max_over_mean(large) < 2.0);
+    RouterTraining weak = published(Balancing::auxiliary_loss, seed);
+    weak.coefficient = 1e-4;
+    CHECK(max_over_mean(loads_after(weak, 5000)) > 2.0);
+  }
+}
+
+TEST_CASE("bias updates balance the loads") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    CHECK(max_over_mean(loads_after(published(Balancing::none, seed), 3000)) > 4.0);
+    Row mean(64, 0.0);
+    for (const Row& loads :
+         load_history(published(Balancing::bias, seed), {2600, 2700, 2800, 2900, 3000}))
+      std::transform(mean.begin(), mean.end(), loads.begin(), mean.begin(), std::plus<>());
+    CHECK(max_over_mean(mean) < 1.2);
+    CHECK(max_over_mean(loads_after(published(Balancing::bias, seed, 256, 8), 3000)) < 1.2);
+  }
+}
+
+// Logits 0 and 0, biases 0.1 and 0 of a score, 0.4 and 0 of a logit: the threshold is 0.2.
+TEST_CASE("a bias counts when experts are selected, not in their probability") {
+  RouterState state{0, {1.0}, {{0.0, 0.0}}, {{0.0, 0.0}}, {0.1, 0.0}};
+  const Routing routing = route(two_experts(Balancing::bias), state);
+  CHECK(routing.load[0] == Approx(1.0 / (1.0 + std::exp(-0.2))).epsilon(1e-10));
+  CHECK(routing.probability.front() == Row{0.5, 0.5});
+}
+
+TEST_CASE("a bias update touches no weight") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const RouterTraining with = published(Balancing::bias, seed);
+    RouterState biased = state_after(with, 200);
+    RouterState plain = biased;
+    const Row before = biased.bias;
+    const Row load = route(with, biased).load;
+    train_step(with, biased);
+    RouterTraining without = with;
+    without.coefficient = 0.0;
+    train_step(without, plain);
+    CHECK(biased.logits == plain.logits);
+    CHECK(biased.competence == plain.competence);
+    CHECK(plain.bias == before);
+    for (std::size_t i = 0; i < load.size(); ++i)
+      CHECK(biased.bias[i] == before[i] + (load[i] < 1.0 / 64.0 ? 0.001 : -0.001));
+  }
+}
+
+TEST_CASE("expert choice is even whatever the logits are, and tokens have unequally many experts") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const RouterTraining training = published(Balancing::expert_choice, seed);
+    const RouterState state = state_after(training, 1000);
+    const Routing routing = route(training, state);
+    CHECK(max_over_mean(routing.load) == Approx(1.0).epsilon(1e-12));
+    Row experts_of_topic;
+    double mean = 0.0;
+    for (std::size_t topic = 0; topic < routing.chance.size(); ++topic) {
+      experts_of_topic.push_back(sum(routing.chance[topic]));
+      mean += state.topic_shares[topic] * experts_of_topic.back();
+    }
+    CHECK(mean == Approx(6.0).epsilon(1e-12));
+    CHECK(max_over_mean(experts_of_topic) > 1.05);
+    CHECK(max_over_mean(route(published(Balancing::none, seed), state).load) > 1.05);
+  }
+}
+
+TEST_CASE("the z-loss bounds the logits and delays collapse, but does not prevent it") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const RouterTraining with = published(Balancing::z_loss, seed);
+    const RouterTraining without = published(Balancing::none, seed);
+    const RouterState bounded = state_after(with, 3000);
+    const Routing held = route(with, bounded);
+    const Routing free = route(without, state_after(without, 3000));
+    for (std::size_t topic = 0; topic < held.log_sum.size(); ++topic)
+      CHECK(std::abs(held.log_sum[topic]) < 0.5 * free.log_sum[topic]);
+    CHECK(max_over_mean(loads_after(with, 1000)) < 0.5 * max_over_mean(loads_after(without, 1000)));
+    CHECK(max_over_mean(held.load) > 4.0);
+  }
+}
+
+TEST_CASE("a narrow fine-tuning distribution degrades balance") {
+  for (const Balancing balancing : {Balancing::auxiliary_loss, Balancing::bias})
+    for (const std::uint64_t seed : {1, 2, 3}) {
+      RouterTraining training = published(balancing, seed);
+      training.narrow_from_step = 2000;
+      training.narrow_topics = 2;
+      const auto loads = load_history(training, {1999, 2000, 2100, 7000});
+      CHECK(max_over_mean(loads[0]) < 1.2);
+      CHECK(max_over_mean(loads[1]) > 3.0);
+      CHECK(max_over_mean(loads[2]) > 3.0);
+      CHECK(max_over_mean(loads[3]) < max_over_mean(loads[2]) / 2.0); // held again in the end
+    }
+}
+
+TEST_CASE("experts that are added get few tokens at once, and their part later if biases help") {
+  for (const std::uint64_t seed : {1, 2, 3})
+    for (const Balancing balancing : {Balancing::bias, Balancing::none}) {
+      RouterTraining training = published(balancing, seed);
+      training.experts_added_at = 2000;
+      training.experts_added = 8;
+      const auto loads = load_history(training, {1999, 2000, 6000});
+      REQUIRE(loads[0].size() == 64);
+      REQUIRE(loads[1].size() == 72);
+      for (std::size_t added = 64; added < 72; ++added) {
+        CHECK(loads[1][added] < 0.5 / 72.0);
+        if (balancing == Balancing::bias)
+          CHECK(loads[2][added] > 0.5 / 72.0);
+        else
+          CHECK(loads[2][added] < 0.05 / 72.0);
+      }
+    }
+}
+
+TEST_CASE("shares add up to 1 under every mechanism") {
+  for (const Balancing balancing : all_mechanisms)
+    for (const std::uint64_t seed : {1, 2, 3}) {
+      RouterTraining training = published(balancing, seed, 32, 4);
+      training.narrow_from_step = 60;
+      training.experts_added_at = 80;
+      training.experts_added = 4;
+      for (const Row& loads : load_history(training, {0, 1, 59, 60, 80, 200})) {
+        CHECK(sum(loads) == Approx(1.0).epsilon(1e-12));
+        CHECK(*std::min_element(loads.begin(), loads.end()) >= 0.0);
+      }
+    }
+}
+
+TEST_CASE("the same seed gives the same loads, another seed others") {
+  for (const Balancing balancing : all_mechanisms) {
+    const auto first = load_history(published(balancing, 1), {0, 50, 100});
+    CHECK(load_history(published(balancing, 1), {0, 50, 100}) == first);
+    CHECK(loads_after(published(balancing, 1), 100) == first.back());
+    CHECK(start_training(published(balancing, 2)).logits !=
+          start_training(published(balancing, 1)).logits);
+    if (balancing != Balancing::expert_choice) // it is even for all seeds
+      CHECK(loads_after(published(balancing, 2), 100) != first.back());
+  }
+}
+
+TEST_CASE("half or twice an assumption changes when loads collapse, not what holds them") {
+  for (double RouterAssumptions::*field :
+       {&RouterAssumptions::initial_spread, &RouterAssumptions::gradient_noise,
+        &RouterAssumptions::benefit, &RouterAssumptions::training_rate,
+        &RouterAssumptions::forgetting_rate})
+    for (const double factor : {0.5, 2.0}) {
+      RouterTraining training = published(Balancing::none, 1, 32, 2);
+      training.assumptions.*field *= factor;
+      CHECK(max_over_mean(loads_after(training, 3000)) > 3.0);
+      training.balancing = Balancing::bias;
+      training.coefficient = published_coefficient(Balancing::bias);
+      CHECK(max_over_mean(loads_after(training, 3000)) < 1.2);
+      training.balancing = Balancing::auxiliary_loss;
+      training.coefficient = published_coefficient(Balancing::auxiliary_loss);
+      CHECK(max_over_mean(loads_after(training, 3000)) < 2.0);
+    }
+}
+
+TEST_CASE("a router that is not described is refused") {
+  CHECK_THROWS_AS(start_training(published(Balancing::none, 1, 4, 4)), InternalError);
+  CHECK_THROWS_AS(load_history(published(Balancing::none, 1, 4, 1), {2, 1}), InternalError);
+}
