@@ -4,7 +4,6 @@
 
 #include <boost/random/gamma_distribution.hpp>
 #include <boost/random/seed_seq.hpp>
-#include <boost/random/uniform_int_distribution.hpp>
 
 #include <cmath>
 #include <numeric>
@@ -23,17 +22,11 @@ Random random_of(const RoutingSpec& routing, std::int64_t layer) {
   return Random(seeds);
 }
 
-/// From 0 to below `end`.
-std::size_t draw_place(std::size_t end, Random& random) {
-  return boost::random::uniform_int_distribution<std::size_t>(0, end - 1)(random);
-}
-
 Shares zipf(double alpha, std::size_t experts, Random& random) {
   Shares shares;
   for (std::size_t rank = 0; rank < experts; ++rank)
     shares.push_back(std::pow(static_cast<double>(rank + 1), -alpha));
-  for (std::size_t left = experts; left > 1; --left)
-    std::swap(shares[left - 1], shares[draw_place(left, random)]);
+  shuffle(shares, random);
   return shares;
 }
 
@@ -93,6 +86,7 @@ std::vector<double> load_shares(const Workload& workload, const TokenOrigin& ori
         hot(routing.hot_load, 0, experts / static_cast<std::size_t>(workload.plan.expert), experts);
     break;
   case LoadKind::trace:
+  case LoadKind::trained:
     shares = recorded(routing, workload, origin);
     break;
   }

@@ -24,7 +24,8 @@ struct TokenOrigin {
 ///   favours few experts.
 /// - hot expert, hot rank: one expert of each layer, drawn at random, or all experts of the first
 ///   rank, get `hot_load` times the mean.
-/// - trace: as it was recorded. Its rows are used in turn, by micro-batch or, if they are sequences
+/// - trace, trained: as it was recorded, or trained. Rows are used in turn, by micro-batch or, if
+/// they are sequences
 ///   of a rank, by micro-batch and rank; the same rows in all layers.
 std::vector<double> load_shares(const Workload& workload, const TokenOrigin& origin);
 

@@ -8,9 +8,8 @@
 
 namespace moesim {
 
-LoadStatistics load_statistics(std::vector<std::int64_t> loads) {
-  const auto sum =
-      static_cast<double>(std::accumulate(loads.begin(), loads.end(), std::int64_t{0}));
+LoadStatistics load_statistics(std::vector<double> loads) {
+  const double sum = std::accumulate(loads.begin(), loads.end(), 0.0);
   INVARIANT(sum > 0.0, "{} loads add up to {}", loads.size(), sum);
   std::sort(loads.begin(), loads.end());
   const auto count = static_cast<double>(loads.size());
@@ -18,12 +17,14 @@ LoadStatistics load_statistics(std::vector<std::int64_t> loads) {
   double ranked = 0.0; // the sum of all differences is 2 Σ (2 i + 1 - n) l of sorted loads
   double squares = 0.0;
   for (std::size_t i = 0; i < loads.size(); ++i) {
-    const auto load = static_cast<double>(loads[i]);
-    ranked += (2.0 * static_cast<double>(i) + 1.0 - count) * load;
-    squares += (load - mean) * (load - mean);
+    ranked += (2.0 * static_cast<double>(i) + 1.0 - count) * loads[i];
+    squares += (loads[i] - mean) * (loads[i] - mean);
   }
-  return {static_cast<double>(loads.back()) / mean, ranked / (count * sum),
-          std::sqrt(squares / count) / mean};
+  return {loads.back() / mean, ranked / (count * sum), std::sqrt(squares / count) / mean};
+}
+
+LoadStatistics load_statistics(const std::vector<std::int64_t>& loads) {
+  return load_statistics(std::vector<double>(loads.begin(), loads.end()));
 }
 
 } // namespace moesim

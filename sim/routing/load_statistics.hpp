@@ -14,6 +14,7 @@ struct LoadStatistics {
   double coefficient_of_variation = 0.0; ///< standard deviation of the loads over their mean
 };
 
-LoadStatistics load_statistics(std::vector<std::int64_t> loads);
+LoadStatistics load_statistics(std::vector<double> loads);
+LoadStatistics load_statistics(const std::vector<std::int64_t>& loads);
 
 } // namespace moesim

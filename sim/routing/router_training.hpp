@@ -1,31 +1,12 @@
 #pragma once
 
+#include "sim/workload/routing_spec.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <vector>
 
 namespace moesim {
-
-/// What holds the loads of experts together while a router is trained. f is an expert's share of
-/// the routed tokens (they add up to 1), p its mean softmax probability, E the number of experts.
-enum class Balancing {
-  /// Nothing. "This imbalance is self-reinforcing, as the favored experts are trained more rapidly
-  /// and thus are selected even more": Shazeer et al., arXiv 1701.06538, section 4.
-  none,
-  /// α E Σᵢ fᵢ pᵢ is added to the loss and differentiated through p alone: Switch Transformer,
-  /// arXiv 2101.03961, equations 4 to 6; published α 0.01.
-  auxiliary_loss,
-  /// z (ln Σᵢ exp lᵢ)² is added to the loss: ST-MoE, arXiv 2202.08906, equation 5; published z
-  /// 0.001. It bounds the logits, not the imbalance.
-  z_loss,
-  /// bᵢ += u sign(1/E − fᵢ) after each step; b counts when experts are selected and in no gradient:
-  /// arXiv 2408.15664, algorithm 1, and DeepSeek-V3, arXiv 2412.19437, section 2.1.2; published u
-  /// 0.001.
-  bias,
-  /// Each expert takes its k/E of all tokens, those that score best with it: arXiv 2202.09368,
-  /// section 3.2. Loads are even whatever the logits are.
-  expert_choice,
-};
 
 /// The published α, z or u of a mechanism, as quoted above; 0 where there is none.
 double published_coefficient(Balancing balancing);

@@ -4,10 +4,12 @@
 
 #include <boost/random/binomial_distribution.hpp>
 #include <boost/random/normal_distribution.hpp>
+#include <boost/random/uniform_int_distribution.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace moesim {
 
@@ -29,6 +31,15 @@ std::int64_t draw_binomial(std::int64_t trials, double chance, Random& random) {
 }
 
 } // namespace
+
+std::size_t draw_place(std::size_t end, Random& random) {
+  return boost::random::uniform_int_distribution<std::size_t>(0, end - 1)(random);
+}
+
+void shuffle(std::vector<double>& values, Random& random) {
+  for (std::size_t left = values.size(); left > 1; --left)
+    std::swap(values[left - 1], values[draw_place(left, random)]);
+}
 
 std::vector<double> limit_shares(std::vector<double> shares, double most) {
   constexpr double rounding = 1e-12;

@@ -10,6 +10,12 @@ namespace moesim {
 /// Numbers that follow from a seed alone, on every machine and with every standard library.
 using Random = boost::random::mt19937_64;
 
+/// From 0 to below `end`, each as likely.
+std::size_t draw_place(std::size_t end, Random& random);
+
+/// Puts values into an order of which each is as likely.
+void shuffle(std::vector<double>& values, Random& random);
+
 /// Shares of which none is above `most`: what is above it goes to the others in proportion, as a
 /// token that has chosen an expert chooses its next among the others. The shares add up to 1, and
 /// `most` is not below their mean.

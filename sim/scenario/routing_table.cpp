@@ -2,6 +2,7 @@
 
 #include "sim/routing/expert_placement.hpp"
 #include "sim/routing/load_trace.hpp"
+#include "sim/routing/trained_loads.hpp"
 
 #include <fmt/format.h>
 
@@ -38,10 +39,39 @@ double read_hot_load(const TomlTable& table, const Workload& workload, std::int6
   return load;
 }
 
+/// How the router is trained, by the keys of `trained` loads.
+RouterTraining read_training(const TomlTable& table, const ModelSpec& model,
+                             const RoutingSpec& routing) {
+  const std::vector<std::string> mechanisms = {"none", "auxiliary-loss", "z-loss", "bias"};
+  const std::string chosen = table.choice("balancing", mechanisms);
+  RouterTraining training;
+  training.balancing = static_cast<Balancing>(
+      std::find(mechanisms.begin(), mechanisms.end(), chosen) - mechanisms.begin());
+  training.coefficient = table.number_or("balancing_coefficient", {0.0, 1e3},
+                                         published_coefficient(training.balancing));
+  training.seed = routing.seed;
+  training.narrow_from_step =
+      table.integer_or("narrow_from_step", any_count, RouterTraining::never);
+  const std::int64_t topics = training.assumptions.topics;
+  if (table.has("narrow_from_step"))
+    training.narrow_topics = table.integer_or("narrow_topics", {1, topics}, 1);
+  training.experts_added = table.integer_or(
+      "experts_added", {0, std::max<std::int64_t>(0, model.experts.experts - 1)}, 0);
+  if (training.experts_added > 0)
+    training.experts_added_at = table.integer("experts_added_at", any_count);
+  training.experts = model.experts.experts - training.experts_added;
+  training.experts_per_token = model.experts.experts_per_token;
+  if (model.is_moe() && training.experts_per_token >= training.experts)
+    table.fail("load", "a router that always takes every expert has nothing to learn",
+               "use load = \"uniform\"");
+  return training;
+}
+
 void read_load(const TomlTable& table, const fs::path& folder, const Workload& workload,
                std::vector<fs::path>& inputs, RoutingSpec& routing) {
   const std::string load = table.choice_or(
-      "load", {"uniform", "random", "zipf", "dirichlet", "hot-expert", "hot-rank", "trace"},
+      "load",
+      {"uniform", "random", "zipf", "dirichlet", "hot-expert", "hot-rank", "trace", "trained"},
       "uniform");
   // The tokens of a router that has learnt nothing: all experts are as likely.
   routing.sampled = load == "random" || table.flag_or("sampled", false);
@@ -67,6 +97,12 @@ void read_load(const TomlTable& table, const fs::path& folder, const Workload& w
     const fs::path file = folder / table.text("trace");
     inputs.push_back(file);
     routing.trace = std::make_shared<const LoadTrace>(read_load_trace(file, workload.model));
+  } else if (load == "trained") {
+    routing.load = LoadKind::trained;
+    const RouterTraining training = read_training(table, workload.model, routing);
+    if (workload.model.is_moe())
+      routing.trace =
+          std::make_shared<const LoadTrace>(trained_loads(training, workload.model, routing.step));
   }
 }
 
@@ -96,15 +132,15 @@ RoutingSpec read_routing_table(const TomlTable& table, const fs::path& folder,
   RoutingSpec routing = workload.routing;
   const bool expert_choice =
       table.choice_or("policy", {"top-k", "expert-choice"}, "top-k") == "expert-choice";
+  routing.step = table.integer_or("step", any_count, 0);
+  routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", any_count, 1));
   read_load(table, folder, workload, inputs, routing);
   // Each expert takes as many tokens as the mean, those that it scores highest: loads are even by
   // construction, and what differs is how many experts a token gets (arXiv 2202.09368).
   if (expert_choice && !routing.even())
     table.fail("load", "experts that choose their tokens are loaded evenly",
                "use load = \"uniform\", or policy = \"top-k\"");
-  routing.step = table.integer_or("step", any_count, 0);
   routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
-  routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", any_count, 1));
   read_placement(table, workload, routing);
   table.finish();
   return routing;

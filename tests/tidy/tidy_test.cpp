@@ -327,7 +327,7 @@ TEST_CASE("the table of a scenario's keys has those that are read, and no others
       names_in(read(source_dir / "sim/scenario/scenario.cpp").text +
                    read(source_dir / "sim/scenario/routing_table.cpp").text,
                std::regex("(?:table(?:\\.|->)\\w+|optional_count|read_modules<\\w+>)\\("
-                          "(?:table,\\s*)?\"([a-z0-9_]+)\""));
+                          "\\s*(?:table,\\s*)?\"([a-z0-9_]+)\""));
   std::string first_cells;
   for (const std::string& line : read(source_dir / "workloads/SCENARIO.md").lines)
     if (line.starts_with("| `"))

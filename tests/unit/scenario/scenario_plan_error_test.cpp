@@ -34,6 +34,25 @@ const std::vector<Refusal> no_such_load = {
      "  sampled = false\n"
      "            ^\n"
      "  hint: leave it out"},
+    {"more experts added than leave a choice",
+     "\"uniform\"",
+     "\"trained\"\nbalancing = \"bias\"\nexperts_added = 22\nexperts_added_at = 9",
+     {},
+     false,
+     "s.toml:15:8: error: a router that always takes every expert has nothing to learn\n"
+     "  load = \"trained\"\n"
+     "         ^\n"
+     "  hint: use load = \"uniform\""},
+    {"copies of experts that do not spread over the ranks",
+     "\"uniform\"",
+     "\"uniform\"\nredundant_experts = 12",
+     {},
+     false,
+     "s.toml:16:21: error: 24 experts and 12 redundant slots do not spread evenly over 8 ranks; "
+     "the "
+     "nearest number of redundant slots that does is 8\n"
+     "  redundant_experts = 12\n"
+     "                      ^"},
     {"experts that choose their tokens, yet unevenly",
      "load = \"uniform\"",
      "policy = \"expert-choice\"\nload = \"zipf\"\nzipf_alpha = 1.0",
