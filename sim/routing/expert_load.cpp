@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace moesim {
@@ -29,7 +30,7 @@ std::vector<std::vector<std::size_t>> holders_of(const RoutingMatrix& matrix,
   return holders;
 }
 
-/// The kept tokens from each rank to each.
+/// The tokens from each rank to each, padding included.
 std::vector<std::uint32_t> tokens_of_pairs(const RoutingMatrix& matrix,
                                            const Placement& placement) {
   const auto ranks = static_cast<std::size_t>(matrix.sources);
@@ -41,10 +42,10 @@ std::vector<std::uint32_t> tokens_of_pairs(const RoutingMatrix& matrix,
   for (std::size_t source = 0; source < ranks; ++source)
     for (const std::vector<std::size_t>& copies : holders) {
       const auto count = static_cast<std::uint32_t>(copies.size());
+      const std::uint32_t carried = std::max(*tokens++, matrix.padded_to);
       for (std::uint32_t copy = 0; copy < count; ++copy)
         pairs[source * ranks + copies[(source + copy) % count]] +=
-            *tokens / count + (copy < *tokens % count ? 1 : 0);
-      ++tokens;
+            carried / count + (copy < carried % count ? 1 : 0);
     }
   return pairs;
 }
@@ -67,7 +68,9 @@ ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement) 
     for (std::size_t rank = 0; rank < ranks; ++rank)
       load.ranks[rank] += pairs[source * ranks + rank];
   const std::int64_t kept = matrix.kept_tokens();
-  load.sent = (kept + matrix.sources / 2) / matrix.sources;
+  const std::int64_t carried =
+      std::accumulate(load.ranks.begin(), load.ranks.end(), std::int64_t{0});
+  load.sent = (carried + matrix.sources / 2) / matrix.sources;
   load.kept_share = static_cast<double>(kept) / static_cast<double>(matrix.wanted_tokens());
   // Loads are relative to the whole tokens that `sent` is, so that their bytes are exact.
   const LoadMatrix dispatch(ranks, std::move(pairs),

@@ -19,9 +19,10 @@ namespace moesim {
 struct ExpertLoad {
   std::vector<std::int64_t> wanted; ///< tokens by expert: what the router chooses
   std::vector<std::int64_t> kept;   ///< tokens by expert: of these at most the capacity
-  std::vector<std::int64_t> ranks;  ///< tokens by rank of the expert-parallel group: of its experts
-  std::int64_t sent = 0;            ///< tokens that a rank sends, the mean of the group, rounded
-  double kept_share = 1.0;          ///< of all routed tokens
+  /// Tokens by rank of the expert-parallel group: of its experts, padding included.
+  std::vector<std::int64_t> ranks;
+  std::int64_t sent = 0;   ///< what a rank sends, with padding: the mean of the group, rounded
+  double kept_share = 1.0; ///< of all routed tokens
   std::shared_ptr<const LoadMatrix> dispatch; ///< to the experts, in multiples of `sent` / ranks
   std::shared_ptr<const LoadMatrix> combine;  ///< back
 

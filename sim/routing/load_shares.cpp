@@ -1,5 +1,6 @@
 #include "sim/routing/load_shares.hpp"
 
+#include "sim/base/check.hpp"
 #include "sim/routing/token_counts.hpp"
 
 #include <boost/random/gamma_distribution.hpp>
@@ -38,6 +39,35 @@ Shares dirichlet(double concentration, std::size_t experts, Random& random) {
   return shares;
 }
 
+/// The shares of one law, not yet adding up to 1.
+Shares of_law(const RoutingSpec& routing, std::size_t experts, Random& random) {
+  return routing.load == LoadKind::zipf
+             ? zipf(routing.zipf_alpha, experts, random)
+             : dirichlet(routing.dirichlet_concentration, experts, random);
+}
+
+void normalise(Shares& shares) {
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  INVARIANT(sum > 0.0, "{} shares add up to {}", shares.size(), sum);
+  for (double& share : shares)
+    share /= sum;
+}
+
+/// The law for groups of experts, and for the experts of each group.
+Shares of_gates(const RoutingSpec& routing, std::size_t experts, Random& random) {
+  if (routing.gate_groups == 1)
+    return of_law(routing, experts, random);
+  const auto groups = static_cast<std::size_t>(routing.gate_groups);
+  Shares shares;
+  for (const double group : of_law(routing, groups, random)) {
+    Shares within = of_law(routing, experts / groups, random);
+    normalise(within);
+    for (const double share : within)
+      shares.push_back(group * share);
+  }
+  return shares;
+}
+
 /// Experts from `first` get `load` times the mean, the others what is left.
 Shares hot(double load, std::size_t first, std::size_t count, std::size_t experts) {
   const auto others = static_cast<double>(experts - count);
@@ -73,10 +103,8 @@ std::vector<double> load_shares(const Workload& workload, const TokenOrigin& ori
     shares.assign(experts, 1.0);
     break;
   case LoadKind::zipf:
-    shares = zipf(routing.zipf_alpha, experts, random);
-    break;
   case LoadKind::dirichlet:
-    shares = dirichlet(routing.dirichlet_concentration, experts, random);
+    shares = of_gates(routing, experts, random);
     break;
   case LoadKind::hot_expert:
     shares = hot(routing.hot_load, draw_place(experts, random), 1, experts);
@@ -90,9 +118,7 @@ std::vector<double> load_shares(const Workload& workload, const TokenOrigin& ori
     shares = recorded(routing, workload, origin);
     break;
   }
-  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
-  for (double& share : shares)
-    share /= sum;
+  normalise(shares);
   return limit_shares(std::move(shares),
                       1.0 / static_cast<double>(workload.model.experts.experts_per_token));
 }

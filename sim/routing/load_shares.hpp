@@ -21,7 +21,7 @@ struct TokenOrigin {
 /// - Zipf: the expert of rank r, counted from 1, in proportion to 1 / r^alpha, the ranks dealt out
 ///   at random.
 /// - Dirichlet: drawn from the symmetric distribution of that concentration, of which a small one
-///   favours few experts.
+///   favours few experts. Both, under two-level gates, for groups of experts and within each.
 /// - hot expert, hot rank: one expert of each layer, drawn at random, or all experts of the first
 ///   rank, get `hot_load` times the mean.
 /// - trace, trained: as it was recorded, or trained. Rows are used in turn, by micro-batch or, if

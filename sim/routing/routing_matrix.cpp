@@ -49,7 +49,7 @@ RoutingMatrix routing_matrix(const Workload& workload, std::int64_t layer,
   const RoutingSpec& routing = workload.routing;
   const std::int64_t tokens = tokens_per_rank(workload);
   const std::int64_t routed = tokens * workload.model.experts.experts_per_token;
-  RoutingMatrix matrix{workload.plan.expert, workload.model.experts.experts, {}, {}};
+  RoutingMatrix matrix{workload.plan.expert, workload.model.experts.experts, {}, {}, 0};
   Random random = random_of(routing, layer, micro_batch);
   std::vector<double> shares;
   std::vector<std::uint32_t> row;
@@ -65,6 +65,8 @@ RoutingMatrix routing_matrix(const Workload& workload, std::int64_t layer,
   }
   const auto capacity =
       static_cast<std::uint32_t>(expert_capacity(routing.capacity_factor, routed, matrix.experts));
+  if (routing.pad_to_capacity)
+    matrix.padded_to = capacity;
   matrix.kept = matrix.wanted;
   for (std::uint32_t& count : matrix.kept)
     count = std::min(count, capacity);

@@ -15,6 +15,7 @@ struct RoutingMatrix {
   std::int64_t experts = 0;
   std::vector<std::uint32_t> wanted; ///< what the router chooses
   std::vector<std::uint32_t> kept;   ///< of these at most the capacity; what is above is dropped
+  std::uint32_t padded_to = 0;       ///< so many are sent and computed even where fewer are kept
 
   std::int64_t wanted_tokens() const; ///< of all ranks
   std::int64_t kept_tokens() const;

@@ -106,6 +106,19 @@ void read_load(const TomlTable& table, const fs::path& folder, const Workload& w
   }
 }
 
+void read_gates(const TomlTable& table, const ModelSpec& model, RoutingSpec& routing) {
+  routing.gate_groups = table.integer_or("gate_groups", {1, any_count.high}, 1);
+  if (routing.gate_groups == 1)
+    return;
+  if (routing.load != LoadKind::zipf && routing.load != LoadKind::dirichlet)
+    table.fail("gate_groups", "only loads by a law have a gate above the experts",
+               "use load = \"zipf\" or \"dirichlet\"");
+  if (const std::int64_t experts = model.experts.experts;
+      model.is_moe() && experts % routing.gate_groups != 0)
+    table.fail("gate_groups", fmt::format("{} experts do not fall into {} groups of one size",
+                                          experts, routing.gate_groups));
+}
+
 void read_placement(const TomlTable& table, const Workload& workload, RoutingSpec& routing) {
   const std::vector<std::string> kinds = {"contiguous", "round-robin", "load-aware",
                                           "topology-aware"};
@@ -141,6 +154,11 @@ RoutingSpec read_routing_table(const TomlTable& table, const fs::path& folder,
     table.fail("load", "experts that choose their tokens are loaded evenly",
                "use load = \"uniform\", or policy = \"top-k\"");
   routing.capacity_factor = table.number_or("capacity_factor", {0.0, 1000.0}, 0.0);
+  routing.pad_to_capacity = table.flag_or("pad_to_capacity", false);
+  if (routing.pad_to_capacity && routing.capacity_factor <= 0.0)
+    table.fail("pad_to_capacity", "without a capacity there is nothing to pad to",
+               "set capacity_factor");
+  read_gates(table, workload.model, routing);
   read_placement(table, workload, routing);
   table.finish();
   return routing;

@@ -100,7 +100,7 @@ std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& s) {
   if (s.load)
     return s.load->sent;
   const std::int64_t routed = tokens_per_rank(workload) * workload.model.experts.experts_per_token;
-  return std::llround(static_cast<double>(routed) * workload.routing.kept_share());
+  return std::llround(static_cast<double>(routed) * workload.routing.carried_share());
 }
 
 std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& s) {

@@ -73,7 +73,12 @@ struct RoutingSpec {
   double hot_load = 1.0; ///< of `hot_expert` and `hot_rank`: in multiples of the mean
   std::shared_ptr<const LoadTrace> trace = nullptr; ///< of `trace` and `trained`
   std::int64_t step = 0;                            ///< of the training; draws differ by step
+  /// Two-level gates: a token chooses a group of experts by the law, then experts of the group by
+  /// it again (Shazeer et al., arXiv 1701.06538, appendix B). So many groups; 1: one gate.
+  std::int64_t gate_groups = 1;
   double capacity_factor = 0.0; ///< 0: dropless; else at most that many times the mean per expert
+  /// Each expert computes, and gets, as many tokens as its capacity; what is missing is padding.
+  bool pad_to_capacity = false;
   std::uint64_t seed = 1;
   PlacementKind placement = PlacementKind::contiguous;
   /// Copies of experts that an expert-parallel group holds beyond one of each: of the busiest.
@@ -86,6 +91,8 @@ struct RoutingSpec {
   bool differs_by_micro_batch() const;     ///< or chance makes them differ
   /// Share of the routed tokens that is kept under uniform load: min(1, capacity_factor).
   double kept_share() const;
+  /// What is sent and computed under uniform load, padding included.
+  double carried_share() const { return pad_to_capacity ? capacity_factor : kept_share(); }
 };
 
 } // namespace moesim

@@ -13,7 +13,7 @@ using Tokens = std::vector<std::int64_t>;
 
 /// Two ranks with two experts each; the second rank's fourth expert keeps 1 of 4 tokens.
 RoutingMatrix two_ranks() {
-  return {2, 4, {3, 1, 2, 2, 0, 4, 0, 4}, {3, 1, 2, 2, 0, 4, 0, 1}};
+  return {2, 4, {3, 1, 2, 2, 0, 4, 0, 4}, {3, 1, 2, 2, 0, 4, 0, 1}, 0};
 }
 
 /// Top-1 routing of 1,000 tokens a rank over 8 experts on 4 ranks, by Zipf's law.
@@ -113,4 +113,14 @@ TEST_CASE("each layer is placed by its own loads, and copies need memory and an 
   // 368, 184, 123, 92, 74, 61, 53, 46 of 1,000: the first shares its rank with the last at best.
   CHECK(placed->rank_tokens(std::nullopt) == 4 * (368 + 46));
   CHECK(in_order->rank_tokens(std::nullopt) >= placed->rank_tokens(std::nullopt));
+}
+
+TEST_CASE("padding fills every expert up to its capacity, which then are all alike") {
+  RoutingMatrix matrix = two_ranks();
+  matrix.padded_to = 4; // 4 tokens from each of two ranks for each of four experts
+  const ExpertLoad load = expert_load(matrix, {2, {0, 1, 2, 3}});
+  CHECK(load.ranks == Tokens{16, 16});
+  CHECK(load.sent == 16);
+  CHECK(load.kept == Tokens{3, 5, 2, 3});
+  CHECK(load.dispatch->share(0, 1) == Approx(1.0).epsilon(1e-14));
 }

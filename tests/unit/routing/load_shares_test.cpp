@@ -84,6 +84,16 @@ TEST_CASE("Dirichlet's shares have the variance of their concentration") {
   }
 }
 
+// Two groups of two: Zipf's shares 2/3 and 1/3 of each.
+TEST_CASE("two-level gates have the law for groups and for the experts of each") {
+  Workload workload = zipf(1.0, 4);
+  workload.routing.gate_groups = 2;
+  const Shares shares = of_layer(workload, 0);
+  check_sorted(shares, {4.0 / 9, 2.0 / 9, 2.0 / 9, 1.0 / 9});
+  const double first = shares[0] + shares[1];
+  CHECK((first == Approx(2.0 / 3) || first == Approx(1.0 / 3)));
+}
+
 TEST_CASE("a hot expert has its load, the others the rest; hot experts of a rank likewise") {
   RoutingSpec routing;
   routing.load = LoadKind::hot_expert;
