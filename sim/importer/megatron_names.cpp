@@ -13,7 +13,8 @@ using Names = const char*;
 constexpr Names modelled_flags =
     "group-query-attention multi-latent-attention untie-embeddings-and-output-weights swiglu "
     "quick-geglu qk-layernorm add-qkv-bias disable-bias-linear moe-router-enable-expert-bias "
-    "moe-shared-expert-gate moe-enable-deepep moe-shared-expert-overlap "
+    "moe-shared-expert-gate moe-pad-expert-input-to-capacity moe-enable-deepep "
+    "moe-shared-expert-overlap "
     "overlap-moe-expert-parallel-comm sequence-parallel use-distributed-optimizer "
     "use-megatron-fsdp use-custom-fsdp use-torch-fsdp2 recompute-activations bf16 fp16 "
     "account-for-embedding-in-pipeline-split account-for-loss-in-pipeline-split "
@@ -213,8 +214,6 @@ void add_noted_training(std::map<std::string, ArgumentRule>& rules) {
             "first-last-layers-bf16 keep-fp8-transpose-cache "
             "fp32-residual-connection ",
             flag, "");
-  add_noted(rules, "routing", "moe-pad-expert-input-to-capacity", flag,
-            "experts get what is routed to them, without padding");
   add_noted(rules, "routing", "moe-router-topk-limited-devices moe-expert-rank-capacity-factor",
             value, "");
   add_noted(rules, "model",

@@ -144,6 +144,9 @@ ImportedTable routing_table(const Arguments& arguments) {
         {"capacity_factor",
          fmt::format("{:.6}", std::max(0.0, arguments.number("moe-expert-capacity-factor"))),
          ValueOrigin::read, arguments.source_of("moe-expert-capacity-factor")});
+  if (const std::string pad = "moe-pad-expert-input-to-capacity"; arguments.has(pad))
+    table.values.push_back(
+        {"pad_to_capacity", "true", ValueOrigin::read, arguments.source_of(pad)});
   return table;
 }
 

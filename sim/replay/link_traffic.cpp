@@ -2,6 +2,7 @@
 #include "sim/replay/uniform_loads.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 // The traffic of collectives as loads of links: the part of the planner for ranks that differ.
 namespace moesim {
@@ -40,11 +41,16 @@ TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows,
   std::vector<double> amounts(topology_.links(), 0.0);
   TrafficPhase planned;
   const FlowKind kind = kind_of(group_flows);
+  std::vector<double> means; // amounts of a flow, by group
   const auto add_group = [&](const CollectiveFlows& flows) {
     if (const auto latest = add_uniform_loads(flows, work, kind, bytes, amounts)) {
       planned.startup = std::max(planned.startup, *latest);
+      std::vector<RankFlow> sent;
+      flows.append(phase, 0, sent);
+      means.push_back(mean_amount(sent, kind));
       return;
     }
+    means.push_back(mean_amount(flows.all(phase), kind));
     for (std::size_t place = 0; place < flows.ranks().size(); ++place) {
       std::vector<RankFlow> sent;
       flows.append(phase, place, sent);
@@ -66,15 +72,20 @@ TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows,
   else
     sent = group_flows.all(phase);
   planned.startup += find_farthest(sent, device.rank).path;
-  planned.flows = flows_of_loads(bytes, amounts);
+  const double mean =
+      std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size());
+  planned.flows = flows_of_loads(bytes, amounts, mean);
   return planned;
 }
 
 std::vector<PlannedFlow> TrafficPlanner::flows_of_loads(const std::vector<double>& bytes,
-                                                        const std::vector<double>& amounts) {
+                                                        const std::vector<double>& amounts,
+                                                        double mean_amount) {
   std::vector<PlannedFlow> flows;
   const auto add = [&](LinkId link) {
-    flows.push_back({{{folding_.hop(link)}, 1.0}, bytes[index(link)], amounts[index(link)]});
+    flows.push_back({{{folding_.hop(link)}, amounts[index(link)] / mean_amount},
+                     bytes[index(link)],
+                     amounts[index(link)]});
   };
   const auto time = [&](LinkId link) {
     return amounts[index(link)] / topology_.link(link).capacity.value;
@@ -109,7 +120,8 @@ std::vector<PlannedFlow> TrafficPlanner::plan_stage_transfer(const Device& sourc
                         bytes};
     add_rank_loads({flow}, kind, link_bytes, amounts);
   }
-  return flows_of_loads(link_bytes, amounts);
+  return flows_of_loads(link_bytes, amounts,
+                        amount_of({source.rank, sink.rank, bytes, bytes}, kind));
 }
 
 void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,

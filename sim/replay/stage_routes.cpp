@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 // The traffic of collectives as loads of links: the part of the planner for the many collectives of
 // a stage that differ in their loads alone. Their flows take the same routes, so that these are
@@ -114,8 +115,11 @@ TrafficPlan TrafficPlanner::plan_by_routes(const CollectiveWork& work,
       }
     }
     TrafficPhase planned{stage.startup, {}};
+    const double mean =
+        std::accumulate(amounts.begin(), amounts.end(), 0.0) / static_cast<double>(amounts.size());
     for (const BusyLink& load : stage.sums.busiest(bytes, amounts))
-      planned.flows.push_back({{{folding_.hop(load.link)}, 1.0}, load.bytes, load.amount});
+      planned.flows.push_back(
+          {{{folding_.hop(load.link)}, load.amount / mean}, load.bytes, load.amount});
     plan.phases.push_back(std::move(planned));
     plan.error = std::max(plan.error, stage.error);
   }

@@ -125,8 +125,9 @@ private:
   void add_switch_crossing(const CollectiveWork& work, const Device& device, const FlowKind& kind,
                            double mean_amount, std::vector<PlannedFlow>& flows);
   /// The flows that stand for loads of links: of each link, or of each class the busiest.
+  /// Each has the weight of the flows that it stands for, of which one of the mean amount has 1.
   std::vector<PlannedFlow> flows_of_loads(const std::vector<double>& bytes,
-                                          const std::vector<double>& amounts);
+                                          const std::vector<double>& amounts, double mean_amount);
   /// What every rank of a stage sends to its counterpart in another, by the loads of links.
   std::vector<PlannedFlow> plan_stage_transfer(const Device& source, const Device& sink,
                                                double bytes, const FlowKind& kind);

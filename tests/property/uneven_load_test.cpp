@@ -1,6 +1,8 @@
 #include "tests/property/random_case.hpp"
+#include "tests/property/random_cluster.hpp"
 
 #include "sim/routing/expert_load.hpp"
+#include "sim/routing/load_trace.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "sim/study/simulate.hpp"
 
@@ -8,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 using namespace moesim;
@@ -87,4 +90,68 @@ TEST_CASE("uneven loads: ranks agree with flows, and a step is no faster than an
     ++checked;
   }
   CHECK(checked >= 20);
+}
+
+namespace {
+
+/// Two layers of 64 experts on 64 H100s, an expert-parallel group of so many ranks.
+Scenario sixty_four_experts(std::int64_t expert) {
+  return read_scenario(std::filesystem::path(MOESIM_SOURCE_DIR) /
+                           "workloads/mixtral-8x7b/scenario.toml",
+                       {"model.layers=2", "model.experts=64", "model.experts_per_token=6",
+                        "model.expert_hidden=1408", "cluster.gpus=64", "parallel.pipeline=1",
+                        "parallel.expert=" + std::to_string(expert), "training.global_batch=128"});
+}
+
+/// Sequences of which each prefers a few experts, as recorded ones do: shares of a flat law times
+/// powers of a random number, which give a busiest expert of 3 to 6 times the mean.
+std::shared_ptr<const LoadTrace> recorded_sequences(const ModelSpec& model, std::uint64_t seed) {
+  Draw draw(seed);
+  LoadTrace trace;
+  trace.rows = LoadTrace::Rows::sequences;
+  for (std::size_t layer = 0; layer < model.layers.size(); ++layer)
+    for (int sequence = 0; sequence < 33; ++sequence) {
+      std::vector<double> counts;
+      for (std::int64_t expert = 0; expert < model.experts.experts; ++expert)
+        counts.push_back(1.0 + std::floor(1000.0 * std::pow(draw.share(), 6.0)));
+      trace.layers[static_cast<std::int64_t>(layer)].push_back(std::move(counts));
+    }
+  return std::make_shared<const LoadTrace>(std::move(trace));
+}
+
+void check_ranks_against_flows(Scenario scenario, const std::shared_ptr<const LoadTrace>& trace) {
+  scenario.workload.routing.load = LoadKind::trace;
+  scenario.workload.routing.trace = trace;
+  const Seconds flows = step_time(scenario, Fidelity::flows);
+  CHECK(step_time(scenario, Fidelity::ranks) / flows == Approx(1.0).epsilon(0.02));
+}
+
+} // namespace
+
+TEST_CASE("uneven recordings of sequences: ranks agree with flows, EP 8 to 64") {
+  for (const std::int64_t expert : {8, 16, 32, 64}) {
+    const Scenario scenario = sixty_four_experts(expert);
+    INFO(expert << " ranks");
+    check_ranks_against_flows(scenario, recorded_sequences(scenario.workload.model, 5));
+  }
+}
+
+TEST_CASE("uneven published recordings: ranks agree with flows, EP 8 to 64") {
+  const char* samples = std::getenv("MOESIM_SAMPLES");
+  if (!samples)
+    return;
+  const std::filesystem::path folder = std::filesystem::path(samples) / "moe_load";
+  for (const std::int64_t expert : {8, 16, 32, 64}) {
+    INFO(expert << " ranks");
+    Scenario scenario = sixty_four_experts(expert);
+    // Its layers 1 and 2 are the recording's.
+    scenario.workload.model.layers.insert(scenario.workload.model.layers.begin(), LayerSpec{});
+    LoadTrace recorded =
+        read_load_trace(folder / "derived-esft-law-counts.csv", scenario.workload.model);
+    scenario.workload.model.layers.erase(scenario.workload.model.layers.begin());
+    LoadTrace trace;
+    for (const auto& [layer, rows] : recorded.layers)
+      trace.layers[layer - 1] = rows;
+    check_ranks_against_flows(scenario, std::make_shared<const LoadTrace>(std::move(trace)));
+  }
 }
