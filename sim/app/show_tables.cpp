@@ -171,20 +171,23 @@ std::vector<std::string> routing_row(const Workload& w, const ExpertLoads& loads
                                      std::int64_t layer, std::int64_t rank) {
   const Sizes sizes = sizes_of_layer(w, loads.at(layer, 0),
                                      w.plan.expert_rank(RankId(static_cast<std::uint32_t>(rank))));
-  const double uneven = sizes.load ? load_statistics(sizes.load->wanted).max_over_mean : 1.0;
+  const LoadStatistics uneven = sizes.load ? load_statistics(sizes.load->wanted) : LoadStatistics{};
   return {std::to_string(layer),
           std::to_string(rank),
-          std::to_string(w.model.experts.experts / w.plan.expert),
+          std::to_string(experts_per_rank(w)),
           std::to_string(routed_tokens_per_rank(w, sizes)),
           std::to_string(expert_tokens_per_rank(w, sizes) / w.plan.expert_tensor),
-          fmt::format("{:.6g}", uneven)};
+          fmt::format("{:.6g}", uneven.max_over_mean),
+          fmt::format("{:.6g}", uneven.gini),
+          fmt::format("{:.6g}", uneven.coefficient_of_variation)};
 }
 
 } // namespace
 
 ResultTable show_routing(const Scenario& scenario) {
-  ResultTable table{
-      {"layer", "rank", "experts", "tokens_sent", "tokens_received", "load_max_over_mean"}, {}};
+  ResultTable table{{"layer", "rank", "experts", "tokens_sent", "tokens_received",
+                     "load_max_over_mean", "load_gini", "load_coefficient_of_variation"},
+                    {}};
   const Workload& w = scenario.workload;
   const ExpertLoads loads(w);
   const std::int64_t ranks = w.plan.stage_ranks();

@@ -20,7 +20,8 @@ ResultTable show_topology(const Scenario& scenario);
 ResultTable show_schedule(const Scenario& scenario);
 
 /// A row for each MoE layer and rank that holds experts of it: `layer,rank,experts,tokens_sent,
-/// tokens_received,load_max_over_mean`, for one micro-batch.
+/// tokens_received,load_max_over_mean,load_gini,load_coefficient_of_variation`, for the first
+/// micro-batch.
 ResultTable show_routing(const Scenario& scenario);
 
 /// Which stage is fullest, and what is left on its GPUs or what is missing and would help: lines of

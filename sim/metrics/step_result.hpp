@@ -51,6 +51,13 @@ struct StepResult {
   double moe_tax_percent = no_value;
   double load_max_over_mean = no_value;
   double dropped_tokens_percent = no_value;
+  double load_gini = no_value;
+  double load_coefficient_of_variation = no_value;
+  double rank_load_max_over_mean = no_value;
+  double straggler_ms = no_value;
+  double imbalance_ms = no_value;
+  double imbalance_gemm_ms = no_value;
+  double imbalance_all_to_all_ms = no_value;
   double extrapolated_percent = no_value;
   double expert_parallel = no_value;
   double data_parallel = no_value;

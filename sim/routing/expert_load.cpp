@@ -85,9 +85,17 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::at(std::int64_t layer,
   if (workload_.routing.even())
     return nullptr;
   std::shared_ptr<const ExpertLoad>& load = known_[{layer, micro_batch % micro_batches()}];
-  if (!load)
-    load = std::make_shared<const ExpertLoad>(expert_load(
-        routing_matrix(workload_, layer, micro_batch % micro_batches()), placement(layer)));
+  if (load)
+    return load;
+  ExpertLoad made = expert_load(routing_matrix(workload_, layer, micro_batch % micro_batches()),
+                                placement(layer));
+  if (unevenness_ != Unevenness::full) {
+    made.dispatch.reset();
+    made.combine.reset();
+  }
+  if (unevenness_ == Unevenness::none)
+    std::fill(made.ranks.begin(), made.ranks.end(), made.sent);
+  load = std::make_shared<const ExpertLoad>(std::move(made));
   return load;
 }
 

@@ -34,12 +34,21 @@ struct ExpertLoad {
 /// evenly between its copies, each rank beginning with another.
 ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement);
 
+/// What of a workload's uneven loads counts: for a step as it is, and for those that it is compared
+/// with.
+enum class Unevenness {
+  full,
+  computes, ///< experts compute unevenly, all pairs of ranks carry alike
+  none      ///< as many tokens in all, each rank with the mean of them
+};
+
 /// The loads of the MoE layers of a workload, each made when it is first asked for. Not to be asked
 /// by two threads at once.
 class ExpertLoads {
 public:
   /// The workload must live as long.
-  explicit ExpertLoads(const Workload& workload) : workload_(workload) {}
+  explicit ExpertLoads(const Workload& workload, Unevenness unevenness = Unevenness::full)
+      : workload_(workload), unevenness_(unevenness) {}
 
   /// Nothing if all experts are alike.
   std::shared_ptr<const ExpertLoad> at(std::int64_t layer, std::int64_t micro_batch) const;
@@ -52,6 +61,7 @@ public:
 
 private:
   const Workload& workload_;
+  Unevenness unevenness_;
   mutable std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<const ExpertLoad>> known_;
   mutable std::map<std::int64_t, Placement> placements_;
 };

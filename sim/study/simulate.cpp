@@ -1,7 +1,6 @@
 #include "sim/study/simulate.hpp"
 
-#include "sim/routing/expert_load.hpp"
-#include "sim/routing/load_statistics.hpp"
+#include "sim/study/imbalance.hpp"
 #include "sim/study/memory_advice.hpp"
 
 #include <fmt/format.h>
@@ -84,29 +83,11 @@ std::string extrapolated_text(const StepReplay& replay) {
   return fmt::format("{}", fmt::join(costs, "; "));
 }
 
-/// The busiest expert of all layers and micro-batches, and what all of them drop.
-void add_routing(const Workload& workload, const ExpertLoads& loads, StepResult& result) {
-  result.load_max_over_mean = 1.0;
-  double kept = 0.0;
-  double all = 0.0;
-  for (std::size_t layer = 0; layer < workload.model.layers.size(); ++layer)
-    for (std::int64_t micro_batch = 0;
-         workload.model.layers[layer].moe && micro_batch < loads.micro_batches(); ++micro_batch) {
-      const auto load = loads.at(static_cast<std::int64_t>(layer), micro_batch);
-      kept += load ? load->kept_share : workload.routing.kept_share();
-      all += 1.0;
-      if (load)
-        result.load_max_over_mean =
-            std::max(result.load_max_over_mean, load_statistics(load->wanted).max_over_mean);
-    }
-  result.dropped_tokens_percent = all > 0.0 ? 100.0 * (1.0 - kept / all) : 0.0;
-}
-
 void fill_plan(const Workload& workload, const ExpertLoads& loads, StepResult& result) {
   result.expert_parallel = static_cast<double>(workload.plan.expert);
   result.data_parallel = static_cast<double>(workload.plan.data());
   result.micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
-  add_routing(workload, loads, result);
+  fill_routing(workload, loads, result);
 }
 
 bool fits(const Scenario& scenario, const ExpertLoads& loads, StepResult& result) {
@@ -158,9 +139,16 @@ void compare_with_twins(const Scenario& scenario, const Topology& topology, cons
 } // namespace
 
 Twins twins_for(const std::string& column) {
-  static const std::set<std::string> compared = {
-      "dense_step_time_ms",        "ideal_speedup",  "actual_speedup", "savings_kept_percent",
-      "active_dense_step_time_ms", "moe_tax_percent"};
+  static const std::set<std::string> compared = {"dense_step_time_ms",
+                                                 "ideal_speedup",
+                                                 "actual_speedup",
+                                                 "savings_kept_percent",
+                                                 "active_dense_step_time_ms",
+                                                 "moe_tax_percent",
+                                                 "straggler_ms",
+                                                 "imbalance_ms",
+                                                 "imbalance_gemm_ms",
+                                                 "imbalance_all_to_all_ms"};
   return compared.contains(column) ? Twins::search : Twins::skip;
 }
 
@@ -190,8 +178,10 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
         "busiest links");
   prediction.extrapolated_share = replay.metrics.extrapolated / replay.metrics.step_time;
   result.extrapolated_costs = extrapolated_text(replay);
-  if (twins == Twins::search)
+  if (twins == Twins::search) {
+    fill_imbalance(scenario, loads, topology, costs, result);
     compare_with_twins(scenario, topology, costs, prediction);
+  }
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
   prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));
   return prediction;
