@@ -21,7 +21,7 @@ file(COPY ${charts} DESTINATION ${DESTINATION}/charts)
 file(COPY ${SOURCE}/template.html ${SOURCE}/style.css
   ${SOURCE}/../calibration/validation.csv ${SOURCE}/../calibration/validation.svg
   DESTINATION ${DESTINATION})
-set(scripts points contours charts links table main)
+set(scripts points contours charts links loads table main)
 list(TRANSFORM scripts REPLACE "(.+)" "${SOURCE}/scripts/\\1.js")
 join_files(${DESTINATION}/page.js ${scripts})
 set(libraries vega vega-lite vega-embed) # in the order in which they need one another

@@ -151,7 +151,8 @@ function show_choice(line, { words, count }) {
 /** Draws one chart into its section. */
 async function draw_chart(name, file_spec) {
   const section = document.getElementById(name);
-  const { spec, held, describe } = file_spec.usermeta.table === "links" ? complete_links(file_spec) : complete(file_spec);
+  const completions = { links: complete_links, loads: complete_loads, percentiles: complete_percentiles };
+  const { spec, held, describe } = (completions[file_spec.usermeta.table] ?? complete)(file_spec);
   const { view } = await vegaEmbed(section.querySelector(".view"), spec, {
     mode: "vega-lite", renderer: "svg", actions: false, ast: true, bind: section.querySelector(".selectors"),
   });

@@ -4,6 +4,8 @@
 #include "sim/study/axis_effects.hpp"
 #include "sim/study/sweep.hpp"
 #include "sim/study/sweep_links.hpp"
+#include "sim/study/sweep_loads.hpp"
+#include "sim/study/sweep_percentiles.hpp"
 #include "sim/study/sweep_report.hpp"
 
 #include <fmt/format.h>
@@ -93,6 +95,8 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   const ReportTable& results = tables.results = run_sweep(
       plan, options, [&](std::size_t finished, std::size_t total) { bar.show(finished, total); });
   tables.links = write_links(plan, results, options);
+  tables.loads = write_loads(plan, results, options);
+  tables.percentiles = write_percentiles(results, plan.axes, options.folder);
   const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);
@@ -111,7 +115,8 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
   CLI::App* command = app.add_subcommand(
       "sweep",
       "Simulate every point of a grid; write results.csv, links.csv (how full the links of a few "
-      "points are over their step) and report.html. Run again on the same folder, it goes on where "
+      "points are over their step), loads.csv (which experts they load), percentiles.csv (over "
+      "the axis routing.seed) and report.html. Run again on the same folder, it goes on where "
       "it stopped.");
   command
       ->add_option("sweep", options->sweep, "Sweep file (TOML): a scenario and [axes] with lists")
@@ -134,14 +139,15 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
 
 void add_report_command(CLI::App& app, const AppContext& context) {
   auto folder = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand(
-      "report", "Write a sweep's report.html again from its results.csv and links.csv");
+  CLI::App* command =
+      app.add_subcommand("report", "Write a sweep's report.html again from its tables");
   command->add_option("folder", *folder, "Folder of the sweep's results")
       ->type_name("DIR")
       ->required();
   command->callback([folder, &context] {
     const std::filesystem::path path = *folder;
-    const SweepTables tables{read_results(path / "results.csv"), read_links(path)};
+    const SweepTables tables{read_results(path / "results.csv"), read_links(path), read_loads(path),
+                             read_percentiles(path)};
     std::cout << write_report(path, tables, read_origin(path), context.assets).string() << '\n';
   });
 }

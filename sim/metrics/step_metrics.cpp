@@ -165,6 +165,20 @@ Seconds Waterfall::total() const {
   return optimizer + compute + ep_exposed + tp_exposed + dp_exposed + pp_bubble + other;
 }
 
+namespace {
+
+/// Where a device stands in its expert-parallel group; 0 where it is none of a group's.
+std::size_t place_in_expert_group(const StepGraph& graph, std::size_t device) {
+  for (const DeviceGroup& group : graph.groups)
+    if (group.kind == GroupKind::expert)
+      for (std::size_t place = 0; place < group.devices.size(); ++place)
+        if (index(group.devices[place]) == device)
+          return place;
+  return 0;
+}
+
+} // namespace
+
 StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
                          const ComputeCost& cost) {
   const std::vector<DeviceLoad> loads = device_loads(graph, timeline);
@@ -175,6 +189,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   std::vector<std::uint32_t> runs(graph.computes.size(), 0);
   std::vector<Seconds> busy(graph.computes.size());
   ErrorBar errors(cost);
+  const std::size_t expert_rank = place_in_expert_group(graph, critical);
   for (std::size_t op = 0; op < graph.ops.size(); ++op) {
     if (!runs_on(graph, graph.ops[op], critical))
       continue;
@@ -197,9 +212,11 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
     if (runs[work] == 0 || graph.computes[work].kernels.empty())
       continue;
     // A slow GPU or communication beside it lengthens a compute.
+    const ComputeWork& compute = graph.computes[work];
     const double slowdown =
-        busy[work] / (compute_time(graph.computes[work], cost).total * runs[work]);
-    for (const Kernel& kernel : graph.computes[work].kernels) {
+        busy[work] / (compute_time(compute, cost, {}, expert_rank).total * runs[work]);
+    for (const Kernel& kernel :
+         compute.by_expert_rank.empty() ? compute.kernels : compute.by_expert_rank[expert_rank]) {
       KernelTime time = cost.time(kernel);
       time.time = time.time * slowdown;
       errors.add_kernel(kernel, time, runs[work]);

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 
 namespace moesim {
 namespace {
@@ -92,19 +93,37 @@ Json parse_chart(const std::filesystem::path& file) {
   }
 }
 
+/// Points that ran have more than one value in a column.
+bool varies(const TableReader& results, const std::string& column) {
+  std::set<std::string> values;
+  for (std::size_t row = 0; row < results.size(); ++row)
+    if (results.is_ok(row))
+      values.insert(results.text(row, column));
+  return values.size() > 1;
+}
+
 /// Why a chart cannot be drawn from the sweep's tables; empty if it can.
 std::string why_left_out(const Json& chart, const SweepTables& tables) {
-  const bool from_links = chart["usermeta"].value("table", "results") == "links";
+  const Json& meta = chart["usermeta"];
+  const std::string name = meta.value("table", "results");
+  const std::map<std::string, const ReportTable*> others = {
+      {"links", &tables.links}, {"loads", &tables.loads}, {"percentiles", &tables.percentiles}};
+  const auto other = others.find(name);
   const TableReader results(tables.results);
   std::vector<std::string> missing;
-  for (const std::string column : chart["usermeta"]["needs"])
-    if (from_links ? tables.links.rows.empty() || !tables.links.has(column)
-                   : !results.ran_with(column))
+  for (const std::string column : meta["needs"])
+    if (other != others.end() ? other->second->rows.empty() || !other->second->has(column)
+                              : !results.ran_with(column))
       missing.push_back(column);
-  if (missing.empty())
-    return "";
-  return fmt::format("{} {}", from_links ? "the sweep's links.csv lacks" : "no point that ran has",
-                     fmt::join(missing, ", "));
+  if (!missing.empty())
+    return fmt::format("{} {}",
+                       other != others.end() ? fmt::format("the sweep's {}.csv lacks", name)
+                                             : "no point that ran has",
+                       fmt::join(missing, ", "));
+  for (const std::string& column : meta.value("varies", std::vector<std::string>()))
+    if (!varies(results, column))
+      return fmt::format("{} is the same at all points that ran", column);
+  return "";
 }
 
 std::string chart_section(const std::string& name, const Json& chart, const std::string& left_out) {
@@ -217,6 +236,8 @@ std::string render_html_report(const SweepTables& tables, const ReportOrigin& or
                         {"origin", origin_section(origin)},
                         {"data", script_json(rows_as_objects(tables.results))},
                         {"links", script_json(rows_as_lists(tables.links))},
+                        {"loads", script_json(rows_as_lists(tables.loads))},
+                        {"percentiles", script_json(rows_as_lists(tables.percentiles))},
                         {"axes", script_json(origin.axes)},
                         {"columns", script_json(tables.results.columns)},
                         {"specs", script_json(chart_specs)},

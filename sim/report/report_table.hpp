@@ -19,8 +19,10 @@ struct ReportTable {
 
 /// What a sweep leaves for its report.
 struct SweepTables {
-  ReportTable results; ///< results.csv
-  ReportTable links;   ///< links.csv; without columns if the folder holds none
+  ReportTable results;          ///< results.csv
+  ReportTable links = {};       ///< links.csv; without columns if the folder holds none
+  ReportTable loads = {};       ///< loads.csv, likewise
+  ReportTable percentiles = {}; ///< percentiles.csv, likewise
 };
 
 /// A value of an axis as people read it: "../../topologies/hgx-h100-ndr400.toml" is shown as

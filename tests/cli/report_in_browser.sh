@@ -28,3 +28,26 @@ node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 5
 rm "$work/out/links.csv"
 "$moesim" report "$work/out" >/dev/null
 node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 4
+
+# Uneven loads, over the steps of a training and two seeds: the charts of skew, loads and training.
+cat >"$work/training.toml" <<TOML
+scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
+[set]
+model.layers = 2
+parallel.pipeline = 1
+cluster.gpus = 8
+training.global_batch = 16
+parallel.recompute = "full"
+routing.load = "trained"
+routing.balancing = "none"
+[axes]
+routing.step = [0, 300]
+routing.seed = [1, 2]
+TOML
+"$moesim" sweep "$work/training.toml" --out "$work/training" >/dev/null 2>"$work/log"
+[[ $(wc -l <"$work/training/percentiles.csv") == 3 ]]
+[[ $(wc -l <"$work/training/loads.csv") -gt 16 ]]
+cp "$work/training/report.html" "$work/first.html"
+"$moesim" report "$work/training" >/dev/null
+cmp "$work/first.html" "$work/training/report.html"
+node "$source/tests/report/report_test.mjs" "$work/training/report.html" --charts 4

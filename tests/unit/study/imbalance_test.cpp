@@ -74,6 +74,9 @@ TEST_CASE("a step's imbalance is that of its experts and that of its all-to-all"
         Approx(uneven.imbalance_ms).epsilon(1e-12));
   // Experts start together and each layer waits for the busiest.
   CHECK(uneven.imbalance_gemm_ms == Approx(uneven.straggler_ms).epsilon(1e-6));
+  // Ranks are devices here: the parts are those of the critical one.
+  CHECK(uneven.attention_ms + uneven.router_ms + uneven.feed_forward_ms + uneven.head_ms ==
+        Approx(uneven.compute_ms).epsilon(1e-9));
   CHECK(even.imbalance_ms == 0.0);
   CHECK(even.straggler_ms == 0.0);
 }
