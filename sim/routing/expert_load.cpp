@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -63,6 +64,8 @@ ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement) 
   load.wanted = by_expert(matrix, matrix.wanted);
   load.kept = by_expert(matrix, matrix.kept);
   std::vector<std::uint32_t> pairs = tokens_of_pairs(matrix, placement);
+  load.ranks_alike =
+      std::adjacent_find(pairs.begin(), pairs.end(), std::not_equal_to<>()) == pairs.end();
   load.ranks.assign(ranks, 0);
   for (std::size_t source = 0; source < ranks; ++source)
     for (std::size_t rank = 0; rank < ranks; ++rank)
@@ -106,6 +109,17 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::busiest(std::int64_t layer) const
         load->rank_tokens(std::nullopt) > found->rank_tokens(std::nullopt))
       found = load;
   return found;
+}
+
+bool ExpertLoads::ranks_alike() const {
+  if (workload_.routing.even())
+    return true;
+  for (std::size_t layer = 0; layer < workload_.model.layers.size(); ++layer)
+    for (std::int64_t micro_batch = 0;
+         workload_.model.layers[layer].moe && micro_batch < micro_batches(); ++micro_batch)
+      if (!at(static_cast<std::int64_t>(layer), micro_batch)->ranks_alike)
+        return false;
+  return true;
 }
 
 const Placement& ExpertLoads::placement(std::int64_t layer) const {

@@ -21,8 +21,9 @@ struct ExpertLoad {
   std::vector<std::int64_t> kept;   ///< tokens by expert: of these at most the capacity
   /// Tokens by rank of the expert-parallel group: of its experts, padding included.
   std::vector<std::int64_t> ranks;
-  std::int64_t sent = 0;   ///< what a rank sends, with padding: the mean of the group, rounded
-  double kept_share = 1.0; ///< of all routed tokens
+  std::int64_t sent = 0;    ///< what a rank sends, with padding: the mean of the group, rounded
+  bool ranks_alike = false; ///< every pair of ranks carries as much
+  double kept_share = 1.0;  ///< of all routed tokens
   std::shared_ptr<const LoadMatrix> dispatch; ///< to the experts, in multiples of `sent` / ranks
   std::shared_ptr<const LoadMatrix> combine;  ///< back
 
@@ -54,6 +55,8 @@ public:
   std::shared_ptr<const ExpertLoad> at(std::int64_t layer, std::int64_t micro_batch) const;
   /// Of the micro-batch in which one rank has more tokens than any has in another.
   std::shared_ptr<const ExpertLoad> busiest(std::int64_t layer) const;
+  /// In every layer and micro-batch every pair of ranks carries as much: one rank stands for all.
+  bool ranks_alike() const;
   /// Where the experts of a layer sit.
   const Placement& placement(std::int64_t layer) const;
   /// How many micro-batches of a step differ: all or one, which then stands for all.

@@ -235,7 +235,7 @@ bool rings_cross_leaves_beside_transfers(const Workload& workload, const Topolog
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                      const Costs& costs, const ExpertLoads& loads) {
   ReplayLayout layout = replay_layout(workload.plan, topology, fidelity);
-  if (layout.model == LoadModel::representative && !workload.routing.even()) {
+  if (layout.model == LoadModel::representative && !loads.ranks_alike()) {
     // Ranks differ by what their experts get: each layer waits for its busiest.
     if (workload.plan.gpus <= unfolded_ranks_max)
       layout = {every_rank(workload.plan), LoadModel::pairs, false};

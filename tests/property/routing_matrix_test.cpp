@@ -1,11 +1,14 @@
+#include "sim/platform/topology.hpp"
+#include "sim/replay/rank_flows.hpp"
 #include "sim/routing/expert_load.hpp"
-#include "sim/routing/load_trace.hpp"
+#include "sim/schedule/layer_segments.hpp"
 #include "tests/property/random_cluster.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <numeric>
 
 using namespace moesim;
@@ -19,6 +22,7 @@ Workload random_routing(std::uint64_t seed) {
   ExpertSpec& experts = workload.model.experts;
   workload.plan.expert = draw.one_of<std::int64_t>({1, 2, 4, 8, 16});
   workload.plan.gpus = workload.plan.expert;
+  workload.model.hidden = 64;
   experts.experts = workload.plan.expert * draw.one_of<std::int64_t>({1, 2, 3, 8});
   experts.experts_per_token = std::min(experts.experts, draw.one_of<std::int64_t>({1, 2, 3, 6, 8}));
   workload.training.sequence_length = draw.one_of<std::int64_t>({1, 7, 64, 1000});
@@ -44,6 +48,45 @@ Workload random_routing(std::uint64_t seed) {
 
 std::int64_t sum(const std::vector<std::int64_t>& values) {
   return std::accumulate(values.begin(), values.end(), std::int64_t{0});
+}
+
+/// What each rank sends into its scale-up domain and beyond it, and gets from there, is its tokens
+/// times their size.
+void check_bytes(const Workload& workload, const std::shared_ptr<const ExpertLoad>& load) {
+  static std::map<std::int64_t, std::unique_ptr<const Topology>> topologies; // by GPUs
+  std::unique_ptr<const Topology>& known = topologies[workload.plan.gpus];
+  if (!known) // nodes of 8
+    known = std::make_unique<const Topology>(
+        read_topology(std::filesystem::path(MOESIM_SOURCE_DIR) / "topologies/hgx-h100-ndr400.toml"),
+        workload.plan.gpus);
+  const Topology& topology = *known;
+  const CollectiveWork work = dispatch("Dispatch", workload, load);
+  const CollectiveFlows flows(work, group_of(workload.plan, GroupKind::expert, RankId(0)),
+                              topology);
+  const auto ranks = static_cast<std::size_t>(workload.plan.gpus);
+  const double token = static_cast<double>(token_bytes(workload.model.hidden, Precision::bf16));
+  for (std::size_t source = 0; source < ranks; ++source) {
+    double sent[2] = {0.0, 0.0};
+    double expected[2] = {0.0, 0.0};
+    std::vector<RankFlow> own;
+    flows.append(0, source, own);
+    const auto tier = [&](RankId sink) {
+      return topology.domain_of(RankId(static_cast<std::uint32_t>(source))) ==
+                     topology.domain_of(sink)
+                 ? 0
+                 : 1;
+    };
+    for (const RankFlow& flow : own)
+      if (flow.source != flow.sink)
+        sent[tier(flow.sink)] += flow.bytes;
+    for (std::uint32_t sink = 0; sink < ranks; ++sink)
+      if (sink != source)
+        expected[tier(RankId(sink))] += token * load->dispatch->share(source, sink) *
+                                        static_cast<double>(load->sent) /
+                                        static_cast<double>(ranks);
+    for (const int side : {0, 1})
+      REQUIRE(sent[side] == Approx(expected[side]).epsilon(1e-12).margin(1e-9));
+  }
 }
 
 /// Nothing is lost and nothing is made: from tokens to experts to ranks to pairs of ranks.
@@ -73,6 +116,7 @@ void check_conserved(const Workload& workload, std::int64_t layer, std::int64_t 
   REQUIRE(sum(load->ranks) == matrix.kept_tokens());
   const auto ranks = static_cast<std::size_t>(matrix.sources);
   const double one = static_cast<double>(load->sent) / static_cast<double>(ranks);
+  check_bytes(workload, load);
   for (std::size_t sink = 0; sink < ranks; ++sink) {
     double received = 0.0;
     for (std::size_t source = 0; source < ranks; ++source)

@@ -92,15 +92,32 @@ TEST_CASE("uneven loads: ranks agree with flows, and a step is no faster than an
   CHECK(checked >= 20);
 }
 
+TEST_CASE("uneven experts on ranks that are alike fold into one rank, as exactly as even ones") {
+  std::size_t checked = 0;
+  for (const RandomCase& drawn : random_cases(9200, 60, small)) {
+    Scenario scenario = uneven(drawn);
+    if (!is_moe(scenario))
+      continue;
+    INFO(drawn.text());
+    scenario.workload.routing.capacity_factor = 1.25;
+    scenario.workload.routing.pad_to_capacity = true;
+    REQUIRE(ExpertLoads(scenario.workload).ranks_alike());
+    const Seconds flows = step_time(scenario, Fidelity::flows);
+    CHECK(step_time(scenario, Fidelity::folded) / flows == Approx(1.0).epsilon(1e-6));
+    ++checked;
+  }
+  CHECK(checked >= 20);
+}
+
 namespace {
 
-/// Two layers of 64 experts on 64 H100s, an expert-parallel group of so many ranks.
-Scenario sixty_four_experts(std::int64_t expert) {
-  return read_scenario(std::filesystem::path(MOESIM_SOURCE_DIR) /
-                           "workloads/mixtral-8x7b/scenario.toml",
-                       {"model.layers=2", "model.experts=64", "model.experts_per_token=6",
-                        "model.expert_hidden=1408", "cluster.gpus=64", "parallel.pipeline=1",
-                        "parallel.expert=" + std::to_string(expert), "training.global_batch=128"});
+/// So many layers of 64 experts on 64 H100s, an expert-parallel group of so many ranks.
+Scenario sixty_four_experts(std::int64_t layers, std::int64_t expert) {
+  return read_scenario(
+      std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads/mixtral-8x7b/scenario.toml",
+      {"model.layers=" + std::to_string(layers), "model.experts=64", "model.experts_per_token=6",
+       "model.expert_hidden=1408", "cluster.gpus=64", "parallel.pipeline=1",
+       "parallel.expert=" + std::to_string(expert), "training.global_batch=64"});
 }
 
 /// Sequences of which each prefers a few experts, as recorded ones do: shares of a flat law times
@@ -130,7 +147,7 @@ void check_ranks_against_flows(Scenario scenario, const std::shared_ptr<const Lo
 
 TEST_CASE("uneven recordings of sequences: ranks agree with flows, EP 8 to 64") {
   for (const std::int64_t expert : {8, 16, 32, 64}) {
-    const Scenario scenario = sixty_four_experts(expert);
+    const Scenario scenario = sixty_four_experts(1, expert);
     INFO(expert << " ranks");
     check_ranks_against_flows(scenario, recorded_sequences(scenario.workload.model, 5));
   }
@@ -143,7 +160,7 @@ TEST_CASE("uneven published recordings: ranks agree with flows, EP 8 to 64") {
   const std::filesystem::path folder = std::filesystem::path(samples) / "moe_load";
   for (const std::int64_t expert : {8, 16, 32, 64}) {
     INFO(expert << " ranks");
-    Scenario scenario = sixty_four_experts(expert);
+    Scenario scenario = sixty_four_experts(2, expert);
     // Its layers 1 and 2 are the recording's.
     scenario.workload.model.layers.insert(scenario.workload.model.layers.begin(), LayerSpec{});
     LoadTrace recorded =

@@ -124,3 +124,21 @@ TEST_CASE("padding fills every expert up to its capacity, which then are all ali
   CHECK(load.kept == Tokens{3, 5, 2, 3});
   CHECK(load.dispatch->share(0, 1) == Approx(1.0).epsilon(1e-14));
 }
+
+TEST_CASE("ranks are alike where every pair carries as much, however uneven the experts are") {
+  // The two experts of a rank may differ.
+  CHECK(
+      expert_load({2, 4, {3, 1, 2, 2, 4, 0, 0, 4}, {3, 1, 2, 2, 4, 0, 0, 4}, 0}, {2, {0, 1, 2, 3}})
+          .ranks_alike);
+  CHECK_FALSE(expert_load(two_ranks(), {2, {0, 1, 2, 3}}).ranks_alike);
+  Workload workload = uneven(0.0);
+  workload.model.layers.resize(2);
+  workload.model.layers[1].moe = true;
+  CHECK_FALSE(ExpertLoads(workload).ranks_alike());
+  workload.routing.pad_to_capacity = true;
+  workload.routing.capacity_factor = 1.25;
+  CHECK(ExpertLoads(workload).ranks_alike());
+  workload.routing.pad_to_capacity = false;
+  workload.plan.expert = 1; // a rank has all experts
+  CHECK(ExpertLoads(workload).ranks_alike());
+}
