@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
 
@@ -19,12 +20,13 @@ struct ShowOptions {
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
   std::string graphviz;
+  std::int64_t micro_batch = 0;
 };
 
-using TableMaker = ResultTable (*)(const Scenario&);
+using TableMaker = std::function<ResultTable(const Scenario&, const ShowOptions&)>;
 
-CLI::App* add_stage(CLI::App& show, const std::string& name, const std::string& what,
-                    TableMaker make) {
+void add_stage(CLI::App& show, const std::string& name, const std::string& what,
+               const TableMaker& make) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command = show.add_subcommand(name, what);
   command->add_option("scenario", options->scenario, "Scenario file (TOML)")
@@ -37,7 +39,14 @@ CLI::App* add_stage(CLI::App& show, const std::string& name, const std::string& 
         ->add_option("--graphviz", options->graphviz,
                      "Also write the graph in the Graphviz language")
         ->type_name("FILE");
-  command->callback([options, make] {
+  if (name == "routing")
+    command
+        ->add_option("--micro-batch", options->micro_batch,
+                     "Where micro-batches differ, the tokens of this one")
+        ->type_name("N")
+        ->default_val(0)
+        ->check(CLI::NonNegativeNumber);
+  command->callback([options, make, name] {
     const Scenario scenario = read_scenario(options->scenario, options->settings);
     if (!options->graphviz.empty()) {
       std::ofstream stream(options->graphviz);
@@ -45,17 +54,16 @@ CLI::App* add_stage(CLI::App& show, const std::string& name, const std::string& 
       if (!stream)
         throw InputError({options->graphviz}, "cannot be written");
     }
-    if (make == show_schedule && options->format == TableFormat::table) {
+    if (name == "schedule" && options->format == TableFormat::table) {
       const Workload& workload = scenario.workload;
       std::cout << draw_pipeline(workload.plan, workload.plan.micro_batches(workload.training))
                 << '\n'
                 << list_stages(workload.plan, workload.model) << '\n';
     }
-    if (make == show_memory && options->format == TableFormat::table)
+    if (name == "memory" && options->format == TableFormat::table)
       std::cout << describe_memory(scenario) << '\n';
-    std::cout << render(make(scenario), options->format);
+    std::cout << render(make(scenario, *options), options->format);
   });
-  return command;
 }
 
 } // namespace
@@ -63,14 +71,21 @@ CLI::App* add_stage(CLI::App& show, const std::string& name, const std::string& 
 void add_show_command(CLI::App& app, const AppContext&) {
   CLI::App* show = app.add_subcommand("show", "Print any intermediate stage of a scenario");
   show->require_subcommand(1);
-  add_stage(*show, "model", "Parameters, and FLOPs of one token", show_model);
-  add_stage(*show, "topology", "Counts, per-GPU and bisection bandwidth", show_topology);
+  const auto of_scenario = [](ResultTable (*make)(const Scenario&)) {
+    return [make](const Scenario& scenario, const ShowOptions&) { return make(scenario); };
+  };
+  add_stage(*show, "model", "Parameters, and FLOPs of one token", of_scenario(show_model));
+  add_stage(*show, "topology", "Counts, per-GPU and bisection bandwidth",
+            of_scenario(show_topology));
   add_stage(*show, "schedule",
             "The pipeline, drawn as text, and what each stage does for one micro-batch and once a "
             "step",
-            show_schedule);
-  add_stage(*show, "routing", "Tokens by MoE layer and rank", show_routing);
-  add_stage(*show, "memory", "Memory of the fullest GPU by component", show_memory);
+            of_scenario(show_schedule));
+  add_stage(*show, "routing", "Tokens by MoE layer and rank, and how uneven its experts are",
+            [](const Scenario& scenario, const ShowOptions& options) {
+              return show_routing(scenario, options.micro_batch);
+            });
+  add_stage(*show, "memory", "Memory of the fullest GPU by component", of_scenario(show_memory));
 }
 
 } // namespace moesim

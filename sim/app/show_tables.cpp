@@ -1,5 +1,6 @@
 #include "sim/app/show_tables.hpp"
 
+#include "sim/base/input_error.hpp"
 #include "sim/routing/load_statistics.hpp"
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
@@ -168,8 +169,9 @@ namespace {
 
 /// What a rank sends to the experts of a layer, and what its own experts get.
 std::vector<std::string> routing_row(const Workload& w, const ExpertLoads& loads,
-                                     std::int64_t layer, std::int64_t rank) {
-  const Sizes sizes = sizes_of_layer(w, loads.at(layer, 0),
+                                     std::int64_t micro_batch, std::int64_t layer,
+                                     std::int64_t rank) {
+  const Sizes sizes = sizes_of_layer(w, loads.at(layer, micro_batch),
                                      w.plan.expert_rank(RankId(static_cast<std::uint32_t>(rank))));
   const LoadStatistics uneven = sizes.load ? load_statistics(sizes.load->wanted) : LoadStatistics{};
   return {std::to_string(layer),
@@ -184,11 +186,14 @@ std::vector<std::string> routing_row(const Workload& w, const ExpertLoads& loads
 
 } // namespace
 
-ResultTable show_routing(const Scenario& scenario) {
+ResultTable show_routing(const Scenario& scenario, std::int64_t micro_batch) {
   ResultTable table{{"layer", "rank", "experts", "tokens_sent", "tokens_received",
                      "load_max_over_mean", "load_gini", "load_coefficient_of_variation"},
                     {}};
   const Workload& w = scenario.workload;
+  if (const std::int64_t all = w.plan.micro_batches(w.training); micro_batch >= all)
+    throw InputError({fmt::format("--micro-batch {}", micro_batch)},
+                     fmt::format("a step has {} micro-batches", all), "they count from 0");
   const ExpertLoads loads(w);
   const std::int64_t ranks = w.plan.stage_ranks();
   for (std::int64_t part = 0; part < w.plan.virtual_stage_count(); ++part) {
@@ -200,7 +205,7 @@ ResultTable show_routing(const Scenario& scenario) {
       for (std::int64_t copy = 0; copy < w.plan.copies(); ++copy) {
         const std::int64_t start = w.plan.holder(part, copy) * ranks;
         for (std::int64_t rank = start; rank < start + ranks; ++rank)
-          table.rows.push_back(routing_row(w, loads, layer, rank));
+          table.rows.push_back(routing_row(w, loads, micro_batch, layer, rank));
       }
     }
   }

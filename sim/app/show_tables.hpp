@@ -20,9 +20,9 @@ ResultTable show_topology(const Scenario& scenario);
 ResultTable show_schedule(const Scenario& scenario);
 
 /// A row for each MoE layer and rank that holds experts of it: `layer,rank,experts,tokens_sent,
-/// tokens_received,load_max_over_mean,load_gini,load_coefficient_of_variation`, for the first
-/// micro-batch.
-ResultTable show_routing(const Scenario& scenario);
+/// tokens_received,load_max_over_mean,load_gini,load_coefficient_of_variation`, for one
+/// micro-batch. Throws InputError if the step has fewer.
+ResultTable show_routing(const Scenario& scenario, std::int64_t micro_batch);
 
 /// Which stage is fullest, and what is left on its GPUs or what is missing and would help: lines of
 /// text for people.

@@ -25,6 +25,7 @@ expect 'GPUs are more than the 16384' "$moesim" simulate "$scenario" --set clust
 expect 'cannot be split into micro-batches' "$moesim" simulate "$scenario" --set training.global_batch=1000
 expect 'is not one of uniform' "$moesim" simulate "$scenario" --set routing.load=even
 expect 'must be a whole number' "$moesim" simulate "$scenario" --set cluster.gpus=many
+expect 'a step has 32 micro-batches' "$moesim" show routing "$scenario" --micro-batch 32
 expect 'cannot be read' "$moesim" simulate "$work/absent.toml"
 expect 'is required' "$moesim" simulate
 expect 'expected KEY=VALUE' "$moesim" simulate "$scenario" --set cluster.gpus
