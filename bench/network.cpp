@@ -110,8 +110,8 @@ void plan_uneven(CollectiveWork work, const NetworkCost& network) {
   plan.pipeline = 16;
   plan.expert = 64;
   const Topology topology(spec, plan.gpus);
-  const DeviceLayout layout = one_rank_per_stage(plan);
-  TrafficPlanner planner(layout, LoadModel::stage_links, plan, topology, network, nullptr);
+  const ReplayLayout layout{one_rank_per_stage(plan), LoadModel::stage_links};
+  TrafficPlanner planner(layout, plan, topology, network, nullptr);
   work.bytes = Bytes{4096LL * 8 * 7168}; // a sequence's tokens, 8 experts each, in FP8
   work.fan_out = {256, 8, 8, 4};
   std::mt19937_64 engine(1);

@@ -165,20 +165,6 @@ Seconds Waterfall::total() const {
   return optimizer + compute + ep_exposed + tp_exposed + dp_exposed + pp_bubble + other;
 }
 
-namespace {
-
-/// Where a device stands in its expert-parallel group; 0 where it is none of a group's.
-std::size_t place_in_expert_group(const StepGraph& graph, std::size_t device) {
-  for (const DeviceGroup& group : graph.groups)
-    if (group.kind == GroupKind::expert)
-      for (std::size_t place = 0; place < group.devices.size(); ++place)
-        if (index(group.devices[place]) == device)
-          return place;
-  return 0;
-}
-
-} // namespace
-
 StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
                          const ComputeCost& cost) {
   const std::vector<DeviceLoad> loads = device_loads(graph, timeline);
@@ -189,7 +175,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   std::vector<std::uint32_t> runs(graph.computes.size(), 0);
   std::vector<Seconds> busy(graph.computes.size());
   ErrorBar errors(cost);
-  const std::size_t expert_rank = place_in_expert_group(graph, critical);
+  const auto expert_rank = static_cast<std::size_t>(graph.devices[critical].expert_rank);
   for (std::size_t op = 0; op < graph.ops.size(); ++op) {
     if (!runs_on(graph, graph.ops[op], critical))
       continue;

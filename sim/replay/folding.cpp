@@ -1,9 +1,10 @@
 #include "sim/replay/folding.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/replay/rank_classes.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace moesim {
 
@@ -154,36 +155,49 @@ DeviceLayout slowest_rank_per_stage(const ParallelPlan& plan, const Topology& to
     for (std::uint32_t rank = start; rank < start + plan.stage_ranks(); ++rank)
       if (topology.gpu(RankId(rank)).speed_share < topology.gpu(device.rank).speed_share)
         device.rank = RankId(rank);
+    device.expert_rank = plan.expert_rank(device.rank);
   }
   return layout;
 }
 
-/// How many times each hop stands so that all shares are kept, at most to one part in 64.
-double parts_of(const Route& route) {
-  constexpr double parts_max = 64.0;
-  constexpr double exact = 1e-9;
-  for (double parts = 1.0; parts < parts_max; parts += 1.0)
-    if (std::all_of(route.begin(), route.end(), [parts](const RouteHop& hop) {
-          return std::abs(hop.share * parts - std::round(hop.share * parts)) < exact;
-        }))
-      return parts;
-  return parts_max;
-}
-
 } // namespace
+
+// 128 devices of a Mixtral step, each layer and micro-batch with its own load, take 10 s; 64
+// devices in one expert-parallel group a minute.
+std::int64_t folded_devices_max(const ParallelPlan& plan) {
+  constexpr std::int64_t least = 64;
+  constexpr std::int64_t most = 128;
+  constexpr std::int64_t flows_of_devices = 2048;
+  return std::clamp(flows_of_devices / plan.expert, least, most);
+}
 
 ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
   if (topology.regular() &&
       (sit_alike_by_arithmetic(plan, topology) || sit_alike_by_profile(plan, topology)))
     return {one_rank_per_stage(plan), LoadModel::representative, false};
-  if (plan.gpus <= unfolded_ranks_max)
-    return {every_rank(plan), LoadModel::pairs, false};
+  return fold_into_classes(plan, topology, true);
+}
+
+ReplayLayout fold_into_classes(const ParallelPlan& plan, const Topology& topology,
+                               bool experts_alike) {
+  const std::int64_t devices_max = folded_devices_max(plan);
+  if (!topology.regular() && plan.gpus <= devices_max)
+    return {every_rank(plan), LoadModel::classes, false};
+  const auto classes_max = static_cast<std::size_t>(devices_max / plan.pipeline);
+  if (topology.regular())
+    if (auto classes = find_rank_classes(plan, topology, experts_alike, classes_max))
+      return {one_rank_per_class(plan, std::move(classes->class_of_place)), LoadModel::classes,
+              false, std::move(classes->first_alike)};
   return {slowest_rank_per_stage(plan, topology), LoadModel::stage_links, true};
 }
 
-LinkFolding::LinkFolding(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
+LinkFolding::LinkFolding(const ReplayLayout& layout, const ParallelPlan& plan,
                          const Topology& topology)
-    : layout_(layout), model_(model), plan_(plan), topology_(topology) {}
+    : layout_(layout), plan_(plan), topology_(topology) {
+  alike_.resize(layout.first_alike.size(), 0);
+  for (const LinkId first : layout.first_alike)
+    ++alike_[index(first)];
+}
 
 std::uint32_t LinkFolding::times(LinkId link, std::int64_t stage) {
   const auto [place, added] = times_.emplace(std::pair(link, stage), 0U);
@@ -206,8 +220,7 @@ MachineRoute::Hop LinkFolding::number(LinkId original, std::uint32_t times) {
 
 MachineRoute::Hop LinkFolding::hop(RankId owner, LinkKind kind, std::uint32_t times) {
   const std::int64_t stage = plan_.stage_of(owner);
-  const RankId rank =
-      layout_.folded ? layout_.devices[static_cast<std::size_t>(stage)].rank : owner;
+  const RankId rank = layout_.layout.devices[static_cast<std::size_t>(stage)].rank;
   return number(topology_.own_link(rank, kind), times);
 }
 
@@ -218,24 +231,17 @@ std::vector<MachineLink> LinkFolding::links() const {
   return links;
 }
 
-LinkFolding::FoldedRoute LinkFolding::route(RankId source, const Route& route) {
-  FoldedRoute folded;
-  if (model_ != LoadModel::representative) {
-    folded.parts = parts_of(route);
-    for (const RouteHop& hop : route)
-      folded.route.hops.push_back(number(hop.link, static_cast<std::uint32_t>(std::max<long>(
-                                                       1, std::lround(hop.share * folded.parts)))));
-    return folded;
-  }
+MachineRoute LinkFolding::route(RankId source, const Route& route) {
   // The owner of a link is the rank whose own link it is: the sender's, then that of the GPU which
   // forwards for it, then the receiver's.
+  MachineRoute folded;
   RankId owner = source;
   for (std::size_t place = 0; place < route.size(); ++place) {
     const LinkKind kind = topology_.link(route[place].link).kind;
     if (is_inbound(kind))
       owner = next_stop(route, place);
     const MachineRoute::Hop own = hop(owner, kind, 1);
-    folded.route.hops.push_back(
+    folded.hops.push_back(
         number(originals_[own.link], times(originals_[own.link], plan_.stage_of(owner))));
   }
   return folded;

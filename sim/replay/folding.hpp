@@ -11,49 +11,58 @@ namespace moesim {
 
 /// How the flows of a collective become flows of the replay.
 enum class LoadModel {
-  pairs,          ///< every pair of ranks is a flow
+  classes,        ///< one flow for each class of flows; where each rank is a class, every pair's
   representative, ///< all ranks of a stage are alike: one's flows stand for all
   stage_links,    ///< what all groups of a stage load each link with; of each class of links the
                   ///< busiest
   group_links     ///< what a group loads each link with: the slowest link ends the collective
 };
 
-/// The devices of a replay and how they stand for the ranks. Folded: where the ranks of each stage
-/// sit alike in the topology, one stands for its stage. Where they do not, every rank is a device
-/// of its own up to 64 ranks; beyond, a stage is one device whose collectives are the loads of its
-/// links, and `approximate` is set: what shares a link over time is lost.
+/// The devices of a replay and how they stand for the ranks.
 struct ReplayLayout {
   DeviceLayout layout;
-  LoadModel model = LoadModel::pairs;
+  LoadModel model = LoadModel::classes;
   bool approximate = false;
+  /// Model `classes`, by LinkId: the first of the links that carry as much; empty where no other
+  /// does.
+  std::vector<LinkId> first_alike = {};
 };
-/// So many ranks are all replayed where one cannot stand for all.
-constexpr std::int64_t unfolded_ranks_max = 64;
-ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
+/// So many classes of ranks are all replayed: fewer where expert-parallel groups are large, as each
+/// rank of one sends to each other.
+std::int64_t folded_devices_max(const ParallelPlan& plan);
 
-/// Maps the links of the topology to the links of the replay. Under folding, the ranks of a stage
-/// that share a link are one device, which loads that link as many times as there are ranks; every
-/// rank's link stands for the same link of its stage's device.
+/// Folds the ranks of a plan, all of which carry alike. Where those of each stage sit alike in the
+/// topology too, one stands for its stage; else as `fold_into_classes`.
+ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
+/// One device for each class of ranks that sit alike and carry as much; `experts_alike` as for
+/// `find_rank_classes`. On topologies that are not regular each rank is a class. Where that
+/// makes too many devices, a stage is one whose collectives are the loads of its links, and
+/// `approximate` is set: what shares a link over time is lost.
+ReplayLayout fold_into_classes(const ParallelPlan& plan, const Topology& topology,
+                               bool experts_alike);
+
+/// Maps the links of the topology to the links of the replay. Where one rank stands for a stage,
+/// the ranks that share a link are one device, which loads that link as many times as there are
+/// ranks; every rank's link stands for the same link of its stage's device.
 class LinkFolding {
 public:
-  /// Only the model `representative` folds links; the others use the real ones.
-  LinkFolding(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
-              const Topology& topology);
+  /// The layout must live as long.
+  LinkFolding(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology);
 
-  /// A route of the topology as hops over the links of the replay: `times` of a hop is how many
-  /// ranks load the real link at the same time. `weight` is how many flows this one stands for.
-  /// Where the route's shares are no whole numbers, a hop stands as often as its share of
-  /// `parts`, and the flow carries its amount divided by `parts`.
-  struct FoldedRoute {
-    MachineRoute route;
-    double parts = 1.0;
-  };
-  FoldedRoute route(RankId source, const Route& route);
+  /// Model `representative`: a route of the topology as hops over the links of the replay: `times`
+  /// of a hop is how many ranks load the real link at the same time.
+  MachineRoute route(RankId source, const Route& route);
   /// A hop over the link of `kind` of the device of `owner`'s stage, loaded `times` times. Regular
   /// topologies only.
   MachineRoute::Hop hop(RankId owner, LinkKind kind, std::uint32_t times);
   /// A hop over the real link itself.
-  MachineRoute::Hop hop(LinkId link) { return number(link, 1); }
+  MachineRoute::Hop hop(LinkId link, std::uint32_t times = 1) { return number(link, times); }
+
+  /// Model `classes`: the first of the links that carry as much as this one, and how many do.
+  LinkId first_alike(LinkId link) const {
+    return layout_.first_alike.empty() ? link : layout_.first_alike[index(link)];
+  }
+  std::uint32_t alike(LinkId first) const { return alike_.empty() ? 1 : alike_[index(first)]; }
 
   /// The real links that the replay needs, in the order of their numbers.
   const std::vector<LinkId>& originals() const { return originals_; }
@@ -71,10 +80,10 @@ private:
   /// How many ranks of a stage share the link, each once.
   std::uint32_t times(LinkId link, std::int64_t stage);
 
-  const DeviceLayout& layout_;
-  LoadModel model_;
+  const ReplayLayout& layout_;
   const ParallelPlan& plan_;
   const Topology& topology_;
+  std::vector<std::uint32_t> alike_; ///< by LinkId: of which it is the first
   std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counted so far
   std::map<LinkId, std::uint32_t> index_;
   std::vector<LinkId> originals_;

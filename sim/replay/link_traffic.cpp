@@ -136,7 +136,7 @@ void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, const Flo
   for (const RankFlow& flow : sent) {
     const double amount = amount_of(flow, kind);
     if (flow.source == flow.sink) {
-      find_route(flow, route);
+      find_route(topology_, flow, route);
       for (const RouteHop& hop : route) {
         bytes[index(hop.link)] += flow.bytes;
         amounts[index(hop.link)] += amount;

@@ -37,6 +37,15 @@ bool fans_out(Collective kind) {
 
 } // namespace
 
+void find_route(const Topology& topology, const RankFlow& flow, Route& route) {
+  if (flow.source != flow.sink) {
+    topology.find_route(flow.source, flow.sink, route);
+    return;
+  }
+  route.clear();
+  topology.append_to_switch_and_back(flow.source, route);
+}
+
 bool is_ring(Collective kind) {
   return kind == Collective::all_gather || kind == Collective::reduce_scatter ||
          kind == Collective::all_reduce || kind == Collective::all_reduce_tree ||

@@ -16,6 +16,9 @@ struct RankFlow {
   double message_bytes = 0.0; ///< that the source sends over this tier: decides the efficiency
 };
 
+/// The route of a flow; of one from a rank to itself, to the first scale-up switch and back.
+void find_route(const Topology& topology, const RankFlow& flow, Route& route);
+
 /// What the start-up of a rank in a phase of a collective depends on. Rings count the other domains
 /// outside, trees the levels above one, all others each rank beyond the domain.
 struct PeerCount {

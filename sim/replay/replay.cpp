@@ -31,8 +31,7 @@ class Player {
 public:
   Player(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
       : graph_(graph), topology_(context.topology),
-        planner_(layout.layout, layout.model, context.plan, context.topology, context.network,
-                 context.compute) {
+        planner_(layout, context.plan, context.topology, context.network, context.compute) {
     plan_traffic();
     chains_ = find_chains(graph, plans_, planner_.folding(), compute_durations(context));
     machine_ = std::make_unique<Machine>(graph.devices.size(), reduce_links());
@@ -94,8 +93,7 @@ private:
       const auto [time, added] = known.emplace(std::pair(work, differs ? place : 0U), 0.0);
       if (added)
         time->second = compute_time(compute, *context.compute, beside_time(compute, place),
-                                    static_cast<std::size_t>(
-                                        context.plan.expert_rank(graph_.devices[place].rank)))
+                                    static_cast<std::size_t>(graph_.devices[place].expert_rank))
                            .total.value;
       durations[op] = time->second / topology_.gpu(graph_.devices[place].rank).speed_share;
     }

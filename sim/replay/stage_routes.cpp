@@ -65,7 +65,7 @@ TrafficPlanner::route_stage(const std::vector<CollectiveFlows>& groups,
       flows.append(phase, place, sent);
       latest = std::max(latest, startup(kind, flows.peers(phase, place)));
       for (const RankFlow& flow : sent) {
-        find_route(flow, route);
+        find_route(topology_, flow, route);
         for (const RouteHop& hop : route)
           terms.push_back({hop.link, number, hop.share});
         ++number;

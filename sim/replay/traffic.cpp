@@ -67,22 +67,12 @@ double TrafficPlanner::error(const FlowKind& kind, const PeerCount& peers) const
                   network_.error(node.nic_medium, kind.outside, peers.outside));
 }
 
-// From a rank to itself: to the first scale-up switch and back.
-void TrafficPlanner::find_route(const RankFlow& flow, Route& route) const {
-  if (flow.source != flow.sink) {
-    topology_.find_route(flow.source, flow.sink, route);
-    return;
-  }
-  route.clear();
-  topology_.append_to_switch_and_back(flow.source, route);
-}
-
 TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlow>& flows,
                                                        RankId first) const {
   Farthest farthest{first, {}};
   Route route;
   for (const RankFlow& flow : flows) {
-    find_route(flow, route);
+    find_route(topology_, flow, route);
     const Seconds path = topology_.latency(route);
     if (path > farthest.path || (path == farthest.path && flow.source == first))
       farthest = {flow.source, path};
@@ -109,20 +99,19 @@ std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>&
   for (const RankFlow& flow : flows) {
     if (flow.bytes <= 0.0)
       continue;
-    find_route(flow, route);
-    LinkFolding::FoldedRoute folded = folding_.route(flow.source, route);
+    find_route(topology_, flow, route);
+    MachineRoute folded = folding_.route(flow.source, route);
     const double amount = amount_of(flow, kind);
-    folded.route.weight = amount / mean / folded.parts;
+    folded.weight = amount / mean;
     const auto same = std::find_if(planned.begin(), planned.end(), [&](const PlannedFlow& other) {
-      return other.route.hops == folded.route.hops;
+      return other.route.hops == folded.hops;
     });
-    if (layout_.folded && same != planned.end()) {
-      same->route.weight += folded.route.weight;
+    if (same != planned.end()) {
+      same->route.weight += folded.weight;
       same->bytes += flow.bytes;
       same->amount += amount;
     } else {
-      planned.push_back(
-          {std::move(folded.route), flow.bytes / folded.parts, amount / folded.parts});
+      planned.push_back({std::move(folded), flow.bytes, amount});
     }
   }
   return planned;
@@ -202,24 +191,27 @@ TrafficPhase TrafficPlanner::plan_phase(const CollectiveFlows& group_flows, std:
   const auto place =
       static_cast<std::size_t>(std::find(ranks.begin(), ranks.end(), first) - ranks.begin());
   std::vector<RankFlow> flows;
+  const bool all_alike = model_ == LoadModel::representative;
   // All ranks of a folded all-to-all are alike.
-  if (layout_.folded && !ring)
+  if (all_alike && !ring)
     group_flows.append(phase, place, flows);
   else
     flows = group_flows.all(phase);
   const Farthest farthest = find_farthest(flows, first);
   // Around a ring of ranks that sit differently, only some send to another domain, and all wait
   // for those.
-  if (layout_.folded)
+  if (all_alike)
     std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != farthest.sender; });
   // The rank with the longest start-up starts last.
   Seconds latest = startup(kind, group_flows.peers(phase, place));
-  for (std::size_t other = 0; !layout_.folded && other < ranks.size(); ++other)
+  for (std::size_t other = 0; !all_alike && other < ranks.size(); ++other)
     latest = std::max(latest, startup(kind, group_flows.peers(phase, other)));
   TrafficPhase planned;
   planned.startup = latest + farthest.path;
-  planned.flows = plan_flows(flows, kind);
-  if (layout_.folded && ring)
+  planned.flows = all_alike
+                      ? plan_flows(flows, kind)
+                      : plan_classes(flows, classes_of(group_flows, phase, work, device), kind);
+  if (all_alike && ring)
     add_switch_crossing(work, device, kind, mean_amount(flows, kind), planned.flows);
   return planned;
 }
@@ -313,10 +305,12 @@ TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair&
   const FlowKind kind{Collective::point_to_point, Collective::point_to_point, 2, 2};
   phase.startup = startup(kind, {inside ? 1 : 0, inside ? 0 : 1}) +
                   topology_.latency(topology_.route(source, sink));
-  phase.flows = model_ == LoadModel::stage_links
-                    ? plan_stage_transfer(layout_.devices[index(pair.source)],
-                                          layout_.devices[index(pair.sink)], bytes, kind)
-                    : plan_flows({{source, sink, bytes, bytes}}, kind);
+  const Device& from = layout_.devices[index(pair.source)];
+  const Device& to = layout_.devices[index(pair.sink)];
+  phase.flows = model_ == LoadModel::stage_links ? plan_stage_transfer(from, to, bytes, kind)
+                : model_ == LoadModel::representative
+                    ? plan_flows({{source, sink, bytes, bytes}}, kind)
+                    : plan_class_transfer(from, to, bytes, kind);
   return {Collective::point_to_point, {std::move(phase)}};
 }
 

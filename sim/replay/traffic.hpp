@@ -2,6 +2,7 @@
 
 #include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
+#include "sim/replay/class_flows.hpp"
 #include "sim/replay/folding.hpp"
 #include "sim/replay/link_sums.hpp"
 #include "sim/replay/rank_flows.hpp"
@@ -44,10 +45,11 @@ Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding);
 /// slow communication is beside computes; null for a graph that computes nothing.
 class TrafficPlanner {
 public:
-  TrafficPlanner(const DeviceLayout& layout, LoadModel model, const ParallelPlan& plan,
-                 const Topology& topology, const NetworkCost& network, const ComputeCost* compute)
-      : layout_(layout), model_(model), plan_(plan), topology_(topology), network_(network),
-        compute_(compute), folding_(layout, model, plan, topology) {}
+  /// What it is given must live as long.
+  TrafficPlanner(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology,
+                 const NetworkCost& network, const ComputeCost* compute)
+      : layout_(layout.layout), model_(layout.model), plan_(plan), topology_(topology),
+        network_(network), compute_(compute), folding_(layout, plan, topology) {}
 
   /// Valid until the planner dies. An all-reduce takes the algorithm that is fastest on its own, as
   /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
@@ -100,9 +102,19 @@ private:
   double amount_of(const RankFlow& flow, const FlowKind& kind) const;
   double mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const;
   /// A flow's weight is its amount over the mean: a larger message gets a larger share, as NCCL
-  /// gives it more channels and as DeepEP sends tokens in their order. Joins the flows that take
-  /// the same hops.
+  /// gives it more channels and as DeepEP sends tokens in their order. One flow for each class,
+  /// with the amounts of one group's flows.
+  std::vector<PlannedFlow> plan_classes(const std::vector<RankFlow>& flows,
+                                        const std::vector<ClassFlow>& classes,
+                                        const FlowKind& kind) const;
+  /// The classes of a phase's flows, worked out when they are first asked for.
+  const std::vector<ClassFlow>& classes_of(const CollectiveFlows& group_flows, std::size_t phase,
+                                           const CollectiveWork& work, const Device& device);
+  /// The flows of the rank that stands for its stage. Joins those that take the same hops.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, const FlowKind& kind);
+  /// What the ranks of a device's class send to their counterparts in another stage.
+  std::vector<PlannedFlow> plan_class_transfer(const Device& source, const Device& sink,
+                                               double bytes, const FlowKind& kind);
   /// The longest path of some flows, and who sends over it; `first` if it is among the equals.
   struct Farthest {
     RankId sender{};
@@ -143,7 +155,6 @@ private:
   Seconds startup(const FlowKind& kind, const PeerCount& peers) const;
   /// That of the tier whose costs are less certain.
   double error(const FlowKind& kind, const PeerCount& peers) const;
-  void find_route(const RankFlow& flow, Route& route) const;
 
   const DeviceLayout& layout_;
   LoadModel model_;
@@ -155,6 +166,7 @@ private:
   mutable std::set<std::string> extrapolated_;
   std::map<CollectiveKey, TrafficPlan> collectives_;
   std::map<StageKey, std::vector<StageRoutes>> routes_;
+  std::map<std::pair<StageKey, std::size_t>, std::vector<ClassFlow>> classes_; ///< and by phase
   std::map<std::tuple<GroupKind, std::int64_t, Collective>, Crossing> crossings_;
 };
 

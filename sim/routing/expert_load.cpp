@@ -96,8 +96,10 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::at(std::int64_t layer,
     made.dispatch.reset();
     made.combine.reset();
   }
-  if (unevenness_ == Unevenness::none)
+  if (unevenness_ == Unevenness::none) {
     std::fill(made.ranks.begin(), made.ranks.end(), made.sent);
+    made.ranks_alike = true;
+  }
   load = std::make_shared<const ExpertLoad>(std::move(made));
   return load;
 }

@@ -80,7 +80,7 @@ public:
     stream_ends_.resize(layout.devices.size());
     background_.resize(layout.devices.size());
     for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage)
-      stages_.push_back(place_stage(graph_, workload, loads, stage));
+      stages_.push_back(place_stage(graph_, workload, layout, loads, stage));
     const TransferWork activation = activation_transfer(workload);
     graph_.transfers = {activation, {"ActivationGradient", activation.bytes}};
   }
@@ -118,7 +118,7 @@ private:
   /// The same on a device.
   using Arrival = std::tuple<DeviceId, bool, std::int64_t, std::int64_t>;
 
-  /// Rank i of a stage talks to rank i of another.
+  /// The ranks of class i of a stage talk to those of class i of another.
   std::uint32_t pair_of(DeviceId source, DeviceId sink) {
     const auto [found, is_new] =
         pair_index_.try_emplace({source, sink}, static_cast<std::uint32_t>(graph_.pairs.size()));

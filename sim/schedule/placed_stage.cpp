@@ -116,9 +116,10 @@ private:
 /// Fills one stage.
 class StagePlacer {
 public:
-  StagePlacer(StepGraph& graph, const Workload& workload, const ExpertLoads& loads,
-              std::int64_t number)
-      : graph_(graph), works_(graph), workload_(workload), loads_(loads), number_(number) {}
+  StagePlacer(StepGraph& graph, const Workload& workload, const DeviceLayout& layout,
+              const ExpertLoads& loads, std::int64_t number)
+      : graph_(graph), works_(graph), workload_(workload), layout_(layout), loads_(loads),
+        number_(number) {}
 
   PlacedStage place() {
     for (std::uint32_t device = 0; device < graph_.devices.size(); ++device)
@@ -133,9 +134,6 @@ public:
 
 private:
   void place_groups() {
-    std::map<RankId, DeviceId> device_of;
-    for (const DeviceId device : stage_.devices)
-      device_of[graph_.devices[index(device)].rank] = device;
     for (const GroupKind kind : group_kinds) {
       std::set<DeviceId> placed;
       for (const DeviceId device : stage_.devices) {
@@ -143,9 +141,8 @@ private:
           continue;
         DeviceGroup group{kind, {}};
         for (const RankId rank : group_of(workload_.plan, kind, graph_.devices[index(device)].rank))
-          if (const auto member = device_of.find(rank); member != device_of.end())
-            group.devices.push_back(member->second);
-        placed.insert(group.devices.begin(), group.devices.end());
+          if (const DeviceId member = layout_.device_of(rank); placed.insert(member).second)
+            group.devices.push_back(member);
         stage_.groups[kind].push_back(static_cast<std::uint32_t>(graph_.groups.size()));
         graph_.groups.push_back(std::move(group));
       }
@@ -173,9 +170,7 @@ private:
     const std::int64_t virtual_stage = workload_.plan.virtual_stage(number_, chunk);
     work_ = stage_work(workload_, virtual_stage, {&loads_, micro_batch, std::nullopt});
     ranks_.clear();
-    const bool every_rank =
-        static_cast<std::int64_t>(stage_.devices.size()) == workload_.plan.stage_ranks();
-    if (!workload_.routing.even() && every_rank)
+    if (!workload_.routing.even() && stage_.devices.size() > 1)
       for (std::int64_t rank = 0; rank < workload_.plan.expert; ++rank)
         ranks_.push_back(stage_work(workload_, virtual_stage, {&loads_, micro_batch, rank}));
   }
@@ -244,6 +239,7 @@ private:
   StepGraph& graph_;
   WorkList works_;
   const Workload& workload_;
+  const DeviceLayout& layout_;
   const ExpertLoads& loads_;
   std::int64_t number_;
   StageWork work_;               ///< of the chunk and micro-batch that is placed
@@ -253,9 +249,9 @@ private:
 
 } // namespace
 
-PlacedStage place_stage(StepGraph& graph, const Workload& workload, const ExpertLoads& loads,
-                        std::int64_t number) {
-  return StagePlacer(graph, workload, loads, number).place();
+PlacedStage place_stage(StepGraph& graph, const Workload& workload, const DeviceLayout& layout,
+                        const ExpertLoads& loads, std::int64_t number) {
+  return StagePlacer(graph, workload, layout, loads, number).place();
 }
 
 } // namespace moesim

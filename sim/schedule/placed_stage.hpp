@@ -61,9 +61,9 @@ struct PlacedStage {
   std::vector<PlacedSegment> end;
 };
 
-/// Puts the work and the groups of one stage into the graph, whose devices are there. `loads` are
-/// those of the workload.
-PlacedStage place_stage(StepGraph& graph, const Workload& workload, const ExpertLoads& loads,
-                        std::int64_t number);
+/// Puts the work and the groups of one stage into the graph, whose devices are those of `layout`.
+/// `loads` are those of the workload.
+PlacedStage place_stage(StepGraph& graph, const Workload& workload, const DeviceLayout& layout,
+                        const ExpertLoads& loads, std::int64_t number);
 
 } // namespace moesim

@@ -5,25 +5,46 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace moesim {
 
-DeviceLayout every_rank(const ParallelPlan& plan) {
+DeviceId DeviceLayout::device_of(RankId rank) const {
+  const std::size_t ranks = class_of_place.size();
+  const std::size_t classes = devices.size() / static_cast<std::size_t>(devices.back().stage + 1);
+  return DeviceId(static_cast<std::uint32_t>(index(rank) / ranks * classes) +
+                  class_of_place[index(rank) % ranks]);
+}
+
+DeviceLayout one_rank_per_class(const ParallelPlan& plan,
+                                std::vector<std::uint32_t> class_of_place) {
   DeviceLayout layout;
-  for (std::int64_t rank = 0; rank < plan.gpus; ++rank) {
-    const auto id = RankId(static_cast<std::uint32_t>(rank));
-    layout.devices.push_back({id, plan.stage_of(id)});
+  const auto ranks = static_cast<std::size_t>(plan.stage_ranks());
+  INVARIANT(class_of_place.size() == ranks, "classes of {} ranks of {}", class_of_place.size(),
+            ranks);
+  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
+    std::uint32_t next = 0;
+    for (std::size_t place = 0; place < ranks; ++place)
+      if (class_of_place[place] == next) {
+        const auto rank = static_cast<RankId>(static_cast<std::size_t>(stage) * ranks + place);
+        layout.devices.push_back({rank, stage, plan.expert_rank(rank)});
+        ++next;
+      }
   }
+  layout.class_of_place = std::move(class_of_place);
   return layout;
 }
 
+DeviceLayout every_rank(const ParallelPlan& plan) {
+  std::vector<std::uint32_t> classes(static_cast<std::size_t>(plan.stage_ranks()));
+  std::iota(classes.begin(), classes.end(), 0U);
+  return one_rank_per_class(plan, std::move(classes));
+}
+
 DeviceLayout one_rank_per_stage(const ParallelPlan& plan) {
-  DeviceLayout layout;
-  layout.folded = true;
-  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
-    layout.devices.push_back(
-        {RankId(static_cast<std::uint32_t>(stage * plan.stage_ranks())), stage});
-  return layout;
+  return one_rank_per_class(
+      plan, std::vector<std::uint32_t>(static_cast<std::size_t>(plan.stage_ranks())));
 }
 
 OpId StepGraph::add_op(const Op& op) {

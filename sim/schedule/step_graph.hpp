@@ -95,14 +95,15 @@ struct Op {
   std::uint32_t micro_batch = 0; ///< counts from 0; 0 also for what runs once a step
 };
 
-/// A device of the replay: one rank, or in a folded replay the rank that stands for its stage.
+/// A device of the replay: one rank, or in a folded replay the rank that stands for its class.
 struct Device {
   RankId rank{};
   std::int64_t stage = 0;
+  std::int64_t expert_rank = 0; ///< the place of the rank in its expert-parallel group
 };
 
-/// The devices that take part in a collective together. In a folded replay one device stands for
-/// all ranks of its group.
+/// The devices that take part in a collective together: those of its ranks. In a folded replay they
+/// stand for all groups whose ranks are of the same classes.
 struct DeviceGroup {
   GroupKind kind = GroupKind::expert;
   std::vector<DeviceId> devices;
@@ -114,11 +115,19 @@ struct DevicePair {
   DeviceId sink{};
 };
 
-/// Which devices stand for the ranks of a plan.
+/// Which devices stand for the ranks of a plan: in each stage one for each class of ranks. Ranks at
+/// equal places of two stages are of the same class in both.
 struct DeviceLayout {
-  std::vector<Device> devices; ///< ordered by stage, then by rank
-  bool folded = false;
+  std::vector<Device> devices; ///< ordered by stage, then by class
+  /// By place in the stage: the class of the rank there.
+  std::vector<std::uint32_t> class_of_place;
+
+  DeviceId device_of(RankId rank) const;
 };
+/// One device for each class of ranks in each stage: the first of them. Classes count from 0, in
+/// the order of their first ranks.
+DeviceLayout one_rank_per_class(const ParallelPlan& plan,
+                                std::vector<std::uint32_t> class_of_place);
 /// One device for each rank.
 DeviceLayout every_rank(const ParallelPlan& plan);
 /// One device for each pipeline stage: its first rank.

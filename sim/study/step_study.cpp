@@ -114,10 +114,11 @@ struct StageTimes {
 
 std::vector<StageTimes> stage_times(const Workload& workload, const Topology& topology,
                                     const Costs& costs) {
-  const DeviceLayout layout = one_rank_per_stage(workload.plan);
   // A group's own loads are a bound wherever its ranks sit.
-  const LoadModel model = topology.regular() ? LoadModel::representative : LoadModel::group_links;
-  TrafficPlanner planner(layout, model, workload.plan, topology, costs.network, &costs.compute);
+  const ReplayLayout layout{one_rank_per_stage(workload.plan), topology.regular()
+                                                                   ? LoadModel::representative
+                                                                   : LoadModel::group_links};
+  TrafficPlanner planner(layout, workload.plan, topology, costs.network, &costs.compute);
   std::vector<StageTimes> stages;
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
     const auto device = DeviceId(static_cast<std::uint32_t>(stage));
@@ -209,7 +210,7 @@ Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& t
 ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, Fidelity fidelity) {
   switch (fidelity) {
   case Fidelity::flows:
-    return {every_rank(plan), LoadModel::pairs, false};
+    return {every_rank(plan), LoadModel::classes, false};
   case Fidelity::ranks:
     return {every_rank(plan), LoadModel::group_links, false};
   case Fidelity::folded:
@@ -230,24 +231,31 @@ bool rings_cross_leaves_beside_transfers(const Workload& workload, const Topolog
          workload.plan.stage_ranks() > leaf;
 }
 
+/// The layout of a step whose ranks may differ by what their experts get, or by the links that they
+/// load beside others.
+ReplayLayout layout_of(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const ExpertLoads& loads) {
+  const ParallelPlan& plan = workload.plan;
+  // Copies of experts are exchanged between the ranks that hold them.
+  const bool experts_alike = loads.ranks_alike() && workload.routing.redundant_experts == 0;
+  if (fidelity == Fidelity::folded && !experts_alike)
+    return fold_into_classes(plan, topology, false);
+  ReplayLayout layout = replay_layout(plan, topology, fidelity);
+  if (layout.model == LoadModel::representative &&
+      rings_cross_leaves_beside_transfers(workload, topology)) {
+    ReplayLayout unlike = fold_into_classes(plan, topology, true);
+    if (!unlike.approximate)
+      return unlike;
+    layout.approximate = true;
+  }
+  return layout;
+}
+
 } // namespace
 
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                      const Costs& costs, const ExpertLoads& loads) {
-  ReplayLayout layout = replay_layout(workload.plan, topology, fidelity);
-  if (layout.model == LoadModel::representative && !loads.ranks_alike()) {
-    // Ranks differ by what their experts get: each layer waits for its busiest.
-    if (workload.plan.gpus <= unfolded_ranks_max)
-      layout = {every_rank(workload.plan), LoadModel::pairs, false};
-    else
-      layout = {layout.layout, LoadModel::stage_links, true};
-  }
-  if (layout.layout.folded && rings_cross_leaves_beside_transfers(workload, topology)) {
-    if (workload.plan.gpus <= unfolded_ranks_max)
-      layout = {every_rank(workload.plan), LoadModel::pairs, false};
-    else
-      layout.approximate = true;
-  }
+  const ReplayLayout layout = layout_of(workload, topology, fidelity, loads);
   PlayedStep step{build_step_graph(workload, layout.layout, loads), {}, layout.approximate};
   step.timeline =
       replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});

@@ -82,7 +82,7 @@ LoneCollective lone_collective(const ParallelPlan& plan, const CollectiveWork& w
                                Fidelity fidelity) {
   LoneCollective lone;
   lone.layout = fidelity == Fidelity::flows
-                    ? ReplayLayout{every_rank(plan), LoadModel::pairs, false}
+                    ? ReplayLayout{every_rank(plan), LoadModel::classes, false}
                     : ReplayLayout{one_rank_per_stage(plan), LoadModel::representative, false};
   lone.graph.devices = lone.layout.layout.devices;
   DeviceGroup group{work.group, {}};

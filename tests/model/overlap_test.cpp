@@ -12,7 +12,7 @@ Seconds beside_each_other(const ParallelPlan& plan, const CollectiveWork& first,
   const Topology topology(ideal_cluster(FabricKind::rail_optimised, 32), plan.gpus);
   const Costs costs = ideal_costs();
   StepGraph graph;
-  const ReplayLayout layout{every_rank(plan), LoadModel::pairs, false};
+  const ReplayLayout layout{every_rank(plan), LoadModel::classes, false};
   graph.devices = layout.layout.devices;
   for (const CollectiveWork& work : {first, second}) {
     DeviceGroup group{work.group, {}};

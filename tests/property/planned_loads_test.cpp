@@ -190,12 +190,13 @@ TEST_CASE("planned loads of a stage are those of its flows on their routes") {
     const Topology topology(
         read_topology(source_folder / "topologies" / (cluster.name + ".toml"), settings.root()),
         plan.gpus);
-    DeviceLayout layout = one_rank_per_stage(plan);
+    ReplayLayout replayed{one_rank_per_stage(plan), LoadModel::stage_links};
+    DeviceLayout& layout = replayed.layout;
     for (Device& device : layout.devices)
       device.rank = RankId(static_cast<std::uint32_t>(
           device.stage * plan.stage_ranks() +
           static_cast<std::int64_t>(draw.share() * static_cast<double>(plan.stage_ranks()))));
-    TrafficPlanner planner(layout, LoadModel::stage_links, plan, topology, network, nullptr);
+    TrafficPlanner planner(replayed, plan, topology, network, nullptr);
     const Router router(topology, network, plan);
     for (const std::int64_t bytes : {1 << 16, 1 << 24, 1 << 28}) {
       work.bytes = Bytes{bytes};

@@ -32,10 +32,14 @@ Scenario uneven(const RandomCase& drawn) {
   return scenario;
 }
 
-Seconds step_time(const Scenario& scenario, Fidelity fidelity) {
+StepReplay replay_of(const Scenario& scenario, Fidelity fidelity) {
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
   const Costs costs = load_costs(calibration, scenario.topology);
-  return replay_step(scenario.workload, topology, fidelity, costs).metrics.step_time;
+  return replay_step(scenario.workload, topology, fidelity, costs);
+}
+
+Seconds step_time(const Scenario& scenario, Fidelity fidelity) {
+  return replay_of(scenario, fidelity).metrics.step_time;
 }
 
 bool is_moe(const Scenario& scenario) {
@@ -90,6 +94,25 @@ TEST_CASE("uneven loads: ranks agree with flows, and a step is no faster than an
     ++checked;
   }
   CHECK(checked >= 20);
+}
+
+// Replicas of a group whose ranks sit alike are alike, rank by rank: a device stands for the ranks
+// at one place of their groups.
+TEST_CASE("uneven loads: ranks of equal load fold as exactly, beyond 64 GPUs too") {
+  std::size_t folded = 0;
+  for (const RandomCase& drawn : random_cases(9400, 300, {{80, 96, 112, 128}, 3000})) {
+    const Scenario scenario = uneven(drawn);
+    if (!is_moe(scenario))
+      continue;
+    INFO(drawn.text());
+    const StepReplay classes = replay_of(scenario, Fidelity::folded);
+    if (classes.approximate)
+      continue;
+    const StepReplay flows = replay_of(scenario, Fidelity::flows);
+    CHECK(classes.metrics.step_time / flows.metrics.step_time == Approx(1.0).epsilon(1e-6));
+    folded += classes.operations < flows.operations ? 1 : 0;
+  }
+  CHECK(folded >= 60);
 }
 
 TEST_CASE("uneven experts on ranks that are alike fold into one rank, as exactly as even ones") {

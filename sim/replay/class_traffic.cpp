@@ -1,0 +1,63 @@
+#include "sim/replay/traffic.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// The traffic of collectives and transfers as classes of flows: the part of the planner for ranks
+// that fold into classes, or not at all.
+namespace moesim {
+
+const std::vector<ClassFlow>& TrafficPlanner::classes_of(const CollectiveFlows& group_flows,
+                                                         std::size_t phase,
+                                                         const CollectiveWork& work,
+                                                         const Device& device) {
+  const DeviceId first = layout_.device_of(device.rank);
+  const auto [known, added] =
+      classes_.try_emplace({StageKey{work.kind, work.group, work.hierarchical, first}, phase});
+  if (!added)
+    return known->second;
+  std::vector<std::vector<RankFlow>> groups = {group_flows.all(phase)};
+  for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage)) {
+    if (ranks == group_flows.ranks())
+      continue;
+    const auto same_class = [&](RankId rank) { return layout_.device_of(rank) == first; };
+    if (std::any_of(ranks.begin(), ranks.end(), same_class))
+      groups.push_back(CollectiveFlows(work, std::move(ranks), topology_).all(phase));
+  }
+  known->second = fold_flows(groups, layout_, topology_, folding_);
+  return known->second;
+}
+
+std::vector<PlannedFlow> TrafficPlanner::plan_classes(const std::vector<RankFlow>& flows,
+                                                      const std::vector<ClassFlow>& classes,
+                                                      const FlowKind& kind) const {
+  std::vector<PlannedFlow> planned;
+  const double mean = mean_amount(flows, kind);
+  for (const ClassFlow& one : classes) {
+    const RankFlow& flow = flows[one.flow];
+    if (flow.bytes <= 0.0)
+      continue;
+    const double amount = amount_of(flow, kind) / one.parts;
+    PlannedFlow& added = planned.emplace_back(one.route, flow.bytes / one.parts, amount);
+    added.route.weight = amount / mean;
+  }
+  return planned;
+}
+
+std::vector<PlannedFlow> TrafficPlanner::plan_class_transfer(const Device& source,
+                                                             const Device& sink, double bytes,
+                                                             const FlowKind& kind) {
+  const std::size_t ranks = layout_.class_of_place.size();
+  const std::uint32_t own = layout_.class_of_place[index(source.rank) % ranks];
+  std::vector<std::vector<RankFlow>> sent;
+  for (std::size_t place = 0; place < ranks; ++place)
+    if (layout_.class_of_place[place] == own)
+      sent.push_back({{RankId(static_cast<std::uint32_t>(
+                           static_cast<std::size_t>(source.stage) * ranks + place)),
+                       RankId(static_cast<std::uint32_t>(
+                           static_cast<std::size_t>(sink.stage) * ranks + place)),
+                       bytes, bytes}});
+  return plan_classes(sent.front(), fold_flows(sent, layout_, topology_, folding_), kind);
+}
+
+} // namespace moesim

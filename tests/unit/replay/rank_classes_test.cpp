@@ -1,0 +1,96 @@
+#include "sim/replay/class_flows.hpp"
+#include "sim/replay/rank_classes.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+
+using namespace moesim;
+
+namespace {
+
+/// Nodes of 8 H100s on one leaf, `nics` a node.
+TopologySpec h100(const std::string& settings = "") {
+  const TomlDocument document = TomlDocument::parse(settings, "settings.toml");
+  return read_topology(std::filesystem::path(MOESIM_SOURCE_DIR) / "topologies" /
+                           "hgx-h100-ndr400.toml",
+                       document.root());
+}
+
+ParallelPlan plan_of(std::int64_t gpus, std::int64_t pipeline, std::int64_t expert) {
+  ParallelPlan plan;
+  plan.gpus = gpus;
+  plan.pipeline = pipeline;
+  plan.expert = expert;
+  return plan;
+}
+
+using Classes = std::vector<std::uint32_t>;
+
+} // namespace
+
+TEST_CASE("ranks at equal places of their expert-parallel groups are a class") {
+  const Topology topology(h100(), 16);
+  const ParallelPlan plan = plan_of(16, 1, 8);
+  const auto classes = find_rank_classes(plan, topology, false, 8);
+  REQUIRE(classes);
+  CHECK(classes->count == 8);
+  CHECK(classes->class_of_place == Classes{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7});
+  const auto alike = [&](std::uint32_t a, std::uint32_t b, LinkKind kind) {
+    return classes->first_alike[index(topology.own_link(RankId(a), kind))] ==
+           classes->first_alike[index(topology.own_link(RankId(b), kind))];
+  };
+  CHECK(alike(3, 11, LinkKind::scale_up_egress));
+  CHECK(alike(3, 11, LinkKind::nic_ingress));
+  CHECK_FALSE(alike(3, 4, LinkKind::scale_up_egress));
+  CHECK_FALSE(find_rank_classes(plan, topology, false, 7));
+}
+
+TEST_CASE("ranks that carry alike and sit alike are one class in each stage") {
+  const Topology topology(h100(), 32);
+  const auto classes = find_rank_classes(plan_of(32, 2, 8), topology, true, 16);
+  REQUIRE(classes);
+  CHECK(classes->count == 1);
+  CHECK(classes->class_of_place == Classes(16, 0));
+}
+
+// A node of 8 ranks and one of 4. The ring of the gradients goes 0, 1, …, 11 and back to 0: ranks
+// differ by how far they are from the borders.
+TEST_CASE("ranks of unlike nodes are unlike classes") {
+  const Topology topology(h100(), 12);
+  const auto classes = find_rank_classes(plan_of(12, 1, 4), topology, true, 12);
+  REQUIRE(classes);
+  CHECK(classes->class_of_place[0] != classes->class_of_place[8]);
+  CHECK(classes->class_of_place[7] != classes->class_of_place[6]);
+}
+
+// Two stages of 8 ranks, two to a NIC. What a stage sends crosses each NIC of its node twice: one
+// flow stands for 8.
+TEST_CASE("a flow of a class loads a link as often as the class does") {
+  const Topology topology(h100("nics = 4"), 16);
+  const ParallelPlan plan = plan_of(16, 2, 8);
+  auto classes = find_rank_classes(plan, topology, true, 8);
+  REQUIRE(classes);
+  REQUIRE(classes->count == 1);
+  const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_place), LoadModel::classes,
+                            false, classes->first_alike};
+  LinkFolding folding(layout, plan, topology);
+  std::vector<std::vector<RankFlow>> sent;
+  for (std::uint32_t rank = 0; rank < 8; ++rank)
+    sent.push_back({{RankId(rank), RankId(rank + 8), 1.0, 1.0}});
+  const std::vector<ClassFlow> flows = fold_flows(sent, layout.layout, topology, folding);
+  REQUIRE(flows.size() == 1);
+  std::size_t nics = 0;
+  for (const MachineRoute::Hop& hop : flows.front().route.hops) {
+    const LinkKind kind = topology.link(folding.originals()[hop.link]).kind;
+    const bool nic = kind == LinkKind::nic_egress || kind == LinkKind::nic_ingress;
+    nics += nic ? 1 : 0;
+    if (nic)
+      CHECK(hop.times == 2);
+    if (kind == LinkKind::pcie_egress || kind == LinkKind::scale_up_egress)
+      CHECK(hop.times == 1);
+  }
+  CHECK(nics == 2);
+}
