@@ -182,14 +182,45 @@ std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& lay
   return kernels;
 }
 
-std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
+std::int64_t second_gate_tokens(const Workload& workload, const Sizes& s) {
+  const std::int64_t groups = workload.routing.gate_groups;
   const ExpertSpec& e = workload.model.experts;
+  if (groups == 1)
+    return 0;
+  const double seen = expected_parts({e.experts, e.experts_per_token, 1, 1}, groups);
+  return std::llround(static_cast<double>(s.tokens_per_rank) * seen);
+}
+
+std::int64_t router_scores(const Workload& workload, const Sizes& s) {
+  const std::int64_t groups = workload.routing.gate_groups;
+  const std::int64_t experts = workload.model.experts.experts;
+  if (groups == 1)
+    return s.tokens_per_rank * experts;
+  return s.tokens_per_rank * groups + second_gate_tokens(workload, s) * (experts / groups);
+}
+
+std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
+  const std::int64_t experts = workload.model.experts.experts;
+  const std::int64_t groups = workload.routing.gate_groups;
   const std::int64_t t = s.tokens_per_rank;
-  std::vector<Kernel> kernels = {
-      layer_norm(workload, KernelPart::router, s),
-      gemm(KernelPart::router, Precision::bf16, t, e.experts, s.hidden),
-      // Scores in fp32: written, read by the softmax, written, read by the top-k.
-      memory_bound(KernelPart::router, Bytes{4 * t * e.experts * 4})};
+  std::vector<Kernel> kernels = {layer_norm(workload, KernelPart::router, s)};
+  const auto product = [&](std::int64_t outputs) {
+    kernels.push_back(gemm(KernelPart::router, Precision::bf16, t, outputs, s.hidden));
+  };
+  if (groups == 1) {
+    product(experts);
+  } else {
+    const std::int64_t seen = second_gate_tokens(workload, s);
+    product(groups);
+    kernels.push_back(touch(KernelPart::permute, (t + seen) * s.hidden));
+    kernels.push_back(grouped_gemm(KernelPart::router, Precision::bf16, groups,
+                                   (seen + groups - 1) / groups, experts / groups, s.hidden));
+  }
+  // Scores in fp32: written, read by the softmax, written, read by the top-k.
+  constexpr std::int64_t touches = 4;
+  constexpr std::int64_t fp32_bytes = 4;
+  kernels.push_back(
+      memory_bound(KernelPart::router, Bytes{touches * router_scores(workload, s) * fp32_bytes}));
   if (!dispatches_in_place(workload))
     kernels.push_back(
         touch(KernelPart::permute, (t + routed_tokens_per_rank(workload, s)) * s.hidden));

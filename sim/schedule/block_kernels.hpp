@@ -35,6 +35,12 @@ std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& sizes
 /// and those of the ranks that share its experts.
 std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& sizes);
 TokenFanOut fan_out_of(const Workload& workload);
+/// How many tokens of a rank the second of two-level gates see: a token as often as its experts are
+/// in several groups, on average. 0 for one gate.
+std::int64_t second_gate_tokens(const Workload& workload, const Sizes& sizes);
+/// The scores of a rank's tokens: for all experts; of two-level gates, for all groups, and for the
+/// experts of the groups that a token's experts are in.
+std::int64_t router_scores(const Workload& workload, const Sizes& sizes);
 /// Dispatch takes tokens from where they lie and combine puts sums there (DeepEP, HybridEP): no
 /// kernel of its own packs or adds them at their source.
 bool dispatches_in_place(const Workload& workload);
@@ -48,7 +54,9 @@ std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& 
 /// A dense layer's feed-forward with its norm and residual.
 std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& layer,
                                   const Sizes& sizes);
-/// Norm, scores, top-k, and the gather that packs tokens by destination.
+/// Norm, scores, top-k, and the gather that packs tokens by destination. Of two-level gates
+/// (Shazeer et al., arXiv 1701.06538, appendix B) the gate over groups, a gather by group, and the
+/// gates within groups as one grouped product.
 std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& sizes);
 /// The routed experts of this rank. Its experts are taken to have as many tokens each.
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& sizes);

@@ -119,11 +119,12 @@ void Kept::add_experts() {
   if (recomputes(RecomputeModule::moe))
     return;
   // The router's input in bf16 beside the products' in fp8, unless the norm is made again; its
-  // scores in fp32. The weights of a token's experts multiply the activation's output, so that the
-  // last product's is not kept.
+  // scores in fp32; what the second of two-level gates see. The weights of a token's experts
+  // multiply the activation's output, so that the last product's is not kept.
   if (s.precision == Precision::fp8 && !recomputes(RecomputeModule::norm))
     add_bf16(s.tokens_per_rank * s.hidden);
-  add_fp32(s.tokens_per_rank * e.experts);
+  add_fp32(router_scores(workload_, s));
+  add_bf16(second_gate_tokens(workload_, s) * s.hidden);
   const std::int64_t routed = expert_tokens_per_rank(workload_, s);
   const std::int64_t width = e.expert_hidden / workload_.plan.expert_tensor;
   of_module(OffloadModule::expert, [&] { add_input(routed * s.hidden); });

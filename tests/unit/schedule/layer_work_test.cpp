@@ -1,3 +1,4 @@
+#include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
@@ -91,6 +92,30 @@ TEST_CASE("the products of a Mixtral layer have its shapes") {
   CHECK(products[4] == grouped_gemm(expert, bf16, 1, 8192, 2 * 14336, 4096));
   CHECK(products[5] == grouped_gemm(expert, bf16, 1, 8192, 4096, 14336));
   CHECK(products[6] == gemm(head, bf16, 4096, 32000, 4096));
+}
+
+// Two groups of 4 experts. A token's second expert is in the other group 4 times of 7, so that the
+// second gates see 4096 x 11 / 7 = 6437 tokens, 3219 each; their scores are 2 x 4096 + 4 x 6437.
+TEST_CASE("two-level gates choose a group, then experts of the groups") {
+  using enum KernelPart;
+  Workload workload = one_mixtral_layer();
+  workload.routing.load = LoadKind::dirichlet;
+  workload.routing.dirichlet_concentration = 1.0;
+  workload.routing.gate_groups = 2;
+  const Sizes sizes = sizes_of(workload);
+  CHECK(second_gate_tokens(workload, sizes) == 6437);
+  const std::vector<Kernel> kernels = router_kernels(workload, sizes);
+  const std::vector<Kernel> products = products_of(kernels);
+  REQUIRE(products.size() == 2);
+  CHECK(products[0] == gemm(router, Precision::bf16, 4096, 2, 4096));
+  CHECK(products[1] == grouped_gemm(router, Precision::bf16, 2, 3219, 4, 4096));
+  CHECK(kernels[4] == memory_bound(router, Bytes{4 * 4 * (2 * 4096 + 4 * 6437)}));
+  // One gate more writes scores for groups, but none of the experts of groups that are not chosen.
+  const std::int64_t scores = router_scores(workload, sizes);
+  workload.routing.gate_groups = 1;
+  CHECK(router_scores(workload, sizes) == 8 * 4096);
+  CHECK(scores == 2 * 4096 + 4 * 6437);
+  CHECK(second_gate_tokens(workload, sizes) == 0);
 }
 
 // Multiply-adds a token, twice for FLOPs: QKV 4096 x 6144, output 4096 x 4096, scores and values
