@@ -97,7 +97,7 @@ std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches) 
     std::string line =
         head_of_line(plan, stage) + draw_stage((*stages)[stage], width, plan.chunks() > 1);
     if (line.size() > columns_max) {
-      line = line.substr(0, columns_max - 4) + " ...";
+      line.replace(columns_max - 4, std::string::npos, " ...");
       cut = true;
     }
     text += line + '\n';
