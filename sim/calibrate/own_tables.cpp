@@ -54,7 +54,7 @@ std::vector<TableComparison> compare_own_tables(const fs::path& calibration) {
   for (const std::string& device : measured_kinds(calibration))
     for (const Precision precision : table_precisions) {
       const fs::path folder = calibration / device;
-      const TimeTable points = read_gemm_table(folder, precision);
+      const TimeTable points = product_table(folder, precision).products;
       if (points.empty())
         continue;
       const TimeGrid published = gemm_grid(points);

@@ -144,7 +144,7 @@ void Collector::add_device(const std::string& device) {
   const DeviceGrids grids = DeviceGrids::load(calibration_ / device);
   for (const Precision precision : table_precisions) {
     if (const auto& gemm = grids.gemm[place_of(precision)])
-      add_grid_errors(*gemm, read_gemm_table(calibration_ / device, precision), 3,
+      add_grid_errors(*gemm, product_table(calibration_ / device, precision).products, 3,
                       errors(device, "gemm", precision, ErrorCase::inside),
                       errors(device, "gemm", precision, ErrorCase::edge));
     if (!grids.experts[place_of(precision)].empty())
@@ -190,7 +190,7 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
   for (const Precision precision : table_precisions) {
     const std::size_t place = place_of(precision);
     if (from.gemm[place])
-      for (const auto& [shape, seconds] : read_gemm_table(calibration_ / device, precision))
+      for (const auto& [shape, seconds] : product_table(calibration_ / device, precision).products)
         if (const auto found = from.gemm[place]->at(shape); found.measured) {
           const Kernel kernel =
               gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2]));

@@ -28,7 +28,8 @@ struct ComputeConstants {
   Uncertain gemm_roofline_efficiency;
   Uncertain grouped_gemm_ratio;            ///< grouped over single product, where no table says it
   Uncertain grouped_weight_gradient_ratio; ///< over the forward product of as many tokens
-  Uncertain grouped_cast_bandwidth_share;  ///< of peak, reached by casts expert by expert
+  Uncertain cast_time_ratio;               ///< of a framework's cast to fp8 over the tables'
+  Uncertain mx_grouped_cast_time_ratio;    ///< the same of casts expert by expert
   Uncertain attention_roofline_efficiency;
   Uncertain attention_backward_efficiency_ratio; ///< backward over forward efficiency
   Uncertain attention_mla_efficiency_ratio;      ///< over the table of the value width

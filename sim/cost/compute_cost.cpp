@@ -47,6 +47,17 @@ struct Estimate {
     basis = std::max(basis, on);
     squared_error += error * error;
   }
+  /// Adds what runs one after the other, with errors of its own.
+  void follow(const Estimate& other) {
+    if (other.seconds == 0.0)
+      return;
+    const double total = seconds + other.seconds;
+    squared_error =
+        (squared_error * seconds * seconds + other.squared_error * other.seconds * other.seconds) /
+        (total * total);
+    seconds = total;
+    basis = std::max(basis, other.basis);
+  }
   /// Divides the time by a ratio of which a rule speaks.
   void divide_by(const Uncertain& ratio) {
     seconds /= ratio.value;
@@ -77,13 +88,20 @@ struct ExpertTables {
   TimeGrid gemm;
 };
 
+/// Casts that were timed with a GPU's products.
+struct CastSource {
+  CastGrid grid;
+  double slowdown = 1.0; ///< of this GPU's memory over that of the table's
+};
+
 } // namespace
 
 struct ComputeCost::Tables {
   DevicePeaks peaks;
   ComputeConstants constants;
-  std::array<std::optional<GridSource>, 2> gemm; ///< by precision
-  std::array<std::optional<Source<ExpertTables>>, 2> experts;
+  ByPrecision<std::optional<GridSource>> gemm;
+  ByPrecision<std::optional<CastSource>> casts;
+  ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
 
   Tables(const std::filesystem::path& calibration, const DevicePeaks& device);
@@ -92,10 +110,10 @@ struct ComputeCost::Tables {
                       const char* table, Precision precision) const;
 
   FlopsPerSecond peak(Precision precision) const {
-    return precision == Precision::fp8 ? peaks.fp8 : peaks.bf16;
+    return is_fp8(precision) ? peaks.fp8 : peaks.bf16;
   }
   Estimate streamed(Bytes bytes) const;
-  void add_accumulation(Bytes bytes, Estimate& estimate) const;
+  Estimate cast_time(const Kernel& kernel) const;
   Estimate roofline(const Kernel& kernel, const Uncertain& efficiency) const;
   template <typename Grid>
   void add_device_error(const Source<Grid>& from, const Kernel& kernel, Estimate& estimate) const;
@@ -103,7 +121,6 @@ struct ComputeCost::Tables {
                       const Kernel& kernel) const;
   Estimate gemm_time(const Kernel& kernel) const;
   Estimate grouped_time(const Kernel& kernel) const;
-  Estimate cast_and_grouped_time(const Kernel& kernel) const;
   Estimate attention_time(const Kernel& kernel) const;
   Estimate estimate(const Kernel& kernel) const;
 };
@@ -143,8 +160,12 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
       if (!experts[place] && !grids.experts[place].empty())
         experts[place] = source(ExpertTables{std::move(grids.experts[place]), *grids.gemm[place]},
                                 folder, errors, "expert", precision);
-      if (!gemm[place] && grids.gemm[place])
-        gemm[place] = source(*grids.gemm[place], folder, errors, "gemm", precision);
+      if (gemm[place] || !grids.gemm[place])
+        continue;
+      gemm[place] = source(*grids.gemm[place], folder, errors, "gemm", precision);
+      const auto& from = folder.measured_on;
+      if (grids.casts[place])
+        casts[place] = {*grids.casts[place], from ? from->memory / peaks.memory_bandwidth : 1.0};
     }
     if (!attention && grids.attention)
       attention = source(*grids.attention, folder, errors, "attention", Precision::bf16);
@@ -161,18 +182,25 @@ Estimate ComputeCost::Tables::streamed(Bytes bytes) const {
   return {total, CostBasis::datasheet, error * error / (total * total)};
 }
 
-/// Adds the time of a sum that the tables' products do not read and write: they neither hide it nor
-/// share their start with it.
-void ComputeCost::Tables::add_accumulation(Bytes bytes, Estimate& estimate) const {
-  if (bytes == Bytes{0})
-    return;
-  const Uncertain& share = constants.memory_bandwidth_share;
-  const double seconds = (bytes / peaks.memory_bandwidth / share.value).value;
-  const double total = estimate.seconds + seconds;
-  estimate.squared_error = (estimate.squared_error * estimate.seconds * estimate.seconds +
-                            share.error * share.error * seconds * seconds) /
-                           (total * total);
-  estimate.seconds = total;
+/// Of the casts before a product.
+Estimate ComputeCost::Tables::cast_time(const Kernel& kernel) const {
+  const std::int64_t launches = cast_launches(kernel);
+  if (launches == 0 || !is_fp8(kernel.precision))
+    return {};
+  const bool by_group = launches > 1 && kernel.precision == Precision::fp8;
+  const Uncertain& ratio =
+      by_group ? constants.mx_grouped_cast_time_ratio : constants.cast_time_ratio;
+  const auto& from = casts[place_of(kernel.precision)];
+  if (!from) {
+    Estimate estimate = streamed(Bytes{kernel.groups * kernel.m * kernel.k * kernel.cast.input});
+    estimate.squared_error += ratio.error * ratio.error;
+    return estimate;
+  }
+  const double rows = static_cast<double>(kernel.groups * kernel.m / launches);
+  const double timed = from->grid.times.at({rows, static_cast<double>(kernel.k)}).seconds;
+  const double moved = static_cast<double>(launches * kernel.cast.input);
+  return {timed * moved / from->grid.bytes_per_value * from->slowdown * ratio.value,
+          CostBasis::measured, ratio.error * ratio.error};
 }
 
 Estimate ComputeCost::Tables::roofline(const Kernel& kernel, const Uncertain& efficiency) const {
@@ -244,22 +272,13 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   if (by_rule)
     estimate.divide_by(constants.grouped_weight_gradient_ratio);
   add_device_error(*from, kernel, estimate);
+  // As on the device of the table, no faster than one product with the rows of all groups.
+  if (from->other_device)
+    estimate.seconds = std::max(
+        estimate.seconds, gemm_time(moesim::gemm(kernel.part, kernel.precision,
+                                                 kernel.groups * kernel.m, kernel.n, kernel.k))
+                              .seconds);
   estimate.seconds = std::max(estimate.seconds, (kernel.bytes / peaks.memory_bandwidth).value);
-  return estimate;
-}
-
-/// A grouped product with the casts of its input before it.
-Estimate ComputeCost::Tables::cast_and_grouped_time(const Kernel& kernel) const {
-  Estimate estimate = grouped_time(kernel);
-  if (kernel.cast_bytes_per_value == 0 || kernel.precision != Precision::fp8)
-    return estimate;
-  const Bytes bytes{kernel.groups * kernel.m * kernel.k * kernel.cast_bytes_per_value};
-  const Uncertain& share = constants.grouped_cast_bandwidth_share;
-  const double cast = (bytes / peaks.memory_bandwidth / share.value).value;
-  const double product_error = estimate.seconds * std::sqrt(estimate.squared_error);
-  estimate.seconds += cast;
-  const double error = std::hypot(product_error, cast * share.error) / estimate.seconds;
-  estimate.squared_error = error * error;
   return estimate;
 }
 
@@ -290,7 +309,7 @@ Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
     return gemm_time(kernel);
   case KernelKind::grouped_gemm:
   case KernelKind::grouped_weight_gradient:
-    return cast_and_grouped_time(kernel);
+    return grouped_time(kernel);
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return attention_time(kernel);
@@ -316,13 +335,17 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   if (tables.peaks.fp8 <= tables.peaks.bf16)
     executed.precision = Precision::bf16;
   Estimate estimate = tables.estimate(executed);
-  tables.add_accumulation(executed.accumulated, estimate);
   // No kernel is faster than the datasheet's peak.
   const Seconds computed = executed.flops / tables.peak(executed.precision);
-  Seconds time{std::max(estimate.seconds, computed.value)};
+  estimate.seconds = std::max(estimate.seconds, computed.value);
   if (kernel.kind != KernelKind::memory_bound)
-    time = time / std::min(1.0, tables.constants.sustained_throughput_ratio.value);
-  return {time, estimate.basis, std::sqrt(estimate.squared_error)};
+    estimate.seconds /= std::min(1.0, tables.constants.sustained_throughput_ratio.value);
+  estimate.follow(tables.cast_time(executed));
+  // The tables' products neither hide the sum that they are added to nor share its start.
+  const Uncertain& share = tables.constants.memory_bandwidth_share;
+  const Seconds added = executed.accumulated / tables.peaks.memory_bandwidth / share.value;
+  estimate.follow({added.value, CostBasis::measured, share.error * share.error});
+  return {Seconds{estimate.seconds}, estimate.basis, std::sqrt(estimate.squared_error)};
 }
 
 Seconds ComputeCost::host_launch_time() const {

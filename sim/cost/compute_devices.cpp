@@ -44,7 +44,7 @@ std::vector<std::string> read_borrows(const CsvTable& table, std::size_t row,
 
 double rate_ratio(const Kernel& kernel, const PeakRates& there, const PeakRates& here) {
   const auto time = [&kernel](const PeakRates& rates) {
-    const FlopsPerSecond peak = kernel.precision == Precision::fp8 ? rates.fp8 : rates.bf16;
+    const FlopsPerSecond peak = is_fp8(kernel.precision) ? rates.fp8 : rates.bf16;
     return std::max(kernel.flops / peak, kernel.bytes / rates.memory);
   };
   return time(here) / time(there);

@@ -44,9 +44,8 @@ ComputeErrors ComputeErrors::read(const std::filesystem::path& path) {
   table.expect_columns(
       {"device", "table", "precision", "case", "rows", "median_percent", "p90_percent"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const auto precision = choice(table, row, table.column("precision"), {"bf16", "fp8"}) == 0
-                               ? Precision::bf16
-                               : Precision::fp8;
+    const auto precision = static_cast<Precision>(
+        choice(table, row, table.column("precision"), {"bf16", "fp8", "fp8_per_tensor"}));
     const auto error_case =
         static_cast<ErrorCase>(choice(table, row, table.column("case"), case_names));
     const double percent = table.number(row, table.column("p90_percent"));

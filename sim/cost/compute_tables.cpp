@@ -33,8 +33,13 @@ std::size_t choice_at(const CsvTable& table, std::size_t row, const char* column
 }
 
 Precision precision_at(const CsvTable& table, std::size_t row) {
-  return choice_at(table, row, "precision", {"bf16", "fp8"}) == 0 ? Precision::bf16
-                                                                  : Precision::fp8;
+  return static_cast<Precision>(
+      choice_at(table, row, "precision", {"bf16", "fp8", "fp8_per_tensor"}));
+}
+
+/// What times the experts of a precision: one kind of fp8 rows serves every scale.
+bool serves_experts(Precision rows, Precision precision) {
+  return is_fp8(rows) == is_fp8(precision);
 }
 
 /// A table of a device folder; no value if there is no such file.
@@ -94,7 +99,7 @@ std::vector<ExpertTable> read_fused(const CsvTable& table, Precision precision) 
     const auto [groups, tokens, hidden, moe_ffn, unused] =
         reader.shape(row, static_cast<std::size_t>(here));
     const double seconds = table.positive_number(row, time) * microsecond;
-    if (here != precision)
+    if (!serves_experts(here, precision))
       continue;
     ExpertTable& kind = table_named(experts, fmt::format("hidden {}, moe_ffn {}", hidden, moe_ffn));
     kind.products = {{2.0 * moe_ffn, hidden}, {hidden, moe_ffn}};
@@ -119,7 +124,7 @@ std::vector<ExpertTable> read_products(const CsvTable& table, Precision precisio
         row, (static_cast<std::size_t>(here) * passes.size() + pass) * distributions.size() +
                  distribution);
     const double seconds = table.positive_number(row, time) * microsecond;
-    if (here != precision || distribution != 0)
+    if (!serves_experts(here, precision) || distribution != 0)
       continue;
     ExpertTable& kind = table_named(experts, fmt::format("{} of k {} by n {}", passes[pass], k, n));
     kind.products = {{n, k}};
@@ -131,10 +136,13 @@ std::vector<ExpertTable> read_products(const CsvTable& table, Precision precisio
 
 } // namespace
 
+bool has_published_gemm(const fs::path& folder) {
+  return fs::exists(folder / "gemm.csv");
+}
+
 TimeTable read_gemm_table(const fs::path& folder, Precision precision) {
-  fs::path path = folder / "gemm.csv";
-  if (!fs::exists(path))
-    path = folder / own_measurements / "gemm.csv";
+  const fs::path path =
+      has_published_gemm(folder) ? folder / "gemm.csv" : folder / own_measurements / "gemm.csv";
   const auto table = read_table(path, {"precision", "m", "n", "k", "time_us"});
   if (!table)
     return {};

@@ -16,6 +16,10 @@ namespace moesim {
 /// A table of times by shape.
 using TimeTable = std::vector<TimeGrid::Point>;
 
+/// Whether a folder has a published `gemm.csv`, whose fp8 rows hold the cast of the m × k operand;
+/// our own, in `measured`, hold none.
+bool has_published_gemm(const std::filesystem::path& folder);
+
 /// Rows of `gemm.csv` of one precision, the published one if there are both; shapes are (m, n, k).
 /// Empty if the file is missing.
 TimeTable read_gemm_table(const std::filesystem::path& folder, Precision precision);
@@ -41,13 +45,14 @@ struct ExpertTable {
 };
 
 /// Published layers, gate, up and down of one layer kind together: rows of one precision of
-/// `grouped_gemm.csv`, in the order of the file; empty if it is missing.
+/// `grouped_gemm.csv`, in the order of the file; empty if it is missing. Rows of fp8 serve both
+/// ways to scale it.
 std::vector<ExpertTable> read_published_experts(const std::filesystem::path& folder,
                                                 Precision precision);
 
-/// Rows of one precision of our own `expert_gemm.csv`, single grouped products under equal loads;
-/// if that is missing, of the published `grouped_gemm.csv`, gate, up and down of one layer kind
-/// together. In the order of the file; empty if both are missing.
+/// Rows of one precision, as above, of our own `expert_gemm.csv`, single grouped products under
+/// equal loads; if that is missing, of the published `grouped_gemm.csv`, gate, up and down of one
+/// layer kind together. In the order of the file; empty if both are missing.
 std::vector<ExpertTable> read_expert_tables(const std::filesystem::path& folder,
                                             Precision precision);
 

@@ -22,8 +22,13 @@ DeviceGrids DeviceGrids::load(const std::filesystem::path& folder) {
   DeviceGrids grids;
   for (const Precision precision : table_precisions) {
     const std::size_t place = place_of(precision);
-    if (const TimeTable points = read_gemm_table(folder, precision); !points.empty())
-      grids.gemm[place] = gemm_grid(points);
+    if (ProductTable table = product_table(folder, precision); !table.products.empty()) {
+      grids.gemm[place] = gemm_grid(table.products);
+      grids.casts[place] = std::move(table.casts);
+    } else if (precision == Precision::fp8_per_tensor) {
+      grids.gemm[place] = grids.gemm[place_of(Precision::fp8)];
+      grids.casts[place] = grids.casts[place_of(Precision::fp8)];
+    }
     const std::vector<ExpertTable> tables = read_expert_tables(folder, precision);
     if (grids.gemm[place])
       for (const ExpertTable& table : tables)

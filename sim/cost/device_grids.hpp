@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/cost/compute_tables.hpp"
+#include "sim/cost/product_table.hpp"
 
 #include <array>
 #include <filesystem>
@@ -10,11 +11,14 @@
 
 namespace moesim {
 
-/// The two precisions that tables have, in the order of their arrays.
-constexpr std::array<Precision, 2> table_precisions = {Precision::bf16, Precision::fp8};
+/// The precisions that tables have, in the order of their arrays.
+constexpr std::array<Precision, 3> table_precisions = {Precision::bf16, Precision::fp8,
+                                                       Precision::fp8_per_tensor};
 constexpr std::size_t place_of(Precision precision) {
-  return precision == Precision::bf16 ? 0 : 1;
+  return static_cast<std::size_t>(precision);
 }
+/// A table for each of them.
+template <typename Table> using ByPrecision = std::array<Table, table_precisions.size()>;
 
 /// One table of grouped products as a grid over (groups, tokens per group).
 struct ExpertGrid {
@@ -27,10 +31,11 @@ struct ExpertGrid {
 
 /// All the tables of one device folder. Axes: gemm (m, n, k), which the time grows with; attention
 /// (batch, sequence, q_heads, kv_heads, head_dim), which it grows with but for kv_heads, and as the
-/// square of the sequence.
+/// square of the sequence. A device without products of one scale a tensor runs those of blocks.
 struct DeviceGrids {
-  std::array<std::optional<TimeGrid>, 2> gemm;    ///< by precision
-  std::array<std::vector<ExpertGrid>, 2> experts; ///< by precision; empty without a gemm table
+  ByPrecision<std::optional<TimeGrid>> gemm;
+  ByPrecision<std::optional<CastGrid>> casts;   ///< of what was cast before a timed product
+  ByPrecision<std::vector<ExpertGrid>> experts; ///< empty without a gemm table
   std::optional<TimeGrid> attention;
 
   /// Throws InputError as the readers of compute_tables.hpp do.

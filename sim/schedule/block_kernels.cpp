@@ -1,6 +1,7 @@
 #include "sim/schedule/block_kernels.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/schedule/fp8_casts.hpp"
 #include "sim/schedule/layer_segments.hpp"
 
 #include <algorithm>
@@ -35,6 +36,12 @@ Kernel of_module(const Workload& workload, RecomputeModule module, Kernel kernel
   kernel.repeated = workload.plan.recomputes(module);
   return kernel;
 }
+/// A product of all tokens of the micro-batch with n columns of weights.
+Kernel product(KernelPart part, const Sizes& s, std::int64_t n, std::int64_t k) {
+  Kernel kernel = gemm(part, s.precision, s.tokens, n, k);
+  kernel.cast = s.cast;
+  return kernel;
+}
 Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& s) {
   return of_module(workload, RecomputeModule::norm, norm(part, s));
 }
@@ -45,10 +52,11 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   switch (k.kind) {
   case KernelKind::gemm:
     out.push_back(gemm(k.part, k.precision, k.m, k.k, k.n));
+    out.back().cast.input = k.cast.gradient;
     return;
   case KernelKind::grouped_gemm:
     out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
-    out.back().cast_bytes_per_value = k.cast_bytes_per_value;
+    out.back().cast = {.input = k.cast.gradient, .together = k.cast.together};
     return;
   case KernelKind::attention_forward:
     out.push_back(attention_backward(
@@ -72,6 +80,7 @@ void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k, std::int64_t
     out.push_back(grouped_weight_gradient(k.part, k.precision, k.groups, k.m, k.n, k.k));
   else
     return;
+  out.back().cast = {.input = k.cast.saved, .together = k.cast.together};
   out.back().accumulated = Bytes{k.groups * k.n * k.k * (2 * sum_bytes - bf16_bytes)};
 }
 
@@ -84,7 +93,8 @@ Sizes sizes_of(const Workload& workload) {
   sizes.tokens_per_rank = tokens_per_rank(workload);
   sizes.hidden = workload.model.hidden;
   sizes.tensor = workload.plan.tensor;
-  sizes.precision = workload.training.precision;
+  sizes.precision = product_precision(workload.training);
+  sizes.cast = cast_bytes(workload.training);
   return sizes;
 }
 
@@ -123,8 +133,8 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
   const AttentionSpec& a = workload.model.attention;
   const std::int64_t heads = heads_per_rank(a.heads, s.tensor);
   const std::int64_t kv_heads = heads_per_rank(a.kv_heads, s.tensor);
-  const auto product = [&](std::int64_t n, std::int64_t k) {
-    return gemm(KernelPart::attention, s.precision, s.tokens, n, k);
+  const auto projection = [&](std::int64_t n, std::int64_t k) {
+    return product(KernelPart::attention, s, n, k);
   };
   const auto up_projection = [&](const Kernel& kernel) {
     return a.kind == AttentionKind::latent
@@ -135,14 +145,14 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
   if (a.kind == AttentionKind::latent) {
     const std::int64_t nope = a.head_dim - a.rope_dim;
     if (a.q_lora_rank > 0)
-      kernels.push_back(product(a.q_lora_rank, s.hidden));
-    kernels.push_back(
-        up_projection(product(heads * a.head_dim, a.q_lora_rank > 0 ? a.q_lora_rank : s.hidden)));
-    kernels.push_back(product(a.kv_lora_rank + a.rope_dim, s.hidden));
-    kernels.push_back(up_projection(product(heads * (nope + a.value_dim), a.kv_lora_rank)));
+      kernels.push_back(projection(a.q_lora_rank, s.hidden));
+    kernels.push_back(up_projection(
+        projection(heads * a.head_dim, a.q_lora_rank > 0 ? a.q_lora_rank : s.hidden)));
+    kernels.push_back(projection(a.kv_lora_rank + a.rope_dim, s.hidden));
+    kernels.push_back(up_projection(projection(heads * (nope + a.value_dim), a.kv_lora_rank)));
   } else {
     kernels.push_back(
-        product(heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim), s.hidden));
+        projection(heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim), s.hidden));
   }
   const std::int64_t queries_and_keys = s.tokens * (heads + kv_heads) * a.head_dim;
   if (a.qk_norm)
@@ -153,7 +163,7 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
       workload, RecomputeModule::core_attention,
       attention_forward({workload.training.micro_batch, workload.training.sequence_length, heads,
                          kv_heads, a.head_dim, a.value_dim, workload.plan.context})));
-  kernels.push_back(product(s.hidden, heads * a.value_dim));
+  kernels.push_back(projection(s.hidden, heads * a.value_dim));
   kernels.push_back(residual(KernelPart::attention, s));
   return kernels;
 }
@@ -167,9 +177,8 @@ std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& 
       part == KernelPart::shared_expert ? RecomputeModule::shared_experts : RecomputeModule::dense;
   const auto own = [&](const Kernel& kernel) { return of_module(workload, module, kernel); };
   // The last product's result is the block's output: it is never made again.
-  return {own(gemm(part, s.precision, s.tokens, inputs * width, s.hidden)),
-          own(touch(part, s.tokens * width * (inputs + 1))),
-          gemm(part, s.precision, s.tokens, s.hidden, width)};
+  return {own(product(part, s, inputs * width, s.hidden)),
+          own(touch(part, s.tokens * width * (inputs + 1))), product(part, s, s.hidden, width)};
 }
 
 std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& layer,
@@ -204,14 +213,14 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
   const std::int64_t groups = workload.routing.gate_groups;
   const std::int64_t t = s.tokens_per_rank;
   std::vector<Kernel> kernels = {layer_norm(workload, KernelPart::router, s)};
-  const auto product = [&](std::int64_t outputs) {
+  const auto add_gate = [&](std::int64_t outputs) {
     kernels.push_back(gemm(KernelPart::router, Precision::bf16, t, outputs, s.hidden));
   };
   if (groups == 1) {
-    product(experts);
+    add_gate(experts);
   } else {
     const std::int64_t seen = second_gate_tokens(workload, s);
-    product(groups);
+    add_gate(groups);
     kernels.push_back(touch(KernelPart::permute, (t + seen) * s.hidden));
     kernels.push_back(grouped_gemm(KernelPart::router, Precision::bf16, groups,
                                    (seen + groups - 1) / groups, experts / groups, s.hidden));
@@ -224,24 +233,10 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
   if (!dispatches_in_place(workload))
     kernels.push_back(
         touch(KernelPart::permute, (t + routed_tokens_per_rank(workload, s)) * s.hidden));
+  // As much again casts the gradients of results, on their way back.
+  if (const std::int64_t bytes = dispatch_cast_bytes(workload); bytes > 0)
+    kernels.push_back(memory_bound(KernelPart::permute, Bytes{t * s.hidden * bytes}));
   return kernels;
-}
-
-/// What a cast moves for each bf16 value: it reads it and writes it twice, by rows for the product
-/// and by columns for the gradient of its weight. A scale of the whole tensor reads it once before.
-/// Of blockwise scales the tables hold the casts.
-std::int64_t cast_bytes_per_value(const TrainingSpec& training) {
-  if (training.precision != Precision::fp8 || training.fused_experts)
-    return 0;
-  switch (training.fp8_recipe) {
-  case Fp8Recipe::blockwise:
-    break;
-  case Fp8Recipe::mx:
-    return 4;
-  case Fp8Recipe::per_tensor:
-    return 6;
-  }
-  return 0;
 }
 
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
@@ -256,9 +251,10 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
                              ? expected_parts(fan_out_of(workload), workload.plan.expert) /
                                    static_cast<double>(e.experts_per_token)
                              : 1.0;
-  const auto product = [&](std::int64_t n, std::int64_t k) {
+  const ExpertCastBytes casts = expert_cast_bytes(workload);
+  const auto products = [&](std::int64_t n, std::int64_t k, const CastBytes& cast) {
     Kernel kernel = grouped_gemm(KernelPart::expert, s.precision, local, per_expert, n, k);
-    kernel.cast_bytes_per_value = cast_bytes_per_value(workload.training);
+    kernel.cast = cast;
     return kernel;
   };
   const bool sorts = local > 1 && workload.plan.expert > 1; // one expert needs no sorting
@@ -270,11 +266,11 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   // Tokens arrive by rank and are sorted by expert, in the numbers that they travel in.
   if (sorts)
     kernels.push_back(sort(workload.communication.dispatch_precision));
-  kernels.push_back(product(inputs * width, s.hidden));
+  kernels.push_back(products(inputs * width, s.hidden, casts.first));
   if (!workload.training.fused_experts)
     kernels.push_back(of_module(workload, RecomputeModule::activation,
                                 touch(KernelPart::expert, routed * width * (inputs + 1))));
-  kernels.push_back(product(s.hidden, width));
+  kernels.push_back(products(s.hidden, width, casts.last));
   if (sorts)
     kernels.push_back(sort(Precision::bf16));
   return kernels;
@@ -293,8 +289,10 @@ std::vector<Kernel> embedding_kernels(const Sizes& s) {
 }
 
 std::vector<Kernel> mtp_projection_kernels(const Sizes& s) {
-  return {norm(KernelPart::head, s), norm(KernelPart::head, s),
-          gemm(KernelPart::head, s.precision, s.tokens_per_rank, s.hidden, 2 * s.hidden)};
+  Kernel projection =
+      gemm(KernelPart::head, s.precision, s.tokens_per_rank, s.hidden, 2 * s.hidden);
+  projection.cast = s.cast;
+  return {norm(KernelPart::head, s), norm(KernelPart::head, s), projection};
 }
 
 std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& s) {

@@ -17,7 +17,8 @@ struct Sizes {
   std::int64_t tokens_per_rank = 0; ///< its share of those under sequence parallelism, else all
   std::int64_t hidden = 0;
   std::int64_t tensor = 1;
-  Precision precision = Precision::bf16;
+  Precision precision = Precision::bf16;  ///< of products
+  CastBytes cast;                         ///< before products
   std::shared_ptr<const ExpertLoad> load; ///< of the layer; nothing: all experts are alike
   std::optional<std::int64_t> rank;       ///< of the expert-parallel group; nothing: the busiest
 };

@@ -30,7 +30,7 @@ std::int64_t launches_of(const Kernel& kernel) {
   case KernelKind::gemm:
   case KernelKind::grouped_gemm:
   case KernelKind::grouped_weight_gradient:
-    return kernel.groups * (kernel.precision == Precision::fp8 ? 2 : 1);
+    return kernel.groups + cast_launches(kernel);
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
   case KernelKind::memory_bound:

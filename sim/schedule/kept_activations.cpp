@@ -80,7 +80,7 @@ void Kept::add_attention() {
       return;
     }
     add_bf16(output);
-    if (s.precision == Precision::fp8)
+    if (is_fp8(s.precision))
       add_input(output);
   });
   if (a.kind == AttentionKind::latent) {
@@ -121,7 +121,7 @@ void Kept::add_experts() {
   // The router's input in bf16 beside the products' in fp8, unless the norm is made again; its
   // scores in fp32; what the second of two-level gates see. The weights of a token's experts
   // multiply the activation's output, so that the last product's is not kept.
-  if (s.precision == Precision::fp8 && !recomputes(RecomputeModule::norm))
+  if (is_fp8(s.precision) && !recomputes(RecomputeModule::norm))
     add_bf16(s.tokens_per_rank * s.hidden);
   add_fp32(router_scores(workload_, s));
   add_bf16(second_gate_tokens(workload_, s) * s.hidden);

@@ -140,8 +140,8 @@ CollectiveWork expert_collective(const std::string& name, const Workload& worklo
 std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
   constexpr std::int64_t block = 128;
   constexpr std::int64_t scale_bytes = 4;
-  return precision == Precision::fp8 ? hidden + (hidden + block - 1) / block * scale_bytes
-                                     : hidden * bf16_bytes;
+  return is_fp8(precision) ? hidden + (hidden + block - 1) / block * scale_bytes
+                           : hidden * bf16_bytes;
 }
 
 CollectiveWork dispatch(const std::string& name, const Workload& workload,

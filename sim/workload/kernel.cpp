@@ -7,7 +7,7 @@ namespace {
 constexpr std::int64_t bf16_bytes = 2;
 
 std::int64_t operand_bytes(Precision precision) {
-  return precision == Precision::fp8 ? 1 : 2;
+  return is_fp8(precision) ? 1 : 2;
 }
 
 Kernel attention(KernelKind kind, const AttentionShape& shape, double products) {
@@ -36,7 +36,21 @@ Kernel attention(KernelKind kind, const AttentionShape& shape, double products) 
 } // namespace
 
 std::string name_of(Precision precision) {
-  return precision == Precision::fp8 ? "fp8" : "bf16";
+  switch (precision) {
+  case Precision::bf16:
+    return "bf16";
+  case Precision::fp8:
+    return "fp8";
+  case Precision::fp8_per_tensor:
+    break;
+  }
+  return "fp8_per_tensor";
+}
+
+std::int64_t cast_launches(const Kernel& kernel) {
+  if (kernel.cast.input == 0)
+    return 0;
+  return kernel.cast.together ? 1 : kernel.groups;
 }
 
 Kernel gemm(KernelPart part, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k) {

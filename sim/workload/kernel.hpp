@@ -7,11 +7,19 @@
 
 namespace moesim {
 
-/// The number format of a training run's matrix products.
-enum class Precision { bf16, fp8 };
+/// The number format of matrix products, and of what travels to experts.
+enum class Precision {
+  bf16,
+  fp8,           ///< with a scale for each block of values
+  fp8_per_tensor ///< with one scale for a tensor: products of their own speed
+};
 
-/// "bf16" or "fp8".
+/// "bf16", "fp8" or "fp8_per_tensor".
 std::string name_of(Precision precision);
+
+constexpr bool is_fp8(Precision precision) {
+  return precision != Precision::bf16;
+}
 
 /// The kinds of GPU kernel that a training step is made of.
 enum class KernelKind {
@@ -25,6 +33,16 @@ enum class KernelKind {
 
 /// The part of the model that a kernel belongs to: what the result's breakdown adds up.
 enum class KernelPart { attention, router, permute, expert, shared_expert, dense, head, optimizer };
+
+/// The bytes that casts to fp8 move for each value of what a product reads: kernels of their own
+/// before it.
+struct CastBytes {
+  std::int64_t input = 0;    ///< of its input, m × k of each group
+  std::int64_t gradient = 0; ///< of its output's gradient, m × n, for the gradient of its input
+  std::int64_t saved = 0;    ///< of its input once more, for the gradient of its weight
+  bool together = true;      ///< of all groups in one launch, not group by group
+  bool operator==(const CastBytes&) const = default;
+};
 
 /// One kernel as an amount of work: shapes, FLOPs and bytes, no time.
 struct Kernel {
@@ -51,9 +69,8 @@ struct Kernel {
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
-  /// Bytes that kernels of their own move for each value of the input of a grouped fp8 product
-  /// (m × k for each group), which they cast; 0 where the product's time holds its cast.
-  std::int64_t cast_bytes_per_value = 0;
+  /// Of the operands of an fp8 product; of a gradient, what it casts itself is its input.
+  CastBytes cast;
   /// What a gradient of weights reads and writes besides, to add itself to the sum of the
   /// micro-batches before.
   Bytes accumulated;
@@ -62,6 +79,9 @@ struct Kernel {
 
   bool operator==(const Kernel&) const = default;
 };
+
+/// Casts that run before a product, each a kernel.
+std::int64_t cast_launches(const Kernel& kernel);
 
 Kernel gemm(KernelPart part, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k);
 Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, std::int64_t m,

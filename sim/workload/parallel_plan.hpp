@@ -38,7 +38,7 @@ struct TrainingSpec {
   Precision precision = Precision::bf16;
   Fp8Recipe fp8_recipe = Fp8Recipe::blockwise;
   /// The activation between the products of the routed experts runs inside them (a fused grouped
-  /// feed-forward), not as a kernel of its own; in fp8 the casts of their inputs too.
+  /// feed-forward), not as a kernel of its own; in fp8 its cast and that of its gradient too.
   bool fused_experts = false;
   bool fp32_gradients = true; ///< accumulated and reduced in fp32, else in bf16
   std::int64_t gradient_bytes() const { return fp32_gradients ? 4 : 2; } ///< of one parameter

@@ -8,7 +8,7 @@ namespace moesim {
 /// 20 % for other experts and 30 % for another GPU.
 inline std::string toy_errors(const std::string& device) {
   std::string text = "device,table,precision,case,rows,median_percent,p90_percent\n";
-  for (const std::string precision : {"bf16", "fp8"})
+  for (const std::string precision : {"bf16", "fp8", "fp8_per_tensor"})
     for (const std::string table : {"gemm", "expert", "attention"}) {
       const std::string key = "," + table + "," + precision + ",";
       text += device + key + "inside,10,1,2\n";

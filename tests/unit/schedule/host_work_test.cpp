@@ -44,13 +44,15 @@ TEST_CASE("the host launches a kernel each, and grouped products group by group"
   CHECK(host_launches(forward, router) == 1 + 6 + 1 + 7 + 2 + 3 + 2);
 }
 
-// fp8 casts the input of a product for itself: two products of attention, four of experts; the
-// router and the head stay in bf16.
+// fp8 casts the input of a product for itself: of two products of attention, and of two of the
+// rank's two experts, together or, to MXFP8, one by one; the router and the head stay in bf16.
 TEST_CASE("fp8 launches a cast more for each product") {
   Workload workload = one_layer();
   const CudaGraphs none{.full_iteration = false};
   const std::int64_t bf16 = host_launches(stage_work(workload, 0).forward, none);
   workload.training.precision = Precision::fp8;
+  CHECK(host_launches(stage_work(workload, 0).forward, none) == bf16 + 2 + 2);
+  workload.training.fp8_recipe = Fp8Recipe::mx;
   CHECK(host_launches(stage_work(workload, 0).forward, none) == bf16 + 2 + 4);
 }
 

@@ -158,11 +158,13 @@ TEST_CASE("a fused dispatch needs no packing at the source") {
   const double ranks = expected_parts(fan_out_of(workload), 8);
   CHECK(static_cast<double>(permuted()) ==
         Approx(static_cast<double>(tokens * hidden) * (2 * (8 + ranks) + 3)).epsilon(1e-4));
-  // Of tokens that travel in fp8, with 4 bytes for each 128 values, the first sort moves fewer.
+  // Of tokens that travel in fp8, with 4 bytes for each 128 values, the first sort moves fewer; a
+  // cast at their source moves 3 bytes a value.
   workload.communication.dispatch_precision = Precision::fp8;
   const double fp8 = (7168.0 + 56 * 4) / hidden;
   CHECK(static_cast<double>(permuted()) ==
-        Approx(static_cast<double>(tokens * hidden) * ((1 + fp8) * (8 + ranks) + 3)).epsilon(1e-4));
+        Approx(static_cast<double>(tokens * hidden) * ((1 + fp8) * (8 + ranks) + 3 + 1.5))
+            .epsilon(1e-4));
 }
 
 // What sorts tokens moves as many bytes on the way back; other memory-bound kernels twice.
@@ -206,32 +208,53 @@ TEST_CASE("a fused feed-forward of experts has no activation of its own") {
   CHECK(expert_bytes() == 0);
 }
 
-// One expert a rank: the product of gate and up reads 4096 values of each token, that of the result
-// 14336; the gradients of their inputs cast what they read, 14336 times two and 4096 values.
-TEST_CASE("experts in fp8 cast the inputs of their products by rows and by columns") {
+// One expert a rank with 8192 tokens. It reads 4096 values of each and, of the activation, 14336;
+// the gradients of its products' inputs read twice 14336, for gate and up, and 4096.
+TEST_CASE("products in fp8 cast what they read, by rows and by columns") {
   Workload workload = one_layer("mixtral-8x7b", 8);
   workload.training.precision = Precision::fp8;
-  const auto cast_bytes = [&](const std::vector<Segment>& segments) {
+  const auto cast_bytes = [&](const std::vector<Segment>& segments, KernelPart part) {
     std::int64_t bytes = 0;
     for (const Kernel& kernel : kernels_of(segments))
-      bytes += kernel.groups * kernel.m * kernel.k * kernel.cast_bytes_per_value;
+      if (kernel.part == part)
+        bytes += kernel.groups * kernel.m * kernel.k * kernel.cast.input;
     return bytes;
   };
-  CHECK(cast_bytes(stage_work(workload, 0).forward) == 0); // blockwise: in the tables
-  workload.training.fp8_recipe = Fp8Recipe::mx;
-  const StageWork work = stage_work(workload, 0);
-  CHECK(cast_bytes(work.forward) == 4 * 8192LL * (4096 + 14336));
-  CHECK(cast_bytes(work.backward) == 4 * 8192LL * (4096 + 2 * 14336));
+  const auto forward = [&](KernelPart part) {
+    return cast_bytes(stage_work(workload, 0).forward, part);
+  };
+  const auto backward = [&](KernelPart part) {
+    return cast_bytes(stage_work(workload, 0).backward, part);
+  };
+  const std::int64_t rows = 8192;
+  CHECK(forward(KernelPart::expert) == 4 * rows * (4096 + 14336));
+  CHECK(backward(KernelPart::expert) == 4 * rows * (4096 + 2 * 14336));
+  // Attention of 4096 tokens: queries, keys and values of 6144, outputs of 4096 values.
+  CHECK(forward(KernelPart::attention) == 4 * 4096LL * (4096 + 4096));
+  CHECK(backward(KernelPart::attention) == 4 * 4096LL * (6144 + 4096));
+  CHECK(forward(KernelPart::router) + forward(KernelPart::head) == 0);
   SECTION("a scale for the whole tensor reads it once more") {
     workload.training.fp8_recipe = Fp8Recipe::per_tensor;
-    CHECK(cast_bytes(stage_work(workload, 0).forward) == 6 * 8192LL * (4096 + 14336));
+    CHECK(forward(KernelPart::expert) == 6 * rows * (4096 + 14336));
   }
-  SECTION("a fused feed-forward casts inside its products") {
+  SECTION("a fused feed-forward casts its activation inside") {
     workload.training.fused_experts = true;
-    CHECK(cast_bytes(stage_work(workload, 0).forward) == 0);
+    CHECK(forward(KernelPart::expert) == 4 * rows * 4096);
+    CHECK(backward(KernelPart::expert) == 4 * rows * 4096);
+  }
+  SECTION("inputs kept by rows alone are cast to columns in the backward pass") {
+    workload.training.compressed_activations = true;
+    CHECK(forward(KernelPart::expert) == 3 * rows * (4096 + 14336));
+    CHECK(backward(KernelPart::expert) ==
+          6 * rows * (4096 + 2 * 14336) + 2 * rows * (4096 + 14336));
+  }
+  SECTION("tokens that travelled in fp8 are cast by rows") {
+    workload.communication.dispatch_precision = Precision::fp8;
+    CHECK(forward(KernelPart::expert) == 4 * rows * 14336);
+    CHECK(backward(KernelPart::expert) == 4 * rows * 2 * 14336 + 2 * rows * 4096 + 2 * rows * 4096);
   }
   SECTION("bf16 casts nothing") {
     workload.training.precision = Precision::bf16;
-    CHECK(cast_bytes(stage_work(workload, 0).backward) == 0);
+    CHECK(forward(KernelPart::expert) + backward(KernelPart::attention) == 0);
   }
 }

@@ -1,0 +1,63 @@
+#include "sim/cost/product_table.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+namespace moesim {
+
+namespace {
+
+constexpr std::size_t m_axis = 0;
+constexpr std::size_t n_axis = 1;
+constexpr std::size_t k_axis = 2;
+
+/// What a cast of the tables' kernels moves: a value is read in bf16 and written in fp8; for one
+/// scale a tensor it is read once before, for the largest of all.
+double bytes_cast(Precision precision) {
+  return precision == Precision::fp8_per_tensor ? 5.0 : 3.0;
+}
+
+/// The casts that the narrowest products of an fp8 table show; empty if bf16 has none of them.
+TimeTable casts_of(const TimeTable& fp8, const TimeTable& bf16, double shortest) {
+  std::map<TimeGrid::Shape, double> known;
+  for (const auto& [shape, seconds] : bf16)
+    known.emplace(shape, seconds);
+  double narrowest = std::numeric_limits<double>::infinity();
+  for (const TimeGrid::Point& point : fp8)
+    if (known.contains(point.shape))
+      narrowest = std::min(narrowest, point.shape[n_axis]);
+  TimeTable casts;
+  for (const auto& [shape, seconds] : fp8) {
+    const auto half = known.find(shape);
+    if (shape[n_axis] != narrowest || half == known.end())
+      continue;
+    const double product = std::max(half->second / 2.0, shortest);
+    if (seconds > product)
+      casts.push_back({{shape[m_axis], shape[k_axis]}, seconds - product});
+  }
+  return casts;
+}
+
+} // namespace
+
+ProductTable product_table(const std::filesystem::path& folder, Precision precision) {
+  ProductTable table{read_gemm_table(folder, precision), std::nullopt};
+  const TimeTable bf16 = read_gemm_table(folder, Precision::bf16);
+  if (!is_fp8(precision) || !has_published_gemm(folder) || bf16.empty())
+    return table;
+  const double shortest =
+      std::min_element(bf16.begin(), bf16.end(), [](const auto& a, const auto& b) {
+        return a.seconds < b.seconds;
+      })->seconds;
+  const TimeTable casts = casts_of(table.products, bf16, shortest);
+  if (casts.empty())
+    return table;
+  TimeGrid times({Growth::linear, Growth::linear}, casts);
+  for (auto& [shape, seconds] : table.products)
+    seconds = std::max(seconds - times.at({shape[m_axis], shape[k_axis]}).seconds, shortest);
+  table.casts = CastGrid{std::move(times), bytes_cast(precision)};
+  return table;
+}
+
+} // namespace moesim
