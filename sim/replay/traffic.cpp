@@ -126,6 +126,7 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
   const auto [known, added] = collectives_.try_emplace(key);
   if (added) {
     known->second = plan_fastest(work, group);
+    known->second.phases.front().startup += work.wait_for_ranks;
     if (work.beside_compute)
       add_interference(work, known->second);
   }
@@ -133,7 +134,6 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
 }
 
 void TrafficPlanner::add_interference(const CollectiveWork& work, TrafficPlan& plan) const {
-  plan.phases.front().startup += work.wait_for_ranks;
   if (!compute_)
     return;
   const Uncertain rate = compute_->rate_beside_compute(work.kind);

@@ -200,9 +200,6 @@ CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan&
   plan.overlap_batches = overlap == "batch";
   communication.wait_for_ranks =
       microseconds(table.number_or("wait_for_ranks_us", {0.0, 1e6}, 0.0));
-  if (communication.wait_for_ranks > Seconds{} && !plan.overlap_batches)
-    table.fail("wait_for_ranks_us", "only micro-batches that overlap wait beside computes",
-               "use overlap = \"batch\"");
   communication.overlap_tensor = table.flag_or("overlap_tensor", false);
   communication.overlap_data_parallel = table.flag_or("overlap_data_parallel", true);
   table.finish();

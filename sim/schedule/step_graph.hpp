@@ -55,10 +55,10 @@ struct CollectiveWork {
   std::shared_ptr<const ExpertLoad> expert_load = nullptr;
   /// Collectives of one device that may run side by side are of the same class; 0: of none.
   std::uint8_t contention = 0;
-  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it,
-  /// and starts with a wait for the last rank of its group, which holds its SMs too.
+  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it.
   bool beside_compute = false;
-  Seconds wait_for_ranks = {}; ///< CommunicationSpec::wait_for_ranks
+  /// CommunicationSpec::wait_for_ranks, before it moves bytes; holds its SMs too.
+  Seconds wait_for_ranks = {};
 
   bool operator==(const CollectiveWork&) const = default;
 };

@@ -27,8 +27,8 @@ struct CommunicationSpec {
   /// Gradients are reduced beside the last backward pass, weights gathered beside the first forward
   /// pass.
   bool overlap_data_parallel = false;
-  /// What a dispatch or combine beside another micro-batch's computes waits for the last rank of
-  /// its group, on average: how unevenly ranks arrive, of which an even load says nothing.
+  /// What a dispatch or combine waits for the last rank of its group, on average: how unevenly
+  /// ranks arrive, of which an even load says nothing.
   Seconds wait_for_ranks;
 };
 

@@ -133,15 +133,6 @@ const std::vector<Refusal> unknown_keys = {
      "  dispatch = \"alltoall\"\n"
      "  ^\n"
      "  hint: did you mean \"dispatcher\"?"},
-    {"a wait beside computes that nothing runs beside",
-     "dispatcher = \"alltoall\"",
-     "wait_for_ranks_us = 10",
-     {},
-     false,
-     "s.toml:17:21: error: only micro-batches that overlap wait beside computes\n"
-     "  wait_for_ranks_us = 10\n"
-     "                      ^\n"
-     "  hint: use overlap = \"batch\""},
     {"in [simulation]",
      "fidelity =",
      "fidelty =",
