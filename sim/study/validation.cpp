@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <map>
+#include <utility>
 
 namespace moesim {
 
@@ -28,16 +30,47 @@ double predict_collective(const CollectiveScenario& scenario, const std::string&
   return quantity == "busbw_gbyte_per_s" ? result.busbw_gbyte_per_s : result.time.value * 1e6;
 }
 
-/// The status and the reason of a step, and the number in the column `quantity`; no number if the
-/// status itself is asked for.
-json predict_step(const Scenario& scenario, const std::string& quantity, const Costs& costs) {
-  const StepResult result = simulate(scenario, costs, {}, twins_for(quantity)).result;
-  if (quantity == status_quantity || result.status != "ok")
-    return {result.status, result.reason, nullptr};
+/// The cases that one step answers: they stand in `numbers`, in the order of the file.
+struct PlannedStep {
+  const Scenario* scenario = nullptr;
+  std::vector<std::size_t> numbers;
+};
+
+/// The steps of the cases, each plan once for those that want the same twins.
+std::vector<PlannedStep> planned_steps(const std::vector<ValidationCase>& cases) {
+  std::vector<PlannedStep> steps;
+  std::map<std::pair<std::string, Twins>, std::size_t> known;
+  for (std::size_t number = 0; number < cases.size(); ++number) {
+    const auto* scenario = std::get_if<Scenario>(&cases[number].scenario);
+    if (!scenario)
+      continue;
+    const auto [place, added] =
+        known.try_emplace({cases[number].plan, twins_for(cases[number].quantity)}, steps.size());
+    if (added)
+      steps.push_back({scenario, {}});
+    steps[place->second].numbers.push_back(number);
+  }
+  return steps;
+}
+
+double column_of(const StepResult& result, const std::string& quantity) {
   for (const ResultColumn& column : result_columns())
     if (column.name == quantity)
-      return {result.status, result.reason, result.*std::get<double StepResult::*>(column.member)};
+      return result.*std::get<double StepResult::*>(column.member);
   throw InternalError("no result column " + quantity);
+}
+
+/// The status and the reason of a step, and the numbers that its cases ask for, if it ran.
+json predict_step(const PlannedStep& step, const std::vector<ValidationCase>& cases,
+                  const Costs& costs) {
+  const Twins twins = twins_for(cases[step.numbers.front()].quantity);
+  const StepResult result = simulate(*step.scenario, costs, {}, twins).result;
+  json numbers = json::object();
+  for (const std::size_t number : step.numbers)
+    if (const std::string& quantity = cases[number].quantity;
+        result.status == "ok" && quantity != status_quantity)
+      numbers[quantity] = column_of(result, quantity);
+  return {result.status, result.reason, numbers};
 }
 
 CaseResult result_of(const ValidationCase& found, const ChildAnswer& answer) {
@@ -48,9 +81,10 @@ CaseResult result_of(const ValidationCase& found, const ChildAnswer& answer) {
     return values[0] == found.measured_status ? CaseResult{"ok"} : CaseResult{"outside", values[1]};
   if (values[0] != "ok")
     return {values[0], values[1]};
-  if (!values[2].is_number())
+  const json& number = values[2][found.quantity];
+  if (!number.is_number())
     return {"failed", "the result has no " + found.quantity};
-  return compare(found, values[2]);
+  return compare(found, number);
 }
 
 } // namespace
@@ -66,24 +100,32 @@ std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
   CostLibrary costs(calibration);
   std::vector<CaseResult> results(cases.size());
   std::vector<ChildTask> tasks;
+  const std::vector<PlannedStep> steps = planned_steps(cases);
+  for (std::size_t place = 0; place < steps.size(); ++place) {
+    const Costs& step_costs = costs.of(steps[place].scenario->topology);
+    tasks.push_back({place, [&steps, place, &cases, &step_costs] {
+                       return predict_step(steps[place], cases, step_costs).dump();
+                     }});
+  }
   for (std::size_t number = 0; number < cases.size(); ++number) {
     const ValidationCase& found = cases[number];
-    if (const auto* collective = std::get_if<CollectiveScenario>(&found.scenario)) {
-      tasks.push_back(
-          {number, [collective, &found, &network] {
-             return json{"ok", "", predict_collective(*collective, found.quantity, network)}.dump();
-           }});
-    } else if (const auto* step = std::get_if<Scenario>(&found.scenario)) {
-      const Costs& step_costs = costs.of(step->topology);
-      tasks.push_back({number, [step, &found, &step_costs] {
-                         return predict_step(*step, found.quantity, step_costs).dump();
+    if (const auto* collective = std::get_if<CollectiveScenario>(&found.scenario))
+      tasks.push_back({steps.size() + number, [collective, &found, &network] {
+                         const double predicted =
+                             predict_collective(*collective, found.quantity, network);
+                         return json{"ok", "", {{found.quantity, predicted}}}.dump();
                        }});
-    } else {
+    else if (std::holds_alternative<std::monostate>(found.scenario))
       results[number] = {"illegal", found.illegal_reason};
-    }
   }
-  run_in_children(tasks, jobs, [&](std::size_t number, const ChildAnswer& answer) {
-    results[number] = result_of(cases[number], answer);
+  run_in_children(tasks, jobs, [&](std::size_t task, const ChildAnswer& answer) {
+    if (task >= steps.size()) {
+      const std::size_t number = task - steps.size();
+      results[number] = result_of(cases[number], answer);
+      return;
+    }
+    for (const std::size_t number : steps[task].numbers)
+      results[number] = result_of(cases[number], answer);
   });
   return results;
 }

@@ -17,9 +17,9 @@ struct CaseResult {
 /// Compares a prediction with its case.
 CaseResult compare(const ValidationCase& found, double predicted);
 
-/// Predicts every case, each in a process of its own, at most `jobs` at a time. Results are in the
-/// order of the cases. `calibration` is the folder of measured costs. Throws InputError as
-/// load_costs does.
+/// Predicts every case, each in a process of its own, or with those of the same plan, at most
+/// `jobs` at a time. Results are in the order of the cases. `calibration` is the folder of measured
+/// costs. Throws InputError as load_costs does.
 std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
                                       const std::filesystem::path& calibration, std::size_t jobs);
 
