@@ -60,6 +60,7 @@ TEST_CASE("a case may say whether a step fits") {
   const std::filesystem::path scenario = root / "workloads/mixtral-8x7b/scenario.toml";
   cases[0].scenario = read_scenario(scenario, {});
   cases[0].measured_status = "ok";
+  cases[1].plan = "another";
   cases[1].scenario =
       read_scenario(scenario, {"training.micro_batch=64", "training.global_batch=4096"});
   cases[1].measured_status = "ok";
@@ -69,4 +70,24 @@ TEST_CASE("a case may say whether a step fits") {
   CHECK_THAT(results[1].reason, Catch::Contains("GiB are missing"));
   cases[1].measured_status = "out-of-memory";
   CHECK(predict_cases(cases, root / "calibration", 2)[1].status == "ok");
+}
+
+TEST_CASE("cases of one plan are each answered with what they ask for") {
+  const std::filesystem::path root(MOESIM_SOURCE_DIR);
+  std::vector<ValidationCase> cases(3, a_case("t"));
+  const Scenario scenario = read_scenario(root / "workloads/mixtral-8x7b/scenario.toml", {});
+  const std::vector<std::string> quantities = {"step_time_ms", "compute_ms", status_quantity};
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    cases[i].scenario = scenario;
+    cases[i].quantity = quantities[i];
+    cases[i].measured_status = "ok";
+  }
+  const auto together = predict_cases(cases, root / "calibration", 2);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const auto alone = predict_cases({cases[i]}, root / "calibration", 1);
+    CHECK(together[i].status == alone.front().status);
+    if (i < 2)
+      CHECK(together[i].predicted == alone.front().predicted);
+  }
+  CHECK(together[0].predicted > together[1].predicted);
 }
