@@ -90,6 +90,7 @@ ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
       number("attention_mla_efficiency_ratio", "ratio", constants.attention_mla_efficiency_ratio),
       number("expert_kernel_beside_compute_ratio", "ratio",
              constants.expert_kernel_beside_compute_ratio),
+      number("all_to_all_beside_compute_ratio", "ratio", constants.all_to_all_beside_compute_ratio),
       number("host_launch_time", "us", constants.host_launch_time_us),
       number("sustained_throughput_ratio", "ratio", constants.sustained_throughput_ratio),
   };

@@ -41,6 +41,7 @@ struct ComputeConstants {
   CommunicationSms sms_nvlink5;
   double expert_kernel_sms = 0.0; ///< of a fused dispatch or combine kernel (DeepEP), not NCCL
   Uncertain expert_kernel_beside_compute_ratio; ///< its rate beside computes over that alone
+  Uncertain all_to_all_beside_compute_ratio;    ///< the same of NCCL's all-to-all
 
   /// Throws InputError if the file is missing, malformed, or lacks or repeats a constant.
   static ComputeConstants read(const std::filesystem::path& path);

@@ -385,6 +385,8 @@ double ComputeCost::slowdown_beside(Collective communication) const {
 Uncertain ComputeCost::rate_beside_compute(Collective communication) const {
   if (is_expert_kernel(communication))
     return tables_->constants.expert_kernel_beside_compute_ratio;
+  if (communication == Collective::all_to_all)
+    return tables_->constants.all_to_all_beside_compute_ratio;
   return {1.0, 0.0};
 }
 

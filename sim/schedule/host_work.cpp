@@ -69,12 +69,22 @@ std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
     return {};
   std::vector<HostPortion> portions;
   std::int64_t launches = 0;
+  const auto end_portion = [&](std::size_t end, bool synchronises) {
+    if (portions.empty() || portions.back().end != end)
+      portions.push_back({end, 0, false});
+    portions.back().launches += std::exchange(launches, 0);
+    portions.back().synchronises |= synchronises;
+  };
   for (std::size_t place = 0; place < segments.size(); ++place) {
     if (const Sends sent = sends(segments[place]); sent != Sends::nothing)
-      portions.push_back({place, std::exchange(launches, 0), sent == Sends::tokens});
+      end_portion(place, sent == Sends::tokens);
     launches += launches_of(segments[place], graphs);
+    const bool computes = std::holds_alternative<ComputeWork>(segments[place].work);
+    const bool next_beside = place + 1 < segments.size() && segments[place + 1].beside_previous;
+    if (computes && launches > 0 && !next_beside)
+      end_portion(place + 1, false);
   }
-  portions.push_back({segments.size(), launches, false});
+  end_portion(segments.size(), false);
   return portions;
 }
 

@@ -16,10 +16,11 @@ struct HostPortion {
 };
 
 /// Kernels that the host launches one by one for a pass: a kernel each, for grouped products one
-/// for each group, in fp8 as many again for the casts of their inputs (Transformer Engine calls
-/// cuBLAS group by group), and one for each collective. What a CUDA graph holds does not count.
-/// A portion ends before each dispatch: the host must know how many tokens each expert gets before
-/// it can launch what works on them, so it waits for the router (NVIDIA/Megatron-LM
+/// for each group (Transformer Engine calls cuBLAS group by group), casts as many as cast_launches,
+/// and one for each collective. What a CUDA graph holds does not count. A portion ends with each
+/// compute: what comes next waits until the host has launched it all. One ends before each
+/// dispatch: the host must know how many tokens each expert gets before it can launch what works on
+/// them, so it waits for the router (NVIDIA/Megatron-LM
 /// docs/discussions/deepseek-v3-gb200-optimization, section 3.1); gradients go the known way, for
 /// them it only counts apart. Empty if one graph holds the whole step.
 std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,

@@ -198,27 +198,29 @@ TEST_CASE("one forward, one backward waits for each transfer in its turn") {
 // them of 7/8 x 720 MB at 450 GB/s, 1.4 ms: 5.8 ms; backward 3 computes of 2 ms: 8.8 ms. Two
 // micro-batches: F0, then F1 beside B0, then B1. An all-to-all holds 16 of 100 SMs, so that a
 // compute loses 16 % of the time that it runs beside one: of 1 ms it takes 1/0.84, of 2 ms
-// b = 2 + 0.16 x 1.4. In the pair, B for backward, A for all-to-alls: B1 0 to 2; its A to 3.4
-// beside F1 to 3.19; F's A, behind that of B, to 4.8 beside B2, from 3.4 to 3.4 + b; B's second A
-// to 4.8 + b beside F2; F's second A to 6.2 + b beside B3, from 4.8 + b to 4.8 + 2b; F3 1 ms more.
+// b = 2 + 0.16 A, where A is an all-to-all of the pair at 0.8 of its rate (compute_constants.csv),
+// 1.75 ms. In the pair, B for backward: B1 0 to 2; its A to 2 + A beside F1 to 3.19; F's A, behind
+// that of B, to 2 + 2A beside B2, from 2 + A to 2 + A + b; B's second A to 2 + 2A + b beside F2;
+// F's second A to 2 + 3A + b beside B3, from 2 + 2A + b to 2 + 2A + 2b; F3 1 ms more.
 TEST_CASE("two micro-batches side by side hide their all-to-alls") {
   const Workload workload = two_micro_batches_of_one_layer();
   const StepMetrics metrics = measure(workload, without_latency(), Bytes{0}, Bytes{720'000'000});
-  const double beside = 2.0 + 0.16 * 1.4;
-  CHECK(metrics.step_time.value == Approx((5.8 + (5.8 + 2 * beside) + 8.8) * 1e-3).epsilon(1e-9));
-  CHECK(metrics.ep_total.value == Approx(8 * 1.4e-3).epsilon(1e-9));
-  CHECK(metrics.dispatch.value == Approx(4 * 1.4e-3).epsilon(1e-9));
-  CHECK(metrics.combine.value == Approx(4 * 1.4e-3).epsilon(1e-9));
+  const double slow = 1.4 / 0.8;
+  const double pair = 3.0 + 2 * slow + 2 * (2.0 + 0.16 * slow);
+  CHECK(metrics.step_time.value == Approx((5.8 + pair + 8.8) * 1e-3).epsilon(1e-9));
+  CHECK(metrics.ep_total.value == Approx(4 * (1.4 + slow) * 1e-3).epsilon(1e-9));
+  CHECK(metrics.dispatch.value == Approx(2 * (1.4 + slow) * 1e-3).epsilon(1e-9));
+  CHECK(metrics.combine.value == Approx(2 * (1.4 + slow) * 1e-3).epsilon(1e-9));
 }
 
-// The same with 0.1 ms of waiting, A = 1.5 ms: 6.0 ms forward, 9.0 ms backward. In the pair, with
-// b = 2 + 0.16 x 1.5: B1 0 to 2, its A to 3.5; F's A to 5 beside B2, from 3.5 to 3.5 + b; B's
-// second A to 5 + b; F's second A to 6.5 + b beside B3, from 5 + b to 5 + 2b; F3 1 ms more.
+// The same with 0.1 ms of waiting: 1.5 ms an all-to-all, 1.85 in the pair; 6.0 ms forward, 9.0 ms
+// backward.
 TEST_CASE("waits for ranks lengthen all-to-alls") {
   Workload workload = two_micro_batches_of_one_layer();
   workload.communication.wait_for_ranks = Seconds{0.1e-3};
   const StepMetrics metrics = measure(workload, without_latency(), Bytes{0}, Bytes{720'000'000});
-  const double beside = 2.0 + 0.16 * 1.5;
-  CHECK(metrics.step_time.value == Approx((6.0 + (6.0 + 2 * beside) + 9.0) * 1e-3).epsilon(1e-9));
-  CHECK(metrics.ep_total.value == Approx(8 * 1.5e-3).epsilon(1e-9));
+  const double slow = 1.4 / 0.8 + 0.1;
+  const double pair = 3.0 + 2 * slow + 2 * (2.0 + 0.16 * slow);
+  CHECK(metrics.step_time.value == Approx((6.0 + pair + 9.0) * 1e-3).epsilon(1e-9));
+  CHECK(metrics.ep_total.value == Approx(4 * (1.5 + slow) * 1e-3).epsilon(1e-9));
 }

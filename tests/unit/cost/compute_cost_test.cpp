@@ -72,11 +72,12 @@ TEST_CASE("communication takes its SMs from the compute beside it") {
   CHECK(cost.slowdown_beside(Collective::all_to_all) == Approx(132.0 / 116.0));
 }
 
-TEST_CASE("kernels of experts are slower beside computes, NCCL's are not") {
+TEST_CASE("kernels that move tokens are slower beside computes") {
   const ComputeCost cost = ComputeCost::load(calibration, h100());
   CHECK(cost.rate_beside_compute(Collective::combine).value == Approx(0.68));
   CHECK(cost.rate_beside_compute(Collective::combine).error == Approx(0.17));
-  CHECK(cost.rate_beside_compute(Collective::all_to_all).value == 1.0);
+  CHECK(cost.rate_beside_compute(Collective::all_to_all).value == Approx(0.80));
+  CHECK(cost.rate_beside_compute(Collective::all_gather).value == 1.0); // not known
 }
 
 // The toy streams 1000 GB/s x 0.83 ± 5 %: 1 MB in 1.2048 us, on top of 2.1 us ± 2 %.
@@ -354,7 +355,7 @@ TEST_CASE("what the narrowest products take beyond half of bf16 is their cast") 
     experts.cast = {.input = 3, .together = true};
     CHECK(microseconds_of(cost.time(experts)) == Approx(plain + 6.0)); // 128 rows in one launch
     experts.cast.together = false;
-    CHECK(microseconds_of(cost.time(experts)) == Approx(plain + 3.5 * 2 * 3.0));
+    CHECK(microseconds_of(cost.time(experts)) == Approx(plain + 3.4 * 2 * 3.0));
   }
 }
 

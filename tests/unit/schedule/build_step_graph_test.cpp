@@ -266,12 +266,13 @@ TEST_CASE(
     if (name == "Layer[0].Dispatch")
       dispatch = OpId(op);
   }
-  // Two portions forward, two backward.
-  REQUIRE(launches.size() == 4);
+  // Three computes forward, three backward.
+  REQUIRE(launches.size() == 6);
   REQUIRE((router && dispatch));
   CHECK_FALSE(reaches(graph, *router, launches[0]));
   CHECK(reaches(graph, launches[0], *dispatch));
   CHECK(reaches(graph, *router, launches[1]));
   CHECK_FALSE(reaches(graph, *dispatch, launches[1]));
   CHECK_FALSE(reaches(graph, *dispatch, launches[2]));
+  CHECK_FALSE(reaches(graph, *dispatch, launches[3]));
 }

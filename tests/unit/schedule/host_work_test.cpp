@@ -61,17 +61,20 @@ TEST_CASE("fp8 launches a cast more for each product") {
 TEST_CASE("the host waits for the router before it launches what works on the tokens") {
   const CudaGraphs none{.full_iteration = false};
   const std::vector<HostPortion> forward = host_portions(stage_work(one_layer(), 0).forward, none);
-  REQUIRE(forward.size() == 2);
+  REQUIRE(forward.size() == 3);
   CHECK(forward[0].end == 1);
   CHECK(forward[0].launches == 11);
   CHECK(forward[0].synchronises);
-  CHECK(forward[1].end == 5);
-  CHECK(forward[1].launches == 14);
+  // Dispatch and experts; then the rest.
+  CHECK(forward[1].end == 3);
+  CHECK(forward[1].launches == 1 + 7);
   CHECK_FALSE(forward[1].synchronises);
+  CHECK(forward[2].end == 5);
+  CHECK(forward[2].launches == 1 + 2 + 3);
   // Backward the host knows how many tokens each expert has.
   const std::vector<HostPortion> backward =
       host_portions(stage_work(one_layer(), 0).backward, none);
-  REQUIRE(backward.size() == 2);
+  REQUIRE(backward.size() == 3);
   CHECK(backward[0].end == 1);
   CHECK_FALSE(backward[0].synchronises);
   CHECK(host_portions(stage_work(one_layer(), 0).forward, {}).empty());
