@@ -100,7 +100,7 @@ private:
     return durations;
   }
 
-  /// How long the communication beside a compute takes on its own.
+  /// How long the communication beside a compute takes.
   Seconds beside_time(const ComputeWork& compute, std::uint32_t device) {
     if (!compute.beside)
       return {};
@@ -108,7 +108,7 @@ private:
       if (group.kind == compute.beside->group &&
           std::find(group.devices.begin(), group.devices.end(), DeviceId(device)) !=
               group.devices.end())
-        return time_alone(planner_.collective(*compute.beside, group), planner_.folding());
+        return planner_.time_in_stage(*compute.beside, group);
     return {};
   }
 

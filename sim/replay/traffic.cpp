@@ -128,22 +128,10 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
     known->second = plan_fastest(work, group);
     known->second.phases.front().startup += work.wait_for_ranks;
     if (work.beside_compute)
-      add_interference(work, known->second);
+      slow_beside_computes(work, layout_.devices[index(group.devices.front())].stage,
+                           known->second);
   }
   return known->second;
-}
-
-void TrafficPlanner::add_interference(const CollectiveWork& work, TrafficPlan& plan) const {
-  if (!compute_)
-    return;
-  const Uncertain rate = compute_->rate_beside_compute(work.kind);
-  for (TrafficPhase& phase : plan.phases) {
-    // On their own, all flows of a phase end together.
-    const Seconds alone = time_alone(phase, folding_) - phase.startup;
-    for (PlannedFlow& flow : phase.flows)
-      flow.route.most = BytesPerSecond{flow.amount / alone.value * rate.value};
-  }
-  plan.error = std::hypot(plan.error, rate.error);
 }
 
 TrafficPlan TrafficPlanner::plan_fastest(const CollectiveWork& work, const DeviceGroup& group) {

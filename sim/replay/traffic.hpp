@@ -55,6 +55,9 @@ public:
   /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
   const TrafficPlan& collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
+  /// How long a collective takes a group when all groups of its stage run theirs, and nothing else
+  /// loads the links.
+  Seconds time_in_stage(const CollectiveWork& work, const DeviceGroup& group);
   const LinkFolding& folding() const { return folding_; }
   /// The costs that were asked for beyond what was measured: "all_to_all on infiniband", ….
   const std::set<std::string>& extrapolated() const { return extrapolated_; }
@@ -81,9 +84,14 @@ private:
   };
   using StageKey = std::tuple<Collective, GroupKind, bool, DeviceId>;
   TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
-  /// Slows down and delays what runs beside computes; what its flows leave of their links is for
-  /// others.
-  void add_interference(const CollectiveWork& work, TrafficPlan& plan) const;
+  /// Amounts by link of the replay.
+  using LinkAmounts = std::map<std::uint32_t, double>;
+  /// What a stage's groups together load links with in a collective, by phase.
+  const std::vector<LinkAmounts>& stage_amounts(const CollectiveWork& work, std::int64_t stage);
+  /// How long the flows of a phase take beside those of the other groups.
+  Seconds flow_time_in_stage(const TrafficPhase& phase, const LinkAmounts& amounts) const;
+  /// Slows down what runs beside computes; what its flows leave of their links is for others.
+  void slow_beside_computes(const CollectiveWork& work, std::int64_t stage, TrafficPlan& plan);
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPhase plan_phase(const CollectiveFlows& group_flows, std::size_t phase,
                           const CollectiveWork& work, const Device& device);
@@ -165,6 +173,9 @@ private:
   LinkFolding folding_;
   mutable std::set<std::string> extrapolated_;
   std::map<CollectiveKey, TrafficPlan> collectives_;
+  std::map<std::tuple<Collective, GroupKind, Bytes, bool, const LoadMatrix*, std::int64_t>,
+           std::vector<LinkAmounts>>
+      stage_amounts_; ///< by work and stage
   std::map<StageKey, std::vector<StageRoutes>> routes_;
   std::map<std::pair<StageKey, std::size_t>, std::vector<ClassFlow>> classes_; ///< and by phase
   std::map<std::tuple<GroupKind, std::int64_t, Collective>, Crossing> crossings_;

@@ -1,0 +1,74 @@
+#include "sim/replay/traffic.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+// How long a collective takes when all groups of its stage run theirs, and what computes beside it
+// make of that: the same time whether one rank stands for all groups or each is replayed.
+namespace moesim {
+
+const std::vector<TrafficPlanner::LinkAmounts>&
+TrafficPlanner::stage_amounts(const CollectiveWork& work, std::int64_t stage) {
+  const auto [known, added] = stage_amounts_.try_emplace(
+      {work.kind, work.group, work.bytes, work.hierarchical, work.loads.get(), stage});
+  std::vector<LinkAmounts>& phases = known->second;
+  if (!added)
+    return phases;
+  CollectiveWork plain = work;
+  plain.beside_compute = false;
+  std::set<DeviceId> counted;
+  for (const std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, stage)) {
+    const DeviceId first = layout_.device_of(ranks.front());
+    if (counted.contains(first))
+      continue;
+    for (const RankId rank : ranks)
+      counted.insert(layout_.device_of(rank));
+    const TrafficPlan& plan = collective(plain, {work.group, {first}});
+    phases.resize(std::max(phases.size(), plan.phases.size()));
+    for (std::size_t phase = 0; phase < plan.phases.size(); ++phase)
+      for (const PlannedFlow& flow : plan.phases[phase].flows)
+        for (const MachineRoute::Hop& hop : flow.route.hops)
+          phases[phase][hop.link] += flow.amount * hop.times;
+  }
+  return phases;
+}
+
+Seconds TrafficPlanner::flow_time_in_stage(const TrafficPhase& phase,
+                                           const LinkAmounts& amounts) const {
+  Seconds longest;
+  for (const PlannedFlow& flow : phase.flows) {
+    for (const MachineRoute::Hop& hop : flow.route.hops)
+      longest =
+          std::max(longest, Seconds{amounts.at(hop.link) / folding_.capacity(hop.link).value});
+    longest = std::max(longest, Seconds{flow.amount / flow.route.most.value});
+  }
+  return longest;
+}
+
+Seconds TrafficPlanner::time_in_stage(const CollectiveWork& work, const DeviceGroup& group) {
+  const std::int64_t stage = layout_.devices[index(group.devices.front())].stage;
+  const std::vector<LinkAmounts>& amounts = stage_amounts(work, stage);
+  Seconds total;
+  const std::vector<TrafficPhase>& phases = collective(work, group).phases;
+  for (std::size_t phase = 0; phase < phases.size(); ++phase)
+    total += phases[phase].startup + flow_time_in_stage(phases[phase], amounts[phase]);
+  return total;
+}
+
+void TrafficPlanner::slow_beside_computes(const CollectiveWork& work, std::int64_t stage,
+                                          TrafficPlan& plan) {
+  if (!compute_)
+    return;
+  const Uncertain rate = compute_->rate_beside_compute(work.kind);
+  const std::vector<LinkAmounts>& amounts = stage_amounts(work, stage);
+  for (std::size_t phase = 0; phase < plan.phases.size(); ++phase) {
+    // All flows of a phase end together.
+    const Seconds undisturbed = flow_time_in_stage(plan.phases[phase], amounts[phase]);
+    for (PlannedFlow& flow : plan.phases[phase].flows)
+      flow.route.most = BytesPerSecond{flow.amount / undisturbed.value * rate.value};
+  }
+  plan.error = std::hypot(plan.error, rate.error);
+}
+
+} // namespace moesim
