@@ -49,6 +49,9 @@ struct Bytes {
 constexpr Seconds operator/(Flops work, FlopsPerSecond speed) {
   return {work.value / speed.value};
 }
+constexpr BytesPerSecond operator/(Bytes amount, Seconds time) {
+  return {static_cast<double>(amount.value) / time.value};
+}
 constexpr Seconds operator/(Bytes amount, BytesPerSecond speed) {
   return {static_cast<double>(amount.value) / speed.value};
 }

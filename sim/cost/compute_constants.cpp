@@ -82,6 +82,7 @@ ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
       number("gemm_roofline_efficiency", "ratio", constants.gemm_roofline_efficiency),
       number("grouped_gemm_ratio", "ratio", constants.grouped_gemm_ratio),
       number("grouped_weight_gradient_ratio", "ratio", constants.grouped_weight_gradient_ratio),
+      number("grouped_bias_efficiency_ratio", "ratio", constants.grouped_bias_efficiency_ratio),
       number("cast_time_ratio", "ratio", constants.cast_time_ratio),
       number("mx_grouped_cast_time_ratio", "ratio", constants.mx_grouped_cast_time_ratio),
       number("attention_roofline_efficiency", "ratio", constants.attention_roofline_efficiency),

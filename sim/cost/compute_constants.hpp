@@ -28,6 +28,7 @@ struct ComputeConstants {
   Uncertain gemm_roofline_efficiency;
   Uncertain grouped_gemm_ratio;            ///< grouped over single product, where no table says it
   Uncertain grouped_weight_gradient_ratio; ///< over the forward product of as many tokens
+  Uncertain grouped_bias_efficiency_ratio; ///< of grouped products with biases over those without
   Uncertain cast_time_ratio;               ///< of a framework's cast to fp8 over the tables'
   Uncertain mx_grouped_cast_time_ratio;    ///< the same of casts expert by expert
   Uncertain attention_roofline_efficiency;

@@ -5,6 +5,7 @@
 #include "sim/cost/compute_devices.hpp"
 #include "sim/cost/compute_errors.hpp"
 #include "sim/cost/device_grids.hpp"
+#include "sim/cost/estimate.hpp"
 #include "sim/cost/sustained_throughput.hpp"
 
 #include <algorithm>
@@ -36,34 +37,6 @@ bool is_expert_kernel(Collective communication) {
     return false;
   }
 }
-
-/// A time on the way to a KernelTime: independent errors add up in quadrature.
-struct Estimate {
-  double seconds = 0.0;
-  CostBasis basis = CostBasis::measured;
-  double squared_error = 0.0;
-
-  void depends_on(CostBasis on, double error) {
-    basis = std::max(basis, on);
-    squared_error += error * error;
-  }
-  /// Adds what runs one after the other, with errors of its own.
-  void follow(const Estimate& other) {
-    if (other.seconds == 0.0)
-      return;
-    const double total = seconds + other.seconds;
-    squared_error =
-        (squared_error * seconds * seconds + other.squared_error * other.seconds * other.seconds) /
-        (total * total);
-    seconds = total;
-    basis = std::max(basis, other.basis);
-  }
-  /// Divides the time by a ratio of which a rule speaks.
-  void divide_by(const Uncertain& ratio) {
-    seconds /= ratio.value;
-    depends_on(CostBasis::rule, ratio.error);
-  }
-};
 
 /// The table of one kind of kernel that a GPU is timed by.
 template <typename Grid> struct Source {
@@ -112,7 +85,7 @@ struct ComputeCost::Tables {
   FlopsPerSecond peak(Precision precision) const {
     return is_fp8(precision) ? peaks.fp8 : peaks.bf16;
   }
-  Estimate streamed(Bytes bytes) const;
+  Estimate streamed(Bytes bytes, std::int64_t launches = 1) const;
   Estimate cast_time(const Kernel& kernel) const;
   Estimate roofline(const Kernel& kernel, const Uncertain& efficiency) const;
   template <typename Grid>
@@ -172,11 +145,11 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
   }
 }
 
-Estimate ComputeCost::Tables::streamed(Bytes bytes) const {
+Estimate ComputeCost::Tables::streamed(Bytes bytes, std::int64_t launches) const {
   const Uncertain& share = constants.memory_bandwidth_share;
   const Uncertain& fixed = constants.kernel_fixed_time_us;
   const Seconds stream = bytes / peaks.memory_bandwidth / share.value;
-  const Seconds start = microseconds(fixed.value);
+  const Seconds start = microseconds(fixed.value) * static_cast<double>(launches);
   const double total = (stream + start).value;
   const double error = std::hypot(stream.value * share.error, start.value * fixed.error);
   return {total, CostBasis::datasheet, error * error / (total * total)};
@@ -308,15 +281,19 @@ Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
   case KernelKind::gemm:
     return gemm_time(kernel);
   case KernelKind::grouped_gemm:
-  case KernelKind::grouped_weight_gradient:
-    return grouped_time(kernel);
+  case KernelKind::grouped_weight_gradient: {
+    Estimate estimate = grouped_time(kernel);
+    if (kernel.bias)
+      estimate.divide_by(constants.grouped_bias_efficiency_ratio);
+    return estimate;
+  }
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return attention_time(kernel);
   case KernelKind::memory_bound:
     break;
   }
-  return streamed(kernel.bytes);
+  return streamed(kernel.bytes, kernel.launches);
 }
 
 ComputeCost::ComputeCost(std::unique_ptr<Tables> tables) : tables_(std::move(tables)) {}
@@ -380,6 +357,11 @@ double ComputeCost::slowdown_beside(Collective communication) const {
   const auto all = static_cast<double>(tables_->peaks.sms);
   INVARIANT(held < all, "{} of {} SMs held", held, all);
   return all / (all - held);
+}
+
+double ComputeCost::memory_slowdown_beside(BytesPerSecond taken) const {
+  const double share = std::min(0.5, taken / tables_->peaks.memory_bandwidth);
+  return 1.0 / (1.0 - share);
 }
 
 Uncertain ComputeCost::rate_beside_compute(Collective communication) const {

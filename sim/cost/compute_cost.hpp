@@ -64,8 +64,12 @@ public:
   double common_error() const;
 
   /// How much longer a compute takes while a communication runs beside it: the kernels of the
-  /// communication hold some SMs, and the compute has the rest. Memory bandwidth is not shared out.
+  /// communication hold some SMs, and the compute has the rest.
   double slowdown_beside(Collective communication) const;
+
+  /// How much longer a kernel that streams takes, SMs apart, while communication takes so much of
+  /// the memory bandwidth, at most half.
+  double memory_slowdown_beside(BytesPerSecond taken) const;
 
   /// The rate of a communication while computes run beside it, over its rate alone: below 1 for the
   /// kernels of a fused dispatch or combine, which move bytes with few SMs. Not known of NCCL's,

@@ -8,6 +8,35 @@
 // make of that: the same time whether one rank stands for all groups or each is replayed.
 namespace moesim {
 
+namespace {
+
+/// What a collective between `ranks` reads from and writes to the memory of a GPU. What is passed
+/// on is read and written; a sum reads two values to write one, in a ring twice where all ranks get
+/// it.
+Bytes memory_traffic(const CollectiveWork& work, std::size_t ranks) {
+  double accesses = 2.0; // of each byte
+  switch (work.kind) {
+  case Collective::reduce_scatter:
+    accesses = 3.0;
+    break;
+  case Collective::all_reduce:
+  case Collective::all_reduce_tree:
+    accesses = 3.0 + 2.0;
+    break;
+  case Collective::all_to_all:
+  case Collective::all_gather:
+  case Collective::all_reduce_in_switch:
+  case Collective::point_to_point:
+    break;
+  default: // a token goes once to each rank that has experts of it
+    accesses *= expected_parts(work.fan_out, static_cast<std::int64_t>(ranks)) /
+                static_cast<double>(work.fan_out.experts_per_token);
+  }
+  return Bytes{std::llround(accesses * static_cast<double>(work.bytes.value))};
+}
+
+} // namespace
+
 const std::vector<TrafficPlanner::LinkAmounts>&
 TrafficPlanner::stage_amounts(const CollectiveWork& work, std::int64_t stage) {
   const auto [known, added] = stage_amounts_.try_emplace(
@@ -46,14 +75,14 @@ Seconds TrafficPlanner::flow_time_in_stage(const TrafficPhase& phase,
   return longest;
 }
 
-Seconds TrafficPlanner::time_in_stage(const CollectiveWork& work, const DeviceGroup& group) {
-  const std::int64_t stage = layout_.devices[index(group.devices.front())].stage;
-  const std::vector<LinkAmounts>& amounts = stage_amounts(work, stage);
-  Seconds total;
+BesideCompute TrafficPlanner::beside_compute(const CollectiveWork& work, const DeviceGroup& group) {
+  const Device& device = layout_.devices[index(group.devices.front())];
+  const std::vector<LinkAmounts>& amounts = stage_amounts(work, device.stage);
+  BesideCompute beside{{}, memory_traffic(work, group_of(plan_, work.group, device.rank).size())};
   const std::vector<TrafficPhase>& phases = collective(work, group).phases;
   for (std::size_t phase = 0; phase < phases.size(); ++phase)
-    total += phases[phase].startup + flow_time_in_stage(phases[phase], amounts[phase]);
-  return total;
+    beside.time += phases[phase].startup + flow_time_in_stage(phases[phase], amounts[phase]);
+  return beside;
 }
 
 void TrafficPlanner::slow_beside_computes(const CollectiveWork& work, std::int64_t stage,

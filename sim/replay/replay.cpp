@@ -92,7 +92,7 @@ private:
       const bool differs = compute.beside || !compute.by_expert_rank.empty();
       const auto [time, added] = known.emplace(std::pair(work, differs ? place : 0U), 0.0);
       if (added)
-        time->second = compute_time(compute, *context.compute, beside_time(compute, place),
+        time->second = compute_time(compute, *context.compute, beside(compute, place),
                                     static_cast<std::size_t>(graph_.devices[place].expert_rank))
                            .total.value;
       durations[op] = time->second / topology_.gpu(graph_.devices[place].rank).speed_share;
@@ -100,15 +100,14 @@ private:
     return durations;
   }
 
-  /// How long the communication beside a compute takes.
-  Seconds beside_time(const ComputeWork& compute, std::uint32_t device) {
+  BesideCompute beside(const ComputeWork& compute, std::uint32_t device) {
     if (!compute.beside)
       return {};
     for (const DeviceGroup& group : graph_.groups)
       if (group.kind == compute.beside->group &&
           std::find(group.devices.begin(), group.devices.end(), DeviceId(device)) !=
               group.devices.end())
-        return planner_.time_in_stage(*compute.beside, group);
+        return planner_.beside_compute(*compute.beside, group);
     return {};
   }
 
@@ -363,9 +362,10 @@ private:
 
 } // namespace
 
-ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost, Seconds communication,
-                         std::size_t expert_rank) {
+ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
+                         const BesideCompute& beside, std::size_t expert_rank) {
   ComputeTime sum;
+  Seconds streaming;
   const std::vector<Kernel>& kernels =
       work.by_expert_rank.empty() ? work.kernels : work.by_expert_rank.at(expert_rank);
   for (const Kernel& kernel : kernels) {
@@ -373,12 +373,18 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost, Secon
     sum.total += time.time;
     if (time.basis != CostBasis::measured)
       sum.extrapolated += time.time;
+    if (kernel.kind == KernelKind::memory_bound)
+      streaming += time.time;
   }
   if (work.beside && sum.total > Seconds{}) {
-    // While the communication lasts, the compute has the SMs that are left.
-    const double slowdown = cost.slowdown_beside(work.beside->kind);
+    // While the communication lasts, the compute has the SMs that are left, and what streams has
+    // the memory bandwidth that is left.
+    double slowdown = cost.slowdown_beside(work.beside->kind);
+    if (beside.time > Seconds{})
+      slowdown *= 1.0 + streaming / sum.total *
+                            (cost.memory_slowdown_beside(beside.memory / beside.time) - 1.0);
     const Seconds slowed =
-        std::min(sum.total * slowdown, sum.total + communication * (1.0 - 1.0 / slowdown));
+        std::min(sum.total * slowdown, sum.total + beside.time * (1.0 - 1.0 / slowdown));
     sum.extrapolated = sum.extrapolated * (slowed / sum.total);
     sum.total = slowed;
   }

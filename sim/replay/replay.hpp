@@ -2,9 +2,8 @@
 
 #include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
-#include "sim/replay/folding.hpp"
 #include "sim/replay/timeline.hpp"
-#include "sim/schedule/step_graph.hpp"
+#include "sim/replay/traffic.hpp"
 
 namespace moesim {
 
@@ -22,10 +21,10 @@ struct ComputeTime {
   Seconds total;
   Seconds extrapolated; ///< the part that is not inside a measured table
 };
-/// `communication`: how long the communication beside it lasts, during which it has fewer SMs.
-/// `expert_rank`: whose kernels, where ranks of an expert-parallel group differ.
+/// `beside`: the communication beside it, if it has any; while that lasts it has fewer SMs and less
+/// memory bandwidth. `expert_rank`: whose kernels, where ranks of an expert-parallel group differ.
 ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
-                         Seconds communication = {}, std::size_t expert_rank = 0);
+                         const BesideCompute& beside = {}, std::size_t expert_rank = 0);
 
 /// Plays the graph on the cluster: computes take their cost; a collective takes its start-up, then
 /// its flows share the links by max-min fairness. Afterwards every operation has run exactly once

@@ -36,6 +36,12 @@ struct TrafficPlan {
   double error = 0.0; ///< of its time, as a share with a confidence of 90 %
 };
 
+/// The communication beside a compute.
+struct BesideCompute {
+  Seconds time;
+  Bytes memory; ///< read from and written to the memory of each of its GPUs
+};
+
 /// The time of a communication that has its links to itself; exact for one flow a phase, else a
 /// bound.
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
@@ -55,9 +61,9 @@ public:
   /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
   const TrafficPlan& collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
-  /// How long a collective takes a group when all groups of its stage run theirs, and nothing else
-  /// loads the links.
-  Seconds time_in_stage(const CollectiveWork& work, const DeviceGroup& group);
+  /// A collective as it runs beside a compute: while all groups of its stage run theirs, and
+  /// nothing else loads the links.
+  BesideCompute beside_compute(const CollectiveWork& work, const DeviceGroup& group);
   const LinkFolding& folding() const { return folding_; }
   /// The costs that were asked for beyond what was measured: "all_to_all on infiniband", ….
   const std::set<std::string>& extrapolated() const { return extrapolated_; }

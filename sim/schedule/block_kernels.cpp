@@ -46,8 +46,7 @@ Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& s) {
   return of_module(workload, RecomputeModule::norm, norm(part, s));
 }
 
-/// The gradient of a kernel's inputs: a product for a product, the way back for tokens that were
-/// packed or sorted, twice the bytes for the rest.
+/// The gradient of a kernel's inputs: a product for a product, its own bytes for the rest.
 void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   switch (k.kind) {
   case KernelKind::gemm:
@@ -56,14 +55,16 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     return;
   case KernelKind::grouped_gemm:
     out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
+    out.back().bias = k.bias;
     out.back().cast = {.input = k.cast.gradient, .together = k.cast.together};
     return;
   case KernelKind::attention_forward:
     out.push_back(attention_backward(
-        {k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim, k.context}));
+        {k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim, k.context, k.window}));
     return;
   case KernelKind::memory_bound:
-    out.push_back(memory_bound(k.part, k.part == KernelPart::permute ? k.bytes : k.bytes * 2));
+    out.push_back(memory_bound(k.part, k.gradient_bytes));
+    out.back().launches = k.gradient_launches;
     return;
   case KernelKind::grouped_weight_gradient:
   case KernelKind::attention_backward:
@@ -80,6 +81,7 @@ void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k, std::int64_t
     out.push_back(grouped_weight_gradient(k.part, k.precision, k.groups, k.m, k.n, k.k));
   else
     return;
+  out.back().bias = k.bias;
   out.back().cast = {.input = k.cast.saved, .together = k.cast.together};
   out.back().accumulated = Bytes{k.groups * k.n * k.k * (2 * sum_bytes - bf16_bytes)};
 }
@@ -162,7 +164,7 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
   kernels.push_back(of_module(
       workload, RecomputeModule::core_attention,
       attention_forward({workload.training.micro_batch, workload.training.sequence_length, heads,
-                         kv_heads, a.head_dim, a.value_dim, workload.plan.context})));
+                         kv_heads, a.head_dim, a.value_dim, workload.plan.context, s.window})));
   kernels.push_back(projection(s.hidden, heads * a.value_dim));
   kernels.push_back(residual(KernelPart::attention, s));
   return kernels;
@@ -239,6 +241,49 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
   return kernels;
 }
 
+/// The activation between the products of `tokens` that experts of `width` work on.
+Kernel expert_activation(const Workload& workload, std::int64_t tokens, std::int64_t width) {
+  if (!workload.model.experts.clamped)
+    return touch(KernelPart::expert, tokens * width * workload.model.feed_forward_matrices);
+  // GPT-OSS, as Megatron-Core runs it (fusions/fused_bias_geglu.py): both halves are clamped,
+  // joined and activated, bf16 each. Back: of the activation and the tokens' weights, of one clamp
+  // with one limit, of one with two, of the split; then sums for the first product's bias.
+  constexpr std::int64_t clamps = 2 * (2 + 2);
+  constexpr std::int64_t join = 4 + 4;
+  constexpr std::int64_t activate = 4 + 2;
+  constexpr std::int64_t activate_back = (2 + 4 + 4) + (2 + 4);
+  constexpr std::int64_t clamps_back = (3 + 5) + (3 + 3 + 3 + 5);
+  constexpr std::int64_t split_back = 4 + 4;
+  constexpr std::int64_t bias_back = 4;
+  Kernel kernel =
+      memory_bound(KernelPart::expert, Bytes{tokens * width * (clamps + join + activate)});
+  kernel.gradient_bytes =
+      Bytes{tokens * width * (activate_back + clamps_back + split_back + bias_back)};
+  kernel.launches = 2 + 1 + 1;
+  kernel.gradient_launches = 2 + (2 + 4) + 1 + 1;
+  return kernel;
+}
+
+/// The bias of the second product of `experts` that work on `tokens`, times the weight of each
+/// token, as Megatron-Core adds it (transformer/moe/experts.py, _apply_bias): expert by expert, in
+/// fp32.
+Kernel expert_bias(std::int64_t experts, std::int64_t tokens, std::int64_t hidden) {
+  constexpr std::int64_t scale = 4;
+  constexpr std::int64_t add = 2 + 4 + 4;
+  constexpr std::int64_t join = 4 + 4;
+  constexpr std::int64_t cast = 4 + 2;
+  constexpr std::int64_t casts_back = (2 + 4) + (4 + 2);
+  constexpr std::int64_t products_and_sums_back = 2 * (4 + 4 + 4);
+  constexpr std::int64_t split_back = 2 + 2;
+  Kernel kernel =
+      memory_bound(KernelPart::expert, Bytes{tokens * hidden * (scale + add + join + cast)});
+  kernel.gradient_bytes =
+      Bytes{tokens * hidden * (casts_back + products_and_sums_back + split_back)};
+  kernel.launches = 2 * experts + 2;
+  kernel.gradient_launches = 5 * experts + 2;
+  return kernel;
+}
+
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   const ExpertSpec& e = workload.model.experts;
   const std::int64_t local = experts_per_rank(workload);
@@ -255,6 +300,7 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   const auto products = [&](std::int64_t n, std::int64_t k, const CastBytes& cast) {
     Kernel kernel = grouped_gemm(KernelPart::expert, s.precision, local, per_expert, n, k);
     kernel.cast = cast;
+    kernel.bias = e.expert_bias;
     return kernel;
   };
   const bool sorts = local > 1 && workload.plan.expert > 1; // one expert needs no sorting
@@ -267,10 +313,13 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   if (sorts)
     kernels.push_back(sort(workload.communication.dispatch_precision));
   kernels.push_back(products(inputs * width, s.hidden, casts.first));
-  if (!workload.training.fused_experts)
+  const bool fused = workload.training.fused_experts;
+  if (!fused)
     kernels.push_back(of_module(workload, RecomputeModule::activation,
-                                touch(KernelPart::expert, routed * width * (inputs + 1))));
+                                expert_activation(workload, routed, width)));
   kernels.push_back(products(s.hidden, width, casts.last));
+  if (e.expert_bias && !fused)
+    kernels.push_back(expert_bias(local, routed, s.hidden));
   if (sorts)
     kernels.push_back(sort(Precision::bf16));
   return kernels;

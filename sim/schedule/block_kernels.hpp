@@ -19,6 +19,7 @@ struct Sizes {
   std::int64_t tensor = 1;
   Precision precision = Precision::bf16;  ///< of products
   CastBytes cast;                         ///< before products
+  std::int64_t window = 0;                ///< LayerSpec::window
   std::shared_ptr<const ExpertLoad> load; ///< of the layer; nothing: all experts are alike
   std::optional<std::int64_t> rank;       ///< of the expert-parallel group; nothing: the busiest
 };

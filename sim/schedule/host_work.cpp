@@ -33,10 +33,11 @@ std::int64_t launches_of(const Kernel& kernel) {
     return kernel.groups + cast_launches(kernel);
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
+    return 1;
   case KernelKind::memory_bound:
     break;
   }
-  return 1;
+  return kernel.launches;
 }
 
 std::int64_t launches_of(const Segment& segment, const CudaGraphs& graphs) {

@@ -121,7 +121,9 @@ std::vector<Block> stage_blocks(const Workload& workload, std::int64_t virtual_s
         spec.moe ? sizes_of_layer(workload, choice.loads->at(number, choice.micro_batch),
                                   choice.expert_rank)
                  : sizes;
-    add(full, [&](Sequence& out) { add_attention(out, name, spec, workload, sizes); });
+    Sizes of_attention = sizes;
+    of_attention.window = spec.window;
+    add(full, [&](Sequence& out) { add_attention(out, name, spec, workload, of_attention); });
     blocks.back().starts_layer = true;
     add(full || (spec.moe && workload.plan.recomputes(RecomputeModule::moe)),
         [&](Sequence& out) { add_feed_forward(out, name, spec, workload, of_layer); });

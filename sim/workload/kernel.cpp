@@ -1,5 +1,7 @@
 #include "sim/workload/kernel.hpp"
 
+#include <algorithm>
+
 namespace moesim {
 
 namespace {
@@ -8,6 +10,13 @@ constexpr std::int64_t bf16_bytes = 2;
 
 std::int64_t operand_bytes(Precision precision) {
   return is_fp8(precision) ? 1 : 2;
+}
+
+/// Keys for each query, on average.
+double attended(const AttentionShape& shape) {
+  const double causal = static_cast<double>(shape.sequence) / 2.0;
+  constexpr std::int64_t block = 128;
+  return shape.window > 0 ? std::min(causal, static_cast<double>(shape.window + block)) : causal;
 }
 
 Kernel attention(KernelKind kind, const AttentionShape& shape, double products) {
@@ -21,11 +30,12 @@ Kernel attention(KernelKind kind, const AttentionShape& shape, double products) 
   kernel.head_dim = shape.head_dim;
   kernel.value_dim = shape.value_dim;
   kernel.context = shape.context;
+  kernel.window = shape.window;
   // Scores and weighted values are two products; a causal mask leaves half of each.
   const double tokens = static_cast<double>(shape.batch * shape.sequence);
   const double width = static_cast<double>(shape.heads * (shape.head_dim + shape.value_dim));
-  kernel.flops = Flops{products * tokens * static_cast<double>(shape.sequence) * width /
-                       static_cast<double>(shape.context)};
+  kernel.flops =
+      Flops{products * tokens * attended(shape) * 2.0 * width / static_cast<double>(shape.context)};
   const std::int64_t rows = shape.batch * shape.sequence;
   const std::int64_t query_and_output = shape.heads * (shape.head_dim + shape.value_dim);
   const std::int64_t key_and_value = shape.kv_heads * (shape.head_dim + shape.value_dim);
@@ -100,6 +110,7 @@ Kernel memory_bound(KernelPart part, Bytes bytes) {
   kernel.kind = KernelKind::memory_bound;
   kernel.part = part;
   kernel.bytes = bytes;
+  kernel.gradient_bytes = part == KernelPart::permute ? bytes : bytes * 2;
   return kernel;
 }
 

@@ -55,6 +55,7 @@ struct Kernel {
   std::int64_t n = 0;
   std::int64_t k = 0;
   std::int64_t groups = 1;
+  bool bias = false; ///< grouped products add a bias to each row, their weight gradients sum it up
   /// For attention: sequences, tokens of a sequence, query and key/value heads of this rank, width
   /// of a query/key head and of a value head.
   std::int64_t batch = 0;
@@ -64,11 +65,18 @@ struct Kernel {
   std::int64_t head_dim = 0;
   std::int64_t value_dim = 0;
   std::int64_t context = 1; ///< ranks that share this attention evenly, by its queries
+  std::int64_t window = 0;  ///< tokens that a query attends to at most; 0: all before it
   /// Floating-point operations: 2·m·n·k·groups for products; for attention the causal half of
-  /// 2·batch·heads·sequence²·(head_dim + value_dim) / context forward, 2.5 times that backward.
+  /// 2·batch·heads·sequence²·(head_dim + value_dim) / context forward, 2.5 times that backward. Of
+  /// a window the blocks of 128 × 128 scores that it touches: window + 128 keys for each query.
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
+  /// For `memory_bound`: of its gradient.
+  Bytes gradient_bytes;
+  /// For `memory_bound`: kernels one after the other that this one stands for, and its gradient.
+  std::int64_t launches = 1;
+  std::int64_t gradient_launches = 1;
   /// Of the operands of an fp8 product; of a gradient, what it casts itself is its input.
   CastBytes cast;
   /// What a gradient of weights reads and writes besides, to add itself to the sum of the
@@ -98,9 +106,12 @@ struct AttentionShape {
   std::int64_t head_dim = 0;
   std::int64_t value_dim = 0;
   std::int64_t context = 1; ///< ranks that share it evenly, by its queries
+  std::int64_t window = 0;  ///< tokens that a query attends to at most; 0: all before it
 };
 Kernel attention_forward(const AttentionShape& shape);
 Kernel attention_backward(const AttentionShape& shape);
+/// Its gradient reads and writes twice the bytes; tokens that were packed or sorted go back the
+/// same way.
 Kernel memory_bound(KernelPart part, Bytes bytes);
 
 } // namespace moesim

@@ -90,6 +90,10 @@ void read_gpt_oss(const JsonObject& json, ModelSpec& model) {
   model.attention.sinks = true;
   model.experts.router_bias = true;
   model.experts.expert_bias = true;
+  model.experts.clamped = true;
+  // Every other layer, the first one too, attends to a window.
+  for (std::size_t layer = 0; layer < model.layers.size(); layer += 2)
+    model.layers[layer].window = size_or(json, "sliding_window", 0);
 }
 
 void read_dense(const JsonObject& json, ModelSpec& model) {

@@ -37,6 +37,7 @@ struct LayerSpec {
   bool moe = false;                  ///< experts instead of a dense feed-forward
   std::int64_t attention_blocks = 1; ///< 2 in a T5 decoder layer: self- and cross-attention
   std::int64_t dense_hidden = 0;     ///< width of its dense feed-forward; 0 in an MoE layer
+  std::int64_t window = 0;           ///< tokens that a token attends to at most; 0: all before it
 };
 
 /// Sizes of the experts, alike in every MoE layer.
@@ -48,6 +49,7 @@ struct ExpertSpec {
   bool shared_gate = false;           ///< a hidden-wide gate on the shared expert (Qwen2-MoE)
   bool router_bias = false;           ///< a value for each expert (DeepSeek-V3, GPT-OSS)
   bool expert_bias = false;           ///< on both products of an expert (GPT-OSS)
+  bool clamped = false;               ///< what enters its activation is clamped (GPT-OSS)
   std::int64_t groups = 1;            ///< node-limited routing: groups of experts …
   std::int64_t groups_per_token = 1;  ///< … and how many of them a token may use
 };

@@ -75,3 +75,25 @@ TEST_CASE("a dispatch beside computes waits for its ranks, and moves its bytes m
       time_of(plan, work, Fidelity::folded, ideal_cluster(FabricKind::rail_optimised, 32)).value ==
       Approx(1e-3 + 0.5e-6 + 1.4e-3 / 0.68).epsilon(1e-8));
 }
+
+// Half of 10 ms streams. Beside a dispatch that holds 20 of 100 SMs for 1 ms and takes a fifth of
+// the memory's 1e15 B/s, products take 1/0.8 of their time, what streams 1/0.8 of 1/0.8 of it: on
+// average 1.25 x 1.125, so that 1 ms does the work of 1/1.40625 ms.
+TEST_CASE("what streams beside a dispatch has less memory bandwidth, products have not") {
+  const Costs costs = ideal_costs();
+  // A square product at 0.76 of 1000 TFLOPS (compute_constants.csv), a fixed time on top.
+  const Kernel product = gemm(KernelPart::dense, Precision::bf16, 12384, 12384, 12384);
+  const Seconds products = costs.compute.time(product).time;
+  const Kernel stream = lasting(products);
+  CollectiveWork dispatch{"Dispatch", Collective::dispatch, GroupKind::expert, Bytes{1}};
+  const BesideCompute beside{Seconds{1e-3}, Bytes{200'000'000'000}};
+  const auto time = [&](std::vector<Kernel> kernels) {
+    return compute_time({"Expert", std::move(kernels), dispatch}, costs.compute, beside).total;
+  };
+  const double done = 1e-3;
+  CHECK(time({product}).value == Approx(products.value + done * (1 - 1 / 1.25)).epsilon(1e-9));
+  CHECK(time({stream}).value ==
+        Approx(products.value + done * (1 - 1 / (1.25 * 1.25))).epsilon(1e-9));
+  CHECK(time({product, stream}).value ==
+        Approx(2 * products.value + done * (1 - 1 / 1.40625)).epsilon(1e-9));
+}

@@ -80,6 +80,20 @@ TEST_CASE("kernels that move tokens are slower beside computes") {
   CHECK(cost.rate_beside_compute(Collective::all_gather).value == 1.0); // not known
 }
 
+TEST_CASE("communication takes at most half of the memory bandwidth from what streams") {
+  const ComputeCost cost = ComputeCost::load(calibration, h100()); // 3,350 GB/s
+  CHECK(cost.memory_slowdown_beside(gbyte_per_s(670)) == Approx(1.25));
+  CHECK(cost.memory_slowdown_beside(gbyte_per_s(3000)) == Approx(2.0));
+}
+
+TEST_CASE("grouped products with biases are as slow as the steps that have them") {
+  const ComputeCost cost = ComputeCost::load(calibration, h100());
+  Kernel kernel = grouped_gemm(KernelPart::expert, Precision::bf16, 8, 1024, 2880, 2880);
+  const double plain = microseconds_of(cost.time(kernel));
+  kernel.bias = true;
+  CHECK(microseconds_of(cost.time(kernel)) == Approx(plain / 0.475)); // compute_constants.csv
+}
+
 // The toy streams 1000 GB/s x 0.83 ± 5 %: 1 MB in 1.2048 us, on top of 2.1 us ± 2 %.
 TEST_CASE("a product that adds itself to a sum takes the time to read and write it besides") {
   const fs::path folder = toy_calibration("sum", "precision,m,n,k,time_us\nbf16,64,64,64,2.1\n"

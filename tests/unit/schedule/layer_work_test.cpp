@@ -94,6 +94,34 @@ TEST_CASE("the products of a Mixtral layer have its shapes") {
   CHECK(products[6] == gemm(head, bf16, 4096, 32000, 4096));
 }
 
+// GPT-OSS in a Mixtral layer: 8,192 routed tokens reach a rank's expert of width 14,336. A value
+// before the activation takes 16 bytes to clamp and 6 to activate, and what its gradient takes is
+// 16 + 22 + 8 + 4; a value of the result 28 and 40 bytes for its bias, in 2 x 1 + 2 kernels.
+TEST_CASE("clamped activations and biases of experts run as kernels of their own") {
+  Workload workload = one_mixtral_layer();
+  workload.model.experts.clamped = true;
+  workload.model.experts.expert_bias = true;
+  const std::vector<Kernel> kernels = expert_kernels(workload, sizes_of(workload));
+  REQUIRE(kernels.size() == 4);
+  CHECK(kernels[0].bias);
+  CHECK(kernels[1].bytes == Bytes{8192LL * 14336 * 22});
+  CHECK(kernels[1].gradient_bytes == Bytes{8192LL * 14336 * 50});
+  CHECK(kernels[1].launches == 4);
+  CHECK(kernels[2].bias);
+  CHECK(kernels[3].bytes == Bytes{8192LL * 4096 * 28});
+  CHECK(kernels[3].gradient_bytes == Bytes{8192LL * 4096 * 40});
+  CHECK(kernels[3].launches == 4);
+  const std::vector<Kernel> gradients = gradient_kernels(kernels, Gradients::all, 4);
+  CHECK(gradients.front().bytes == kernels[3].gradient_bytes);
+  CHECK(gradients.front().launches == 7);
+  CHECK(std::all_of(gradients.begin(), gradients.end(), [](const Kernel& kernel) {
+    return kernel.kind == KernelKind::memory_bound || kernel.bias;
+  }));
+
+  workload.training.fused_experts = true;
+  CHECK(expert_kernels(workload, sizes_of(workload)).size() == 2);
+}
+
 // Two groups of 4 experts. A token's second expert is in the other group 4 times of 7, so that the
 // second gates see 4096 x 11 / 7 = 6437 tokens, 3219 each; their scores are 2 x 4096 + 4 x 6437.
 TEST_CASE("two-level gates choose a group, then experts of the groups") {

@@ -51,6 +51,20 @@ TEST_CASE(
   CHECK(backward.bytes == Bytes{2 * 1728});
 }
 
+// 8,192 tokens, a window of 128: each query meets 128 + 128 keys instead of 4,096 on average, in
+// whole blocks. Of 256 tokens all blocks are met, the causal half.
+TEST_CASE("attention to a window takes the blocks of scores that the window touches") {
+  AttentionShape shape{1, 8192, 16, 16, 64, 64};
+  const double all = attention_forward(shape).flops.value;
+  shape.window = 128;
+  CHECK(attention_forward(shape).flops.value == all / 16.0);
+  CHECK(attention_backward(shape).flops.value == 2.5 * all / 16.0);
+  shape.sequence = 256;
+  const double short_window = attention_forward(shape).flops.value;
+  shape.window = 0;
+  CHECK(short_window == attention_forward(shape).flops.value);
+}
+
 TEST_CASE("attention over a sequence twice as long takes four times the operations a sequence") {
   const double once = attention_forward({1, 1024, 16, 16, 64, 64}).flops.value;
   CHECK(attention_forward({1, 2048, 16, 16, 64, 64}).flops.value == 4.0 * once);
@@ -63,6 +77,11 @@ TEST_CASE("a memory-bound kernel has bytes and no operations") {
   CHECK(kernel.part == KernelPart::permute);
   CHECK(kernel.bytes == Bytes{4096});
   CHECK(kernel.flops.value == 0.0);
+}
+
+TEST_CASE("tokens go back as they came, other gradients read and write twice the bytes") {
+  CHECK(memory_bound(KernelPart::permute, Bytes{100}).gradient_bytes == Bytes{100});
+  CHECK(memory_bound(KernelPart::dense, Bytes{100}).gradient_bytes == Bytes{200});
 }
 
 TEST_CASE("precisions are named as scenarios name them") {

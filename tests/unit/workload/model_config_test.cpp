@@ -228,14 +228,19 @@ TEST_CASE("a Switch config is one stack, its decoder layers with two attention b
   CHECK(model.experts.experts_per_token == 1);
 }
 
-TEST_CASE("a GPT-OSS config has sinks and biases everywhere") {
+TEST_CASE("a GPT-OSS config has sinks, biases everywhere, and windows in every other layer") {
   const ModelSpec model = read_model(
-      config_of("gpt_oss", with(mixtral, "\"mixtral\"", "\"gpt_oss\", \"attention_bias\": true")));
+      config_of("gpt_oss", with(mixtral, "\"mixtral\"",
+                                "\"gpt_oss\", \"attention_bias\": true, \"sliding_window\": 128")));
   CHECK(model.attention.qkv_bias);
   CHECK(model.attention.output_bias);
   CHECK(model.attention.sinks);
   CHECK(model.experts.router_bias);
   CHECK(model.experts.expert_bias);
+  CHECK(model.experts.clamped);
+  CHECK(model.layers[0].window == 128);
+  CHECK(model.layers[1].window == 0);
+  CHECK(model.layers[2].window == 128);
 }
 
 TEST_CASE("a dense config has no experts, and may leave out what equals its heads") {

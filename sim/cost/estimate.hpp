@@ -1,0 +1,38 @@
+#pragma once
+
+#include "sim/cost/compute_constants.hpp"
+#include "sim/cost/compute_cost.hpp"
+
+#include <algorithm>
+
+namespace moesim {
+
+/// A time on the way to a KernelTime: independent errors add up in quadrature.
+struct Estimate {
+  double seconds = 0.0;
+  CostBasis basis = CostBasis::measured;
+  double squared_error = 0.0;
+
+  void depends_on(CostBasis on, double error) {
+    basis = std::max(basis, on);
+    squared_error += error * error;
+  }
+  /// Adds what runs one after the other, with errors of its own.
+  void follow(const Estimate& other) {
+    if (other.seconds == 0.0)
+      return;
+    const double total = seconds + other.seconds;
+    squared_error =
+        (squared_error * seconds * seconds + other.squared_error * other.seconds * other.seconds) /
+        (total * total);
+    seconds = total;
+    basis = std::max(basis, other.basis);
+  }
+  /// Divides the time by a ratio of which a rule speaks.
+  void divide_by(const Uncertain& ratio) {
+    seconds /= ratio.value;
+    depends_on(CostBasis::rule, ratio.error);
+  }
+};
+
+} // namespace moesim
