@@ -24,7 +24,7 @@ struct CollectiveOptions {
   TableFormat format = TableFormat::table;
 };
 
-constexpr const char* footer =
+constexpr const char* collective_footer =
     "SIZE, algbw and busbw are what nccl-tests prints: the size is each rank's buffer, of an\n"
     "all-to-all its own part included, of an all-gather what it has received in the end.\n"
     "K, M and G stand for powers of 1024, as nccl-tests reads them.\n\n"
@@ -112,7 +112,7 @@ void add_collective_command(CLI::App& app, const AppContext& context) {
       ->type_name("FIDELITY");
   add_settings_option(*command, options->settings);
   add_format_option(*command, options->format);
-  command->footer(footer);
+  command->footer(collective_footer);
   command->callback([options, &context] { time_and_print(*options, context); });
 }
 

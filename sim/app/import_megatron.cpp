@@ -11,7 +11,7 @@ namespace moesim {
 
 namespace {
 
-constexpr const char* footer =
+constexpr const char* megatron_footer =
     "Example:\n"
     "  moesim import megatron train.sh --topology topologies/hgx-h100-ndr400.toml \\\n"
     "      --define TP=2 --with \"--vocab-size 32000\" --out my-run/scenario.toml\n"
@@ -86,7 +86,7 @@ void add_megatron_import(CLI::App& import) {
   auto request = std::make_shared<MegatronRequest>();
   CLI::App* command = import.add_subcommand(
       "megatron", "A scenario and its model from a Megatron-LM command line or YAML");
-  command->footer(footer);
+  command->footer(megatron_footer);
   command->add_option("file", request->file, "File to read")->type_name("FILE")->required();
   command
       ->add_option("--out", request->out, "Scenario file to write; config.json is written beside")

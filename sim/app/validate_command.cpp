@@ -24,7 +24,7 @@ struct ValidateOptions {
   TableFormat format = TableFormat::table;
 };
 
-constexpr const char* footer =
+constexpr const char* validate_footer =
     "Columns of CASES: case, tier, scenario, quantity, measured, tolerance_percent, source, and\n"
     "optionally settings (assignments as of --set, separated by spaces) and group. The scenario, "
     "a\n"
@@ -166,7 +166,7 @@ void add_validate_command(CLI::App& app, const AppContext& context) {
   command->add_option("--summary", options->summary, "Also write a row for each tier: |error| in %")
       ->type_name("FILE.csv");
   add_format_option(*command, options->format);
-  command->footer(footer);
+  command->footer(validate_footer);
   command->callback([options, &context] { validate_and_print(*options, context); });
 }
 

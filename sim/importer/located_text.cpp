@@ -1,6 +1,7 @@
 #include "sim/importer/located_text.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace moesim {
 
@@ -76,6 +77,10 @@ std::vector<LocatedText> LocatedText::fields() const {
     begin = i + 1;
   }
   return fields;
+}
+
+bool is_one_of(char value, const char* set) {
+  return value != '\0' && std::string_view(set).find(value) != std::string_view::npos;
 }
 
 } // namespace moesim

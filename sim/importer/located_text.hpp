@@ -58,4 +58,7 @@ private:
   std::vector<Byte> bytes_;
 };
 
+/// True if `set` holds the character; '\0' is in no set.
+bool is_one_of(char value, const char* set);
+
 } // namespace moesim

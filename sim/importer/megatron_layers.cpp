@@ -11,7 +11,7 @@ namespace {
 
 /// Letters of a layout or entries of a list; real ones have about a hundred.
 constexpr std::size_t length_max = 100'000;
-constexpr int depth_max = 20;
+constexpr int layout_depth_max = 20;
 
 /// Reads a text in which pieces and brackets may be repeated.
 class RepeatReader {
@@ -55,7 +55,7 @@ private:
   }
 
   std::string read_letters() {
-    if (++depth_ > depth_max)
+    if (++depth_ > layout_depth_max)
       throw std::invalid_argument("its brackets are nested too deep");
     std::string letters;
     while (next() != '\0' && next() != ')') {
@@ -79,7 +79,7 @@ private:
   }
 
   std::string read_sum() {
-    if (++depth_ > depth_max)
+    if (++depth_ > layout_depth_max)
       throw std::invalid_argument("its brackets are nested too deep");
     std::string entries;
     do {

@@ -10,7 +10,7 @@ using Value = std::optional<std::int64_t>;
 using Lookup = std::function<Value(const std::string&)>;
 
 /// Brackets within brackets; a launch script has one or two.
-constexpr int depth_max = 50;
+constexpr int expression_depth_max = 50;
 
 class Arithmetic {
 public:
@@ -95,7 +95,7 @@ private:
 
   Value read_operand() {
     skip_blanks();
-    if (++depth_ > depth_max)
+    if (++depth_ > expression_depth_max)
       return std::nullopt;
     Value value;
     const char first = position_ < text_.size() ? text_[position_] : '\0';

@@ -8,10 +8,6 @@ namespace moesim {
 
 namespace {
 
-bool is_one_of(char value, const char* set) {
-  return value != '\0' && std::string_view(set).find(value) != std::string_view::npos;
-}
-
 /// `NAME=` or `NAME+=`: what an array may follow.
 bool is_array_name(const std::string& text) {
   static const std::regex pattern(R"([A-Za-z_]\w*\+?=)");

@@ -10,19 +10,19 @@ namespace {
 
 using Kind = ShellStatement::Kind;
 using Joint = ShellStatement::Joint;
-using Words = std::vector<std::string>;
+using EndWords = std::vector<std::string>;
 
 /// Statements within statements; real scripts have about five.
-constexpr int depth_max = 50;
+constexpr int statement_depth_max = 50;
 
 class ShellParser {
 public:
   ShellParser(const std::string& file, const std::string& text) : lexer_(file, text) {}
 
   /// Statements up to one of the words `ends`, which it leaves.
-  std::vector<ShellStatement> parse_list(const Words& ends) {
+  std::vector<ShellStatement> parse_list(const EndWords& ends) {
     std::vector<ShellStatement> statements;
-    if (++depth_ > depth_max)
+    if (++depth_ > statement_depth_max)
       lexer_.fail(lexer_.position(), "statements are nested too deep here");
     for (;;) {
       const Joint joint = skip_separators();
@@ -57,7 +57,7 @@ private:
     }
   }
 
-  bool sees_one_of(const Words& words) {
+  bool sees_one_of(const EndWords& words) {
     return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
       return word == ";;" || word == ")" ? lexer_.sees(word) : sees_word(word);
     });

@@ -11,7 +11,7 @@ namespace moesim {
 namespace {
 
 /// Brackets and negations within others.
-constexpr int depth_max = 50;
+constexpr int test_depth_max = 50;
 
 ShellTruth truth_of(bool value) {
   return value ? ShellTruth::yes : ShellTruth::no;
@@ -76,7 +76,7 @@ private:
   }
 
   ShellTruth read_single() {
-    if (++depth_ > depth_max)
+    if (++depth_ > test_depth_max)
       return unknown(doubt("this condition is nested too deep"));
     ShellTruth truth = ShellTruth::unknown;
     if (word() == "!" && position_ + 1 < words_.size()) {

@@ -13,14 +13,10 @@ namespace {
 /// Bytes of one variable; a launch script's longest has a few thousand.
 constexpr std::size_t bytes_max = 1'000'000;
 /// Defaults within defaults.
-constexpr int depth_max = 50;
+constexpr int default_depth_max = 50;
 
 bool is_name_character(char value) {
   return std::isalnum(static_cast<unsigned char>(value)) || value == '_';
-}
-
-bool is_one_of(char value, const char* set) {
-  return value != '\0' && std::string_view(set).find(value) != std::string_view::npos;
 }
 
 /// The end of the name, number or sign that begins at `at`.
@@ -145,7 +141,7 @@ LocatedText ShellVariables::expand_whole(const LocatedText& raw) {
 }
 
 void ShellVariables::expand_into(const LocatedText& raw, Fields& fields) {
-  if (++depth_ > depth_max)
+  if (++depth_ > default_depth_max)
     throw InputError(locate_offset(file_, text_, raw.offset()),
                      "variables are nested too deep here");
   bool quoted = false;

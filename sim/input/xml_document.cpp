@@ -14,7 +14,7 @@ namespace moesim {
 namespace {
 
 /// Elements within elements; real topologies have about ten.
-constexpr int depth_max = 200;
+constexpr int xml_depth_max = 200;
 
 } // namespace
 
@@ -32,8 +32,8 @@ struct XmlElement::Builder {
     element.name_ = node.name();
     const auto offset = static_cast<std::size_t>(node.offset_debug());
     element.offset_ = offset > 0 ? offset - 1 : 0; // the library points behind the `<`
-    if (depth > depth_max)
-      element.fail(fmt::format("elements are nested more than {} deep", depth_max));
+    if (depth > xml_depth_max)
+      element.fail(fmt::format("elements are nested more than {} deep", xml_depth_max));
     for (const pugi::xml_attribute& attribute : node.attributes())
       element.attributes_.emplace_back(attribute.name(), attribute.value());
     for (const pugi::xml_node& child : node.children())

@@ -12,7 +12,7 @@ namespace moesim {
 namespace {
 
 /// Values within values; configs have about four.
-constexpr int depth_max = 50;
+constexpr int yaml_depth_max = 50;
 /// Values of a file, each alias counted as what it stands for: aliases of aliases can make a small
 /// file stand for more than any memory holds.
 constexpr std::size_t values_max = 20'000;
@@ -37,8 +37,8 @@ struct YamlNode::Builder {
     YamlNode node;
     node.source_ = source;
     node.offset_ = offset_of(from.Mark());
-    if (depth > depth_max)
-      node.fail(fmt::format("values are nested more than {} deep", depth_max));
+    if (depth > yaml_depth_max)
+      node.fail(fmt::format("values are nested more than {} deep", yaml_depth_max));
     if (++values > values_max)
       node.fail(fmt::format("the file stands for more than {} values", values_max));
     if (from.IsScalar()) {

@@ -18,10 +18,6 @@ constexpr std::array<const char*, link_kinds> link_names = {
     "leaf_uplink",     "leaf_downlink",    "spine_uplink",    "spine_downlink",
     "local_link",      "global_link",      "torus_link",      "fabric_link"};
 
-std::size_t at(std::int64_t position) {
-  return static_cast<std::size_t>(position);
-}
-
 /// Adds nodes and scale-up domains; the switches above the NICs come after.
 class NodeBuilder {
 public:

@@ -12,6 +12,11 @@
 
 namespace moesim {
 
+/// A position as an index of a container.
+constexpr std::size_t at(std::int64_t position) {
+  return static_cast<std::size_t>(position);
+}
+
 enum class VertexKind { gpu, scale_up_switch, nic, leaf, spine, core, network_switch };
 constexpr std::size_t vertex_kinds = 7;
 

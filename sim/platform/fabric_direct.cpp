@@ -11,10 +11,6 @@ namespace {
 
 using VertexId = ClusterGraph::VertexId;
 
-std::size_t at(std::int64_t position) {
-  return static_cast<std::size_t>(position);
-}
-
 /// Connects the NICs of every node to the router that `nodes_per_leaf` nodes share.
 void attach_nics(const TopologySpec& spec, const NicVertices& nics,
                  const std::vector<VertexId>& routers, ClusterGraph& cluster) {

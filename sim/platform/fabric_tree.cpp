@@ -12,10 +12,6 @@ namespace {
 
 using VertexId = ClusterGraph::VertexId;
 
-std::size_t at(std::int64_t position) {
-  return static_cast<std::size_t>(position);
-}
-
 /// The share of its capacity that a stage of `cables` parallel cables reaches when `flows` equal
 /// flows are hashed onto them: the mean over the expected fullest. The cables are taken as
 /// independent, each with a binomial number of flows (Raab and Steger, "Balls into bins", 1998,

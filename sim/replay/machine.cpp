@@ -48,20 +48,20 @@ void configure(s4u::Engine& engine) {
   engine.set_config("maxmin/precision", 1e-9);
 }
 
-/// The command line that SimGrid's engine wants: a name, no options.
-struct EngineArguments {
-  int count = 1;
-  char name[7] = "moesim";
-  char* list[2] = {name, nullptr};
-  EngineArguments() {
-    // Silences SimGrid's remarks on its own settings; a real fault throws.
-    xbt_log_control_set("root.threshold:critical");
-  }
-};
-
 } // namespace
 
 struct Machine::Engine {
+  /// The command line that SimGrid's engine wants: a name, no options.
+  struct Arguments {
+    int count = 1;
+    char name[7] = "moesim";
+    char* list[2] = {name, nullptr};
+    Arguments() {
+      // Silences SimGrid's remarks on its own settings; a real fault throws.
+      xbt_log_control_set("root.threshold:critical");
+    }
+  };
+
   /// What is under way, found again through the activity's user data.
   struct Running {
     s4u::ActivityPtr activity;
@@ -104,7 +104,7 @@ struct Machine::Engine {
     }
   }
 
-  EngineArguments arguments; // before the engine that reads them
+  Arguments arguments; // before the engine that reads them
   s4u::Engine simgrid;
   s4u::NetZone* root = nullptr;
   std::vector<s4u::Host*> devices;

@@ -13,7 +13,7 @@ namespace moesim {
 
 namespace {
 
-std::int64_t size_of(const auto& items) {
+std::int64_t count_of(const auto& items) {
   return static_cast<std::int64_t>(items.size());
 }
 
@@ -59,7 +59,7 @@ void check_request(const PlacementRequest& request) {
 }
 
 void check_loads(const std::vector<double>& loads, std::int64_t experts) {
-  if (size_of(loads) != experts)
+  if (count_of(loads) != experts)
     throw std::invalid_argument(
         fmt::format("{} loads for {} experts: there must be one each", loads.size(), experts));
   for (const double load : loads)
@@ -117,7 +117,7 @@ private:
   std::int64_t least_loaded(std::int64_t expert) const {
     std::int64_t best = -1;
     double best_load = 0.0;
-    for (std::int64_t rank = 0; rank < size_of(held_); ++rank) {
+    for (std::int64_t rank = 0; rank < count_of(held_); ++rank) {
       if (!accepts(rank, expert))
         continue;
       double load = 0.0;
@@ -134,7 +134,7 @@ private:
   /// times, which are all its slots.
   std::int64_t busiest() const {
     std::int64_t best = -1;
-    for (std::int64_t expert = 0; expert < size_of(loads_); ++expert)
+    for (std::int64_t expert = 0; expert < count_of(loads_); ++expert)
       if ((best < 0 || load_per_replica(expert) > load_per_replica(best)) &&
           least_loaded(expert) >= 0)
         best = expert;
@@ -262,7 +262,7 @@ std::vector<std::int64_t> place_near_sources(const PlacementRequest& request,
 } // namespace
 
 std::int64_t Placement::slots_per_rank() const {
-  return size_of(expert_of_slot) / ranks;
+  return count_of(expert_of_slot) / ranks;
 }
 
 std::vector<std::int64_t> Placement::replicas(std::int64_t experts) const {
@@ -291,7 +291,7 @@ Placement place_experts(const PlacementRequest& request, const std::vector<doubl
 
 Placement place_experts(const PlacementRequest& request, const TokensBySource& tokens) {
   check_request(request);
-  if (size_of(tokens) != request.ranks)
+  if (count_of(tokens) != request.ranks)
     throw std::invalid_argument(fmt::format(
         "tokens of {} sources for {} ranks: each must have its own", tokens.size(), request.ranks));
   std::vector<double> loads(index_of(request.experts), 0.0);
@@ -320,7 +320,7 @@ bool keeps_groups_in_domains(const PlacementRequest& request) {
 }
 
 std::vector<double> rank_loads(const Placement& placement, const std::vector<double>& loads) {
-  const std::vector<std::int64_t> replicas = placement.replicas(size_of(loads));
+  const std::vector<std::int64_t> replicas = placement.replicas(count_of(loads));
   std::vector<double> by_rank(index_of(placement.ranks), 0.0);
   for (std::size_t slot = 0; slot < placement.expert_of_slot.size(); ++slot) {
     const std::size_t expert = index_of(placement.expert_of_slot[slot]);
@@ -332,10 +332,10 @@ std::vector<double> rank_loads(const Placement& placement, const std::vector<dou
 
 double tokens_leaving_domains(const Placement& placement, const TokensBySource& tokens,
                               std::int64_t ranks_per_domain) {
-  INVARIANT(size_of(tokens) == placement.ranks, "{} sources, {} ranks", tokens.size(),
+  INVARIANT(count_of(tokens) == placement.ranks, "{} sources, {} ranks", tokens.size(),
             placement.ranks);
   const TokensBySource sent = by_domain(tokens, ranks_per_domain);
-  const std::vector<std::int64_t> replicas = placement.replicas(size_of(tokens.front()));
+  const std::vector<std::int64_t> replicas = placement.replicas(count_of(tokens.front()));
   const std::size_t slots_per_domain = index_of(placement.slots_per_rank() * ranks_per_domain);
   double leaving = 0.0;
   for (std::size_t slot = 0; slot < placement.expert_of_slot.size(); ++slot) {

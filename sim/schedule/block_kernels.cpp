@@ -11,8 +11,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::int64_t bf16_bytes = 2;
-
 /// Bytes of a memory-bound kernel that reads and writes `values` bf16 values in all.
 Kernel touch(KernelPart part, std::int64_t values) {
   return memory_bound(part, Bytes{values * bf16_bytes});

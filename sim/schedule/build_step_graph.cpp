@@ -16,8 +16,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::int64_t bf16_bytes = 2;
-
 /// What one device has done last in a pass; of two passes side by side, each has its own.
 struct Lane {
   std::vector<OpId> last;        ///< what its next operation waits for

@@ -10,7 +10,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::int64_t bf16_bytes = 2;
 constexpr std::int64_t fp32_bytes = 4;
 
 /// Adds up what a layer keeps.

@@ -10,8 +10,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::int64_t bf16_bytes = 2;
-
 CollectiveWork tensor_collective(const std::string& name, Collective kind, const Sizes& s) {
   return {name, kind, GroupKind::tensor, Bytes{s.tokens * s.hidden * bf16_bytes}};
 }

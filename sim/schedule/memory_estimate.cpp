@@ -14,7 +14,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::int64_t bf16_bytes = 2;
 /// An assumption: gap 15 of calibration/DEVIATIONS.md.
 constexpr Bytes framework_bytes{4LL * 1024 * 1024 * 1024};
 /// What PyTorch's allocator reserves beyond what is allocated, as a share of that: 2.8 to 6.9 %,

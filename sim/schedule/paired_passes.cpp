@@ -7,14 +7,14 @@ namespace moesim {
 namespace {
 
 /// One of the two passes while they are merged.
-struct Lane {
+struct PassLane {
   std::vector<PlacedSegment> segments;
   bool backward = false;
   std::int64_t computes = 0; ///< in all
   std::int64_t issued = 0;   ///< computes so far
   std::size_t next = 0;      ///< segment
 
-  Lane(std::vector<PlacedSegment> of, bool is_backward)
+  PassLane(std::vector<PlacedSegment> of, bool is_backward)
       : segments(std::move(of)), backward(is_backward) {
     for (const PlacedSegment& segment : segments)
       computes += is_turn(segment) ? 1 : 0;
@@ -29,7 +29,7 @@ struct Lane {
   bool has_turn() const { return next < segments.size(); }
   /// Twice the place of the middle of its next compute, times the computes of `other`: comparable
   /// between the two.
-  std::int64_t place(const Lane& other) const { return (2 * issued + 1) * other.computes; }
+  std::int64_t place(const PassLane& other) const { return (2 * issued + 1) * other.computes; }
 
   /// The communication with experts that is under way when the next compute of either lane is
   /// issued.
@@ -46,9 +46,9 @@ struct Lane {
 
 std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& forward,
                                               const std::vector<PlacedSegment>& backward) {
-  std::array<Lane, 2> lanes{Lane(paired(backward), true), Lane(paired(forward), false)};
+  std::array<PassLane, 2> lanes{PassLane(paired(backward), true), PassLane(paired(forward), false)};
   std::vector<PairedSegment> merged;
-  const auto issue = [&](Lane& lane, const Lane& other) {
+  const auto issue = [&](PassLane& lane, const PassLane& other) {
     PlacedSegment segment = lane.segments[lane.next];
     if (segment.kind == OpKind::compute && !segment.host) {
       auto communication = other.under_way(graph_);
@@ -60,8 +60,8 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& 
     ++lane.next;
     merged.push_back({segment, lane.backward});
   };
-  const auto issue_what_follows = [&](Lane& lane, const Lane& other) {
-    while (lane.next < lane.segments.size() && !Lane::is_turn(lane.segments[lane.next]))
+  const auto issue_what_follows = [&](PassLane& lane, const PassLane& other) {
+    while (lane.next < lane.segments.size() && !PassLane::is_turn(lane.segments[lane.next]))
       issue(lane, other);
   };
   for (const std::size_t lane : {0, 1})

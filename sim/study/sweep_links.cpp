@@ -17,7 +17,7 @@ namespace moesim {
 
 namespace {
 
-constexpr const char* file_name = "links.csv";
+constexpr const char* links_file = "links.csv";
 
 /// The row with the least number in a column, of those that `holds` accepts and that have one.
 template <typename Holds>
@@ -104,12 +104,12 @@ ReportTable write_links(const SweepPlan& plan, const ReportTable& results,
   std::string text = csv_line(header.columns) + "\n";
   for (const auto& [number, rows] : lines)
     text += rows;
-  write_file(options.folder / file_name, text);
+  write_file(options.folder / links_file, text);
   return read_links(options.folder);
 }
 
 ReportTable read_links(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / file_name;
+  const std::filesystem::path path = folder / links_file;
   return std::filesystem::exists(path) ? read_results(path) : ReportTable{};
 }
 

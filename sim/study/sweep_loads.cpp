@@ -14,7 +14,7 @@ namespace moesim {
 
 namespace {
 
-constexpr const char* file_name = "loads.csv";
+constexpr const char* loads_file = "loads.csv";
 constexpr std::size_t rows_max = 60'000;
 const std::vector<std::string> columns = {"point", "chosen_as", "layer", "expert",
                                           "load_over_mean"};
@@ -91,12 +91,12 @@ ReportTable write_loads(const SweepPlan& plan, const ReportTable& results,
     for (const std::vector<std::string>& row : rows)
       text += csv_line(row) + "\n";
   }
-  write_file(options.folder / file_name, text);
+  write_file(options.folder / loads_file, text);
   return read_loads(options.folder);
 }
 
 ReportTable read_loads(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / file_name;
+  const std::filesystem::path path = folder / loads_file;
   return std::filesystem::exists(path) ? read_results(path) : ReportTable{};
 }
 

@@ -14,11 +14,11 @@ namespace moesim {
 
 namespace {
 
-constexpr const char* file_name = "percentiles.csv";
+constexpr const char* percentiles_file = "percentiles.csv";
 constexpr const char* seed_axis = "routing.seed";
 const std::vector<std::string> measures = {"step_time_ms", "memory_gib_per_gpu",
                                            "dropped_tokens_percent", "load_max_over_mean"};
-const std::vector<std::pair<std::string, double>> shares = {
+const std::vector<std::pair<std::string, double>> percentile_shares = {
     {"_p50", 0.5}, {"_p95", 0.95}, {"_p99", 0.99}};
 
 /// The rows of each combination of the other axes, in the order of its first.
@@ -48,7 +48,7 @@ ResultTable seed_percentiles(const ReportTable& results, const std::vector<std::
   ResultTable table{others, {}};
   table.columns.insert(table.columns.end(), {"seeds", "out_of_memory_percent"});
   for (const std::string& measure : measures)
-    for (const auto& [ending, share] : shares)
+    for (const auto& [ending, share] : percentile_shares)
       table.columns.push_back(measure + ending);
   if (std::find(axes.begin(), axes.end(), seed_axis) == axes.end())
     return table;
@@ -67,7 +67,7 @@ ResultTable seed_percentiles(const ReportTable& results, const std::vector<std::
       for (const std::size_t row : rows)
         if (const auto value = reader.number(row, measure); value && reader.is_ok(row))
           values.push_back(*value);
-      for (const auto& [ending, share] : shares)
+      for (const auto& [ending, share] : percentile_shares)
         cells.push_back(values.empty() ? "" : fmt::format("{:.9g}", percentile(values, share)));
     }
     table.rows.push_back(std::move(cells));
@@ -79,18 +79,18 @@ ReportTable write_percentiles(const ReportTable& results, const std::vector<std:
                               const std::filesystem::path& folder) {
   const ResultTable table = seed_percentiles(results, axes);
   if (table.rows.empty()) {
-    std::filesystem::remove(folder / file_name);
+    std::filesystem::remove(folder / percentiles_file);
     return {};
   }
   std::string text = csv_line(table.columns) + "\n";
   for (const std::vector<std::string>& row : table.rows)
     text += csv_line(row) + "\n";
-  write_file(folder / file_name, text);
+  write_file(folder / percentiles_file, text);
   return read_percentiles(folder);
 }
 
 ReportTable read_percentiles(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / file_name;
+  const std::filesystem::path path = folder / percentiles_file;
   return std::filesystem::exists(path) ? read_results(path) : ReportTable{};
 }
 

@@ -6,8 +6,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::int64_t bf16_bytes = 2;
-
 std::int64_t operand_bytes(Precision precision) {
   return is_fp8(precision) ? 1 : 2;
 }

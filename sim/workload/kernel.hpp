@@ -14,6 +14,9 @@ enum class Precision {
   fp8_per_tensor ///< with one scale for a tensor: products of their own speed
 };
 
+/// Of a value in bf16.
+constexpr std::int64_t bf16_bytes = 2;
+
 /// "bf16", "fp8" or "fp8_per_tensor".
 std::string name_of(Precision precision);
 

@@ -1,6 +1,7 @@
 #include "tests/model/ideal_cluster.hpp"
 
 #include "sim/cost/compute_constants.hpp"
+#include "tests/support/calibration.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <cmath>
@@ -9,7 +10,6 @@ namespace moesim {
 
 namespace {
 
-const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
 constexpr const char* constants_file = "compute_constants.csv";
 /// So high that a whole number of bytes hits any time to 1e-15 s.
 constexpr BytesPerSecond memory_bandwidth{1e15};

@@ -2,6 +2,7 @@
 
 #include "sim/study/child_process.hpp"
 #include "sim/study/collective_study.hpp"
+#include "tests/support/calibration.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,8 +13,6 @@
 using namespace moesim;
 
 namespace {
-
-const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
 
 ParallelPlan one_group(std::int64_t gpus) {
   ParallelPlan plan;

@@ -1,6 +1,7 @@
 #include "tests/property/random_case.hpp"
 
 #include "sim/study/step_study.hpp"
+#include "tests/support/calibration.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -10,8 +11,6 @@
 using namespace moesim;
 
 namespace {
-
-const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
 
 struct Pair {
   StepReplay folded;

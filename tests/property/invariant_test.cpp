@@ -5,6 +5,7 @@
 #include "sim/metrics/resource_class.hpp"
 #include "sim/replay/rank_flows.hpp"
 #include "sim/study/simulate.hpp"
+#include "tests/support/calibration.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,7 +18,6 @@ using namespace moesim;
 
 namespace {
 
-const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
 const CaseLimits small{{8, 16, 24, 32, 40, 64}, 3000};
 
 /// Replays a case and lets `observe` throw InternalError at what it finds wrong.

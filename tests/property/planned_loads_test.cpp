@@ -109,13 +109,13 @@ const std::vector<Cluster> clusters = {
     {"gb200-nvl72", "[[fault]]\ngpu = \"Node[1].Gpu[1]\"\n"}};
 
 /// A collective of a stage, and the plan that it is part of.
-struct Drawn {
+struct DrawnPlan {
   ParallelPlan plan;
   CollectiveWork work;
 };
 
-Drawn draw_collective(Draw& draw) {
-  Drawn drawn;
+DrawnPlan draw_collective(Draw& draw) {
+  DrawnPlan drawn;
   ParallelPlan& plan = drawn.plan;
   plan.expert = draw.one_of<std::int64_t>({4, 8, 16, 24, 32, 64});
   plan.expert_tensor = draw.one_of<std::int64_t>({1, 1, 2});

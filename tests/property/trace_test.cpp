@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 #include "sim/report/trace_report.hpp"
 #include "sim/study/step_study.hpp"
+#include "tests/support/calibration.hpp"
 #include "tests/support/trace_faults.hpp"
 
 #include <catch2/catch.hpp>
@@ -30,7 +31,6 @@ void expect_whole_trace(const StepGraph& graph, const Timeline& timeline) {
 }
 
 void check_traces(std::uint64_t seed, Fidelity fidelity) {
-  const auto calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
   for (const RandomCase& drawn : random_cases(seed, 15, {{8, 16, 24, 32}, 1000})) {
     INFO(drawn.text());
     const Scenario scenario = scenario_of(drawn);

@@ -5,6 +5,7 @@
 #include "sim/routing/load_trace.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "sim/study/simulate.hpp"
+#include "tests/support/calibration.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,8 +18,7 @@ using namespace moesim;
 
 namespace {
 
-const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
-const CaseLimits small{{8, 16, 32, 64}, 2000};
+const CaseLimits small_cases{{8, 16, 32, 64}, 2000};
 
 /// A case whose experts are loaded unevenly, by one law or the other; dropless.
 Scenario uneven(const RandomCase& drawn) {
@@ -62,7 +62,7 @@ double expert_flops(const StageWork& work) {
 
 // Tokens of each expert are rounded up to whole numbers: below one in a hundred here.
 TEST_CASE("uneven experts compute as many tokens together as even ones") {
-  for (const RandomCase& drawn : random_cases(9000, 60, small)) {
+  for (const RandomCase& drawn : random_cases(9000, 60, small_cases)) {
     Scenario scenario = uneven(drawn);
     if (!is_moe(scenario))
       continue;
@@ -80,7 +80,7 @@ TEST_CASE("uneven experts compute as many tokens together as even ones") {
 
 TEST_CASE("uneven loads: ranks agree with flows, and a step is no faster than an even one") {
   std::size_t checked = 0;
-  for (const RandomCase& drawn : random_cases(9100, 60, small)) {
+  for (const RandomCase& drawn : random_cases(9100, 60, small_cases)) {
     const Scenario scenario = uneven(drawn);
     if (!is_moe(scenario))
       continue;
@@ -117,7 +117,7 @@ TEST_CASE("uneven loads: ranks of equal load fold as exactly, beyond 64 GPUs too
 
 TEST_CASE("uneven experts on ranks that are alike fold into one rank, as exactly as even ones") {
   std::size_t checked = 0;
-  for (const RandomCase& drawn : random_cases(9200, 60, small)) {
+  for (const RandomCase& drawn : random_cases(9200, 60, small_cases)) {
     Scenario scenario = uneven(drawn);
     if (!is_moe(scenario))
       continue;

@@ -48,7 +48,7 @@ std::vector<Measurement> exact_rows() {
   return rows;
 }
 
-std::string refusal(const std::string& text) {
+std::string fit_refusal(const std::string& text) {
   const TemporaryFolder folder;
   const fs::path path = folder.write("m.csv", text);
   try {
@@ -153,14 +153,14 @@ TEST_CASE("collectives that were held out are predicted within 10 percent at the
 }
 
 TEST_CASE("malformed measurements are refused with their place") {
-  CHECK(refusal(header + "t,H100,nvlink4,450,,,1,8,scale_up,all_to_al,64,,,5,yes,s\n") ==
+  CHECK(fit_refusal(header + "t,H100,nvlink4,450,,,1,8,scale_up,all_to_al,64,,,5,yes,s\n") ==
         "m.csv:2:35: error: collective: \"all_to_al\" is not known\n"
         "  t,H100,nvlink4,450,,,1,8,scale_up,all_to_al,64,,,5,yes,s\n"
         "                                    ^\n"
         "  hint: did you mean \"all_to_all\"?");
   const auto says = [](const std::string& row, const std::string& message) {
     INFO(row);
-    CHECK(refusal(header + row + "\n").find(message) != std::string::npos);
+    CHECK(fit_refusal(header + row + "\n").find(message) != std::string::npos);
   };
   says("t,H100,nvlink4,450,,,1,8,scale_up,all_to_all,64,,,0,yes,s", "2:51: error: time_us");
   says("t,H100,nvlink4,450,,,1,8,scale_up,all_to_all,64,,,5,yes,",

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path calibration = fs::path(MOESIM_SOURCE_DIR) / "calibration";
+const fs::path shipped_tables = fs::path(MOESIM_SOURCE_DIR) / "calibration";
 
 std::string text_of(const fs::path& path) {
   std::ostringstream text;
@@ -37,7 +37,7 @@ TableError find(const std::vector<TableError>& errors, const std::string& device
   return *found;
 }
 
-/// A calibration of one device, "toy", with this GEMM table.
+/// A shipped_tables of one device, "toy", with this GEMM table.
 class ToyCalibration : public TemporaryFolder {
 public:
   explicit ToyCalibration(const std::string& rows) {
@@ -89,7 +89,7 @@ TEST_CASE("tables of a kind that borrows are predicted from those that it borrow
 // The goals of the project for tables of published times.
 TEST_CASE("left out, shipped times are predicted within 5 %, grouped products within 8 %") {
   std::size_t tables = 0;
-  for (const TableError& error : table_errors(calibration))
+  for (const TableError& error : table_errors(shipped_tables))
     if (error.error_case == ErrorCase::inside) {
       INFO(error.device << " " << error.table << " " << name_of(error.precision));
       CHECK(error.rows > 100);
@@ -104,15 +104,15 @@ TEST_CASE("left out, shipped times are predicted within 5 %, grouped products wi
 TEST_CASE("the shipped errors and their report are what calibrate writes") {
   std::vector<Measurement> measurements;
   for (const char* file : {"dispatch.csv", "nvlink.csv", "pcie.csv", "scale_out.csv"})
-    for (const Measurement& row : read_measurements(calibration / "measurements" / file))
+    for (const Measurement& row : read_measurements(shipped_tables / "measurements" / file))
       measurements.push_back(row);
   CalibrationFindings findings;
-  findings.tables = table_errors(calibration);
-  findings.own = compare_own_tables(calibration);
-  findings.curves = NetworkCost::load(calibration).curves();
+  findings.tables = table_errors(shipped_tables);
+  findings.own = compare_own_tables(shipped_tables);
+  findings.curves = NetworkCost::load(shipped_tables).curves();
   findings.held_out = group_residuals(NetworkCost(findings.curves), measurements);
-  CHECK(compute_errors_csv(findings.tables) == text_of(calibration / "compute_errors.csv"));
-  CHECK(calibration_report(findings) == text_of(calibration / "REPORT.md"));
+  CHECK(compute_errors_csv(findings.tables) == text_of(shipped_tables / "compute_errors.csv"));
+  CHECK(calibration_report(findings) == text_of(shipped_tables / "REPORT.md"));
 }
 
 TEST_CASE("our own measurements stand beside the published ones") {
@@ -139,12 +139,12 @@ TEST_CASE("a calibration folder is the known one and the tables that were given"
               "precision,pass,distribution,groups,tokens,n,k,time_us,noise_percent,samples\n"
               "bf16,forward,equal,8,64,64,64,2,1,10\n");
   const TemporaryFolder out;
-  assemble_calibration(calibration,
+  assemble_calibration(shipped_tables,
                        {given.path() / "gx-sxm/gemm.csv", given.path() / "gx-sxm/expert_gemm.csv"},
                        out.path());
   CHECK(text_of(out.path() / "gx-sxm/gemm.csv") == text_of(given.path() / "gx-sxm/gemm.csv"));
   CHECK(fs::exists(out.path() / "gx-sxm/measured/expert_gemm.csv"));
-  CHECK(text_of(out.path() / "h100-sxm/gemm.csv") == text_of(calibration / "h100-sxm/gemm.csv"));
+  CHECK(text_of(out.path() / "h100-sxm/gemm.csv") == text_of(shipped_tables / "h100-sxm/gemm.csv"));
   CHECK(fs::exists(out.path() / "compute_constants.csv"));
   CHECK_NOTHROW(table_errors(out.path()));
 }
@@ -155,7 +155,7 @@ TEST_CASE("nothing is written if one of the tables is cut off or not positive") 
   const auto message = [&](const std::string& text) {
     const fs::path path = given.write("router.csv", text);
     try {
-      assemble_calibration(calibration, {path}, out.path() / "new");
+      assemble_calibration(shipped_tables, {path}, out.path() / "new");
     } catch (const InputError& error) {
       const std::string what = error.what();
       return what.substr(what.find("router.csv"), what.find('\n') - what.find("router.csv"));

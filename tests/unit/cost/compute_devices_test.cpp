@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path calibration = fs::path(MOESIM_SOURCE_DIR) / "calibration";
+const fs::path shipped_tables = fs::path(MOESIM_SOURCE_DIR) / "calibration";
 
 constexpr const char* header =
     "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n";
@@ -25,12 +25,12 @@ constexpr const char* header =
 constexpr const char* old_row = "old,none,1,2,1000,datasheet,for the test\n";
 constexpr const char* new_row = "new,old,4,16,1000,datasheet,for the test\n";
 
-/// A calibration with tables of one GPU kind, "old", of 1 bf16 and 2 fp8 TFLOPS, and the given
+/// A shipped_tables with tables of one GPU kind, "old", of 1 bf16 and 2 fp8 TFLOPS, and the given
 /// rows. The product 256 x 64 x 64, 2097152 FLOP, takes 4.194304 us in bf16: half of the peak. The
 /// experts, 8 groups of 32 tokens, take twice as long as their products of 256 rows: a ratio of
 /// 1/2.
 void write_calibration(const TemporaryFolder& folder, const std::string& rows) {
-  fs::copy_file(calibration / "compute_constants.csv", folder.path() / "compute_constants.csv");
+  fs::copy_file(shipped_tables / "compute_constants.csv", folder.path() / "compute_constants.csv");
   folder.write("devices.csv", std::string(header) + rows);
   folder.write("compute_errors.csv", toy_errors("old"));
   fs::create_directories(folder.path() / "old");
@@ -48,7 +48,7 @@ ComputeCost load(const TemporaryFolder& folder, const std::string& kind, double 
   return ComputeCost::load(folder.path(), {kind, tflops(bf16), tflops(fp8), gbyte_per_s(1000)});
 }
 
-double microseconds_of(const KernelTime& time) {
+double device_microseconds(const KernelTime& time) {
   return time.time.value * 1e6;
 }
 
@@ -69,14 +69,14 @@ TEST_CASE("borrowed times are scaled by the peaks that bound them") {
   const ComputeCost cost = load(folder, "new", 4.0, 16.0);
   // A quarter of the time at four times the peak; its 73728 bytes take 0.07 us on both.
   const KernelTime time = cost.time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64));
-  CHECK(microseconds_of(time) == Approx(4.194304 / 4).epsilon(1e-9));
+  CHECK(device_microseconds(time) == Approx(4.194304 / 4).epsilon(1e-9));
   CHECK(time.basis == CostBasis::other_device);
   CHECK(time.error == Approx(std::hypot(0.02, 0.3)));
-  CHECK(microseconds_of(cost.time(gemm(KernelPart::dense, Precision::fp8, 256, 64, 64))) ==
+  CHECK(device_microseconds(cost.time(gemm(KernelPart::dense, Precision::fp8, 256, 64, 64))) ==
         Approx(4.194304 / 8).epsilon(1e-9));
   // The experts take twice the time of one product.
-  CHECK(microseconds_of(cost.time(grouped_gemm(KernelPart::expert, Precision::bf16, 8, 32, 64,
-                                               64))) == Approx(2 * 4.194304 / 4).epsilon(1e-9));
+  CHECK(device_microseconds(cost.time(grouped_gemm(KernelPart::expert, Precision::bf16, 8, 32, 64,
+                                                   64))) == Approx(2 * 4.194304 / 4).epsilon(1e-9));
 }
 
 TEST_CASE("a kernel that memory bounds is scaled by the memory's bandwidth") {
@@ -86,7 +86,7 @@ TEST_CASE("a kernel that memory bounds is scaled by the memory's bandwidth") {
   folder.write("old/gemm.csv", "precision,m,n,k,time_us\nbf16,32,64,64,15\n");
   const ComputeCost cost =
       ComputeCost::load(folder.path(), {"new", tflops(4), tflops(16), gbyte_per_s(3)});
-  CHECK(microseconds_of(cost.time(gemm(KernelPart::dense, Precision::bf16, 32, 64, 64))) ==
+  CHECK(device_microseconds(cost.time(gemm(KernelPart::dense, Precision::bf16, 32, 64, 64))) ==
         Approx(15.0 / 3).epsilon(1e-9));
 }
 
@@ -96,10 +96,10 @@ TEST_CASE("a device's own tables count as measured, unless the topology gives ot
   const Kernel kernel = gemm(KernelPart::dense, Precision::bf16, 256, 64, 64);
   const KernelTime own = load(folder, "old", 1.0, 2.0).time(kernel);
   CHECK(own.basis == CostBasis::measured);
-  CHECK(microseconds_of(own) == Approx(4.194304));
+  CHECK(device_microseconds(own) == Approx(4.194304));
   const KernelTime faster = load(folder, "old", 2.0, 4.0).time(kernel);
   CHECK(faster.basis == CostBasis::other_device);
-  CHECK(microseconds_of(faster) == Approx(4.194304 / 2));
+  CHECK(device_microseconds(faster) == Approx(4.194304 / 2));
 }
 
 TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks") {
@@ -115,7 +115,7 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
   CHECK(folders[1].path == folder.path() / "old");
   CHECK(folders[1].borrowed);
   const ComputeCost cost = load(folder, "new", 4.0, 16.0);
-  CHECK(microseconds_of(cost.time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))) ==
+  CHECK(device_microseconds(cost.time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))) ==
         Approx(3.0));
   CHECK(cost.time(grouped_gemm(KernelPart::expert, Precision::bf16, 8, 32, 64, 64)).basis ==
         CostBasis::other_device);
@@ -170,7 +170,7 @@ TEST_CASE("every GPU kind of the shipped rows can be timed") {
   for (const char* kind : {"h800-sxm", "b300-sxm", "gb200", "gb300", "l40s"}) {
     INFO(kind);
     const ComputeCost cost =
-        ComputeCost::load(calibration, {kind, tflops(2000), tflops(4000), gbyte_per_s(8000)});
+        ComputeCost::load(shipped_tables, {kind, tflops(2000), tflops(4000), gbyte_per_s(8000)});
     const Kernel kernel = gemm(KernelPart::dense, Precision::bf16, 8192, 8192, 8192);
     const double bound = kernel.flops.value / 2000e12;
     CHECK(cost.time(kernel).time.value > bound);

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path calibration = fs::path(MOESIM_SOURCE_DIR) / "calibration";
+const fs::path shipped_network = fs::path(MOESIM_SOURCE_DIR) / "calibration";
 const std::string curve_header = "medium,collective,message_bytes,efficiency\n";
 const std::string startup_header =
     "medium,collective,base_us,per_peer_us,small_group_loss,limit_gbyte_per_s,"
@@ -114,7 +114,7 @@ TEST_CASE("a start-up counts peers, and is zero without them") {
 }
 
 TEST_CASE("the calibrated efficiencies are shares, and a larger message never takes less time") {
-  const NetworkCost cost = NetworkCost::load(calibration);
+  const NetworkCost cost = NetworkCost::load(shipped_network);
   for (const std::string& medium : medium_names())
     for (const Collective collective :
          {Collective::all_to_all, Collective::all_gather, Collective::reduce_scatter,

@@ -46,7 +46,7 @@ const std::string fabric = "# Topology file\n"
                            "Ca 1 \"H-30\"  # \"MT4129 ConnectX7   Mellanox Technologies\"\n"
                            "[1](30)  \"S-a2\"[2]  # lid 6 lmc 0 \"leaf2\" lid 2 4xNDR\n";
 
-ImportedTopology import(const std::string& text) {
+ImportedTopology import_fabric(const std::string& text) {
   const TemporaryFolder folder;
   return read_ibnetdiscover(folder.write("fabric.txt", text), {});
 }
@@ -75,7 +75,7 @@ std::size_t cables_of(const ImportedGraph& graph, const std::string& kind) {
 } // namespace
 
 TEST_CASE("a fabric is imported cable by cable") {
-  const ImportedTopology topology = import(fabric);
+  const ImportedTopology topology = import_fabric(fabric);
   const ImportedGraph& graph = *topology.graph;
   CHECK(cables_of(graph, "nic") == 4);
   CHECK(cables_of(graph, "fabric") == 3);
@@ -95,7 +95,7 @@ TEST_CASE("a fabric is imported cable by cable") {
 }
 
 TEST_CASE("rates of cables are width times lane") {
-  const ImportedTopology topology = import(fabric);
+  const ImportedTopology topology = import_fabric(fabric);
   for (const ImportedCable& cable : topology.graph->cables) {
     if (cable.source == "node2.Nic[0]" || cable.sink == "node2.Nic[0]")
       CHECK(cable.gbyte_per_s == (cable.kind == "nic" ? 25.0 : 63.0)); // HDR, PCIe 5
@@ -107,7 +107,7 @@ TEST_CASE("rates of cables are width times lane") {
 TEST_CASE("an imported fabric is a topology with routes") {
   const TemporaryFolder folder;
   const auto file = folder.path() / "mine.toml";
-  write_imported(import(fabric), file);
+  write_imported(import_fabric(fabric), file);
   const TopologySpec spec = read_topology(file);
   CHECK(spec.gpus_max == 4);
   const Topology topology(spec, 4);

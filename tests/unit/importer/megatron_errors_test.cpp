@@ -32,7 +32,7 @@ std::string message_of(const Refusal& row, std::int64_t gpus = 16) {
   return "no error";
 }
 
-const std::string command = "torchrun pretrain_gpt.py " + small_model;
+const std::string whole_command = "torchrun pretrain_gpt.py " + small_model;
 
 /// One row for each rule.
 const std::vector<Refusal> refusals = {
@@ -120,36 +120,36 @@ const std::vector<Refusal> refusals = {
 
 /// What Megatron refuses too, or what no key says.
 const std::vector<Refusal> contradictions = {
-    {"a layout of other layers", "t.sh", command,
+    {"a layout of other layers", "t.sh", whole_command,
      "--pipeline-model-parallel-layout Et*3|tL --pipeline-model-parallel-size 2",
      "--with:1:34: error: it has 4 transformer layers, and --num-layers is 8\n"
      "  --pipeline-model-parallel-layout Et*3|tL --pipeline-model-parallel-size 2\n"
      "                                   ^"},
-    {"a layout of stages that do not fit", "t.sh", command,
+    {"a layout of stages that do not fit", "t.sh", whole_command,
      "--pipeline-model-parallel-size 2 --pipeline-model-parallel-layout Et*4|t|t*3L",
      "--with:1:67: error: its 3 stages cannot be laid on 2 pipeline stages\n"
      "  --pipeline-model-parallel-size 2 --pipeline-model-parallel-layout Et*4|t|t*3L\n"
      "                                                                    ^"},
-    {"an uneven cut", "t.sh", command, "--pipeline-model-parallel-size 3",
+    {"an uneven cut", "t.sh", whole_command, "--pipeline-model-parallel-size 3",
      "--with:1:32: error: 8 layers cannot be cut evenly over 3 stages\n"
      "  --pipeline-model-parallel-size 3\n"
      "                                 ^\n"
      "  hint: Megatron needs --pipeline-model-parallel-layout, or "
      "--decoder-first-pipeline-num-layers and -last-, for that"},
-    {"a dispatcher that nobody knows", "t.sh", command, "--moe-token-dispatcher-type alltoal",
+    {"a dispatcher that nobody knows", "t.sh", whole_command, "--moe-token-dispatcher-type alltoal",
      "--with:1:29: error: --moe-token-dispatcher-type: \"alltoal\" is not one of alltoall, "
      "allgather, flex, alltoall_seq\n"
      "  --moe-token-dispatcher-type alltoal\n"
      "                              ^\n"
      "  hint: did you mean \"alltoall\"?"},
-    {"a module that nobody knows", "t.sh", command,
+    {"a module that nobody knows", "t.sh", whole_command,
      "--recompute-granularity selective --recompute-modules moe_atc",
      "--with:1:55: error: \"moe_atc\" is none of Megatron's modules core_attn, mla_up_proj, "
      "layernorm, moe_act, mlp, shared_experts, moe\n"
      "  --recompute-granularity selective --recompute-modules moe_atc\n"
      "                                                        ^\n"
      "  hint: did you mean \"moe_act\"?"},
-    {"a module that is not offloaded", "t.sh", command,
+    {"a module that is not offloaded", "t.sh", whole_command,
      "--fine-grained-activation-offloading --offload-modules moe_atc",
      "--with:1:56: error: \"moe_atc\" is none of Megatron's modules attn_norm, qkv_linear, "
      "core_attn, "
@@ -157,11 +157,11 @@ const std::vector<Refusal> contradictions = {
      "  --fine-grained-activation-offloading --offload-modules moe_atc\n"
      "                                                         ^\n"
      "  hint: did you mean \"moe_act\"?"},
-    {"a list of layers that is too short", "t.sh", command, "--moe-layer-freq [0]*3",
+    {"a list of layers that is too short", "t.sh", whole_command, "--moe-layer-freq [0]*3",
      "--with:1:18: error: --moe-layer-freq: it has 3 entries for 8 layers\n"
      "  --moe-layer-freq [0]*3\n"
      "                   ^"},
-    {"heads that do not divide", "t.sh", command, "--num-attention-heads 7",
+    {"heads that do not divide", "t.sh", whole_command, "--num-attention-heads 7",
      "--with:1:23: error: --hidden-size 512 is no multiple of 7 heads\n"
      "  --num-attention-heads 7\n"
      "                        ^\n"

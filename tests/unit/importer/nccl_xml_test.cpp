@@ -77,14 +77,14 @@ Imported import_file(const fs::path& file, const std::string& kind = "") {
   return {topology, read_topology(folder.path() / "out.toml")};
 }
 
-Imported import(const std::string& text, const std::string& kind = "") {
+Imported import_xml(const std::string& text, const std::string& kind = "") {
   const TemporaryFolder folder;
   return import_file(folder.write("t.xml", text), kind);
 }
 
 std::string refusal(const std::string& text, const std::string& kind = "") {
   try {
-    import(text, kind);
+    import_xml(text, kind);
   } catch (const InputError& error) {
     return error.what();
   }
@@ -94,9 +94,9 @@ std::string refusal(const std::string& text, const std::string& kind = "") {
 } // namespace
 
 TEST_CASE("a dump of one node gives its GPUs, NVLinks and NICs") {
-  const Imported node =
-      import(system_of(cpu(gpus(1, 4) + nic(0x81, 400000) + nic(0x82, 400000)) +
-                       cpu(gpus(5, 4) + nic(0x83, 400000) + nic(0x84, 400000), "numaid=\"1\"")));
+  const Imported node = import_xml(
+      system_of(cpu(gpus(1, 4) + nic(0x81, 400000) + nic(0x82, 400000)) +
+                cpu(gpus(5, 4) + nic(0x83, 400000) + nic(0x84, 400000), "numaid=\"1\"")));
   CHECK(node.spec.gpu.kind == "h100-sxm");
   CHECK(node.value("gpu", "kind").origin == ValueOrigin::assumed);
   CHECK(node.spec.node.gpus == 8);
@@ -117,14 +117,14 @@ TEST_CASE("the kind of GPU follows its PCI device number, its links, or --gpu") 
   const std::string with_device =
       "<pci busid=\"0000:01:00.0\" class=\"0x030200\" vendor=\"0x10de\" device=\"0x2335\" " + gen5 +
       "><gpu dev=\"0\" sm=\"90\">" + to_switch + "</gpu></pci>";
-  const Imported told = import(system_of(cpu(with_device)));
+  const Imported told = import_xml(system_of(cpu(with_device)));
   CHECK(told.spec.gpu.kind == "h200-sxm");
   CHECK(told.value("gpu", "kind").origin == ValueOrigin::derived);
   const Imported eight =
-      import(system_of(cpu(gpus(1, 2, "<nvlink target=\"fffffff:ff:ff.0\" count=\"8\"/>"))));
+      import_xml(system_of(cpu(gpus(1, 2, "<nvlink target=\"fffffff:ff:ff.0\" count=\"8\"/>"))));
   CHECK(eight.spec.gpu.kind == "h800-sxm");
   CHECK_FALSE(eight.spec.node.in_switch_reduction);
-  const Imported named = import(system_of(cpu(gpus(1, 2))), "b200-sxm");
+  const Imported named = import_xml(system_of(cpu(gpus(1, 2))), "b200-sxm");
   CHECK(named.spec.gpu.kind == "b200-sxm");
   CHECK(named.remarks("compute capability 9.0, b200-sxm has 10.0"));
 }
@@ -133,7 +133,7 @@ TEST_CASE("hosts of one NVLink domain are its nodes, though their PCI addresses 
   const auto tray = [](const std::string& host) {
     return cpu(gpus(1, 4) + nic(0x81, 400000), "numaid=\"0\" host_hash=\"" + host + "\"");
   };
-  const Imported rack = import(system_of(tray("0xA_") + tray("0xB_")));
+  const Imported rack = import_xml(system_of(tray("0xA_") + tray("0xB_")));
   CHECK(rack.spec.node.gpus == 4);
   CHECK(rack.spec.node.scale_up_gpus == 8);
   CHECK(rack.spec.gpus_max == 8);
@@ -152,7 +152,7 @@ TEST_CASE("ports of one NIC add up, a port that is listed twice does not") {
                        bus, function, gen5, ports);
   };
   const std::string guid = "0x9a70500003ae6d94";
-  const Imported two = import(system_of(cpu(
+  const Imported two = import_xml(system_of(cpu(
       gpus(1, 2) + device(0x81, 0, port("a", 1, guid) + port("b", 2, guid) + port("c", 2, guid)))));
   CHECK(two.spec.node.nics == 1);
   CHECK(two.spec.node.nic.value == Approx(45e9));
@@ -160,7 +160,7 @@ TEST_CASE("ports of one NIC add up, a port that is listed twice does not") {
   CHECK(two.spec.node.nic_medium == "roce");
   // Blacked out: the device tells, whose functions are its ports.
   const std::string hidden = "0xREDACTED";
-  const Imported apart = import(system_of(cpu(
+  const Imported apart = import_xml(system_of(cpu(
       gpus(1, 2) + device(0x81, 0, port("a", 1, hidden)) + device(0x81, 1, port("b", 2, hidden)) +
       device(0x82, 0, port("c", 1, hidden)) + device(0x82, 1, port("d", 2, hidden)))));
   CHECK(apart.spec.node.nics == 2);
@@ -168,32 +168,32 @@ TEST_CASE("ports of one NIC add up, a port that is listed twice does not") {
 }
 
 TEST_CASE("NICs that GPUs cannot share evenly keep their speed together") {
-  const Imported three = import(
+  const Imported three = import_xml(
       system_of(cpu(gpus(1, 4) + nic(0x81, 400000) + nic(0x82, 400000) + nic(0x83, 400000))));
   CHECK(three.spec.node.nics == 2);
   CHECK(three.spec.node.nic.value == Approx(75e9));
   CHECK(three.remarks("3 NICs cannot be shared evenly by 4 GPUs"));
   const Imported aside =
-      import(system_of(cpu(gpus(1, 2) + nic(0x81, 400000)) + cpu(gpus(3, 2), "numaid=\"1\"")));
+      import_xml(system_of(cpu(gpus(1, 2) + nic(0x81, 400000)) + cpu(gpus(3, 2), "numaid=\"1\"")));
   CHECK(aside.remarks("do not sit evenly"));
 }
 
 TEST_CASE("interfaces for management, Wi-Fi and tunnels are not taken for the job's NICs") {
-  const Imported node = import(system_of(
+  const Imported node = import_xml(system_of(
       cpu(gpus(1, 2) + nic(0x81, 400000) + nic(0x82, 10000, "0x028000") +
           "<nic><net name=\"tailscale0\" dev=\"1\" speed=\"10000\" guid=\"0x1\"/></nic>")));
   CHECK(node.spec.node.nics == 1);
   CHECK(node.spec.node.nic.value == Approx(50e9));
   CHECK(node.remarks("network interfaces without a PCI device: 1"));
   CHECK(node.remarks("less than half the speed of the fastest: 1"));
-  const Imported alone = import(system_of(
+  const Imported alone = import_xml(system_of(
       cpu(gpus(1, 2) + "<nic><net name=\"eth0\" dev=\"0\" speed=\"-1\" guid=\"0x0\"/></nic>")));
   CHECK(alone.spec.node.nics == 1);
   CHECK(alone.spec.node.nic.value == Approx(1.25e9)); // NCCL's 10 Gbit/s for a speed unknown
 }
 
 TEST_CASE("a GPU without NVLink among others is a warning that names it") {
-  const Imported node = import(system_of(cpu(gpu(1, "") + gpus(2, 3))));
+  const Imported node = import_xml(system_of(cpu(gpu(1, "") + gpus(2, 3))));
   CHECK(node.spec.node.gpus == 4);
   CHECK(node.spec.node.scale_up.value == Approx(450e9));
   CHECK(node.spec.node.in_switch_reduction);
@@ -201,7 +201,7 @@ TEST_CASE("a GPU without NVLink among others is a warning that names it") {
 }
 
 TEST_CASE("GPUs without NVLink, in pairs, or linked to themselves meet over PCIe") {
-  const Imported plain = import(system_of(cpu(gpus(1, 2, ""))));
+  const Imported plain = import_xml(system_of(cpu(gpus(1, 2, ""))));
   CHECK(plain.spec.node.scale_up_medium == "pcie");
   CHECK(plain.spec.node.scale_up.value == Approx(63e9));
   CHECK(plain.remarks("warning: the file shows no NVLink"));
@@ -209,24 +209,24 @@ TEST_CASE("GPUs without NVLink, in pairs, or linked to themselves meet over PCIe
     return fmt::format("<nvlink target=\"0000:{:02x}:00.0\" count=\"12\" tclass=\"0x030200\"/>",
                        number);
   };
-  const Imported pairs =
-      import(system_of(cpu(gpu(1, peer(2)) + gpu(2, peer(1)) + gpu(3, peer(4)) + gpu(4, peer(3)))));
+  const Imported pairs = import_xml(
+      system_of(cpu(gpu(1, peer(2)) + gpu(2, peer(1)) + gpu(3, peer(4)) + gpu(4, peer(3)))));
   CHECK(pairs.spec.node.scale_up_medium == "pcie");
   CHECK(pairs.spec.gpus_max == 4);
   CHECK(pairs.remarks("join groups of GPUs"));
-  const Imported ring =
-      import(system_of(cpu(gpu(1, peer(2)) + gpu(2, peer(3)) + gpu(3, peer(4)) + gpu(4, peer(1)))));
+  const Imported ring = import_xml(
+      system_of(cpu(gpu(1, peer(2)) + gpu(2, peer(3)) + gpu(3, peer(4)) + gpu(4, peer(1)))));
   CHECK(ring.spec.node.scale_up_medium == "nvlink4");
   CHECK_FALSE(ring.spec.node.in_switch_reduction);
-  const Imported self = import(system_of(cpu(gpu(1, peer(1)) + gpu(2, peer(2)))));
+  const Imported self = import_xml(system_of(cpu(gpu(1, peer(1)) + gpu(2, peer(2)))));
   CHECK(self.spec.node.scale_up_medium == "pcie");
   CHECK(self.remarks("to itself are left out: 0000:01:00.0, 0000:02:00.0"));
 }
 
 TEST_CASE("the PCIe rate is that of the path to the nearest NIC") {
   const auto rate = [](const std::string& link, const std::string& bridge) {
-    return import(system_of(cpu("<pci busid=\"ffff:ff:01.0\" class=\"0x060400\" " + bridge + ">" +
-                                gpu(1, to_switch, link) + "</pci>" + nic(0x81, 400000))))
+    return import_xml(system_of(cpu("<pci busid=\"ffff:ff:01.0\" class=\"0x060400\" " + bridge +
+                                    ">" + gpu(1, to_switch, link) + "</pci>" + nic(0x81, 400000))))
         .spec.node.pcie.value;
   };
   CHECK(rate(gen5, "link_speed=\"16 GT/s\" link_width=\"16\"") == Approx(31.5e9));
@@ -236,10 +236,10 @@ TEST_CASE("the PCIe rate is that of the path to the nearest NIC") {
   // A NIC on the GPU's own address leaves the GPU's link.
   const std::string one_card = gpu(1, to_switch);
   const std::string port = "<nic><net name=\"a\" speed=\"400000\" guid=\"0xabcd\"/></nic></pci>";
-  CHECK(import(system_of(cpu(one_card.substr(0, one_card.rfind("</pci>")) + port)))
+  CHECK(import_xml(system_of(cpu(one_card.substr(0, one_card.rfind("</pci>")) + port)))
             .spec.node.pcie.value == Approx(63e9));
   // The bridge is above both, so that no traffic between them crosses it.
-  const Imported below = import(system_of(cpu(
+  const Imported below = import_xml(system_of(cpu(
       "<pci busid=\"ffff:ff:01.0\" class=\"0x060400\" link_speed=\"5 GT/s\" link_width=\"16\">" +
       gpu(1, to_switch) + nic(0x81, 400000) + "</pci>")));
   CHECK(below.spec.node.pcie.value == Approx(63e9));
@@ -255,7 +255,7 @@ TEST_CASE("a hint holds the PCI tree alone: the rest is assumed and says so") {
     return system_of(cpu(device(1, "0x030200", speed) + device(2, "0x030200", speed) +
                          device(3, "0x020700", speed) + device(4, "0x020700", speed)));
   };
-  const Imported hopper = import(hint("32.0 GT/s PCIe"));
+  const Imported hopper = import_xml(hint("32.0 GT/s PCIe"));
   CHECK(hopper.spec.gpu.kind == "h100-sxm");
   CHECK(hopper.spec.node.gpus == 2);
   CHECK(hopper.spec.node.nics == 2);
@@ -264,9 +264,9 @@ TEST_CASE("a hint holds the PCI tree alone: the rest is assumed and says so") {
     CHECK(hopper.value("node", key).origin == ValueOrigin::assumed);
   CHECK(hopper.value("gpu", "kind").origin == ValueOrigin::assumed);
   CHECK(hopper.remarks("the file is a hint"));
-  CHECK(import(hint("16 GT/s")).spec.gpu.kind == "a100-sxm");
-  CHECK(import(hint("16 GT/s")).spec.node.nic.value == Approx(25e9));
-  CHECK(import(hint("16 GT/s"), "l40s").spec.node.scale_up_medium == "pcie");
+  CHECK(import_xml(hint("16 GT/s")).spec.gpu.kind == "a100-sxm");
+  CHECK(import_xml(hint("16 GT/s")).spec.node.nic.value == Approx(25e9));
+  CHECK(import_xml(hint("16 GT/s"), "l40s").spec.node.scale_up_medium == "pcie");
 }
 
 TEST_CASE("AMD GPUs need --gpu, and keep their own links") {
@@ -278,7 +278,7 @@ TEST_CASE("AMD GPUs need --gpu, and keep their own links") {
   };
   const std::string pair = system_of(cpu(amd(1, 2) + amd(2, 1)));
   CHECK_THAT(refusal(pair), Catch::Contains("t.xml:3:1: error: this is an AMD GPU"));
-  const Imported node = import(pair, "h100-sxm");
+  const Imported node = import_xml(pair, "h100-sxm");
   CHECK(node.spec.node.scale_up.value == Approx(3 * 36e9));
   CHECK(node.value("node", "scale_up").origin == ValueOrigin::assumed);
   CHECK(node.remarks("AMD's: costs and network curves of h100-sxm stand in"));

@@ -37,7 +37,7 @@ SmiMatrix read(const std::string& text) {
 }
 
 /// The complete message, without the folder.
-std::string message_of(const std::string& text) {
+std::string matrix_message(const std::string& text) {
   const TemporaryFolder folder;
   try {
     read_smi_matrix(folder.write("topo.txt", text));
@@ -141,7 +141,7 @@ TEST_CASE("a matrix that cannot be trusted is refused at its place") {
            whole_output},
   };
   for (const Row& row : rows)
-    CHECK(message_of(row.text) == row.message);
+    CHECK(matrix_message(row.text) == row.message);
 }
 
 TEST_CASE("rows and columns that do not belong together are refused") {
@@ -170,7 +170,7 @@ TEST_CASE("rows and columns that do not belong together are refused") {
        "topo.txt:3:13: error: \"\" is not a connection: GPU0 has 1 of them for 2 columns"},
   };
   for (const Row& row : rows) {
-    const std::string message = message_of(row.text);
+    const std::string message = matrix_message(row.text);
     CHECK(message.substr(0, message.find('\n')) == row.first_line);
   }
 }

@@ -15,13 +15,14 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Four GPUs, two NICs; spaces align the columns.
-const std::string four = "      GPU0  GPU1  GPU2  GPU3  NIC0  NIC1  CPU Affinity  NUMA Affinity\n"
-                         "GPU0   X    NV18  NV18  NV18  PIX   SYS   0-15          0\n"
-                         "GPU1  NV18   X    NV18  NV18  PXB   SYS   0-15          0\n"
-                         "GPU2  NV18  NV18   X    NV18  SYS   PIX   16-31         1\n"
-                         "GPU3  NV18  NV18  NV18   X    SYS   PIX   16-31         1\n"
-                         "NIC0  PIX   PXB   SYS   SYS    X    SYS\n"
-                         "NIC1  SYS   SYS   PIX   PIX   SYS    X\n";
+const std::string four_gpus =
+    "      GPU0  GPU1  GPU2  GPU3  NIC0  NIC1  CPU Affinity  NUMA Affinity\n"
+    "GPU0   X    NV18  NV18  NV18  PIX   SYS   0-15          0\n"
+    "GPU1  NV18   X    NV18  NV18  PXB   SYS   0-15          0\n"
+    "GPU2  NV18  NV18   X    NV18  SYS   PIX   16-31         1\n"
+    "GPU3  NV18  NV18  NV18   X    SYS   PIX   16-31         1\n"
+    "NIC0  PIX   PXB   SYS   SYS    X    SYS\n"
+    "NIC1  SYS   SYS   PIX   PIX   SYS    X\n";
 
 /// `count` GPUs with `link` between every two, and `nics` NICs; tabs, as on a terminal.
 std::string matrix(int gpus, const std::string& link, int nics, const std::string& to_nic = "PIX") {
@@ -47,12 +48,12 @@ std::string matrix(int gpus, const std::string& link, int nics, const std::strin
   return text;
 }
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
+std::string topo_replaced(std::string text, const std::string& from, const std::string& to) {
   REQUIRE(text.find(from) != std::string::npos);
   return text.replace(text.find(from), from.size(), to);
 }
 
-ImportedTopology import(const std::string& text, const std::string& gpu_kind = "") {
+ImportedTopology import_topo(const std::string& text, const std::string& gpu_kind = "") {
   const TemporaryFolder folder;
   return read_nvidia_smi_topo(folder.write("topo.txt", text), {gpu_kind});
 }
@@ -65,7 +66,7 @@ TopologySpec read_back(const ImportedTopology& topology) {
 }
 
 /// The complete message, without the folder.
-std::string message_of(const std::string& text, const std::string& gpu_kind = "") {
+std::string topo_message(const std::string& text, const std::string& gpu_kind = "") {
   const TemporaryFolder folder;
   const fs::path file = folder.write("topo.txt", text);
   try {
@@ -97,7 +98,7 @@ bool has_remark(const ImportedTopology& topology, const std::string& part) {
 } // namespace
 
 TEST_CASE("a matrix with its GPU named is a node of NVLink and NICs that reads back") {
-  const ImportedTopology topology = import(four, "h200-sxm");
+  const ImportedTopology topology = import_topo(four_gpus, "h200-sxm");
   CHECK(topology.remarks.empty());
   const TopologySpec spec = read_back(topology);
   CHECK(spec.gpu.kind == "h200-sxm");
@@ -114,13 +115,14 @@ TEST_CASE("a matrix with its GPU named is a node of NVLink and NICs that reads b
 }
 
 TEST_CASE("values say whether the matrix tells them") {
-  const ImportedTopology topology = import(four, "h200-sxm");
+  const ImportedTopology topology = import_topo(four_gpus, "h200-sxm");
   CHECK(value(topology, "node", "gpus").origin == ValueOrigin::read);
   CHECK(value(topology, "node", "nics").origin == ValueOrigin::read);
   CHECK(value(topology, "node", "scale_up_gbyte_per_s").origin == ValueOrigin::derived);
   CHECK(value(topology, "node", "scale_up_gbyte_per_s").note ==
         "18 links of 25 GB/s, as h200-sxm has");
-  CHECK(value(import(four), "node", "scale_up_gbyte_per_s").origin == ValueOrigin::assumed);
+  CHECK(value(import_topo(four_gpus), "node", "scale_up_gbyte_per_s").origin ==
+        ValueOrigin::assumed);
   for (const char* key : {"scale_up_gpus", "scale_up_latency_us", "in_switch_reduction", "nic",
                           "nic_gbit_per_s", "nic_latency_us", "pcie_gbyte_per_s"}) {
     INFO(key);
@@ -146,12 +148,12 @@ TEST_CASE("names of NICs, in the header or the legend, tell the medium") {
     INFO(row.name);
     std::string header = matrix(2, "NV12", 1);
     while (header.find("NIC0") != std::string::npos)
-      header = replaced(header, "NIC0", row.name);
+      header = topo_replaced(header, "NIC0", row.name);
     const std::string legend = matrix(2, "NV12", 1) +
                                "\nLegend:\n\n  X    = Self\n\nNIC Legend:\n\n" +
                                "  NIC0: " + row.name + "\n";
     for (const std::string& text : {header, legend}) {
-      const ImportedTopology topology = import(text);
+      const ImportedTopology topology = import_topo(text);
       CHECK(value(topology, "node", "nic").origin == row.origin);
       CHECK(read_back(topology).node.nic_medium == row.medium);
     }
@@ -161,8 +163,9 @@ TEST_CASE("names of NICs, in the header or the legend, tell the medium") {
 TEST_CASE("the adapters of an EC2 instance share its bandwidth") {
   const std::string names = "\nNIC Legend:\n  NIC0: rdmap1s0\n  NIC1: rdmap2s0\n"
                             "  NIC2: rdmap3s0\n  NIC3: rdmap4s0\n";
-  const ImportedTopology topology = import(matrix(8, "NV12", 4) + names);
-  CHECK(value(topology, "node", "nic_gbit_per_s").value == "100"); // a p4d: 8 x 50 Gbit/s over four
+  const ImportedTopology topology = import_topo(matrix(8, "NV12", 4) + names);
+  CHECK(value(topology, "node", "nic_gbit_per_s").value ==
+        "100"); // a p4d: 8 x 50 Gbit/s over four_gpus
 }
 
 TEST_CASE("without --gpu the number of NVLinks names a kind, aloud") {
@@ -180,7 +183,7 @@ TEST_CASE("without --gpu the number of NVLinks names a kind, aloud") {
             "h100-sxm is assumed from NV18, which is the same on h200-sxm, b200-sxm, b300-sxm, "
             "gb200, gb300, H20 (not a known kind); say"}}) {
     INFO(row.link);
-    const ImportedTopology topology = import(matrix(8, row.link, 8));
+    const ImportedTopology topology = import_topo(matrix(8, row.link, 8));
     CHECK(has_remark(topology, "The matrix names no GPU: " + row.remark));
     const TopologySpec spec = read_back(topology);
     CHECK(spec.gpu.kind == row.kind);
@@ -190,15 +193,16 @@ TEST_CASE("without --gpu the number of NVLinks names a kind, aloud") {
 }
 
 TEST_CASE("without NVLink the scale-up network is PCIe") {
-  const ImportedTopology topology = import(matrix(4, "PHB", 0));
+  const ImportedTopology topology = import_topo(matrix(4, "PHB", 0));
   CHECK(has_remark(topology, "l40s is assumed from no NVLink"));
   CHECK(value(topology, "node", "scale_up_gbyte_per_s").origin == ValueOrigin::assumed);
   const TopologySpec spec = read_back(topology);
   CHECK(spec.node.scale_up_medium == "pcie");
   CHECK(spec.node.scale_up.value == Approx(31.5e9));
   CHECK(spec.node.nics == 0);
-  CHECK(read_back(import(matrix(4, "SYS", 0), "h100-sxm")).node.scale_up.value == Approx(63e9));
-  CHECK(read_back(import(matrix(1, "", 1), "h100-sxm")).node.scale_up_medium == "pcie");
+  CHECK(read_back(import_topo(matrix(4, "SYS", 0), "h100-sxm")).node.scale_up.value ==
+        Approx(63e9));
+  CHECK(read_back(import_topo(matrix(1, "", 1), "h100-sxm")).node.scale_up_medium == "pcie");
 }
 
 TEST_CASE("of GPU pairs with different links the least is taken") {
@@ -206,17 +210,17 @@ TEST_CASE("of GPU pairs with different links the least is taken") {
                              "GPU0   X    NV12  NV4\n"
                              "GPU1  NV12   X    NV12\n"
                              "GPU2  NV4   NV12   X\n";
-  const ImportedTopology topology = import(uneven, "a100-sxm");
+  const ImportedTopology topology = import_topo(uneven, "a100-sxm");
   CHECK(has_remark(topology, "GPUs connect differently: 1 pair NV4, 2 pairs NV12. The least, NV4, "
                              "is taken for all."));
   CHECK(read_back(topology).node.scale_up.value == Approx(4 * 25e9));
 
   const ImportedTopology bridged =
-      import(replaced(replaced(uneven, "NV4", "SYS"), "NV4", "SYS"), "a100-sxm");
+      import_topo(topo_replaced(topo_replaced(uneven, "NV4", "SYS"), "NV4", "SYS"), "a100-sxm");
   CHECK(has_remark(bridged, "1 pair without NVLink, 2 pairs NV12. PCIe is taken for all."));
   CHECK(read_back(bridged).node.scale_up_medium == "pcie");
 
-  CHECK(has_remark(import(matrix(4, "NV4", 0), "a100-sxm"),
+  CHECK(has_remark(import_topo(matrix(4, "NV4", 0), "a100-sxm"),
                    "NV4 is fewer than the 12 NVLinks of a100-sxm"));
 }
 
@@ -230,7 +234,7 @@ TEST_CASE("NICs that the GPUs cannot share evenly become the nearest number that
   for (const Row& row :
        std::vector<Row>{{8, 3, 2}, {8, 5, 4}, {8, 6, 4}, {8, 10, 8}, {8, 14, 16}, {6, 8, 6}}) {
     INFO(row.gpus << " GPUs, " << row.nics << " NICs");
-    const ImportedTopology topology = import(matrix(row.gpus, "NV18", row.nics), "h100-sxm");
+    const ImportedTopology topology = import_topo(matrix(row.gpus, "NV18", row.nics), "h100-sxm");
     CHECK(value(topology, "node", "nics").value == std::to_string(row.taken));
     CHECK(value(topology, "node", "nics").origin == ValueOrigin::derived);
     CHECK(has_remark(topology, std::to_string(row.gpus) + " GPUs cannot share " +
@@ -242,35 +246,36 @@ TEST_CASE("NICs that the GPUs cannot share evenly become the nearest number that
 
 TEST_CASE("remarks say what the matrix cannot show") {
   const std::string peers = "NVLink peers in other trays do not appear";
-  const ImportedTopology tray = import(matrix(4, "NV18", 4, "NODE"), "gb300");
+  const ImportedTopology tray = import_topo(matrix(4, "NV18", 4, "NODE"), "gb300");
   CHECK(has_remark(tray, "GB300: " + peers));
   CHECK(has_remark(tray, "reach them over NVLink-C2C"));
   CHECK_FALSE(has_remark(tray, "over the CPU"));
   CHECK(value(tray, "node", "scale_up_gpus").value == "4");
   CHECK(value(tray, "node", "scale_up_gpus").origin == ValueOrigin::assumed);
 
-  const ImportedTopology hopper = import(four, "h100-sxm");
+  const ImportedTopology hopper = import_topo(four_gpus, "h100-sxm");
   CHECK_FALSE(has_remark(hopper, peers));
-  CHECK(has_remark(import(four), "A tray of GB200 or GB300 looks the same: " + peers));
-  CHECK(has_remark(import(matrix(2, "NV18", 1, "PHB"), "h100-sxm"),
+  CHECK(has_remark(import_topo(four_gpus), "A tray of GB200 or GB300 looks the same: " + peers));
+  CHECK(has_remark(import_topo(matrix(2, "NV18", 1, "PHB"), "h100-sxm"),
                    "2 of 2 GPUs (GPU0, GPU1) reach every NIC over the CPU"));
 
-  CHECK(has_remark(import(matrix(6, "NV18", 6), "h100-sxm"),
+  CHECK(has_remark(import_topo(matrix(6, "NV18", 6), "h100-sxm"),
                    "6 GPUs, GPU0 to GPU5: a container may hide others"));
   const std::string gap = "      GPU2  GPU5\nGPU2   X    NV18\nGPU5  NV18   X\n";
-  CHECK(has_remark(import(gap, "h100-sxm"), "2 GPUs, GPU2 to GPU5: a container may hide others"));
+  CHECK(has_remark(import_topo(gap, "h100-sxm"),
+                   "2 GPUs, GPU2 to GPU5: a container may hide others"));
 }
 
 TEST_CASE("NVLinks that fit no known GPU, or not the given one, are refused") {
   const std::string bridged = "      GPU0  GPU1\nGPU0   X    NV4\nGPU1  NV4    X\n";
-  CHECK(message_of(bridged) ==
+  CHECK(topo_message(bridged) ==
         "topo.txt:2:13: error: NV4 between GPUs: no known GPU has 4 NVLinks, and the matrix names "
         "none\n"
         "  GPU0   X    NV4\n"
         "              ^\n"
         "  hint: name the nearest with --gpu: a100-sxm, h100-sxm, h800-sxm, h200-sxm, b200-sxm, "
         "b300-sxm, gb200, gb300");
-  CHECK(message_of(four, "a100-sxm") ==
+  CHECK(topo_message(four_gpus, "a100-sxm") ==
         "topo.txt:2:13: error: NV18 between GPUs, but --gpu a100-sxm has 12 NVLinks\n"
         "  GPU0   X    NV18  NV18  NV18  PIX   SYS   0-15          0\n"
         "              ^\n"

@@ -32,7 +32,7 @@ std::string gap_of(const std::string& script) {
   return "all is known";
 }
 
-std::string message_of(const std::string& script) {
+std::string shell_message(const std::string& script) {
   try {
     run_shell("t.sh", script, {});
   } catch (const InputError& error) {
@@ -180,41 +180,41 @@ TEST_CASE("every word knows its place, through variables too") {
 }
 
 TEST_CASE("a script that the shell would refuse is refused at its place") {
-  CHECK(message_of("run 'a\nb") == "t.sh:1:5: error: this quote has no end\n"
-                                   "  run 'a\n"
-                                   "      ^");
-  CHECK(message_of("A=(a\nb") == "t.sh:1:3: error: this list has no end\n"
-                                 "  A=(a\n"
-                                 "    ^");
-  CHECK(message_of("run ${A") == "t.sh:1:5: error: this bracket has no end\n"
-                                 "  run ${A\n"
-                                 "      ^");
+  CHECK(shell_message("run 'a\nb") == "t.sh:1:5: error: this quote has no end\n"
+                                      "  run 'a\n"
+                                      "      ^");
+  CHECK(shell_message("A=(a\nb") == "t.sh:1:3: error: this list has no end\n"
+                                    "  A=(a\n"
+                                    "    ^");
+  CHECK(shell_message("run ${A") == "t.sh:1:5: error: this bracket has no end\n"
+                                    "  run ${A\n"
+                                    "      ^");
 }
 
 TEST_CASE("no script makes the reader grow or run without end") {
   std::string doubling = "A=xxxxxxxxxx\n";
   for (int i = 0; i < 60; ++i)
     doubling += "A=$A$A\n";
-  CHECK(message_of(doubling).find("A grows beyond 1000000 bytes") != std::string::npos);
+  CHECK(shell_message(doubling).find("A grows beyond 1000000 bytes") != std::string::npos);
   std::string calling = "f0() { :; }\n";
   for (int i = 1; i < 19; ++i)
     calling += "f" + std::to_string(i) + "() { f" + std::to_string(i - 1) + "; f" +
                std::to_string(i - 1) + "; f" + std::to_string(i - 1) + "; }\n";
-  CHECK(message_of(calling + "f18\n").find("the script runs more than 200000 statements") !=
+  CHECK(shell_message(calling + "f18\n").find("the script runs more than 200000 statements") !=
         std::string::npos);
-  CHECK(message_of("f() { f; }\nf\n") == "no error");
+  CHECK(shell_message("f() { f; }\nf\n") == "no error");
   std::string deep;
   for (int i = 0; i < 60; ++i)
     deep += "if true; then\n";
-  CHECK(message_of(deep).find("statements are nested too deep") != std::string::npos);
-  CHECK(message_of("run " + std::string(100'000, '(')) != "no error");
+  CHECK(shell_message(deep).find("statements are nested too deep") != std::string::npos);
+  CHECK(shell_message("run " + std::string(100'000, '(')) != "no error");
   std::string groups;
   for (int i = 0; i < 100'000; ++i)
     groups += "( ";
-  CHECK(message_of(groups).find("statements are nested too deep") != std::string::npos);
+  CHECK(shell_message(groups).find("statements are nested too deep") != std::string::npos);
   std::string defaults = "run ";
   for (int i = 0; i < 60; ++i)
     defaults += "${A:-";
-  CHECK(message_of(defaults + "x" + std::string(60, '}')).find("nested too deep") !=
+  CHECK(shell_message(defaults + "x" + std::string(60, '}')).find("nested too deep") !=
         std::string::npos);
 }

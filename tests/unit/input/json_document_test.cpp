@@ -12,16 +12,16 @@ using namespace moesim;
 
 namespace {
 
-struct Refusal {
+struct JsonRefusal {
   std::string rule;
   std::string text;
   std::function<void(const JsonObject&)> use;
   std::string message;
 };
 
-void nothing(const JsonObject&) {}
+void no_reading(const JsonObject&) {}
 
-std::string message_of(const Refusal& row) {
+std::string json_message(const JsonRefusal& row) {
   try {
     row.use(JsonObject::parse(row.text, "c.json"));
   } catch (const InputError& error) {
@@ -31,23 +31,23 @@ std::string message_of(const Refusal& row) {
 }
 
 /// One row for each rule.
-const std::vector<Refusal> refusals = {
-    {"an object cut off", "{\"a\": 1,\n", nothing,
+const std::vector<JsonRefusal> json_refusals = {
+    {"an object cut off", "{\"a\": 1,\n", no_reading,
      "c.json:2:1: error: not JSON: syntax error while parsing object key - unexpected end of "
      "input; expected string literal"},
-    {"a comma that is missing", "{\n  \"a\": 1\n  \"b\": 2\n}", nothing,
+    {"a comma that is missing", "{\n  \"a\": 1\n  \"b\": 2\n}", no_reading,
      "c.json:3:5: error: not JSON: syntax error while parsing object - unexpected string "
      "literal; expected '}'\n"
      "    \"b\": 2\n"
      "      ^"},
-    {"a list instead of an object", "[1, 2]", nothing,
+    {"a list instead of an object", "[1, 2]", no_reading,
      "c.json:1:1: error: a JSON object is expected here\n"
      "  [1, 2]\n"
      "  ^"},
-    {"an empty file", "", nothing,
+    {"an empty file", "", no_reading,
      "c.json:1:1: error: not JSON: syntax error while parsing value - unexpected end of input; "
      "expected '[', '{', or a literal"},
-    {"a number too large to hold", "{\"a\": 1e999}", nothing,
+    {"a number too large to hold", "{\"a\": 1e999}", no_reading,
      "c.json: error: not JSON: [json.exception.out_of_range.406] number overflow parsing "
      "'1e999'"},
     {"a missing size", "{\"a\": 1}", [](const JsonObject& json) { json.integer("b"); },
@@ -144,9 +144,9 @@ TEST_CASE("a key knows its place") {
 }
 
 TEST_CASE("every malformed JSON object is refused with its place") {
-  for (const Refusal& row : refusals) {
+  for (const JsonRefusal& row : json_refusals) {
     INFO(row.rule);
-    CHECK(message_of(row) == row.message);
+    CHECK(json_message(row) == row.message);
   }
 }
 

@@ -31,14 +31,14 @@ void read_all(const TomlDocument& document) {
   root.finish();
 }
 
-struct Refusal {
+struct TomlRefusal {
   std::string rule;
   std::string text;
   std::vector<std::string> assignments;
   std::string message;
 };
 
-std::string message_of(const Refusal& row) {
+std::string toml_message(const TomlRefusal& row) {
   try {
     TomlDocument document = TomlDocument::parse(row.text, "s.toml");
     for (const std::string& assignment : row.assignments)
@@ -50,7 +50,8 @@ std::string message_of(const Refusal& row) {
   return "no error";
 }
 
-std::string message_of(const std::string& text, const std::function<void(const TomlTable&)>& use) {
+std::string toml_message(const std::string& text,
+                         const std::function<void(const TomlTable&)>& use) {
   try {
     use(TomlDocument::parse(text, "s.toml").root());
   } catch (const InputError& error) {
@@ -60,7 +61,7 @@ std::string message_of(const std::string& text, const std::function<void(const T
 }
 
 /// One row for each rule.
-const std::vector<Refusal> refusals = {
+const std::vector<TomlRefusal> toml_refusals = {
     {"an unknown key",
      "[parallel]\nexpert = 8\n  expret = 4\n",
      {},
@@ -261,46 +262,46 @@ TEST_CASE("an array of numbers can be assigned") {
 }
 
 TEST_CASE("a wrong document is refused with the place of its mistake") {
-  for (const Refusal& row : refusals) {
+  for (const TomlRefusal& row : toml_refusals) {
     INFO(row.rule);
-    CHECK(message_of(row) == row.message);
+    CHECK(toml_message(row) == row.message);
   }
 }
 
 TEST_CASE("a wrong word, flag or list is refused with what is allowed") {
   const std::vector<std::string> schedules = {"1f1b", "interleaved", "zero-bubble"};
-  CHECK(message_of("schedule = 'interleave'\n",
-                   [&](const TomlTable& root) { root.choice("schedule", schedules); }) ==
+  CHECK(toml_message("schedule = 'interleave'\n",
+                     [&](const TomlTable& root) { root.choice("schedule", schedules); }) ==
         "s.toml:1:12: error: \"interleave\" is not one of 1f1b, interleaved, zero-bubble\n"
         "  schedule = 'interleave'\n"
         "             ^\n"
         "  hint: did you mean \"interleaved\"?");
-  CHECK(message_of("schedule = 1\n",
-                   [&](const TomlTable& root) { root.choice("schedule", schedules); }) ==
+  CHECK(toml_message("schedule = 1\n",
+                     [&](const TomlTable& root) { root.choice("schedule", schedules); }) ==
         "s.toml:1:12: error: schedule must be a string, not a whole number\n"
         "  schedule = 1\n"
         "             ^");
-  CHECK(message_of("on = 1\n", [](const TomlTable& root) { root.flag_or("on", true); }) ==
+  CHECK(toml_message("on = 1\n", [](const TomlTable& root) { root.flag_or("on", true); }) ==
         "s.toml:1:6: error: on must be true or false, not a whole number\n"
         "  on = 1\n"
         "       ^");
-  CHECK(message_of("x = 5\n", [](const TomlTable& root) { root.list("x"); }) ==
+  CHECK(toml_message("x = 5\n", [](const TomlTable& root) { root.list("x"); }) ==
         "s.toml:1:5: error: x must be a list with at least one value\n"
         "  x = 5\n"
         "      ^");
-  CHECK(message_of("x = []\n", [](const TomlTable& root) { root.list("x"); }) ==
+  CHECK(toml_message("x = []\n", [](const TomlTable& root) { root.list("x"); }) ==
         "s.toml:1:5: error: x must be a list with at least one value\n"
         "  x = []\n"
         "      ^");
-  CHECK(message_of("x = [[1], 2]\n", [](const TomlTable& root) { root.list("x"); }) ==
+  CHECK(toml_message("x = [[1], 2]\n", [](const TomlTable& root) { root.list("x"); }) ==
         "s.toml:1:5: error: x must hold plain values, not a list\n"
         "  x = [[1], 2]\n"
         "      ^");
-  CHECK(message_of("x = [1, 2.5]\n", [](const TomlTable& root) { root.integers("x", counts); }) ==
+  CHECK(toml_message("x = [1, 2.5]\n", [](const TomlTable& root) { root.integers("x", counts); }) ==
         "s.toml:1:5: error: x must hold whole numbers, not a real number\n"
         "  x = [1, 2.5]\n"
         "      ^");
-  CHECK(message_of("x = [1, 0]\n", [](const TomlTable& root) { root.integers("x", counts); }) ==
+  CHECK(toml_message("x = [1, 0]\n", [](const TomlTable& root) { root.integers("x", counts); }) ==
         "s.toml:1:5: error: x must be between 1 and 1024, not 0\n"
         "  x = [1, 0]\n"
         "      ^");

@@ -10,16 +10,16 @@ using namespace moesim;
 
 namespace {
 
-struct Refusal {
+struct XmlRefusal {
   std::string rule;
   std::string text;
   std::function<void(const XmlElement&)> use;
   std::string message;
 };
 
-void nothing(const XmlElement&) {}
+void no_walk(const XmlElement&) {}
 
-std::string message_of(const Refusal& row) {
+std::string xml_message(const XmlRefusal& row) {
   try {
     row.use(XmlElement::parse(row.text, "t.xml"));
   } catch (const InputError& error) {
@@ -38,12 +38,12 @@ std::string nested(int depth) {
 }
 
 /// One row for each rule.
-const std::vector<Refusal> refusals = {
-    {"an element cut off", "<a>\n  <b>\n</a>", nothing,
+const std::vector<XmlRefusal> xml_refusals = {
+    {"an element cut off", "<a>\n  <b>\n</a>", no_walk,
      "t.xml:3:3: error: not XML: Start-end tags mismatch\n"
      "  </a>\n"
      "    ^"},
-    {"an empty file", "", nothing, "t.xml:1:1: error: not XML: No document element found"},
+    {"an empty file", "", no_walk, "t.xml:1:1: error: not XML: No document element found"},
     {"a missing attribute", "<a>\n  <b c=\"1\"/>\n</a>",
      [](const XmlElement& root) { root.children()[0].text("d"); },
      "t.xml:2:3: error: <b> has no attribute \"d\"\n"
@@ -62,9 +62,9 @@ const std::vector<Refusal> refusals = {
 } // namespace
 
 TEST_CASE("every rule of XML input refuses with place and reason") {
-  for (const Refusal& row : refusals) {
+  for (const XmlRefusal& row : xml_refusals) {
     INFO(row.rule);
-    CHECK(message_of(row) == row.message);
+    CHECK(xml_message(row) == row.message);
   }
 }
 

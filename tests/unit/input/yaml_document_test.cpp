@@ -9,13 +9,13 @@ using namespace moesim;
 
 namespace {
 
-struct Refusal {
+struct YamlRefusal {
   std::string rule;
   std::string text;
   std::string message;
 };
 
-std::string message_of(const std::string& text) {
+std::string yaml_message(const std::string& text) {
   try {
     YamlNode::parse(text, "t.yaml");
   } catch (const InputError& error) {
@@ -25,13 +25,13 @@ std::string message_of(const std::string& text) {
 }
 
 /// Sequences in sequences.
-std::string nested(int depth) {
+std::string nested_yaml(int depth) {
   return std::string(static_cast<std::size_t>(depth), '[') +
          std::string(static_cast<std::size_t>(depth), ']');
 }
 
 /// One row for each rule.
-const std::vector<Refusal> refusals = {
+const std::vector<YamlRefusal> yaml_refusals = {
     {"a list without an end", "a: [1, 2\n",
      "t.yaml:2:1: error: not YAML: end of sequence flow not found"},
     {"a key that is there twice", "a: 1\nb: 2\na: 3\n",
@@ -51,19 +51,19 @@ const std::vector<Refusal> refusals = {
      "  b: 2\n"
      "  ^\n"
      "  hint: keep one of them in a file of its own"},
-    {"values nested too deep", nested(51),
-     "t.yaml:1:51: error: values are nested more than 50 deep\n  " + nested(51) + "\n  " +
+    {"values nested too deep", nested_yaml(51),
+     "t.yaml:1:51: error: values are nested more than 50 deep\n  " + nested_yaml(51) + "\n  " +
          std::string(50, ' ') + "^"},
 };
 
 } // namespace
 
 TEST_CASE("what is no YAML is refused at its place") {
-  for (const Refusal& row : refusals) {
+  for (const YamlRefusal& row : yaml_refusals) {
     INFO(row.rule);
-    CHECK(message_of(row.text) == row.message);
+    CHECK(yaml_message(row.text) == row.message);
   }
-  CHECK(message_of(nested(50)) == "no error");
+  CHECK(yaml_message(nested_yaml(50)) == "no error");
 }
 
 TEST_CASE("aliases of aliases cannot fill the memory") {
@@ -76,7 +76,7 @@ TEST_CASE("aliases of aliases cannot fill the memory") {
       text += (i > 0 ? ", " : "") + before;
     text += "]\n";
   }
-  CHECK(message_of(text).find("the file stands for more than 20000 values") != std::string::npos);
+  CHECK(yaml_message(text).find("the file stands for more than 20000 values") != std::string::npos);
 }
 
 TEST_CASE("YAML values keep their order, their place and their quotes") {

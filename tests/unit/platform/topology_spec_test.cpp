@@ -51,7 +51,7 @@ TopologySpec read(const std::string& text, const std::string& cluster) {
   return spec;
 }
 
-std::string message_of(const std::string& text, const std::string& cluster) {
+std::string spec_message(const std::string& text, const std::string& cluster) {
   const TemporaryFolder folder;
   const std::string path = folder.path().string() + "/";
   try {
@@ -68,14 +68,14 @@ std::string message_of(const std::string& text, const std::string& cluster) {
   return "no error";
 }
 
-struct Refusal {
+struct SpecRefusal {
   std::string rule;
   std::string text;
   std::string cluster;
   std::string message;
 };
 
-const std::vector<Refusal> refusals = {
+const std::vector<SpecRefusal> spec_refusals = {
     {"an unknown key", with("nics = 4", "nick = 4\nnics = 4"), "",
      "rails.toml:13:1: error: unknown key \"nick\" in [node]\n"
      "  nick = 4\n"
@@ -209,9 +209,9 @@ TEST_CASE("a node without NICs ignores a sweep over their speed") {
 }
 
 TEST_CASE("a malformed topology is refused with its place") {
-  for (const Refusal& row : refusals) {
+  for (const SpecRefusal& row : spec_refusals) {
     INFO(row.rule);
-    CHECK(message_of(row.text, row.cluster) == row.message);
+    CHECK(spec_message(row.text, row.cluster) == row.message);
   }
 }
 

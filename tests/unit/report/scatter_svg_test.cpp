@@ -10,7 +10,7 @@ using namespace moesim;
 
 namespace {
 
-ScatterPlot two_points() {
+ScatterPlot plot_of_two_points() {
   return {"A title", "tokens/s", {{"first", "h100", 1000, 1000}, {"a<b", "b200", 10000, 5000}}};
 }
 
@@ -19,7 +19,7 @@ ScatterPlot two_points() {
 // From 1,000 to 10,000: the square spans 680 pixels, from x 90 and y 730. A value of 5,000 is
 // log10(5) = 0.699 of the way up: 730 - 475.3 = 254.7.
 TEST_CASE("points stand where the logarithms of their values say") {
-  const std::string svg = scatter_svg(two_points());
+  const std::string svg = scatter_svg(plot_of_two_points());
   CHECK_THAT(svg, Catch::Contains("translate(90.0,730.0)\"><title>first: measured 1000, predicted "
                                   "1000, +0.0 %</title>"));
   CHECK_THAT(svg, Catch::Contains("translate(770.0,254.7)\"><title>a&lt;b: measured 10000, "
@@ -28,24 +28,24 @@ TEST_CASE("points stand where the logarithms of their values say") {
 
 // A fifth above the diagonal: log10(1.2) of 680 pixels are 53.8, at the left edge and the top.
 TEST_CASE("the diagonal goes from corner to corner, its band 20 % beside it") {
-  const std::string svg = scatter_svg(two_points());
+  const std::string svg = scatter_svg(plot_of_two_points());
   CHECK_THAT(svg, Catch::Contains("<line x1=\"90.0\" y1=\"730.0\" x2=\"770.0\" y2=\"50.0\""));
   CHECK_THAT(svg, Catch::Contains("<line x1=\"90.0\" y1=\"676.2\" x2=\"716.2\" y2=\"50.0\""));
 }
 
 TEST_CASE("axes have the numbers 1, 2 and 5 around all values, and the legend each series once") {
-  const std::string svg = scatter_svg(two_points());
+  const std::string svg = scatter_svg(plot_of_two_points());
   for (const char* text : {">1,000<", ">2,000<", ">5,000<", ">10,000<", ">measured: tokens/s<",
                            ">predicted: tokens/s<", ">A title<", ">b200 (1)<", ">h100 (1)<"})
     CHECK_THAT(svg, Catch::Contains(text));
   CHECK_THAT(svg, !Catch::Contains(">500<") && !Catch::Contains(">20,000<"));
-  ScatterPlot beyond = two_points();
+  ScatterPlot beyond = plot_of_two_points();
   beyond.points.push_back({"slow", "h100", 990, 300});
   CHECK_THAT(scatter_svg(beyond), Catch::Contains(">200<") && Catch::Contains(">h100 (2)<"));
 }
 
 TEST_CASE("the same points give the same bytes, and none are said to be none") {
-  CHECK(scatter_svg(two_points()) == scatter_svg(two_points()));
+  CHECK(scatter_svg(plot_of_two_points()) == scatter_svg(plot_of_two_points()));
   CHECK_THAT(scatter_svg({"empty", "s", {}}), Catch::Contains(">no points<"));
 }
 

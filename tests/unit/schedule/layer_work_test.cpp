@@ -12,7 +12,7 @@ using namespace moesim;
 
 namespace {
 
-std::vector<Kernel> kernels_of(const std::vector<Segment>& segments) {
+std::vector<Kernel> kernels_of_stage(const std::vector<Segment>& segments) {
   std::vector<Kernel> kernels;
   for (const Segment& segment : segments)
     if (const auto* work = std::get_if<ComputeWork>(&segment.work))
@@ -28,7 +28,7 @@ std::vector<CollectiveWork> collectives_of(const std::vector<Segment>& segments)
   return collectives;
 }
 
-std::vector<std::string> names_of(const std::vector<Segment>& segments) {
+std::vector<std::string> names_of_stage(const std::vector<Segment>& segments) {
   std::vector<std::string> names;
   for (const Segment& segment : segments)
     names.push_back((segment.beside_previous ? "| " : "") +
@@ -36,7 +36,7 @@ std::vector<std::string> names_of(const std::vector<Segment>& segments) {
   return names;
 }
 
-Bytes bytes_of(const std::vector<Segment>& segments, const std::string& name) {
+Bytes bytes_of_stage(const std::vector<Segment>& segments, const std::string& name) {
   for (const CollectiveWork& work : collectives_of(segments))
     if (work.name == name)
       return work.bytes;
@@ -83,7 +83,7 @@ TEST_CASE("the products of a Mixtral layer have its shapes") {
   using enum KernelPart;
   constexpr Precision bf16 = Precision::bf16;
   const std::vector<Kernel> products =
-      products_of(kernels_of(stage_work(one_mixtral_layer(), 0).forward));
+      products_of(kernels_of_stage(stage_work(one_mixtral_layer(), 0).forward));
   REQUIRE(products.size() == 7);
   CHECK(products[0] == gemm(attention, bf16, 4096, (32 + 2 * 8) * 128, 4096));
   CHECK(products[1] == attention_forward({1, 4096, 32, 8, 128, 128}));
@@ -151,16 +151,16 @@ TEST_CASE("two-level gates choose a group, then experts of the groups") {
 TEST_CASE("the FLOPs of a Mixtral layer and the head by hand") {
   const double a_token = 2.0 * (4096.0 * 6144 + 4096.0 * 4096 + 32.0 * 256 * 4096 / 2 + 4096.0 * 8 +
                                 2 * 3 * 4096.0 * 14336 + 4096.0 * 32000);
-  const double flops = flops_of(kernels_of(stage_work(one_mixtral_layer(), 0).forward));
+  const double flops = flops_of(kernels_of_stage(stage_work(one_mixtral_layer(), 0).forward));
   CHECK(flops == Approx(4096 * a_token).epsilon(1e-12));
 }
 
 TEST_CASE("selective recompute runs its modules again, before their gradients") {
   Workload workload = one_mixtral_layer();
-  const double kept = flops_of(kernels_of(stage_work(workload, 0).backward));
+  const double kept = flops_of(kernels_of_stage(stage_work(workload, 0).backward));
   workload.plan.recompute = Recompute::selective;
   workload.plan.recompute_modules = {RecomputeModule::core_attention};
-  const auto backward = kernels_of(stage_work(workload, 0).backward);
+  const auto backward = kernels_of_stage(stage_work(workload, 0).backward);
   const auto again = std::find_if(backward.begin(), backward.end(), [](const Kernel& k) {
     return k.kind == KernelKind::attention_forward;
   });
@@ -169,17 +169,17 @@ TEST_CASE("selective recompute runs its modules again, before their gradients") 
   CHECK(flops_of(backward) == Approx(kept + again->flops.value).epsilon(1e-12));
   // The whole MoE block: router and experts, and a dispatch and a combine more.
   workload.plan.recompute_modules = {RecomputeModule::moe};
-  CHECK(flops_of(kernels_of(stage_work(workload, 0).backward)) ==
+  CHECK(flops_of(kernels_of_stage(stage_work(workload, 0).backward)) ==
         Approx(kept + 2.0 * 4096 * (4096.0 * 8 + 2 * 3 * 4096.0 * 14336)).epsilon(1e-12));
   CHECK(collectives_of(stage_work(workload, 0).backward).size() == 4);
 }
 
 TEST_CASE("the layer's work comes in the order of the layer") {
-  CHECK(names_of(stage_work(one_mixtral_layer(), 0).forward) ==
+  CHECK(names_of_stage(stage_work(one_mixtral_layer(), 0).forward) ==
         std::vector<std::string>{"Embedding to Layer[0].Router", "Layer[0].Dispatch",
                                  "Layer[0].Expert", "Layer[0].Combine",
                                  "Layer[0].Unpermute to Head"});
-  CHECK(names_of(stage_work(one_mixtral_layer(), 0).backward) ==
+  CHECK(names_of_stage(stage_work(one_mixtral_layer(), 0).backward) ==
         std::vector<std::string>{"HeadGradient to Layer[0].UnpermuteGradient",
                                  "Layer[0].CombineGradient", "Layer[0].ExpertGradient",
                                  "Layer[0].DispatchGradient",
@@ -190,7 +190,7 @@ TEST_CASE("the layer's work comes in the order of the layer") {
 // which it computes again.
 TEST_CASE("delayed gradients of weights run beside the communication behind those of inputs") {
   const StageWork work = stage_work(one_mixtral_layer(), 0);
-  const std::vector<std::string> names = names_of(work.backward_delayed);
+  const std::vector<std::string> names = names_of_stage(work.backward_delayed);
   REQUIRE(names.size() == 8);
   CHECK(names[0] == "HeadGradient to Layer[0].UnpermuteGradient");
   CHECK(names[1] == "Layer[0].CombineGradient");
@@ -204,10 +204,11 @@ TEST_CASE("delayed gradients of weights run beside the communication behind thos
   CHECK(names[7] == "Layer[0].RouterWeightGradient to Layer[0].AttentionWeightGradient");
   CHECK(!work.backward_delayed[6].after_result);
   CHECK(work.backward_delayed[7].after_result);
-  CHECK(flops_of(kernels_of(work.backward_delayed)) ==
-        Approx(flops_of(kernels_of(work.backward))).epsilon(1e-12));
-  CHECK(kernels_of(work.backward_delayed).size() ==
-        kernels_of(work.backward_input).size() + kernels_of(work.backward_weight).size());
+  CHECK(flops_of(kernels_of_stage(work.backward_delayed)) ==
+        Approx(flops_of(kernels_of_stage(work.backward))).epsilon(1e-12));
+  CHECK(kernels_of_stage(work.backward_delayed).size() ==
+        kernels_of_stage(work.backward_input).size() +
+            kernels_of_stage(work.backward_weight).size());
 }
 
 TEST_CASE("forward FLOPs of all stages are those of the model, backward twice that") {
@@ -227,9 +228,9 @@ TEST_CASE("forward FLOPs of all stages are those of the model, backward twice th
     double scores = 0.0;
     for (std::int64_t stage = 0; stage < stages; ++stage) {
       const StageWork work = stage_work(workload, stage);
-      forward += flops_of(kernels_of(work.forward));
-      backward += flops_of(kernels_of(work.backward));
-      scores += score_flops(kernels_of(work.forward));
+      forward += flops_of(kernels_of_stage(work.forward));
+      backward += flops_of(kernels_of_stage(work.backward));
+      scores += score_flops(kernels_of_stage(work.forward));
     }
     const double expected = 4096 * flops_per_token_forward(workload.model, 4096).total().value;
     CHECK(forward == Approx(expected).epsilon(1e-9));
@@ -239,9 +240,10 @@ TEST_CASE("forward FLOPs of all stages are those of the model, backward twice th
 
 TEST_CASE("tensor parallelism divides the FLOPs of a rank") {
   Workload workload = one_mixtral_layer();
-  const double whole = flops_of(kernels_of(stage_work(workload, 0).forward));
+  const double whole = flops_of(kernels_of_stage(stage_work(workload, 0).forward));
   workload.plan.tensor = 4;
-  CHECK(flops_of(kernels_of(stage_work(workload, 0).forward)) == Approx(whole / 4).epsilon(1e-9));
+  CHECK(flops_of(kernels_of_stage(stage_work(workload, 0).forward)) ==
+        Approx(whole / 4).epsilon(1e-9));
 }
 
 TEST_CASE("full recompute runs the layers a second time, not the head") {
@@ -250,8 +252,9 @@ TEST_CASE("full recompute runs the layers a second time, not the head") {
   workload.plan.recompute = Recompute::full;
   const StageWork repeated = stage_work(workload, 0);
   const double head = 2.0 * 4096 * 32000 * 4096;
-  CHECK(flops_of(kernels_of(repeated.backward)) ==
-        Approx(flops_of(kernels_of(kept.backward)) + flops_of(kernels_of(kept.forward)) - head)
+  CHECK(flops_of(kernels_of_stage(repeated.backward)) ==
+        Approx(flops_of(kernels_of_stage(kept.backward)) +
+               flops_of(kernels_of_stage(kept.forward)) - head)
             .epsilon(1e-12));
   CHECK(collectives_of(repeated.backward).size() == 4);
   CHECK(collectives_of(kept.backward).size() == 2);
@@ -260,10 +263,10 @@ TEST_CASE("full recompute runs the layers a second time, not the head") {
 // 4096 tokens x 2 experts x 4096 values x 2 bytes.
 TEST_CASE("a dispatch carries the routed tokens in bf16") {
   const StageWork work = stage_work(one_mixtral_layer(), 0);
-  CHECK(bytes_of(work.forward, "Layer[0].Dispatch") == Bytes{67'108'864});
-  CHECK(bytes_of(work.forward, "Layer[0].Combine") == Bytes{67'108'864});
-  CHECK(bytes_of(work.backward, "Layer[0].CombineGradient") == Bytes{67'108'864});
-  CHECK(bytes_of(work.backward, "Layer[0].DispatchGradient") == Bytes{67'108'864});
+  CHECK(bytes_of_stage(work.forward, "Layer[0].Dispatch") == Bytes{67'108'864});
+  CHECK(bytes_of_stage(work.forward, "Layer[0].Combine") == Bytes{67'108'864});
+  CHECK(bytes_of_stage(work.backward, "Layer[0].CombineGradient") == Bytes{67'108'864});
+  CHECK(bytes_of_stage(work.backward, "Layer[0].DispatchGradient") == Bytes{67'108'864});
 }
 
 // A token of 4,096 values: 4,096 bytes and 32 scales of 4 bytes, instead of 8,192 bytes.
@@ -271,16 +274,16 @@ TEST_CASE("fp8 dispatch halves dispatch and the gradient of combine, nothing els
   Workload workload = one_mixtral_layer();
   workload.communication.dispatch_precision = Precision::fp8;
   const StageWork work = stage_work(workload, 0);
-  CHECK(bytes_of(work.forward, "Layer[0].Dispatch") == Bytes{34'603'008});
-  CHECK(bytes_of(work.forward, "Layer[0].Combine") == Bytes{67'108'864});
-  CHECK(bytes_of(work.backward, "Layer[0].CombineGradient") == Bytes{34'603'008});
-  CHECK(bytes_of(work.backward, "Layer[0].DispatchGradient") == Bytes{67'108'864});
+  CHECK(bytes_of_stage(work.forward, "Layer[0].Dispatch") == Bytes{34'603'008});
+  CHECK(bytes_of_stage(work.forward, "Layer[0].Combine") == Bytes{67'108'864});
+  CHECK(bytes_of_stage(work.backward, "Layer[0].CombineGradient") == Bytes{34'603'008});
+  CHECK(bytes_of_stage(work.backward, "Layer[0].DispatchGradient") == Bytes{67'108'864});
 }
 
 TEST_CASE("a capacity below the mean drops tokens from the all-to-all") {
   Workload workload = one_mixtral_layer();
   workload.routing.capacity_factor = 0.5;
-  CHECK(bytes_of(stage_work(workload, 0).forward, "Layer[0].Dispatch") == Bytes{33'554'432});
+  CHECK(bytes_of_stage(stage_work(workload, 0).forward, "Layer[0].Dispatch") == Bytes{33'554'432});
 }
 
 TEST_CASE("experts that all sit on one rank need no all-to-all") {
@@ -309,11 +312,11 @@ TEST_CASE("a shared expert runs beside the dispatch, and its gradient beside tha
   workload.model.layers = {{true, 1, 0}};
   workload.plan.layers_per_stage = {1};
   workload.communication.overlap_shared_expert = true;
-  CHECK(names_of(stage_work(workload, 0).forward) ==
+  CHECK(names_of_stage(stage_work(workload, 0).forward) ==
         std::vector<std::string>{"Embedding to Layer[0].Router", "Layer[0].Dispatch",
                                  "| Layer[0].SharedExpert", "Layer[0].Expert", "Layer[0].Combine",
                                  "Layer[0].Unpermute to Head"});
-  CHECK(names_of(stage_work(workload, 0).backward) ==
+  CHECK(names_of_stage(stage_work(workload, 0).backward) ==
         std::vector<std::string>{"HeadGradient to Layer[0].UnpermuteGradient",
                                  "Layer[0].CombineGradient", "Layer[0].ExpertGradient",
                                  "Layer[0].SharedExpertGradient", "| Layer[0].DispatchGradient",
@@ -352,7 +355,7 @@ TEST_CASE("without sequence parallelism a block adds up by all-reduce") {
 TEST_CASE("the end of a step reduces gradients, updates, and gathers sharded weights") {
   Workload workload = one_mixtral_layer();
   workload.plan.gpus = 32; // expert data 4
-  CHECK(names_of(step_end_work(workload, 0)) ==
+  CHECK(names_of_stage(step_end_work(workload, 0)) ==
         std::vector<std::string>{"GradientReduce", "GradientReduce", "Optimizer", "WeightGather",
                                  "WeightGather"});
   const auto sharded = collectives_of(step_end_work(workload, 0));
@@ -362,7 +365,7 @@ TEST_CASE("the end of a step reduces gradients, updates, and gathers sharded wei
   CHECK(sharded[1].bytes == Bytes{4LL * 3 * 4096 * 14336}); // fp32 gradients of one expert
   CHECK(sharded[3].bytes == Bytes{2LL * 3 * 4096 * 14336}); // bf16 weights
   workload.plan.zero_stage = 0;
-  CHECK(names_of(step_end_work(workload, 0)) ==
+  CHECK(names_of_stage(step_end_work(workload, 0)) ==
         std::vector<std::string>{"GradientReduce", "GradientReduce", "Optimizer"});
   CHECK(collectives_of(step_end_work(workload, 0))[0].kind == Collective::all_reduce);
 }
@@ -373,12 +376,12 @@ TEST_CASE("the optimizer streams the states of the parameters that a rank update
   Workload workload = one_mixtral_layer();
   const LayerParameters layer = layer_parameters(workload.model, workload.model.layers[0]);
   const std::int64_t dense = layer.shared_by_tokens + 2 * 32000 * 4096 + 4096;
-  const auto kernels = kernels_of(step_end_work(workload, 0));
+  const auto kernels = kernels_of_stage(step_end_work(workload, 0));
   REQUIRE(kernels.size() == 1);
   CHECK(kernels[0].bytes == Bytes{(dense / 8 + layer.routed_experts / 8) * 30});
   // A gradient of 4, two moments of 2 read and written, the weight of 2 read and written.
   workload.training.fp32_moments = false;
   workload.training.master_weights = false;
-  CHECK(kernels_of(step_end_work(workload, 0))[0].bytes ==
+  CHECK(kernels_of_stage(step_end_work(workload, 0))[0].bytes ==
         Bytes{(dense / 8 + layer.routed_experts / 8) * 16});
 }

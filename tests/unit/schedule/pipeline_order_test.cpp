@@ -26,7 +26,7 @@ std::string text_of(const StageOrder& order, bool chunks = false) {
   return text;
 }
 
-ParallelPlan plan_of(Schedule schedule, std::int64_t stages, std::int64_t chunks) {
+ParallelPlan ordered_plan(Schedule schedule, std::int64_t stages, std::int64_t chunks) {
   ParallelPlan plan;
   plan.gpus = stages;
   plan.pipeline = stages;
@@ -176,18 +176,18 @@ TEST_CASE("every pass runs once and no stage waits for ever, under every schedul
   for (std::int64_t stages = 1; stages <= 16; ++stages)
     for (std::int64_t micro_batches = 1; micro_batches <= 64; ++micro_batches) {
       INFO("stages " << stages << " micro-batches " << micro_batches);
-      require_sound(plan_of(Schedule::one_forward_one_backward, stages, 1), micro_batches);
-      require_sound(plan_of(Schedule::zero_bubble, stages, 1), micro_batches);
-      require_sound(plan_of(Schedule::zero_bubble, stages, 2), micro_batches);
+      require_sound(ordered_plan(Schedule::one_forward_one_backward, stages, 1), micro_batches);
+      require_sound(ordered_plan(Schedule::zero_bubble, stages, 1), micro_batches);
+      require_sound(ordered_plan(Schedule::zero_bubble, stages, 2), micro_batches);
       for (const bool overlap : {false, true}) {
-        ParallelPlan plan = plan_of(Schedule::dual_pipe, stages, 1);
+        ParallelPlan plan = ordered_plan(Schedule::dual_pipe, stages, 1);
         plan.overlap_batches = overlap;
         if (stages % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * stages)
           require_sound(plan, micro_batches);
       }
       for (std::int64_t chunks = 2; chunks <= 4 && stages > 1 && micro_batches % stages == 0;
            ++chunks) {
-        const ParallelPlan plan = plan_of(Schedule::interleaved, stages, chunks);
+        const ParallelPlan plan = ordered_plan(Schedule::interleaved, stages, chunks);
         ParallelPlan paired = plan;
         paired.overlap_batches = true;
         require_sound(plan, micro_batches);
@@ -205,12 +205,12 @@ TEST_CASE("bubbles of equal stages are those of the papers") {
       const std::int64_t micro_batches = groups * stages;
       const auto before = static_cast<double>(stages - 1);
       INFO("stages " << stages << " micro-batches " << micro_batches);
-      CHECK(bubble(plan_of(Schedule::one_forward_one_backward, stages, 1), micro_batches, times) ==
-            Approx(before * 3.0).epsilon(1e-9));
-      CHECK(bubble(plan_of(Schedule::zero_bubble, stages, 1), micro_batches, times) ==
+      CHECK(bubble(ordered_plan(Schedule::one_forward_one_backward, stages, 1), micro_batches,
+                   times) == Approx(before * 3.0).epsilon(1e-9));
+      CHECK(bubble(ordered_plan(Schedule::zero_bubble, stages, 1), micro_batches, times) ==
             Approx(before * (1.0 + 1.2 - 0.8)).epsilon(1e-9));
       for (const std::int64_t chunks : {2, 4})
-        CHECK(bubble(plan_of(Schedule::interleaved, stages, chunks), micro_batches, times) ==
+        CHECK(bubble(ordered_plan(Schedule::interleaved, stages, chunks), micro_batches, times) ==
               Approx(before * 3.0).epsilon(1e-9));
     }
 }
@@ -226,7 +226,7 @@ TEST_CASE("pairs shorten the steady state of the interleaved schedule") {
     for (const std::int64_t chunks : {2, 4})
       for (const std::int64_t groups : {1, 2, 4}) {
         INFO("stages " << stages << " chunks " << chunks << " groups " << groups);
-        ParallelPlan plan = plan_of(Schedule::interleaved, stages, chunks);
+        ParallelPlan plan = ordered_plan(Schedule::interleaved, stages, chunks);
         plan.overlap_batches = true;
         const std::int64_t passes = groups * stages * chunks;
         const std::int64_t warm_up = std::min(passes, (chunks - 1) * stages + 1);
@@ -238,7 +238,7 @@ TEST_CASE("pairs shorten the steady state of the interleaved schedule") {
               Approx(static_cast<double>(stages - 1) * 3.0).epsilon(1e-9));
       }
   // One stage: a forward pass, m - 1 pairs, a backward pass.
-  ParallelPlan plan = plan_of(Schedule::one_forward_one_backward, 1, 1);
+  ParallelPlan plan = ordered_plan(Schedule::one_forward_one_backward, 1, 1);
   plan.overlap_batches = true;
   CHECK(end_of(plan, 5, times) == Approx(1.0 + 4 * 2.3 + 2.0));
 }
@@ -250,7 +250,7 @@ TEST_CASE("the V leaves no bubble where all three passes take alike") {
     for (const std::int64_t micro_batches : {2 * stages - 1, 2 * stages, 4 * stages + 1}) {
       INFO("stages " << stages << " micro-batches " << micro_batches);
       const auto passes =
-          pipeline_times(plan_of(Schedule::zero_bubble, stages, 2), micro_batches, {});
+          pipeline_times(ordered_plan(Schedule::zero_bubble, stages, 2), micro_batches, {});
       REQUIRE(passes);
       for (std::size_t stage = 0; stage < passes->size(); ++stage) {
         CHECK((*passes)[stage].front().start == Approx(static_cast<double>(stage)));
@@ -269,7 +269,7 @@ TEST_CASE("DualPipe leaves the bubble of its paper") {
     for (const std::int64_t micro_batches : {2 * stages, 2 * stages + 2, 4 * stages})
       for (const double weight : {0.6, 0.8, 1.0}) {
         INFO("stages " << stages << " micro-batches " << micro_batches << " weight " << weight);
-        ParallelPlan plan = plan_of(Schedule::dual_pipe, stages, 1);
+        ParallelPlan plan = ordered_plan(Schedule::dual_pipe, stages, 1);
         plan.overlap_batches = true;
         const double before = static_cast<double>(stages) / 2 - 1;
         const PassTimes paired{1.0, 1.0, weight, 2.1};

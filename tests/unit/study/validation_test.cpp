@@ -7,7 +7,7 @@ using namespace moesim;
 
 namespace {
 
-ValidationCase a_case(const std::string& tier) {
+ValidationCase one_case(const std::string& tier) {
   ValidationCase found;
   found.tier = tier;
   found.quantity = "time_us";
@@ -19,7 +19,7 @@ ValidationCase a_case(const std::string& tier) {
 } // namespace
 
 TEST_CASE("an error is of predicted over measured, and outside beyond the tolerance") {
-  const ValidationCase found = a_case("t");
+  const ValidationCase found = one_case("t");
   CHECK(compare(found, 219.0).status == "ok");
   CHECK(compare(found, 219.0).error_percent == Approx(9.5));
   CHECK(compare(found, 221.0).status == "outside");
@@ -36,11 +36,11 @@ TEST_CASE("cases are predicted in their order, and one that cannot run is a row"
                     "topology = \"{}\"\ngpus = 8\n",
                     topology),
         "test");
-    cases.push_back(a_case("t"));
+    cases.push_back(one_case("t"));
     cases.back().quantity = quantity;
     cases.back().scenario = read_collective(document, "");
   }
-  cases.insert(cases.begin() + 1, a_case("t"));
+  cases.insert(cases.begin() + 1, one_case("t"));
   cases[1].illegal_reason = "too many";
   const auto results =
       predict_cases(cases, std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration", 2);
@@ -53,7 +53,7 @@ TEST_CASE("cases are predicted in their order, and one that cannot run is a row"
 }
 
 TEST_CASE("a case may say whether a step fits") {
-  ValidationCase found = a_case("t");
+  ValidationCase found = one_case("t");
   const std::filesystem::path root(MOESIM_SOURCE_DIR);
   found.quantity = status_quantity;
   std::vector<ValidationCase> cases(2, found);
@@ -74,7 +74,7 @@ TEST_CASE("a case may say whether a step fits") {
 
 TEST_CASE("cases of one plan are each answered with what they ask for") {
   const std::filesystem::path root(MOESIM_SOURCE_DIR);
-  std::vector<ValidationCase> cases(3, a_case("t"));
+  std::vector<ValidationCase> cases(3, one_case("t"));
   const Scenario scenario = read_scenario(root / "workloads/mixtral-8x7b/scenario.toml", {});
   const std::vector<std::string> quantities = {"step_time_ms", "compute_ms", status_quantity};
   for (std::size_t i = 0; i < cases.size(); ++i) {

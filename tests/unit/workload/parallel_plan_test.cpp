@@ -39,7 +39,7 @@ struct Case {
   TrainingSpec training = {.sequence_length = 128, .global_batch = 64, .micro_batch = 2};
 };
 
-struct Refusal {
+struct PlanRefusal {
   std::string rule;
   std::function<void(Case&)> change;
   std::string key; ///< table and key at fault
@@ -48,7 +48,7 @@ struct Refusal {
 };
 
 /// One row for each rule.
-const std::vector<Refusal> refusals = {
+const std::vector<PlanRefusal> plan_refusals = {
     {"ranks that do not divide", [](Case& c) { c.plan.gpus = 30; }, "cluster.gpus",
      "30 GPUs cannot be split into tensor 2 x pipeline 2", "the nearest number that can is 32"},
     {"fewer ranks than the plan needs", [](Case& c) { c.plan.gpus = 1; }, "cluster.gpus",
@@ -262,7 +262,7 @@ TEST_CASE("a dense model needs no sequence parallelism under tensor parallelism"
 }
 
 TEST_CASE("a plan that does not divide names the key, the numbers and the nearest legal value") {
-  for (const Refusal& row : refusals) {
+  for (const PlanRefusal& row : plan_refusals) {
     Case changed;
     row.change(changed);
     INFO(row.rule);
