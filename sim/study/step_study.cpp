@@ -103,12 +103,26 @@ Seconds sequence_time(const std::vector<Segment>& segments, const Costs& costs,
   return sum;
 }
 
+/// The time of what runs beside the rest of a sequence, on a stream of its own.
+Seconds detached_time(const std::vector<Segment>& segments, TrafficPlanner& planner,
+                      DeviceId device) {
+  Seconds sum;
+  for (const Segment& segment : segments)
+    if (segment.detached) {
+      const auto& work = std::get<CollectiveWork>(segment.work);
+      sum += time_alone(planner.collective(work, {work.group, {device}}), planner.folding());
+    }
+  return sum;
+}
+
 /// What one micro-batch costs a stage, and the end of the step, when nothing waits.
 struct StageTimes {
   Seconds forward;
   Seconds backward;
   Seconds end;
-  Seconds send; ///< of its activations to the next stage
+  Seconds send;   ///< of its activations to the next stage
+  Seconds gather; ///< of weights beside the first forward pass, which needs them all
+  Seconds reduce; ///< of gradients, from within the last backward pass on
   Seconds pass() const { return forward + backward; }
 };
 
@@ -127,6 +141,8 @@ std::vector<StageTimes> stage_times(const Workload& workload, const Topology& to
     times.forward = sequence_time(work.forward, costs, planner, device);
     times.backward = sequence_time(work.backward, costs, planner, device);
     times.end = sequence_time(step_end_work(workload, stage), costs, planner, device);
+    times.gather = detached_time(step_start_work(workload, stage), planner, device);
+    times.reduce = detached_time(work.last_backward, planner, device);
     if (stage + 1 < workload.plan.pipeline) {
       const auto next = DeviceId(static_cast<std::uint32_t>(stage + 1));
       const TrafficPlan send = planner.transfer(activation_transfer(workload), {device, next});
@@ -292,8 +308,10 @@ Seconds step_time_bound(const Workload& workload, const Topology& topology, cons
   Seconds bound;
   for (std::size_t stage = 0; stage < stages.size(); ++stage) {
     const StageTimes& now = stages[stage];
+    const Seconds first = std::max(filled + now.forward, now.gather);
     const Seconds after = std::max(now.end, drained + stages.front().end);
-    bound = std::max(bound, filled + micro_batches * now.pass() + after);
+    bound = std::max(bound, first + (micro_batches - 1.0) * now.pass() +
+                                std::max(now.backward + after, now.reduce + now.end));
     filled += now.forward + now.send;
     drained += now.backward + now.send;
     bound = std::max(bound, round_trip_bound(stages, stage, micro_batches));
