@@ -44,14 +44,14 @@ Costs ideal_costs() {
   folder.write("devices.csv",
                "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n"
                "ideal,none,1000,1000,1000000,assumption,every kernel is a roofline\n");
-  std::filesystem::copy_file(calibration / constants_file, folder.path() / constants_file);
+  std::filesystem::copy_file(calibration_folder / constants_file, folder.path() / constants_file);
   return {ComputeCost::load(folder.path(), {"ideal", tflops(1000), tflops(1000), memory_bandwidth,
                                             100, "nvlink4"}),
           NetworkCost::load(folder.path())};
 }
 
 Kernel lasting(Seconds time) {
-  const ComputeConstants constants = ComputeConstants::read(calibration / constants_file);
+  const ComputeConstants constants = ComputeConstants::read(calibration_folder / constants_file);
   const double streamed = (time.value - constants.kernel_fixed_time_us.value * 1e-6) *
                           memory_bandwidth.value * constants.memory_bandwidth_share.value;
   return memory_bound(KernelPart::dense, Bytes{std::llround(streamed)});

@@ -32,7 +32,7 @@ double seconds(const RandomCollective& drawn, Fidelity fidelity, const NetworkCo
 
 void check_ranks(std::uint64_t first_seed, std::uint64_t cases,
                  const std::vector<std::int64_t>& sizes, const Skew& skew) {
-  const NetworkCost network = NetworkCost::load(calibration);
+  const NetworkCost network = NetworkCost::load(calibration_folder);
   for (std::uint64_t seed = first_seed; seed < first_seed + cases; ++seed) {
     RandomCollective drawn = random_collective(seed, sizes);
     skew_loads(drawn, skew);
@@ -46,7 +46,7 @@ void check_ranks(std::uint64_t first_seed, std::uint64_t cases,
 } // namespace
 
 TEST_CASE("folded collectives take the time of the flows, on every fabric") {
-  const NetworkCost network = NetworkCost::load(calibration);
+  const NetworkCost network = NetworkCost::load(calibration_folder);
   for (std::uint64_t seed = 1; seed <= 250; ++seed) {
     const RandomCollective drawn = random_collective(seed, {4, 8, 12, 16, 24, 32, 40, 48, 56, 64});
     INFO(drawn.text());
@@ -64,7 +64,7 @@ TEST_CASE("ranks agree with flows under skewed loads, up to 128 GPUs") {
 }
 
 TEST_CASE("faster links never slow a collective") {
-  const NetworkCost network = NetworkCost::load(calibration);
+  const NetworkCost network = NetworkCost::load(calibration_folder);
   const auto faster = [](BytesPerSecond& rate) { rate = rate * 1.7; };
   std::size_t improved = 0;
   for (std::uint64_t seed = 8000; seed < 8080; ++seed) {

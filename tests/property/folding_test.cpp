@@ -1,7 +1,6 @@
 #include "tests/property/random_case.hpp"
 
 #include "sim/study/step_study.hpp"
-#include "tests/support/calibration.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -25,7 +24,7 @@ struct Pair {
 Pair replay_both(const RandomCase& drawn) {
   const Scenario scenario = scenario_of(drawn);
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-  const Costs costs = load_costs(calibration, scenario.topology);
+  const Costs& costs = costs_of(scenario);
   return {replay_step(scenario.workload, topology, Fidelity::folded, costs),
           replay_step(scenario.workload, topology, Fidelity::flows, costs)};
 }

@@ -5,7 +5,6 @@
 #include "sim/metrics/resource_class.hpp"
 #include "sim/replay/rank_flows.hpp"
 #include "sim/study/simulate.hpp"
-#include "tests/support/calibration.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -24,7 +23,7 @@ const CaseLimits small{{8, 16, 24, 32, 40, 64}, 3000};
 StepReplay observed(const RandomCase& drawn, Fidelity fidelity, const TimelineObserver& observe) {
   const Scenario scenario = scenario_of(drawn);
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-  const Costs costs = load_costs(calibration, scenario.topology);
+  const Costs& costs = costs_of(scenario);
   return replay_step(scenario.workload, topology, fidelity, costs, ExpertLoads(scenario.workload),
                      observe);
 }
@@ -149,7 +148,7 @@ TEST_CASE("no step beats the bound that plans are ordered by") {
         scenario.workload.plan.overlap_batches)
       continue; // dense twins have no other
     const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-    const Costs costs = load_costs(calibration, scenario.topology);
+    const Costs& costs = costs_of(scenario);
     const StepReplay replay = replay_step(scenario.workload, topology, Fidelity::folded, costs);
     if (!replay.approximate)
       CHECK(replay.metrics.step_time.value * (1.0 + bound_slack) >=
@@ -168,7 +167,7 @@ TEST_CASE("the same scenario gives the same cells") {
   for (const RandomCase& drawn : random_cases(29'000, 3, {{8, 16, 32}, 3000})) {
     INFO(drawn.text());
     const Scenario scenario = scenario_of(drawn);
-    const Costs costs = load_costs(calibration, scenario.topology);
+    const Costs& costs = costs_of(scenario);
     const StepResult first = simulate(scenario, costs).result;
     const StepResult second = simulate(scenario, costs).result;
     CHECK(first.status == second.status);

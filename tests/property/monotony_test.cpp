@@ -13,9 +13,8 @@ namespace {
 
 Seconds step_time(const Scenario& scenario) {
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-  const Costs costs =
-      load_costs(std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration", scenario.topology);
-  return replay_step(scenario.workload, topology, Fidelity::folded, costs).metrics.step_time;
+  return replay_step(scenario.workload, topology, Fidelity::folded, costs_of(scenario))
+      .metrics.step_time;
 }
 
 using Change = std::function<void(TopologySpec&)>;

@@ -1,6 +1,8 @@
 #include "tests/property/random_case.hpp"
 
+#include "sim/study/cost_library.hpp"
 #include "tests/property/random_cluster.hpp"
+#include "tests/support/calibration.hpp"
 
 #include <fmt/format.h>
 
@@ -175,6 +177,11 @@ std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
 Scenario scenario_of(const RandomCase& drawn) {
   const std::filesystem::path workloads = std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads";
   return read_scenario(workloads / drawn.workload / "scenario.toml", drawn.settings);
+}
+
+const Costs& costs_of(const Scenario& scenario) {
+  static CostLibrary library(calibration_folder);
+  return library.of(scenario.topology);
 }
 
 } // namespace moesim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/scenario/scenario.hpp"
+#include "sim/study/step_study.hpp"
 
 #include <cstdint>
 #include <string>
@@ -32,5 +33,8 @@ std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
 
 /// Reads a case; throws IllegalScenario if it cannot run.
 Scenario scenario_of(const RandomCase& drawn);
+
+/// The shipped costs of a scenario's GPU, read once a process.
+const Costs& costs_of(const Scenario& scenario);
 
 } // namespace moesim

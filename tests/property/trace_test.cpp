@@ -3,7 +3,6 @@
 #include "sim/base/check.hpp"
 #include "sim/report/trace_report.hpp"
 #include "sim/study/step_study.hpp"
-#include "tests/support/calibration.hpp"
 #include "tests/support/trace_faults.hpp"
 
 #include <catch2/catch.hpp>
@@ -35,7 +34,7 @@ void check_traces(std::uint64_t seed, Fidelity fidelity) {
     INFO(drawn.text());
     const Scenario scenario = scenario_of(drawn);
     const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-    const Costs costs = load_costs(calibration, scenario.topology);
+    const Costs& costs = costs_of(scenario);
     CHECK_NOTHROW(replay_step(scenario.workload, topology, fidelity, costs,
                               ExpertLoads(scenario.workload), expect_whole_trace));
   }

@@ -5,7 +5,6 @@
 #include "sim/routing/load_trace.hpp"
 #include "sim/schedule/layer_work.hpp"
 #include "sim/study/simulate.hpp"
-#include "tests/support/calibration.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -34,7 +33,7 @@ Scenario uneven(const RandomCase& drawn) {
 
 StepReplay replay_of(const Scenario& scenario, Fidelity fidelity) {
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-  const Costs costs = load_costs(calibration, scenario.topology);
+  const Costs& costs = costs_of(scenario);
   return replay_step(scenario.workload, topology, fidelity, costs);
 }
 
