@@ -113,11 +113,11 @@ ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResu
     if (!found.group.empty())
       errors_without_gap.push_back(errors.back());
   }
-  plot.title = fmt::format("{} published training steps", plot.points.size());
+  plot.title = fmt::format("{} published steps", plot.points.size());
   if (!errors.empty())
     plot.title += fmt::format(", median error {:.1f} %", median(errors));
   if (!errors_without_gap.empty())
-    plot.title += fmt::format("; {:.1f} % of the {} without a known gap",
+    plot.title += fmt::format(", {:.1f} % of the {} without known gap",
                               median(errors_without_gap), errors_without_gap.size());
   return plot;
 }
