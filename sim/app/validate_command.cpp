@@ -117,8 +117,8 @@ ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResu
   if (!errors.empty())
     plot.title += fmt::format(", median error {:.1f} %", median(errors));
   if (!errors_without_gap.empty())
-    plot.title += fmt::format(", {:.1f} % of the {} without known gap",
-                              median(errors_without_gap), errors_without_gap.size());
+    plot.title += fmt::format(", {:.1f} % of the {} without known gap", median(errors_without_gap),
+                              errors_without_gap.size());
   return plot;
 }
 
