@@ -243,9 +243,10 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
 Kernel expert_activation(const Workload& workload, std::int64_t tokens, std::int64_t width) {
   if (!workload.model.experts.clamped)
     return touch(KernelPart::expert, tokens * width * workload.model.feed_forward_matrices);
-  // GPT-OSS, as Megatron-Core runs it (fusions/fused_bias_geglu.py): both halves are clamped,
-  // joined and activated, bf16 each. Back: of the activation and the tokens' weights, of one clamp
-  // with one limit, of one with two, of the split; then sums for the first product's bias.
+  // GPT-OSS, as Megatron-Core runs it (fusions/fused_bias_geglu.py@034fd2d32): both halves are
+  // clamped, joined and activated, bf16 each. Back: of the activation and the tokens' weights, of
+  // one clamp with one limit, of one with two, of the split; then sums for the first product's
+  // bias.
   constexpr std::int64_t clamps = 2 * (2 + 2);
   constexpr std::int64_t join = 4 + 4;
   constexpr std::int64_t activate = 4 + 2;
@@ -263,8 +264,8 @@ Kernel expert_activation(const Workload& workload, std::int64_t tokens, std::int
 }
 
 /// The bias of the second product of `experts` that work on `tokens`, times the weight of each
-/// token, as Megatron-Core adds it (transformer/moe/experts.py, _apply_bias): expert by expert, in
-/// fp32.
+/// token: expert by expert, in fp32. An assumption about Megatron-Core's
+/// transformer/moe/experts.py, not read off a stated version of it.
 Kernel expert_bias(std::int64_t experts, std::int64_t tokens, std::int64_t hidden) {
   constexpr std::int64_t scale = 4;
   constexpr std::int64_t add = 2 + 4 + 4;
