@@ -86,13 +86,16 @@ void print_tier(const TierStatistics& tier) {
 }
 
 void print_group(const GroupStatistics& group) {
-  std::cerr << fmt::format("{}: {}: {} cases", group.tier, group.group, group.cases);
+  std::cerr << fmt::format("{}: {}: {} cases, {} plans", group.tier, group.group, group.cases,
+                           group.plans);
   if (group.kendall_tau)
     std::cerr << fmt::format(", Kendall's tau {:.2f}", *group.kendall_tau);
   else
-    std::cerr << ", no order: all are equal";
-  if (group.kendall_tau_min)
+    std::cerr << ", no order: the measurements are all within 1 %";
+  if (group.kendall_tau_min && group.is_judged())
     std::cerr << fmt::format("; at least {:g}", *group.kendall_tau_min);
+  else if (!group.is_judged())
+    std::cerr << "; too few plans to ask for an order";
   std::cerr << (group.passes() ? "\n" : ": OUTSIDE\n");
 }
 

@@ -92,6 +92,9 @@ ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
       number("expert_kernel_beside_compute_ratio", "ratio",
              constants.expert_kernel_beside_compute_ratio),
       number("all_to_all_beside_compute_ratio", "ratio", constants.all_to_all_beside_compute_ratio),
+      number("efa_all_to_all_in_training_ratio", "ratio",
+             constants.efa_all_to_all_in_training_ratio),
+      number("host_operator_time", "us", constants.host_operator_time_us),
       number("host_launch_time", "us", constants.host_launch_time_us),
       number("sustained_throughput_ratio", "ratio", constants.sustained_throughput_ratio),
   };

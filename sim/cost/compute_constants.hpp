@@ -34,7 +34,8 @@ struct ComputeConstants {
   Uncertain attention_roofline_efficiency;
   Uncertain attention_backward_efficiency_ratio; ///< backward over forward efficiency
   Uncertain attention_mla_efficiency_ratio;      ///< over the table of the value width
-  Uncertain host_launch_time_us;        ///< of the host, for a kernel that no CUDA graph holds
+  Uncertain host_operator_time_us;      ///< of a Xeon, for a call of the framework, not captured
+  Uncertain host_launch_time_us;        ///< for a further kernel that such a call launches
   Uncertain sustained_throughput_ratio; ///< long runs over the tables' boost clocks
   CommunicationSms sms_pcie;            ///< by the medium of the scale-up domain
   CommunicationSms sms_nvlink3;
@@ -43,6 +44,8 @@ struct ComputeConstants {
   double expert_kernel_sms = 0.0; ///< of a fused dispatch or combine kernel (DeepEP), not NCCL
   Uncertain expert_kernel_beside_compute_ratio; ///< its rate beside computes over that alone
   Uncertain all_to_all_beside_compute_ratio;    ///< the same of NCCL's all-to-all
+  /// The rate over EFA of NCCL's all-to-all inside a training step over that of a benchmark.
+  Uncertain efa_all_to_all_in_training_ratio;
 
   /// Throws InputError if the file is missing, malformed, or lacks or repeats a constant.
   static ComputeConstants read(const std::filesystem::path& path);

@@ -6,6 +6,7 @@
 #include "sim/cost/compute_errors.hpp"
 #include "sim/cost/device_grids.hpp"
 #include "sim/cost/estimate.hpp"
+#include "sim/cost/host_slowdown.hpp"
 #include "sim/cost/sustained_throughput.hpp"
 
 #include <algorithm>
@@ -76,6 +77,7 @@ struct ComputeCost::Tables {
   ByPrecision<std::optional<CastSource>> casts;
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
+  double host_slowdown = 1.0; ///< over the host of the constants
 
   Tables(const std::filesystem::path& calibration, const DevicePeaks& device);
   template <typename Grid>
@@ -125,6 +127,7 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
     : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")) {
   constants.sustained_throughput_ratio =
       sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
+  host_slowdown = moesim::host_slowdown(calibration, device.host);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
     DeviceGrids grids = DeviceGrids::load(folder.path);
@@ -325,8 +328,11 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   return {Seconds{estimate.seconds}, estimate.basis, std::sqrt(estimate.squared_error)};
 }
 
-Seconds ComputeCost::host_launch_time() const {
-  return microseconds(tables_->constants.host_launch_time_us.value);
+Seconds ComputeCost::host_time(std::int64_t operators, std::int64_t launches) const {
+  const ComputeConstants& constants = tables_->constants;
+  return microseconds(tables_->host_slowdown *
+                      (static_cast<double>(operators) * constants.host_operator_time_us.value +
+                       static_cast<double>(launches) * constants.host_launch_time_us.value));
 }
 
 double ComputeCost::common_error() const {
@@ -362,6 +368,12 @@ double ComputeCost::slowdown_beside(Collective communication) const {
 double ComputeCost::memory_slowdown_beside(BytesPerSecond taken) const {
   const double share = std::min(0.5, taken / tables_->peaks.memory_bandwidth);
   return 1.0 / (1.0 - share);
+}
+
+Uncertain ComputeCost::rate_in_training(Collective communication, const std::string& medium) const {
+  if (communication == Collective::all_to_all && medium == "efa")
+    return tables_->constants.efa_all_to_all_in_training_ratio;
+  return {1.0, 0.0};
 }
 
 Uncertain ComputeCost::rate_beside_compute(Collective communication) const {

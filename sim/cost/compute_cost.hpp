@@ -19,6 +19,7 @@ struct DevicePeaks {
   BytesPerSecond memory_bandwidth;
   std::int64_t sms = 0;             ///< streaming multiprocessors
   std::string scale_up_medium = ""; ///< decides how many of them communication takes
+  std::string host = "xeon";        ///< a row of `calibration/hosts.csv`
 };
 
 /// Where a kernel's time comes from, the farthest from a measurement that applies.
@@ -47,7 +48,8 @@ class ComputeCost {
 public:
   /// Reads the tables of `peaks.kind` below `calibration`. A missing file is not an error: those
   /// kernels are timed by the roofline. Throws InputError for a malformed table, for a kind that
-  /// has neither a folder nor a row in `devices.csv`, and for a table whose error is not known.
+  /// has neither a folder nor a row in `devices.csv`, for an unknown host, and for a table whose
+  /// error is not known.
   static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks);
   ComputeCost(ComputeCost&&) noexcept;
   ComputeCost& operator=(ComputeCost&&) noexcept;
@@ -56,9 +58,9 @@ public:
   /// The time of one kernel when nothing else runs on the GPU. Pure: same kernel, same time.
   KernelTime time(const Kernel& kernel) const;
 
-  /// What the host takes to launch one kernel that no CUDA graph holds, its framework's work
-  /// included.
-  Seconds host_launch_time() const;
+  /// What the host takes for calls of the framework, and for kernels that these launch beyond one
+  /// each.
+  Seconds host_time(std::int64_t operators, std::int64_t launches) const;
 
   /// The error, as KernelTime's, that all times have in common: long runs against short ones.
   double common_error() const;
@@ -75,6 +77,10 @@ public:
   /// kernels of a fused dispatch or combine, which move bytes with few SMs. Not known of NCCL's,
   /// which are taken to keep theirs.
   Uncertain rate_beside_compute(Collective communication) const;
+
+  /// The rate of a communication on a medium between domains inside a training step, over that in a
+  /// benchmark: below 1 for NCCL's all-to-all over EFA, not known of others.
+  Uncertain rate_in_training(Collective communication, const std::string& medium) const;
 
 private:
   struct Tables;

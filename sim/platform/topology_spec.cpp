@@ -81,9 +81,14 @@ void merge_ports(const TomlTable& source, NodeSpec& node) {
   node.nics = node.gpus;
 }
 
+std::string read_host(const Overridden& table) {
+  return table.cluster().text_or("host", table.file().text_or("host", "xeon"));
+}
+
 NodeSpec read_node(const Overridden& table) {
   NodeSpec node;
   const TomlTable& file = table.file();
+  node.host = read_host(table);
   node.gpus = file.integer("gpus", positive_count);
   node.nics = table.integer("nics", {0, 1'000'000});
   read_scale_up(table, node);
@@ -108,8 +113,10 @@ NodeSpec read_node(const Overridden& table) {
 }
 
 /// The node of an explicit graph, whose sizes are in the graph.
-NodeSpec read_media(const TomlTable& file) {
+NodeSpec read_media(const Overridden& table) {
   NodeSpec node;
+  const TomlTable& file = table.file();
+  node.host = read_host(table);
   node.scale_up_medium = file.choice("scale_up", scale_up_media);
   node.nic_medium = file.choice_or("nic", nic_media, "infiniband");
   node.in_switch_reduction = file.flag_or("in_switch_reduction", false);
@@ -167,8 +174,8 @@ TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& c
   topology.gpu = read_gpu({root.table("gpu"), cluster});
   const TomlTable fabric = root.table("fabric");
   const bool from_graph = fabric.text("kind") == "explicit";
-  topology.node =
-      from_graph ? read_media(root.table("node")) : read_node({root.table("node"), cluster});
+  topology.node = from_graph ? read_media({root.table("node"), cluster})
+                             : read_node({root.table("node"), cluster});
   topology.fabric = read_fabric({fabric, cluster}, topology.node, path.parent_path());
   if (from_graph)
     read_sizes(topology);

@@ -32,11 +32,12 @@ struct NodeSpec {
   std::int64_t scale_up_switch_gpus = 0;
   double scale_up_oversubscription = 1.0; ///< first-level switch: capacity down over capacity up
   bool in_switch_reduction = false;       ///< the scale-up switch can sum (NVLink SHARP)
-  std::int64_t nics = 0;  ///< 0: a node that stands alone. Several ports of a GPU are one NIC.
-  std::string nic_medium; ///< "infiniband", "roce", "efa"
-  BytesPerSecond nic;     ///< of one NIC, one direction
-  Seconds nic_latency;    ///< NIC to leaf switch; a path has two
-  BytesPerSecond pcie;    ///< between one GPU and its NIC, one direction
+  std::int64_t nics = 0;     ///< 0: a node that stands alone. Several ports of a GPU are one NIC.
+  std::string nic_medium;    ///< "infiniband", "roce", "efa"
+  BytesPerSecond nic;        ///< of one NIC, one direction
+  Seconds nic_latency;       ///< NIC to leaf switch; a path has two
+  BytesPerSecond pcie;       ///< between one GPU and its NIC, one direction
+  std::string host = "xeon"; ///< the processors, and how processes run on them: `hosts.csv`
 
   /// NICs hang off the PCIe switch that is the scale-up switch, not off a link of their GPU.
   bool nics_on_switch() const { return scale_up_medium == "pcie"; }

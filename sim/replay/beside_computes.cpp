@@ -85,12 +85,22 @@ BesideCompute TrafficPlanner::beside_compute(const CollectiveWork& work, const D
   return beside;
 }
 
-void TrafficPlanner::slow_beside_computes(const CollectiveWork& work, std::int64_t stage,
+bool TrafficPlanner::leaves_domain(const CollectiveWork& work, RankId member) const {
+  const std::vector<RankId> ranks = group_of(plan_, work.group, member);
+  return std::any_of(ranks.begin(), ranks.end(), [&](RankId rank) {
+    return topology_.domain_of(rank) != topology_.domain_of(ranks.front());
+  });
+}
+
+void TrafficPlanner::slow_beside_computes(const CollectiveWork& work, const Device& device,
                                           TrafficPlan& plan) {
   if (!compute_)
     return;
-  const Uncertain rate = compute_->rate_beside_compute(work.kind);
-  const std::vector<LinkAmounts>& amounts = stage_amounts(work, stage);
+  Uncertain rate = compute_->rate_beside_compute(work.kind);
+  // What slows it in any step hides what computes beside it would.
+  if (leaves_domain(work, device.rank))
+    rate.value = std::min(1.0, rate.value / rate_in_training(work.kind).value);
+  const std::vector<LinkAmounts>& amounts = stage_amounts(work, device.stage);
   for (std::size_t phase = 0; phase < plan.phases.size(); ++phase) {
     // All flows of a phase end together.
     const Seconds undisturbed = flow_time_in_stage(plan.phases[phase], amounts[phase]);

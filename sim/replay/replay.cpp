@@ -388,7 +388,7 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
     sum.extrapolated = sum.extrapolated * (slowed / sum.total);
     sum.total = slowed;
   }
-  sum.total += static_cast<double>(work.launches) * cost.host_launch_time();
+  sum.total += cost.host_time(work.host.operators, work.host.launches);
   return sum;
 }
 

@@ -45,7 +45,13 @@ double TrafficPlanner::efficiency(const RankFlow& flow, const FlowKind& kind) co
   const NetworkEfficiency efficiency = network_.efficiency(medium, collective, use);
   if (efficiency.extrapolated)
     extrapolated_.insert(collective_name(collective) + " on " + medium);
-  return efficiency.share;
+  return efficiency.share * (inside ? 1.0 : rate_in_training(collective).value);
+}
+
+Uncertain TrafficPlanner::rate_in_training(Collective collective) const {
+  if (!compute_)
+    return {1.0, 0.0};
+  return compute_->rate_in_training(collective, topology_.spec().node.nic_medium);
 }
 
 TrafficPlanner::FlowKind TrafficPlanner::kind_of(const CollectiveFlows& flows) {
@@ -63,8 +69,10 @@ Seconds TrafficPlanner::startup(const FlowKind& kind, const PeerCount& peers) co
 
 double TrafficPlanner::error(const FlowKind& kind, const PeerCount& peers) const {
   const NodeSpec& node = topology_.spec().node;
+  const double outside = network_.error(node.nic_medium, kind.outside, peers.outside);
   return std::max(network_.error(node.scale_up_medium, kind.inside, peers.inside),
-                  network_.error(node.nic_medium, kind.outside, peers.outside));
+                  peers.outside > 0 ? std::hypot(outside, rate_in_training(kind.outside).error)
+                                    : outside);
 }
 
 TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlow>& flows,
@@ -128,8 +136,7 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
     known->second = plan_fastest(work, group);
     known->second.phases.front().startup += work.wait_for_ranks;
     if (work.beside_compute)
-      slow_beside_computes(work, layout_.devices[index(group.devices.front())].stage,
-                           known->second);
+      slow_beside_computes(work, layout_.devices[index(group.devices.front())], known->second);
   }
   return known->second;
 }

@@ -97,7 +97,9 @@ private:
   /// How long the flows of a phase take beside those of the other groups.
   Seconds flow_time_in_stage(const TrafficPhase& phase, const LinkAmounts& amounts) const;
   /// Slows down what runs beside computes; what its flows leave of their links is for others.
-  void slow_beside_computes(const CollectiveWork& work, std::int64_t stage, TrafficPlan& plan);
+  void slow_beside_computes(const CollectiveWork& work, const Device& device, TrafficPlan& plan);
+  /// Whether the ranks of a collective are in several domains.
+  bool leaves_domain(const CollectiveWork& work, RankId member) const;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPhase plan_phase(const CollectiveFlows& group_flows, std::size_t phase,
                           const CollectiveWork& work, const Device& device);
@@ -166,6 +168,8 @@ private:
   void add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
                       std::vector<double>& bytes, std::vector<double>& amounts) const;
   double efficiency(const RankFlow& flow, const FlowKind& kind) const;
+  /// Of a collective between domains; 1 where nothing computes.
+  Uncertain rate_in_training(Collective collective) const;
   Seconds startup(const FlowKind& kind, const PeerCount& peers) const;
   /// That of the tier whose costs are less certain.
   double error(const FlowKind& kind, const PeerCount& peers) const;

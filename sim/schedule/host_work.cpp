@@ -40,15 +40,15 @@ std::int64_t launches_of(const Kernel& kernel) {
   return kernel.launches;
 }
 
-std::int64_t launches_of(const Segment& segment, const CudaGraphs& graphs) {
+HostWork host_work_of(const Segment& segment, const CudaGraphs& graphs) {
   const auto* compute = std::get_if<ComputeWork>(&segment.work);
   if (!compute)
-    return 1;
-  std::int64_t launches = 0;
+    return {.operators = 1};
+  HostWork work;
   for (const Kernel& kernel : compute->kernels)
     if (!captured(kernel, graphs))
-      launches += launches_of(kernel);
-  return launches;
+      work += {1, launches_of(kernel) - 1};
+  return work;
 }
 
 /// Tokens on their way to the experts, forward or as gradients of combined results.
@@ -69,20 +69,20 @@ std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
   if (graphs.full_iteration)
     return {};
   std::vector<HostPortion> portions;
-  std::int64_t launches = 0;
+  HostWork work;
   const auto end_portion = [&](std::size_t end, bool synchronises) {
     if (portions.empty() || portions.back().end != end)
-      portions.push_back({end, 0, false});
-    portions.back().launches += std::exchange(launches, 0);
+      portions.push_back({end, {}, false});
+    portions.back().work += std::exchange(work, {});
     portions.back().synchronises |= synchronises;
   };
   for (std::size_t place = 0; place < segments.size(); ++place) {
     if (const Sends sent = sends(segments[place]); sent != Sends::nothing)
       end_portion(place, sent == Sends::tokens);
-    launches += launches_of(segments[place], graphs);
+    work += host_work_of(segments[place], graphs);
     const bool computes = std::holds_alternative<ComputeWork>(segments[place].work);
     const bool next_beside = place + 1 < segments.size() && segments[place + 1].beside_previous;
-    if (computes && launches > 0 && !next_beside)
+    if (computes && work.operators > 0 && !next_beside)
       end_portion(place + 1, false);
   }
   end_portion(segments.size(), false);

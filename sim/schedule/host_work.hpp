@@ -10,14 +10,15 @@ namespace moesim {
 /// What the host launches for a pass.
 struct HostPortion {
   std::size_t end = 0; ///< it launches the segments before this one, from the last portion's end
-  std::int64_t launches = 0; ///< not counting what a CUDA graph holds
+  HostWork work;       ///< not counting what a CUDA graph holds
   /// The host waits for the device before it goes on.
   bool synchronises = false;
 };
 
-/// Kernels that the host launches one by one for a pass: a kernel each, for grouped products one
-/// for each group (Transformer Engine calls cuBLAS group by group), casts as many as cast_launches,
-/// and one for each collective. What a CUDA graph holds does not count. A portion ends with each
+/// What the host does for a pass: an operator for each kernel and each collective. Grouped products
+/// launch group by group (Transformer Engine calls cuBLAS so), casts as many as cast_launches, and
+/// other kernels as often as they say: the first belongs to the operator, what is beyond launches
+/// inside it. What a CUDA graph holds does not count. A portion ends with each
 /// compute: what comes next waits until the host has launched it all. One ends before each
 /// dispatch: the host must know how many tokens each expert gets before it can launch what works on
 /// them, so it waits for the router (NVIDIA/Megatron-LM

@@ -229,7 +229,7 @@ private:
                                             : workload_.plan.overlap_batches ? contention_pairs
                                                                              : std::uint8_t{0});
     for (auto portion = portions.rbegin(); portion != portions.rend(); ++portion) {
-      const PlacedSegment host{.work = works_.add({"Launch", {}, std::nullopt, portion->launches}),
+      const PlacedSegment host{.work = works_.add({"Launch", {}, std::nullopt, portion->work}),
                                .host = true,
                                .synchronises = portion->synchronises};
       placed.insert(placed.begin() + static_cast<std::ptrdiff_t>(portion->end), host);

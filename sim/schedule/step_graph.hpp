@@ -63,15 +63,26 @@ struct CollectiveWork {
   bool operator==(const CollectiveWork&) const = default;
 };
 
+/// What the host does before kernels run, on its own stream; not what it replays as a CUDA graph.
+struct HostWork {
+  std::int64_t operators = 0; ///< calls of the framework: Python, its dispatch, its bookkeeping
+  std::int64_t launches = 0;  ///< further kernels that such a call launches itself
+
+  HostWork& operator+=(const HostWork& other) {
+    operators += other.operators;
+    launches += other.launches;
+    return *this;
+  }
+  bool operator==(const HostWork&) const = default;
+};
+
 /// An amount of compute: kernels that run back to back.
 struct ComputeWork {
   std::string name;
   std::vector<Kernel> kernels;
   /// The communication that runs beside it, whose kernels take part of the GPU.
   std::optional<CollectiveWork> beside = std::nullopt;
-  /// Kernels that the host launches one by one, on the host's stream; not counting those that it
-  /// replays as a CUDA graph.
-  std::int64_t launches = 0;
+  HostWork host = {}; ///< of an operation on the host's stream
   /// Where ranks of the expert-parallel group differ and are devices: the kernels of each.
   std::vector<std::vector<Kernel>> by_expert_rank = {};
 

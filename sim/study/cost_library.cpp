@@ -7,8 +7,8 @@ namespace moesim {
 const Costs& CostLibrary::of(const TopologySpec& topology) {
   const GpuSpec& gpu = topology.gpu;
   const std::string key =
-      fmt::format("{} {} {} {} {} {}", gpu.kind, gpu.sms, topology.node.scale_up_medium,
-                  gpu.bf16.value, gpu.fp8.value, gpu.memory_bandwidth.value);
+      fmt::format("{} {} {} {} {} {} {}", gpu.kind, gpu.sms, topology.node.scale_up_medium,
+                  topology.node.host, gpu.bf16.value, gpu.fp8.value, gpu.memory_bandwidth.value);
   const auto found = costs_.find(key);
   return found != costs_.end()
              ? found->second

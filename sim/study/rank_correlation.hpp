@@ -1,25 +1,21 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace moesim {
 
-/// Two values of one thing, such as measured and predicted.
+/// A measured value of one thing and its prediction.
 struct ValuePair {
-  double first = 0.0;
-  double second = 0.0;
-  /// Things of one kind are not compared with each other, such as one plan measured twice; empty: a
-  /// kind of its own.
-  std::string kind = "";
+  double measured = 0.0;
+  double predicted = 0.0;
 };
 
-/// Kendall's tau-b over things of different kinds: how far two orders of the same things agree,
-/// from −1 (reversed) to 1. (concordant − discordant pairs) / sqrt(pairs without a tie in the first
-/// × those without one in the second); values closer than 1e-9 of the larger are a tie (M. G.
-/// Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945). 0 if one order ties
-/// all that the other tells apart; nothing if no pair is told apart by either.
-std::optional<double> kendall_tau(const std::vector<ValuePair>& pairs);
+/// Kendall's tau over the pairs of things that the measurement tells apart: those whose values
+/// differ by more than `scatter` of the larger (M. G. Kendall, "A new measure of rank correlation",
+/// Biometrika 30, 1938; ties count as neither). (concordant − discordant) / such pairs, from −1
+/// (reversed) to 1; a pair that the prediction ties, to 1e-9, is neither. Nothing if there are no
+/// such pairs.
+std::optional<double> kendall_tau(const std::vector<ValuePair>& pairs, double scatter);
 
 } // namespace moesim

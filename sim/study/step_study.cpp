@@ -218,9 +218,10 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
 
 Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology) {
   const GpuSpec& gpu = topology.gpu;
-  return {ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth,
-                                          gpu.sms, topology.node.scale_up_medium}),
-          NetworkCost::load(calibration)};
+  return {
+      ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth, gpu.sms,
+                                      topology.node.scale_up_medium, topology.node.host}),
+      NetworkCost::load(calibration)};
 }
 
 ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, Fidelity fidelity) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 namespace moesim {
@@ -12,6 +13,25 @@ namespace moesim {
 namespace {
 
 constexpr std::size_t smallest_group = 5;
+/// Of measurements, as a share.
+constexpr double scatter = 0.01;
+
+/// The cases of one group.
+struct GroupValues {
+  std::size_t cases = 0;
+  std::vector<std::string> plans;
+  std::vector<std::vector<double>> measured; ///< of each plan
+  std::vector<double> predicted;             ///< of each plan
+
+  std::vector<ValuePair> pairs() const {
+    std::vector<ValuePair> means;
+    for (std::size_t plan = 0; plan < plans.size(); ++plan)
+      means.push_back({std::accumulate(measured[plan].begin(), measured[plan].end(), 0.0) /
+                           static_cast<double>(measured[plan].size()),
+                       predicted[plan]});
+    return means;
+  }
+};
 
 TierTolerance tolerance_of(const ValidationSet& set, const std::string& tier) {
   for (const TierTolerance& tolerance : set.tiers)
@@ -65,26 +85,32 @@ std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
 }
 
 bool GroupStatistics::passes() const {
-  return !kendall_tau_min || !kendall_tau || *kendall_tau >= *kendall_tau_min;
+  return !is_judged() || !kendall_tau_min || !kendall_tau || *kendall_tau >= *kendall_tau_min;
 }
 
 std::vector<GroupStatistics> group_statistics(const ValidationSet& set,
                                               const std::vector<CaseResult>& results) {
   std::vector<std::pair<std::string, std::string>> names;
-  std::vector<std::vector<ValuePair>> values;
+  std::vector<GroupValues> values;
   for (std::size_t number = 0; number < set.cases.size(); ++number) {
     const ValidationCase& found = set.cases[number];
     if (found.group.empty() || std::isnan(results[number].predicted))
       continue;
     const std::size_t place = place_of(names, {found.tier, found.group});
     values.resize(names.size());
-    values[place].push_back({found.measured, results[number].predicted, found.plan});
+    GroupValues& group = values[place];
+    ++group.cases;
+    const std::size_t plan = place_of(group.plans, found.plan);
+    group.measured.resize(group.plans.size());
+    group.predicted.resize(group.plans.size());
+    group.measured[plan].push_back(found.measured);
+    group.predicted[plan] = results[number].predicted;
   }
   std::vector<GroupStatistics> groups;
   for (std::size_t place = 0; place < names.size(); ++place)
-    if (values[place].size() >= smallest_group)
-      groups.push_back({names[place].first, names[place].second, values[place].size(),
-                        kendall_tau(values[place]),
+    if (values[place].cases >= smallest_group)
+      groups.push_back({names[place].first, names[place].second, values[place].cases,
+                        values[place].plans.size(), kendall_tau(values[place].pairs(), scatter),
                         tolerance_of(set, names[place].first).kendall_tau_min});
   return groups;
 }

@@ -26,15 +26,20 @@ struct TierStatistics {
 std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
                                             const std::vector<CaseResult>& results);
 
-/// How well predictions order the cases of one group of a tier: plans of one model on one GPU. One
-/// plan that was measured several times, with several releases of a framework, is not ordered.
+/// How well predictions order the plans of one group of a tier: of one model on one GPU. A plan
+/// that was measured several times, with several releases of a framework, counts once, with the
+/// mean of its measurements. Plans closer than 1 % are not told apart: measurements of one plan in
+/// one release differ by up to 1.6 % (Megatron-Bridge 26.04.01 in two editions of its summary).
 struct GroupStatistics {
   std::string tier;
   std::string group;
   std::size_t cases = 0; ///< with a prediction
+  std::size_t plans = 0; ///< of these
   std::optional<double> kendall_tau;
   std::optional<double> kendall_tau_min; ///< of its tier
 
+  /// Of fewer than 5 plans one pair would decide: nothing is asked of their order.
+  bool is_judged() const { return plans >= 5; }
   /// The order is good enough, there is none, or nothing is asked of it.
   bool passes() const;
 };

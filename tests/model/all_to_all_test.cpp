@@ -6,13 +6,16 @@ using namespace moesim;
 
 namespace {
 
-/// 64 GPUs in 8 nodes, 1 MB from each to each: 64 MB a rank, its own part included.
-Seconds megabyte_exchange(const TopologySpec& cluster, Fidelity fidelity) {
+/// 64 GPUs in 8 nodes, or fewer, 1 MB from each to each: 64 MB a rank, its own part included.
+Seconds megabyte_exchange(const TopologySpec& cluster, Fidelity fidelity, std::int64_t gpus = 64,
+                          bool beside_compute = false) {
   ParallelPlan plan;
-  plan.gpus = 64;
-  plan.expert = 64;
-  return time_of(plan, {"Dispatch", Collective::all_to_all, GroupKind::expert, Bytes{64'000'000}},
-                 fidelity, cluster);
+  plan.gpus = gpus;
+  plan.expert = gpus;
+  CollectiveWork work{"Dispatch", Collective::all_to_all, GroupKind::expert,
+                      Bytes{gpus * 1'000'000}};
+  work.beside_compute = beside_compute;
+  return time_of(plan, work, fidelity, cluster);
 }
 
 } // namespace
@@ -32,8 +35,37 @@ TEST_CASE("an all-to-all on rails takes what its NICs take, flow by flow") {
         Approx(1.12e-3 + 1.7e-6).epsilon(1e-9));
 }
 
-// As above, but a leaf for each node: 8 x 56 MB up at 8 x 50 GB/s, again 1.12 ms. Longest path:
-// 2 x 0.6 us to the leaves and 2 x 0.5 us to the spine.
+// Over EFA at 0.41 of that in a training step (compute_constants.csv), beside computes too, where
+// others have 0.8; inside a node at 0.8 of 450 GB/s for 7 MB, 0.5 us through the switch.
+TEST_CASE("an all-to-all is slower beside computes") {
+  const TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
+  CHECK(megabyte_exchange(cluster, Fidelity::folded, 64, true).value ==
+        Approx(1.12e-3 / 0.8 + 1.7e-6).epsilon(1e-9));
+}
+
+TEST_CASE("an all-to-all over EFA is slower in training, but not slower again beside computes") {
+  TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
+  cluster.node.nic_medium = "efa";
+  CHECK(megabyte_exchange(cluster, Fidelity::folded, 64, true).value ==
+        Approx(1.12e-3 / 0.41 + 1.7e-6).epsilon(1e-9));
+}
+
+TEST_CASE("inside a node an all-to-all knows nothing of EFA") {
+  TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
+  cluster.node.nic_medium = "efa";
+  CHECK(megabyte_exchange(cluster, Fidelity::folded, 8, true).value ==
+        Approx(7e6 / 450e9 / 0.8 + 0.5e-6).epsilon(1e-9));
+}
+
+TEST_CASE("an all-to-all over EFA is slower in training, flow by flow") {
+  TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
+  cluster.node.nic_medium = "efa";
+  CHECK(megabyte_exchange(cluster, Fidelity::flows).value ==
+        Approx(1.12e-3 / 0.41 + 1.7e-6).epsilon(1e-9));
+}
+
+// As the first, but a leaf for each node: 8 x 56 MB up at 8 x 50 GB/s, again 1.12 ms. Longest
+// path: 2 x 0.6 us to the leaves and 2 x 0.5 us to the spine.
 TEST_CASE("an all-to-all on leaf and spine takes what its NICs take") {
   const TopologySpec cluster = ideal_cluster(FabricKind::leaf_spine, 1);
   CHECK(megabyte_exchange(cluster, Fidelity::folded).value ==

@@ -169,6 +169,7 @@ TEST_CASE("a topology file is read into SI units") {
   CHECK(spec.fabric.nodes_per_leaf == 4);
   CHECK(spec.fabric.oversubscription == Approx(1.5));
   CHECK(spec.fabric.switch_latency.value == Approx(0.2e-6));
+  CHECK(spec.node.host == "xeon");
 }
 
 TEST_CASE("a GPU without fp8 computes it at the peak of bf16") {
@@ -177,12 +178,14 @@ TEST_CASE("a GPU without fp8 computes it at the peak of bf16") {
 
 TEST_CASE("a scenario's keys stand before those of the file") {
   const TopologySpec spec = read(rails, "nic_gbit_per_s = 800\noversubscription = 3\n"
-                                        "nodes_per_leaf = 2\nmemory_gib = 96\ngpus_max = 128\n");
+                                        "nodes_per_leaf = 2\nmemory_gib = 96\ngpus_max = 128\n"
+                                        "host = \"grace\"\n");
   CHECK(spec.node.nic.value == Approx(100e9));
   CHECK(spec.fabric.oversubscription == Approx(3.0));
   CHECK(spec.fabric.nodes_per_leaf == 2);
   CHECK(spec.gpu.memory == Bytes{96LL << 30});
   CHECK(spec.gpus_max == 128);
+  CHECK(spec.node.host == "grace");
 }
 
 TEST_CASE("scale_up_gpus joins whole nodes to a domain, or splits one") {

@@ -17,60 +17,62 @@ Workload one_layer() {
 }
 
 /// In all portions of a pass.
-std::int64_t host_launches(const std::vector<Segment>& segments, const CudaGraphs& graphs) {
-  std::int64_t launches = 0;
+HostWork host_work(const std::vector<Segment>& segments, const CudaGraphs& graphs) {
+  HostWork work;
   for (const HostPortion& portion : host_portions(segments, graphs))
-    launches += portion.launches;
-  return launches;
+    work += portion.work;
+  return work;
 }
 
 } // namespace
 
 // Embedding 1. Attention: norm, products, rotary, scores, product, residual 6. Router: norm,
-// product, scores 3, gather 1. Experts: two sorts, one activation, two products of two groups 7.
-// Sum of experts and residual 2. Head: norm, product, loss 3. Dispatch and combine 2.
-TEST_CASE("the host launches a kernel each, and grouped products group by group") {
+// product, scores 3, gather 1. Experts: two sorts, one activation, two products 5, each of which
+// launches one group more. Sum of experts and residual 2. Head: norm, product, loss 3. Dispatch and
+// combine 2.
+TEST_CASE("the framework is called for each kernel, and grouped products launch group by group") {
   const std::vector<Segment> forward = stage_work(one_layer(), 0).forward;
-  CHECK(host_launches(forward, {}) == 0);
+  CHECK(host_work(forward, {}) == HostWork{});
   CudaGraphs none{.full_iteration = false};
-  CHECK(host_launches(forward, none) == 1 + 6 + 4 + 7 + 2 + 3 + 2);
+  CHECK(host_work(forward, none) == HostWork{1 + 6 + 4 + 5 + 2 + 3 + 2, 2});
   CudaGraphs attention = none;
   attention.attention = true;
-  CHECK(host_launches(forward, attention) == 1 + 0 + 4 + 7 + 2 + 3 + 2);
+  CHECK(host_work(forward, attention) == HostWork{1 + 0 + 4 + 5 + 2 + 3 + 2, 2});
   // The router's norm, product and scores; the gather before dispatch and what comes after the
   // experts stand with the permutation, as do the two sorts.
   CudaGraphs router = none;
   router.router = true;
-  CHECK(host_launches(forward, router) == 1 + 6 + 1 + 7 + 2 + 3 + 2);
+  CHECK(host_work(forward, router) == HostWork{1 + 6 + 1 + 5 + 2 + 3 + 2, 2});
 }
 
-// fp8 casts the input of a product for itself: of two products of attention, and of two of the
+// fp8 casts the input of a product inside its call: of two products of attention, and of two of the
 // rank's two experts, together or, to MXFP8, one by one; the router and the head stay in bf16.
 TEST_CASE("fp8 launches a cast more for each product") {
   Workload workload = one_layer();
   const CudaGraphs none{.full_iteration = false};
-  const std::int64_t bf16 = host_launches(stage_work(workload, 0).forward, none);
+  const HostWork bf16 = host_work(stage_work(workload, 0).forward, none);
   workload.training.precision = Precision::fp8;
-  CHECK(host_launches(stage_work(workload, 0).forward, none) == bf16 + 2 + 2);
+  const HostWork fp8 = host_work(stage_work(workload, 0).forward, none);
+  CHECK(fp8 == HostWork{bf16.operators, bf16.launches + 2 + 2});
   workload.training.fp8_recipe = Fp8Recipe::mx;
-  CHECK(host_launches(stage_work(workload, 0).forward, none) == bf16 + 2 + 4);
+  CHECK(host_work(stage_work(workload, 0).forward, none).launches == bf16.launches + 2 + 4);
 }
 
 // Segments forward: from the embedding to the router, dispatch, experts, combine, from the sum to
-// the head. Embedding, attention and router come before dispatch: 1 + 6 + 4 launches.
+// the head. Embedding, attention and router come before dispatch: 1 + 6 + 4 calls.
 TEST_CASE("the host waits for the router before it launches what works on the tokens") {
   const CudaGraphs none{.full_iteration = false};
   const std::vector<HostPortion> forward = host_portions(stage_work(one_layer(), 0).forward, none);
   REQUIRE(forward.size() == 3);
   CHECK(forward[0].end == 1);
-  CHECK(forward[0].launches == 11);
+  CHECK(forward[0].work == HostWork{11, 0});
   CHECK(forward[0].synchronises);
   // Dispatch and experts; then the rest.
   CHECK(forward[1].end == 3);
-  CHECK(forward[1].launches == 1 + 7);
+  CHECK(forward[1].work == HostWork{1 + 5, 2});
   CHECK_FALSE(forward[1].synchronises);
   CHECK(forward[2].end == 5);
-  CHECK(forward[2].launches == 1 + 2 + 3);
+  CHECK(forward[2].work == HostWork{1 + 2 + 3, 0});
   // Backward the host knows how many tokens each expert has.
   const std::vector<HostPortion> backward =
       host_portions(stage_work(one_layer(), 0).backward, none);
