@@ -37,6 +37,12 @@ const GpuFacts& gpu_facts(const std::string& kind) {
                    suggest_name(kind, names));
 }
 
+ImportedValue host_beside(const GpuFacts& facts) {
+  const bool grace = facts.kind == "gb200" || facts.kind == "gb300";
+  return {"host", grace ? "\"grace\"" : "\"xeon\"", ValueOrigin::assumed,
+          fmt::format("usual beside {}; calibration/hosts.csv has others", facts.kind)};
+}
+
 ImportedTable gpu_table(const GpuFacts& facts, ValueOrigin kind_origin, const std::string& note) {
   const auto datasheet = [](const char* key, double value) {
     return ImportedValue{key, fmt::format("{}", value), ValueOrigin::assumed, "datasheet"};

@@ -222,7 +222,8 @@ ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
       {"node",
        {{"scale_up", fmt::format("\"{}\"", gpu.scale_up_medium), ValueOrigin::assumed,
          "as the GPU kind has it"},
-        {"nic", "\"infiniband\"", ValueOrigin::derived, "ibnetdiscover sees nothing else"}}});
+        {"nic", "\"infiniband\"", ValueOrigin::derived, "ibnetdiscover sees nothing else"},
+        host_beside(gpu)}});
   topology.tables.push_back(
       {"fabric", {{"kind", "\"explicit\"", ValueOrigin::derived, "cable by cable"}}});
   return topology;

@@ -77,6 +77,8 @@ struct GpuFacts {
 const std::vector<GpuFacts>& known_gpus();
 /// Throws InputError, with the known kinds, for one that is not known.
 const GpuFacts& gpu_facts(const std::string& kind);
+/// The `host` of a node with such GPUs.
+ImportedValue host_beside(const GpuFacts& facts);
 /// The `[gpu]` table of a kind: `kind` with the given origin, the rest from its datasheet.
 ImportedTable gpu_table(const GpuFacts& facts, ValueOrigin kind_origin, const std::string& note);
 

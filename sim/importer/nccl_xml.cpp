@@ -163,6 +163,7 @@ ImportedTopology read_nccl_xml(const std::filesystem::path& file, const ImportOp
   if (domain < static_cast<int>(system.gpus.size()))
     remarks.push_back("several hosts without NVLink between them: one of them is taken");
   ImportedTable node = node_table(scale_up, gpus, domain);
+  node.values.push_back(host_beside(gpu.facts));
   add_nics(nics_of_node(system, gpus, remarks), pcie, node);
   remarks.push_back("the network between nodes is not in the file: for more GPUs than gpus_max, "
                     "fill in [fabric]");

@@ -267,6 +267,7 @@ ImportedTopology read_nvidia_smi_topo(const std::filesystem::path& file,
   ImportedTable node{"node", {number("gpus", gpus, read, "")}};
   add_scale_up(matrix, counts, gpu, given ? derived : assumed, node, topology.remarks);
   add_nics(matrix, gpu, node, topology.remarks);
+  node.values.push_back(host_beside(gpu));
   if (gpu.kind == "gb200" || gpu.kind == "gb300")
     remark_tray(matrix, gpu, topology.remarks);
   else
