@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
+#include <vector>
 
 namespace moesim {
 
@@ -24,15 +26,38 @@ std::int64_t nearest_multiple(std::int64_t wanted, std::int64_t factor) {
   return std::max<std::int64_t>(1, (wanted + factor / 2) / factor) * factor;
 }
 
+/// What is nearest to a plan whose GPUs cannot be split: their number, or one of the degrees.
+std::string nearest_splits(const ParallelPlan& plan, const ModelSpec& model) {
+  const std::int64_t product = plan.tensor * plan.context * plan.pipeline;
+  std::vector<std::string> degrees;
+  const auto add = [&](const char* degree, std::int64_t now, std::int64_t wanted,
+                       std::int64_t divides) {
+    const std::int64_t others = product / now;
+    if (plan.gpus % others == 0)
+      degrees.push_back(fmt::format(
+          "{} {}", degree, nearest_divisor(std::gcd(plan.gpus / others, divides), wanted)));
+  };
+  add("tensor", plan.tensor, plan.tensor, model.attention.heads);
+  if (plan.context > 1)
+    add("context", plan.context, plan.context, plan.gpus);
+  const auto layers = static_cast<std::int64_t>(model.layers.size());
+  add("pipeline", plan.pipeline, std::min(plan.pipeline, layers), plan.gpus);
+  const std::string number =
+      fmt::format("the nearest number that can is {}", nearest_multiple(plan.gpus, product));
+  if (degrees.empty())
+    return number;
+  return fmt::format("{}; so can {} with {}", number, plan.gpus, fmt::join(degrees, " or "));
+}
+
 std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelSpec& model) {
   const std::int64_t product = plan.tensor * plan.context * plan.pipeline;
   if (plan.gpus % product != 0)
-    return PlanFault{
-        "cluster", "gpus",
-        fmt::format("{} GPUs cannot be split into tensor {} x {}pipeline {}", plan.gpus,
-                    plan.tensor, plan.context > 1 ? fmt::format("context {} x ", plan.context) : "",
-                    plan.pipeline),
-        fmt::format("the nearest number that can is {}", nearest_multiple(plan.gpus, product))};
+    return PlanFault{"cluster", "gpus",
+                     fmt::format("{} GPUs cannot be split into tensor {} x {}pipeline {}",
+                                 plan.gpus, plan.tensor,
+                                 plan.context > 1 ? fmt::format("context {} x ", plan.context) : "",
+                                 plan.pipeline),
+                     nearest_splits(plan, model)};
   if (model.attention.heads % plan.tensor != 0)
     return PlanFault{"parallel", "tensor",
                      fmt::format("{} attention heads cannot be split over tensor {}",

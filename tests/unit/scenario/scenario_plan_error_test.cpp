@@ -151,7 +151,7 @@ const std::vector<Refusal> cannot_run = {
      "s.toml:5:8: error: 30 GPUs cannot be split into tensor 2 x pipeline 2\n"
      "  gpus = 30\n"
      "         ^\n"
-     "  hint: the nearest number that can is 32"},
+     "  hint: the nearest number that can is 32; so can 30 with tensor 1 or pipeline 1"},
     {"more GPUs than the topology holds",
      "gpus = 32",
      "gpus = 16388",
@@ -196,7 +196,7 @@ const std::vector<Refusal> cannot_run = {
      "s.toml:5:8: error: 32 GPUs cannot be split into tensor 1 x pipeline 1000000000\n"
      "  gpus = 32\n"
      "         ^\n"
-     "  hint: the nearest number that can is 1000000000"},
+     "  hint: the nearest number that can is 1000000000; so can 32 with pipeline 8"},
     {"more stages than layers",
      "pipeline = 2",
      "pipeline = 16",

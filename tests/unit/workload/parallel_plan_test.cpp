@@ -50,7 +50,15 @@ struct PlanRefusal {
 /// One row for each rule.
 const std::vector<PlanRefusal> plan_refusals = {
     {"ranks that do not divide", [](Case& c) { c.plan.gpus = 30; }, "cluster.gpus",
-     "30 GPUs cannot be split into tensor 2 x pipeline 2", "the nearest number that can is 32"},
+     "30 GPUs cannot be split into tensor 2 x pipeline 2",
+     "the nearest number that can is 32; so can 30 with tensor 1 or pipeline 1"},
+    {"a degree that does not divide",
+     [](Case& c) {
+       c.plan.context = 3;
+       c.plan.gpus = 64;
+     },
+     "cluster.gpus", "64 GPUs cannot be split into tensor 2 x context 3 x pipeline 2",
+     "the nearest number that can is 60; so can 64 with context 2"},
     {"fewer ranks than the plan needs", [](Case& c) { c.plan.gpus = 1; }, "cluster.gpus",
      "1 GPUs cannot be split into tensor 2 x pipeline 2", "the nearest number that can is 4"},
     {"heads that do not divide",
