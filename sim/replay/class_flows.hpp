@@ -17,12 +17,19 @@ struct ClassFlow {
   /// Where a route's shares are no whole numbers, a hop stands as often as its share of `parts`,
   /// and the flow carries its amount divided by `parts`.
   double parts = 1.0;
+  /// Of the links of a class some carry it and some another flow instead.
+  bool mixed = false;
+};
+
+struct FoldedFlows {
+  std::vector<ClassFlow> flows;
+  /// The links of each class carry as much in all.
+  bool even = true;
 };
 
 /// The classes of the flows of a phase. `groups`: the flows of every group of ranks of the same
 /// classes; those of the first hold one of each class. In the order of the first group's flows.
-std::vector<ClassFlow> fold_flows(const std::vector<std::vector<RankFlow>>& groups,
-                                  const DeviceLayout& layout, const Topology& topology,
-                                  LinkFolding& folding);
+FoldedFlows fold_flows(const std::vector<std::vector<RankFlow>>& groups, const DeviceLayout& layout,
+                       const Topology& topology, LinkFolding& folding);
 
 } // namespace moesim

@@ -1,6 +1,7 @@
 #include "sim/replay/traffic.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 // The traffic of collectives and transfers as classes of flows: the part of the planner for ranks
@@ -24,15 +25,18 @@ const std::vector<ClassFlow>& TrafficPlanner::classes_of(const CollectiveFlows& 
     if (std::any_of(ranks.begin(), ranks.end(), same_class))
       groups.push_back(CollectiveFlows(work, std::move(ranks), topology_).all(phase));
   }
-  known->second = fold_flows(groups, layout_, topology_, folding_);
+  FoldedFlows folded = fold_flows(groups, layout_, topology_, folding_);
+  uneven_ |= !folded.even;
+  known->second = std::move(folded.flows);
   return known->second;
 }
 
 std::vector<PlannedFlow> TrafficPlanner::plan_classes(const std::vector<RankFlow>& flows,
                                                       const std::vector<ClassFlow>& classes,
-                                                      const FlowKind& kind) const {
+                                                      const FlowKind& kind) {
   std::vector<PlannedFlow> planned;
   const double mean = mean_amount(flows, kind);
+  double mixed_amount = 0.0; // of a flow that stands in for others: that of all these
   for (const ClassFlow& one : classes) {
     const RankFlow& flow = flows[one.flow];
     if (flow.bytes <= 0.0)
@@ -40,6 +44,13 @@ std::vector<PlannedFlow> TrafficPlanner::plan_classes(const std::vector<RankFlow
     const double amount = amount_of(flow, kind) / one.parts;
     PlannedFlow& added = planned.emplace_back(one.route, flow.bytes / one.parts, amount);
     added.route.weight = amount / mean;
+    added.mixed = one.mixed;
+    if (one.mixed) {
+      constexpr double rounding = 1e-9;
+      const double whole = amount * one.parts;
+      uneven_ |= mixed_amount > 0.0 && std::abs(whole / mixed_amount - 1.0) > rounding;
+      mixed_amount = whole;
+    }
   }
   return planned;
 }
@@ -57,7 +68,9 @@ std::vector<PlannedFlow> TrafficPlanner::plan_class_transfer(const Device& sourc
                        RankId(static_cast<std::uint32_t>(
                            static_cast<std::size_t>(sink.stage) * ranks + place)),
                        bytes, bytes}});
-  return plan_classes(sent.front(), fold_flows(sent, layout_, topology_, folding_), kind);
+  const FoldedFlows folded = fold_flows(sent, layout_, topology_, folding_);
+  uneven_ |= !folded.even;
+  return plan_classes(sent.front(), folded.flows, kind);
 }
 
 } // namespace moesim

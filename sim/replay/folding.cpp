@@ -171,9 +171,13 @@ std::int64_t folded_devices_max(const ParallelPlan& plan) {
   return std::clamp(flows_of_devices / plan.expert, least, most);
 }
 
+bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology) {
+  return topology.regular() &&
+         (sit_alike_by_arithmetic(plan, topology) || sit_alike_by_profile(plan, topology));
+}
+
 ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
-  if (topology.regular() &&
-      (sit_alike_by_arithmetic(plan, topology) || sit_alike_by_profile(plan, topology)))
+  if (ranks_sit_alike(plan, topology))
     return {one_rank_per_stage(plan), LoadModel::representative, false};
   return fold_into_classes(plan, topology, true);
 }
@@ -189,6 +193,18 @@ ReplayLayout fold_into_classes(const ParallelPlan& plan, const Topology& topolog
       return {one_rank_per_class(plan, std::move(classes->class_of_place)), LoadModel::classes,
               false, std::move(classes->first_alike)};
   return {slowest_rank_per_stage(plan, topology), LoadModel::stage_links, true};
+}
+
+std::optional<ReplayLayout> fold_rings_together(const ParallelPlan& plan,
+                                                const Topology& topology) {
+  const auto classes_max = static_cast<std::size_t>(folded_devices_max(plan) / plan.pipeline);
+  if (!topology.regular())
+    return std::nullopt;
+  auto classes = find_rank_classes(plan, topology, true, classes_max, true);
+  if (!classes)
+    return std::nullopt;
+  return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_place)),
+                      LoadModel::classes, false, std::move(classes->first_alike)};
 }
 
 LinkFolding::LinkFolding(const ReplayLayout& layout, const ParallelPlan& plan,

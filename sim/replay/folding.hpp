@@ -5,6 +5,7 @@
 #include "sim/schedule/step_graph.hpp"
 
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace moesim {
@@ -31,6 +32,9 @@ struct ReplayLayout {
 /// rank of one sends to each other.
 std::int64_t folded_devices_max(const ParallelPlan& plan);
 
+/// Whether the ranks of each stage sit alike in a regular topology.
+bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology);
+
 /// Folds the ranks of a plan, all of which carry alike. Where those of each stage sit alike in the
 /// topology too, one stands for its stage; else as `fold_into_classes`.
 ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
@@ -40,6 +44,10 @@ ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
 /// `approximate` is set: what shares a link over time is lost.
 ReplayLayout fold_into_classes(const ParallelPlan& plan, const Topology& topology,
                                bool experts_alike);
+
+/// Few classes for ranks that carry alike, whose rings go together: see find_rank_classes. Whether
+/// they are right shows in the replay (`stood_for_all`). Nothing if they cannot be found.
+std::optional<ReplayLayout> fold_rings_together(const ParallelPlan& plan, const Topology& topology);
 
 /// Maps the links of the topology to the links of the replay. Where one rank stands for a stage,
 /// the ranks that share a link are one device, which loads that link as many times as there are

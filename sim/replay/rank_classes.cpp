@@ -20,6 +20,7 @@ struct PatternFlow {
   RankId source{};
   RankId sink{};
   std::uint32_t pattern = 0; ///< which collective of which kind of groups it is of
+  std::uint32_t ring = 0;    ///< whose flows go together; 0: none
   std::uint32_t hops_end = 0;
 };
 
@@ -56,6 +57,7 @@ public:
   bool too_many() const { return hops_.size() > hops_max; }
   const std::vector<PatternFlow>& flows() const { return flows_; }
   const std::vector<LinkId>& hops() const { return hops_; }
+  std::size_t rings() const { return rings_; }
 
 private:
   void add(GroupKind kind, Collective collective, bool hierarchical) {
@@ -65,9 +67,11 @@ private:
     for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)
       for (std::vector<RankId>& ranks : groups_of_stage(plan_, kind, stage)) {
         const CollectiveFlows flows(work, std::move(ranks), topology_);
+        rings_ += kind == GroupKind::expert ? 0 : 1;
         for (std::size_t phase = 0; phase < flows.phases() && !too_many(); ++phase)
           for (const RankFlow& flow : flows.all(phase))
-            add(flow, pattern_ + static_cast<std::uint32_t>(phase));
+            add(flow, pattern_ + static_cast<std::uint32_t>(phase),
+                kind == GroupKind::expert ? 0 : rings_);
       }
     pattern_ += 2;
   }
@@ -89,16 +93,18 @@ private:
     }
   }
 
-  void add(const RankFlow& flow, std::uint32_t pattern) {
+  void add(const RankFlow& flow, std::uint32_t pattern, std::uint32_t ring = 0) {
     find_route(topology_, flow, route_);
     for (const RouteHop& hop : route_)
       hops_.push_back(hop.link);
-    flows_.push_back({flow.source, flow.sink, pattern, static_cast<std::uint32_t>(hops_.size())});
+    flows_.push_back(
+        {flow.source, flow.sink, pattern, ring, static_cast<std::uint32_t>(hops_.size())});
   }
 
   const ParallelPlan& plan_;
   const Topology& topology_;
   std::uint32_t pattern_ = 0;
+  std::uint32_t rings_ = 0;
   Route route_;
   std::vector<PatternFlow> flows_;
   std::vector<LinkId> hops_; ///< of all flows, one after the other
@@ -107,8 +113,10 @@ private:
 /// Splits classes until all of one see the same.
 class Refinement {
 public:
-  Refinement(const ParallelPlan& plan, const Topology& topology, bool experts_alike)
-      : ranks_(static_cast<std::size_t>(plan.stage_ranks())), flows_(plan, topology) {
+  Refinement(const ParallelPlan& plan, const Topology& topology, bool experts_alike,
+             bool rings_together)
+      : ranks_(static_cast<std::size_t>(plan.stage_ranks())), rings_together_(rings_together),
+        flows_(plan, topology) {
     places_.resize(ranks_, 0);
     for (std::uint32_t place = 0; place < ranks_ && !experts_alike; ++place)
       places_[place] = static_cast<std::size_t>(plan.expert_rank(RankId(place)));
@@ -150,20 +158,39 @@ private:
   void look() {
     std::vector<std::uint64_t> seen_by_place(places_.size());
     std::vector<std::uint64_t> seen_by_link(links_.size());
+    const std::vector<std::uint64_t> rings = sums_of_rings();
     std::uint32_t hop = 0;
     for (const PatternFlow& flow : flows_.flows()) {
-      std::uint64_t signature = mix(flow.pattern, class_of(flow.source));
-      signature = mix(signature, class_of(flow.sink));
-      const std::uint32_t first = hop;
+      const std::uint64_t signature = rings_together_ && flow.ring > 0
+                                          ? mix(flow.pattern, rings[flow.ring])
+                                          : signature_of(flow, hop);
       for (; hop < flow.hops_end; ++hop)
-        signature = mix(signature, links_[index(flows_.hops()[hop])]);
-      for (hop = first; hop < flow.hops_end; ++hop)
         seen_by_link[index(flows_.hops()[hop])] += signature;
       seen_by_place[index(flow.source) % ranks_] += mix(signature, 1);
       seen_by_place[index(flow.sink) % ranks_] += mix(signature, 2);
     }
     place_count_ = split(places_, seen_by_place);
     link_count_ = split(links_, seen_by_link);
+  }
+
+  /// By what a flow, whose links start at `hop`, is seen.
+  std::uint64_t signature_of(const PatternFlow& flow, std::uint32_t hop) const {
+    std::uint64_t signature = mix(flow.pattern, class_of(flow.source));
+    signature = mix(signature, class_of(flow.sink));
+    for (; hop < flow.hops_end; ++hop)
+      signature = mix(signature, links_[index(flows_.hops()[hop])]);
+    return signature;
+  }
+
+  /// The sums of the signatures of each ring.
+  std::vector<std::uint64_t> sums_of_rings() const {
+    std::vector<std::uint64_t> sums(flows_.rings() + 1);
+    std::uint32_t hop = 0;
+    for (const PatternFlow& flow : flows_.flows()) {
+      sums[flow.ring] += signature_of(flow, hop);
+      hop = flow.hops_end;
+    }
+    return sums;
   }
 
   /// Of a rank: its stage and the class of its place.
@@ -181,6 +208,7 @@ private:
   }
 
   std::size_t ranks_; ///< of a stage
+  bool rings_together_;
   PatternFlows flows_;
   std::vector<std::size_t> places_; ///< class by place in a stage
   std::vector<std::size_t> links_;  ///< class by LinkId
@@ -191,11 +219,12 @@ private:
 } // namespace
 
 std::optional<RankClasses> find_rank_classes(const ParallelPlan& plan, const Topology& topology,
-                                             bool experts_alike, std::size_t classes_max) {
+                                             bool experts_alike, std::size_t classes_max,
+                                             bool rings_together) {
   INVARIANT(topology.regular(), "classes of {} ranks whose routes differ", plan.gpus);
   if (!experts_alike && static_cast<std::size_t>(plan.expert) > classes_max)
     return std::nullopt; // quick to tell
-  Refinement refinement(plan, topology, experts_alike);
+  Refinement refinement(plan, topology, experts_alike, rings_together);
   if (!refinement.refine(classes_max))
     return std::nullopt;
   return refinement.result();

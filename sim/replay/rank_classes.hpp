@@ -28,7 +28,12 @@ struct RankClasses {
 /// own, together with those at its place in other groups, which carry what it does. Nothing if
 /// there are more than `classes_max` classes, or too many flows to look at. Regular topologies
 /// only.
+///
+/// `rings_together`: the ranks of a ring are not told apart by how far they are from where it
+/// leaves a leaf, only by what else they carry. That makes few classes; whether one rank stands for
+/// its class then shows in the replay (`stood_for_all`).
 std::optional<RankClasses> find_rank_classes(const ParallelPlan& plan, const Topology& topology,
-                                             bool experts_alike, std::size_t classes_max);
+                                             bool experts_alike, std::size_t classes_max,
+                                             bool rings_together = false);
 
 } // namespace moesim

@@ -63,6 +63,7 @@ public:
     timeline_.activities = machine_->activities();
     count_link_bytes();
     note_algorithms();
+    timeline_.uneven = planner_.uneven();
     timeline_.extrapolated.assign(planner_.extrapolated().begin(), planner_.extrapolated().end());
     return std::move(timeline_);
   }
@@ -153,6 +154,7 @@ private:
           routed.flows.push_back({number_of(flow.route, known), flow.amount,
                                   static_cast<std::uint32_t>(timeline_.loads.size())});
           timeline_.loads.push_back(loads_of(flow));
+          timeline_.mixed.push_back(flow.mixed);
         }
       }
     op_traffic_.resize(graph_.ops.size(), nullptr);
@@ -361,36 +363,6 @@ private:
 };
 
 } // namespace
-
-ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
-                         const BesideCompute& beside, std::size_t expert_rank) {
-  ComputeTime sum;
-  Seconds streaming;
-  const std::vector<Kernel>& kernels =
-      work.by_expert_rank.empty() ? work.kernels : work.by_expert_rank.at(expert_rank);
-  for (const Kernel& kernel : kernels) {
-    const KernelTime time = cost.time(kernel);
-    sum.total += time.time;
-    if (time.basis != CostBasis::measured)
-      sum.extrapolated += time.time;
-    if (kernel.kind == KernelKind::memory_bound)
-      streaming += time.time;
-  }
-  if (work.beside && sum.total > Seconds{}) {
-    // While the communication lasts, the compute has the SMs that are left, and what streams has
-    // the memory bandwidth that is left.
-    double slowdown = cost.slowdown_beside(work.beside->kind);
-    if (beside.time > Seconds{})
-      slowdown *= 1.0 + streaming / sum.total *
-                            (cost.memory_slowdown_beside(beside.memory / beside.time) - 1.0);
-    const Seconds slowed =
-        std::min(sum.total * slowdown, sum.total + beside.time * (1.0 - 1.0 / slowdown));
-    sum.extrapolated = sum.extrapolated * (slowed / sum.total);
-    sum.total = slowed;
-  }
-  sum.total += cost.host_time(work.host.operators, work.host.launches);
-  return sum;
-}
 
 Timeline replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context) {
   return Player(graph, layout, context).play();

@@ -48,10 +48,19 @@ struct Timeline {
   /// How far the time of each may be off, as a share of it, with a confidence of 90 %.
   std::vector<double> errors;
   std::vector<std::vector<LinkLoad>> loads; ///< of each distinct flow, the links that it loads
-  std::vector<FlowSpan> flows;              ///< in the order in which the replay met them
+  /// Of each distinct flow: of its class of links some carry it and some another one instead.
+  std::vector<bool> mixed;
+  bool uneven = false;         ///< links that one stands for do not all carry as much
+  std::vector<FlowSpan> flows; ///< in the order in which the replay met them
   /// Network costs that left what was measured: "all_to_all on infiniband", ….
   std::vector<std::string> extrapolated;
   std::uint64_t activities = 0; ///< that SimGrid simulated
 };
+
+/// Whether one rank could stand for all of its class (ReplayLayout::rings_together): links that one
+/// stands for carry as much, and flows of an operation that stand in for each other on them ended
+/// together. Then each had the rate of the others all along, and max-min fairness gives the same
+/// rates flow by flow.
+bool stood_for_all(const Timeline& timeline);
 
 } // namespace moesim

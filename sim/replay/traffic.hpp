@@ -21,6 +21,7 @@ struct PlannedFlow {
   MachineRoute route;
   double bytes = 0.0;
   double amount = 0.0;
+  bool mixed = false; ///< as of a ClassFlow
 };
 
 /// A start-up, then flows that run together.
@@ -67,6 +68,8 @@ public:
   const LinkFolding& folding() const { return folding_; }
   /// The costs that were asked for beyond what was measured: "all_to_all on infiniband", ….
   const std::set<std::string>& extrapolated() const { return extrapolated_; }
+  /// A flow was planned that stands for links which do not all carry as much.
+  bool uneven() const { return uneven_; }
 
 private:
   using CollectiveKey =
@@ -122,7 +125,7 @@ private:
   /// with the amounts of one group's flows.
   std::vector<PlannedFlow> plan_classes(const std::vector<RankFlow>& flows,
                                         const std::vector<ClassFlow>& classes,
-                                        const FlowKind& kind) const;
+                                        const FlowKind& kind);
   /// The classes of a phase's flows, worked out when they are first asked for.
   const std::vector<ClassFlow>& classes_of(const CollectiveFlows& group_flows, std::size_t phase,
                                            const CollectiveWork& work, const Device& device);
@@ -182,6 +185,7 @@ private:
   const ComputeCost* compute_;
   LinkFolding folding_;
   mutable std::set<std::string> extrapolated_;
+  bool uneven_ = false;
   std::map<CollectiveKey, TrafficPlan> collectives_;
   std::map<std::tuple<Collective, GroupKind, Bytes, bool, const LoadMatrix*, std::int64_t>,
            std::vector<LinkAmounts>>

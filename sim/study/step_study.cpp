@@ -248,14 +248,28 @@ bool rings_cross_leaves_beside_transfers(const Workload& workload, const Topolog
          workload.plan.stage_ranks() > leaf;
 }
 
+/// Copies of experts are exchanged between the ranks that hold them.
+bool carry_alike(const Workload& workload, const ExpertLoads& loads) {
+  return loads.ranks_alike() && workload.routing.redundant_experts == 0;
+}
+
+/// Where ranks carry alike but one cannot stand for its stage: classes that may be too few, quick
+/// to replay.
+std::optional<ReplayLayout> few_classes_of(const Workload& workload, const Topology& topology,
+                                           Fidelity fidelity, const ExpertLoads& loads) {
+  if (fidelity != Fidelity::folded || !carry_alike(workload, loads) ||
+      (ranks_sit_alike(workload.plan, topology) &&
+       !rings_cross_leaves_beside_transfers(workload, topology)))
+    return std::nullopt;
+  return fold_rings_together(workload.plan, topology);
+}
+
 /// The layout of a step whose ranks may differ by what their experts get, or by the links that they
 /// load beside others.
 ReplayLayout layout_of(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const ExpertLoads& loads) {
   const ParallelPlan& plan = workload.plan;
-  // Copies of experts are exchanged between the ranks that hold them.
-  const bool experts_alike = loads.ranks_alike() && workload.routing.redundant_experts == 0;
-  if (fidelity == Fidelity::folded && !experts_alike)
+  if (fidelity == Fidelity::folded && !carry_alike(workload, loads))
     return fold_into_classes(plan, topology, false);
   ReplayLayout layout = replay_layout(plan, topology, fidelity);
   if (layout.model == LoadModel::representative &&
@@ -268,22 +282,22 @@ ReplayLayout layout_of(const Workload& workload, const Topology& topology, Fidel
   return layout;
 }
 
-} // namespace
-
-PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                     const Costs& costs, const ExpertLoads& loads) {
-  const ReplayLayout layout = layout_of(workload, topology, fidelity, loads);
+PlayedStep play_in(const ReplayLayout& layout, const Workload& workload, const Topology& topology,
+                   const Costs& costs, const ExpertLoads& loads) {
   PlayedStep step{build_step_graph(workload, layout.layout, loads), {}, layout.approximate};
   step.timeline =
       replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});
   return step;
 }
 
-StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                       const Costs& costs, const ExpertLoads& loads,
-                       const TimelineObserver& observe) {
-  return from_text(run_in_child([&] {
-    const PlayedStep step = play_step(workload, topology, fidelity, costs, loads);
+/// What a replay tells; nothing if one rank could not stand for all of its class.
+std::string replay_in(const ReplayLayout& layout, const Workload& workload,
+                      const Topology& topology, const Costs& costs, const ExpertLoads& loads,
+                      const TimelineObserver& observe) {
+  return run_in_child([&]() -> std::string {
+    const PlayedStep step = play_in(layout, workload, topology, costs, loads);
+    if (!stood_for_all(step.timeline))
+      return "";
     if (observe)
       observe(step.graph, step.timeline);
     StepReplay result;
@@ -293,7 +307,26 @@ StepReplay replay_step(const Workload& workload, const Topology& topology, Fidel
     result.approximate = step.approximate;
     result.extrapolated = step.timeline.extrapolated;
     return to_text(result);
-  }));
+  });
+}
+
+} // namespace
+
+PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                     const Costs& costs, const ExpertLoads& loads) {
+  return play_in(layout_of(workload, topology, fidelity, loads), workload, topology, costs, loads);
+}
+
+StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const Costs& costs, const ExpertLoads& loads,
+                       const TimelineObserver& observe) {
+  if (const auto few = few_classes_of(workload, topology, fidelity, loads)) {
+    const std::string text = replay_in(*few, workload, topology, costs, loads, observe);
+    if (!text.empty())
+      return from_text(text);
+  }
+  const ReplayLayout layout = layout_of(workload, topology, fidelity, loads);
+  return from_text(replay_in(layout, workload, topology, costs, loads, observe));
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,

@@ -3,6 +3,7 @@
 #include "sim/study/step_study.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <filesystem>
@@ -80,6 +81,24 @@ TEST_CASE("weights that add up with rounding are shared all the same") {
        "model.layers=2", "model.experts=64", "parallel.pipeline=1", "parallel.expert=32",
        "training.sequence_length=1024", "training.micro_batch=2", "training.global_batch=64"}};
   check_exact({drawn}, 1);
+}
+
+// Stages of 4 nodes on leaves of 1, 2 and 3: the rings of gradients cross leaves, and so do some
+// transfers between stages. Few classes of ranks are enough, as all flows of a ring go together.
+TEST_CASE("rings that cross leaves are folded into few classes") {
+  for (const char* leaf : {"1", "2", "3"}) {
+    const RandomCase drawn{0,
+                           "qwen3-30b-a3b",
+                           {"cluster.topology=\"../../topologies/hgx-b300-xdr800.toml\"",
+                            "cluster.gpus=64", fmt::format("cluster.nodes_per_leaf={}", leaf),
+                            "model.layers=4", "model.experts=8", "parallel.pipeline=2",
+                            "parallel.expert=8", "training.sequence_length=512",
+                            "training.global_batch=64"}};
+    INFO(drawn.text());
+    const Pair pair = replay_both(drawn);
+    CHECK(pair.error() < 1e-6);
+    CHECK(pair.folded.operations * 6 <= pair.flows.operations);
+  }
 }
 
 // Ranks fold into classes wherever they sit. Where there are too many classes, a stage is one

@@ -1,5 +1,6 @@
 #include "sim/replay/class_flows.hpp"
 #include "sim/replay/rank_classes.hpp"
+#include "sim/replay/timeline.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -80,7 +81,9 @@ TEST_CASE("a flow of a class loads a link as often as the class does") {
   std::vector<std::vector<RankFlow>> sent;
   for (std::uint32_t rank = 0; rank < 8; ++rank)
     sent.push_back({{RankId(rank), RankId(rank + 8), 1.0, 1.0}});
-  const std::vector<ClassFlow> flows = fold_flows(sent, layout.layout, topology, folding);
+  const FoldedFlows folded = fold_flows(sent, layout.layout, topology, folding);
+  CHECK(folded.even);
+  const std::vector<ClassFlow>& flows = folded.flows;
   REQUIRE(flows.size() == 1);
   std::size_t nics = 0;
   for (const MachineRoute::Hop& hop : flows.front().route.hops) {
@@ -93,4 +96,57 @@ TEST_CASE("a flow of a class loads a link as often as the class does") {
       CHECK(hop.times == 1);
   }
   CHECK(nics == 2);
+}
+
+// Three nodes, two on one leaf. The rings of gradients leave the leaf at one of its nodes and come
+// back to the other: nodes are told apart by that, unless rings go together.
+TEST_CASE("ranks of a ring are alike if its flows go together") {
+  const Topology topology(h100("nodes_per_leaf = 2"), 24);
+  const ParallelPlan plan = plan_of(24, 1, 8);
+  const auto apart = find_rank_classes(plan, topology, true, 24);
+  const auto together = find_rank_classes(plan, topology, true, 24, true);
+  REQUIRE(apart);
+  REQUIRE(together);
+  CHECK(apart->count > 1);
+  CHECK(together->count == 1);
+}
+
+// One class of two ranks that send over their own NICs, on one leaf: rank 0 to rank 8, or to rank
+// 16 in its stead, is mixed; rank 8 sends to both, and its NIC carries twice what that of 0 does.
+TEST_CASE("flows that stand in for each other are told, and links that carry more") {
+  const Topology topology(h100("nodes_per_leaf = 2"), 24);
+  const ParallelPlan plan = plan_of(24, 1, 8);
+  auto classes = find_rank_classes(plan, topology, true, 24, true);
+  REQUIRE(classes);
+  const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_place), LoadModel::classes,
+                            false, classes->first_alike};
+  const auto fold = [&](const std::vector<std::pair<std::uint32_t, std::uint32_t>>& pairs) {
+    LinkFolding folding(layout, plan, topology);
+    std::vector<RankFlow> flows;
+    for (const auto& [source, sink] : pairs)
+      for (std::uint32_t local = 0; local < 8; ++local)
+        flows.push_back({RankId(source + local), RankId(sink + local), 1.0, 1.0});
+    return fold_flows({flows}, layout.layout, topology, folding);
+  };
+  const FoldedFlows ring = fold({{0, 8}, {8, 16}, {16, 0}});
+  REQUIRE(ring.flows.size() == 2); // inside the leaf, and over the spine
+  CHECK(ring.even);
+  CHECK(ring.flows[0].mixed);
+  CHECK(ring.flows[1].mixed);
+  CHECK_FALSE(fold({{0, 8}, {8, 16}, {8, 0}}).even);
+}
+
+TEST_CASE("a rank stands for its class if flows that stand in for each other end together") {
+  Timeline timeline;
+  timeline.mixed = {true, true, false};
+  const auto flow = [](std::uint32_t load, double finish) {
+    return FlowSpan{OpId(0), load, Seconds{1.0}, Seconds{finish}};
+  };
+  timeline.flows = {flow(0, 2.0), flow(1, 2.0), flow(2, 3.0)};
+  CHECK(stood_for_all(timeline));
+  timeline.flows[1].finish = Seconds{2.001};
+  CHECK_FALSE(stood_for_all(timeline));
+  timeline.flows[1].finish = Seconds{2.0};
+  timeline.uneven = true;
+  CHECK_FALSE(stood_for_all(timeline));
 }
