@@ -77,7 +77,7 @@ struct ComputeCost::Tables {
   ByPrecision<std::optional<CastSource>> casts;
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
-  double host_slowdown = 1.0; ///< over the host of the constants
+  Uncertain host_slowdown{1.0, 0.0}; ///< over the host of the constants
 
   Tables(const std::filesystem::path& calibration, const DevicePeaks& device);
   template <typename Grid>
@@ -330,9 +330,19 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
 
 Seconds ComputeCost::host_time(std::int64_t operators, std::int64_t launches) const {
   const ComputeConstants& constants = tables_->constants;
-  return microseconds(tables_->host_slowdown *
+  return microseconds(tables_->host_slowdown.value *
                       (static_cast<double>(operators) * constants.host_operator_time_us.value +
                        static_cast<double>(launches) * constants.host_launch_time_us.value));
+}
+
+double ComputeCost::host_error(std::int64_t operators, std::int64_t launches) const {
+  const Seconds time = host_time(operators, launches);
+  if (time <= Seconds{})
+    return 0.0;
+  const ComputeConstants& constants = tables_->constants;
+  return std::hypot(host_time(operators, 0) / time * constants.host_operator_time_us.error,
+                    host_time(0, launches) / time * constants.host_launch_time_us.error,
+                    tables_->host_slowdown.error);
 }
 
 double ComputeCost::common_error() const {

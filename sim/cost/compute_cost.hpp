@@ -61,6 +61,8 @@ public:
   /// What the host takes for calls of the framework, and for kernels that these launch beyond one
   /// each.
   Seconds host_time(std::int64_t operators, std::int64_t launches) const;
+  /// The error of that time, as KernelTime's; 0 of no time.
+  double host_error(std::int64_t operators, std::int64_t launches) const;
 
   /// The error, as KernelTime's, that all times have in common: long runs against short ones.
   double common_error() const;

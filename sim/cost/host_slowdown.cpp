@@ -16,8 +16,8 @@ constexpr const char* usual_host = "xeon";
 
 } // namespace
 
-double host_slowdown(const std::filesystem::path& calibration, const std::string& host) {
-  std::map<std::string, double> ratios{{usual_host, 1.0}};
+Uncertain host_slowdown(const std::filesystem::path& calibration, const std::string& host) {
+  std::map<std::string, Uncertain> ratios{{usual_host, {1.0, 0.0}}};
   const std::filesystem::path file = calibration / "hosts.csv";
   if (std::filesystem::exists(file)) {
     const CsvTable table = CsvTable::read(file);
@@ -25,8 +25,8 @@ double host_slowdown(const std::filesystem::path& calibration, const std::string
     for (std::size_t row = 0; row < table.rows(); ++row) {
       const std::size_t column = table.column("host");
       check_provenance(table, row);
-      table.positive_number(row, table.column("error_percent"));
-      const double ratio = table.positive_number(row, table.column("time_ratio"));
+      const Uncertain ratio{table.positive_number(row, table.column("time_ratio")),
+                            table.positive_number(row, table.column("error_percent")) / 100.0};
       if (!ratios.emplace(table.text(row, column), ratio).second)
         throw InputError(table.where(row, column),
                          fmt::format("host: \"{}\" is given twice", table.text(row, column)));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/cost/compute_constants.hpp"
+
 #include <filesystem>
 #include <string>
 
@@ -9,6 +11,6 @@ namespace moesim {
 /// `host_operator_time` and `host_launch_time` stand for, "xeon". From `calibration/hosts.csv`
 /// (host, time_ratio, error_percent, provenance, source). Throws InputError, with the known hosts,
 /// for one that has no row, and if the file is malformed or repeats a host.
-double host_slowdown(const std::filesystem::path& calibration, const std::string& host);
+Uncertain host_slowdown(const std::filesystem::path& calibration, const std::string& host);
 
 } // namespace moesim

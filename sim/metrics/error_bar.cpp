@@ -59,9 +59,11 @@ void ErrorBar::add_collective(Stream stream, Seconds time, double error) {
   collectives_[stream].error += time * error;
 }
 
-Seconds ErrorBar::half_width(const std::map<Stream, Seconds>& exposed) const {
+Seconds ErrorBar::half_width(const std::map<Stream, Seconds>& exposed,
+                             Seconds waited_for_host) const {
   const double common = products_.value * cost_.common_error();
-  double squares = common * common;
+  const double host = waited_for_host.value * cost_.host_error(host_.operators, host_.launches);
+  double squares = common * common + host * host;
   for (const Seconds error : errors_)
     squares += error.value * error.value;
   for (const auto& [stream, waited] : exposed)

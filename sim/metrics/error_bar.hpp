@@ -29,8 +29,12 @@ public:
   /// A collective that took `time`, of which the cost may be off by a share of `error`.
   void add_collective(Stream stream, Seconds time, double error);
 
-  /// Half the width of the interval of the device's time, if collectives were exposed for so long.
-  Seconds half_width(const std::map<Stream, Seconds>& exposed) const;
+  /// What the device's host did.
+  void add_host(const HostWork& work) { host_ += work; }
+
+  /// Half the width of the interval of the device's time, if collectives were exposed, and its host
+  /// was waited for, for so long.
+  Seconds half_width(const std::map<Stream, Seconds>& exposed, Seconds waited_for_host = {}) const;
   /// Of the kernels, the longest first.
   std::vector<ExtrapolatedCost> extrapolated() const;
 
@@ -45,6 +49,7 @@ private:
   std::array<Seconds, kernel_kinds> errors_{}; ///< by KernelKind
   Seconds products_; ///< whose times share the error that is common to all
   std::map<Stream, Collectives> collectives_;
+  HostWork host_;
   std::map<std::pair<KernelKind, CostBasis>, Seconds> extrapolated_;
 };
 

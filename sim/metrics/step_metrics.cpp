@@ -151,7 +151,8 @@ void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
   const Waterfall& waterfall = metrics.waterfall;
   const Seconds half_width = errors.half_width({{Stream::expert_parallel, waterfall.ep_exposed},
                                                 {Stream::tensor_parallel, waterfall.tp_exposed},
-                                                {Stream::data_parallel, waterfall.dp_exposed}});
+                                                {Stream::data_parallel, waterfall.dp_exposed}},
+                                               waterfall.other);
   // Bubbles are the work of other devices: they grow and shrink as this one's work.
   const Seconds working = metrics.step_time - waterfall.pp_bubble;
   if (working > Seconds{})
@@ -185,7 +186,9 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
     edges.push_back({span.finish.value, state, -1});
     if (state == State::expert_parallel)
       add_expert_parallel(graph.collectives[graph.ops[op].work], span.finish - span.start, metrics);
-    if (graph.ops[op].kind == OpKind::compute) {
+    if (state == State::host) {
+      errors.add_host(graph.computes[graph.ops[op].work].host);
+    } else if (graph.ops[op].kind == OpKind::compute) {
       ++runs[graph.ops[op].work];
       busy[graph.ops[op].work] += span.finish - span.start;
     } else if (graph.ops[op].kind == OpKind::collective) {

@@ -21,7 +21,7 @@ struct Waterfall {
   Seconds tp_exposed;
   Seconds dp_exposed; ///< gradient reduction and weight gathering
   Seconds pp_bubble;  ///< waits for another pipeline stage
-  Seconds other;      ///< after its last operation, without a pipeline
+  Seconds other;      ///< waiting for its host; after its last operation, without a pipeline
 
   Seconds total() const;
 };

@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <string>
 
 using namespace moesim;
@@ -37,14 +38,17 @@ TEST_CASE("the host takes its time for each call and each further launch, a slow
   CHECK(ComputeCost::load(folder.path(), peaks).host_time(3, 5).value ==
         Approx(expected_us * 1e-6));
   peaks.host = "slow";
-  CHECK(ComputeCost::load(folder.path(), peaks).host_time(3, 5).value ==
-        Approx(2 * expected_us * 1e-6));
+  const ComputeCost slow = ComputeCost::load(folder.path(), peaks);
+  CHECK(slow.host_time(3, 5).value == Approx(2 * expected_us * 1e-6));
+  CHECK(slow.host_error(1, 0) == Approx(std::hypot(constants.host_operator_time_us.error, 0.1)));
+  CHECK(slow.host_error(0, 1) == Approx(std::hypot(constants.host_launch_time_us.error, 0.1)));
+  CHECK(slow.host_error(0, 0) == 0.0);
 }
 
 TEST_CASE("an unknown host is refused with the nearest one, one that is given twice too") {
   const TemporaryFolder folder;
   write_hosts(folder, "slow,2,10,measured,x\n");
-  CHECK(host_slowdown(folder.path(), "xeon") == 1.0);
+  CHECK(host_slowdown(folder.path(), "xeon").value == 1.0);
   CHECK_THROWS_WITH(host_slowdown(folder.path(), "slo"),
                     Catch::Contains("host: \"slo\" is not one of slow, xeon") &&
                         Catch::Contains("\"slow\"?"));
