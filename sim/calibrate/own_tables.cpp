@@ -51,21 +51,24 @@ void compare_experts(std::vector<TableComparison>& comparisons, const fs::path& 
 
 std::vector<TableComparison> compare_own_tables(const fs::path& calibration) {
   std::vector<TableComparison> comparisons;
-  for (const std::string& device : measured_kinds(calibration))
+  for (const std::string& device : measured_kinds(calibration)) {
+    const fs::path folder = calibration / device;
+    std::map<Precision, ProductTable> products = product_tables(folder);
+    std::map<Precision, TimeTable> own = read_gemm_tables(folder / "measured");
     for (const Precision precision : table_precisions) {
-      const fs::path folder = calibration / device;
-      const TimeTable points = product_table(folder, precision).products;
+      const TimeTable& points = products[precision].products;
       if (points.empty())
         continue;
       const TimeGrid published = gemm_grid(points);
       std::vector<double> ratios;
       if (fs::exists(folder / "gemm.csv"))
-        for (const auto& [shape, seconds] : read_gemm_table(folder / "measured", precision))
+        for (const auto& [shape, seconds] : own[precision])
           if (const TimeGrid::Lookup found = published.at(shape); found.measured)
             ratios.push_back(found.seconds / seconds);
       add_row(comparisons, {device, "gemm", precision, 0, 0.0, 0.0, 0}, ratios);
       compare_experts(comparisons, folder, precision, published);
     }
+  }
   return comparisons;
 }
 

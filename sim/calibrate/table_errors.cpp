@@ -142,9 +142,10 @@ private:
 
 void Collector::add_device(const std::string& device) {
   const DeviceGrids grids = DeviceGrids::load(calibration_ / device);
+  std::map<Precision, ProductTable> products = product_tables(calibration_ / device);
   for (const Precision precision : table_precisions) {
     if (const auto& gemm = grids.gemm[place_of(precision)])
-      add_grid_errors(*gemm, product_table(calibration_ / device, precision).products, 3,
+      add_grid_errors(*gemm, products[precision].products, 3,
                       errors(device, "gemm", precision, ErrorCase::inside),
                       errors(device, "gemm", precision, ErrorCase::edge));
     if (!grids.experts[place_of(precision)].empty())
@@ -186,11 +187,12 @@ void Collector::add_neighbour(const std::string& device, const DeviceRow& row) {
 void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
                              const std::string& device, const PeakRates& here) {
   const DeviceGrids own = DeviceGrids::load(calibration_ / device);
+  std::map<Precision, ProductTable> products = product_tables(calibration_ / device);
   const Move move{there, here};
   for (const Precision precision : table_precisions) {
     const std::size_t place = place_of(precision);
     if (from.gemm[place])
-      for (const auto& [shape, seconds] : product_table(calibration_ / device, precision).products)
+      for (const auto& [shape, seconds] : products[precision].products)
         if (const auto found = from.gemm[place]->at(shape); found.measured) {
           const Kernel kernel =
               gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2]));

@@ -140,7 +140,7 @@ bool has_published_gemm(const fs::path& folder) {
   return fs::exists(folder / "gemm.csv");
 }
 
-TimeTable read_gemm_table(const fs::path& folder, Precision precision) {
+std::map<Precision, TimeTable> read_gemm_tables(const fs::path& folder) {
   const fs::path path =
       has_published_gemm(folder) ? folder / "gemm.csv" : folder / own_measurements / "gemm.csv";
   const auto table = read_table(path, {"precision", "m", "n", "k", "time_us"});
@@ -148,15 +148,13 @@ TimeTable read_gemm_table(const fs::path& folder, Precision precision) {
     return {};
   RowReader reader(*table, {"m", "n", "k"});
   const std::size_t time = table->column("time_us");
-  TimeTable points;
+  std::map<Precision, TimeTable> tables;
   for (std::size_t row = 0; row < table->rows(); ++row) {
-    const Precision here = precision_at(*table, row);
-    const TimeGrid::Shape shape = reader.shape(row, static_cast<std::size_t>(here));
-    const double seconds = table->positive_number(row, time) * microsecond;
-    if (here == precision)
-      points.push_back({shape, seconds});
+    const Precision precision = precision_at(*table, row);
+    const TimeGrid::Shape shape = reader.shape(row, static_cast<std::size_t>(precision));
+    tables[precision].push_back({shape, table->positive_number(row, time) * microsecond});
   }
-  return points;
+  return tables;
 }
 
 TimeTable read_attention_table(const fs::path& folder) {

@@ -4,6 +4,7 @@
 #include "sim/workload/kernel.hpp"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,9 @@ using TimeTable = std::vector<TimeGrid::Point>;
 /// our own, in `measured`, hold none.
 bool has_published_gemm(const std::filesystem::path& folder);
 
-/// Rows of `gemm.csv` of one precision, the published one if there are both; shapes are (m, n, k).
+/// Rows of `gemm.csv` by precision, of the published one if there are both; shapes are (m, n, k).
 /// Empty if the file is missing.
-TimeTable read_gemm_table(const std::filesystem::path& folder, Precision precision);
+std::map<Precision, TimeTable> read_gemm_tables(const std::filesystem::path& folder);
 
 /// Rows of `attention.csv`; shapes are (batch, sequence, q_heads, kv_heads, head_dim). Empty if the
 /// file is missing.

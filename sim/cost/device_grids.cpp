@@ -20,11 +20,12 @@ double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double row
 
 DeviceGrids DeviceGrids::load(const std::filesystem::path& folder) {
   DeviceGrids grids;
+  std::map<Precision, ProductTable> products = product_tables(folder);
   for (const Precision precision : table_precisions) {
     const std::size_t place = place_of(precision);
-    if (ProductTable table = product_table(folder, precision); !table.products.empty()) {
-      grids.gemm[place] = gemm_grid(table.products);
-      grids.casts[place] = std::move(table.casts);
+    if (const auto found = products.find(precision); found != products.end()) {
+      grids.gemm[place] = gemm_grid(found->second.products);
+      grids.casts[place] = std::move(found->second.casts);
     } else if (precision == Precision::fp8_per_tensor) {
       grids.gemm[place] = grids.gemm[place_of(Precision::fp8)];
       grids.casts[place] = grids.casts[place_of(Precision::fp8)];

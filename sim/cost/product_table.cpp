@@ -39,12 +39,10 @@ TimeTable casts_of(const TimeTable& fp8, const TimeTable& bf16, double shortest)
   return casts;
 }
 
-} // namespace
-
-ProductTable product_table(const std::filesystem::path& folder, Precision precision) {
-  ProductTable table{read_gemm_table(folder, precision), std::nullopt};
-  const TimeTable bf16 = read_gemm_table(folder, Precision::bf16);
-  if (!is_fp8(precision) || !has_published_gemm(folder) || bf16.empty())
+/// Without the casts that were timed with them.
+ProductTable without_casts(const TimeTable& products, const TimeTable& bf16, Precision precision) {
+  ProductTable table{products, std::nullopt};
+  if (!is_fp8(precision) || bf16.empty())
     return table;
   const double shortest =
       std::min_element(bf16.begin(), bf16.end(), [](const auto& a, const auto& b) {
@@ -58,6 +56,20 @@ ProductTable product_table(const std::filesystem::path& folder, Precision precis
     seconds = std::max(seconds - times.at({shape[m_axis], shape[k_axis]}).seconds, shortest);
   table.casts = CastGrid{std::move(times), bytes_cast(precision)};
   return table;
+}
+
+} // namespace
+
+std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder) {
+  const std::map<Precision, TimeTable> tables = read_gemm_tables(folder);
+  const auto found = tables.find(Precision::bf16);
+  const TimeTable bf16 = found == tables.end() ? TimeTable{} : found->second;
+  const bool published = has_published_gemm(folder); // our own hold no cast
+  std::map<Precision, ProductTable> products;
+  for (const auto& [precision, table] : tables)
+    products[precision] =
+        published ? without_casts(table, bf16, precision) : ProductTable{table, std::nullopt};
+  return products;
 }
 
 } // namespace moesim

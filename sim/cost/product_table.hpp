@@ -19,12 +19,12 @@ struct ProductTable {
   std::optional<CastGrid> casts; ///< of the m × k operand; none if none was timed
 };
 
-/// The products of one precision of a device folder. Published fp8 rows hold the cast of the m × k
-/// operand, which no other size counts for. The narrowest products do nothing but read that
-/// operand: without its cast such a product takes half the time of bf16, and that much the cast
-/// has of each product of that m and k. (On H100 4096 × 4096 × 7168 is left with 184 of 236 us;
-/// deepseek-ai/DeepGEMM@a6d97a1 takes 184.) No product is left less than the shortest one of bf16.
-/// Empty if the file is missing; throws InputError as read_gemm_table.
-ProductTable product_table(const std::filesystem::path& folder, Precision precision);
+/// The products of a device folder by precision, those that it has. Published fp8 rows hold the
+/// cast of the m × k operand, which no other size counts for. The narrowest products do nothing but
+/// read that operand: without its cast such a product takes half the time of bf16, and that much
+/// the cast has of each product of that m and k. (On H100 4096 × 4096 × 7168 is left with 184 of
+/// 236 us; deepseek-ai/DeepGEMM@a6d97a1 takes 184.) No product is left less than the shortest one
+/// of bf16. Empty if the file is missing; throws InputError as read_gemm_tables.
+std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder);
 
 } // namespace moesim
