@@ -31,6 +31,9 @@ public:
                           std::int64_t otherwise) const {
     return cluster_.integer_or(key, range, file_.integer_or(key, range, otherwise));
   }
+  std::string text_or(const std::string& key, const std::string& otherwise) const {
+    return cluster_.text_or(key, file_.text_or(key, otherwise));
+  }
   /// The table that a value comes from: where to point at it.
   const TomlTable& source(const std::string& key) const {
     return cluster_.has(key) ? cluster_ : file_;

@@ -81,14 +81,10 @@ void merge_ports(const TomlTable& source, NodeSpec& node) {
   node.nics = node.gpus;
 }
 
-std::string read_host(const Overridden& table) {
-  return table.cluster().text_or("host", table.file().text_or("host", "xeon"));
-}
-
 NodeSpec read_node(const Overridden& table) {
   NodeSpec node;
   const TomlTable& file = table.file();
-  node.host = read_host(table);
+  node.host = table.text_or("host", node.host);
   node.gpus = file.integer("gpus", positive_count);
   node.nics = table.integer("nics", {0, 1'000'000});
   read_scale_up(table, node);
@@ -116,7 +112,7 @@ NodeSpec read_node(const Overridden& table) {
 NodeSpec read_media(const Overridden& table) {
   NodeSpec node;
   const TomlTable& file = table.file();
-  node.host = read_host(table);
+  node.host = table.text_or("host", node.host);
   node.scale_up_medium = file.choice("scale_up", scale_up_media);
   node.nic_medium = file.choice_or("nic", nic_media, "infiniband");
   node.in_switch_reduction = file.flag_or("in_switch_reduction", false);

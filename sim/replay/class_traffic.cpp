@@ -25,10 +25,14 @@ const std::vector<ClassFlow>& TrafficPlanner::classes_of(const CollectiveFlows& 
     if (std::any_of(ranks.begin(), ranks.end(), same_class))
       groups.push_back(CollectiveFlows(work, std::move(ranks), topology_).all(phase));
   }
+  known->second = fold(groups);
+  return known->second;
+}
+
+std::vector<ClassFlow> TrafficPlanner::fold(const std::vector<std::vector<RankFlow>>& groups) {
   FoldedFlows folded = fold_flows(groups, layout_, topology_, folding_);
   uneven_ |= !folded.even;
-  known->second = std::move(folded.flows);
-  return known->second;
+  return std::move(folded.flows);
 }
 
 std::vector<PlannedFlow> TrafficPlanner::plan_classes(const std::vector<RankFlow>& flows,
@@ -68,9 +72,7 @@ std::vector<PlannedFlow> TrafficPlanner::plan_class_transfer(const Device& sourc
                        RankId(static_cast<std::uint32_t>(
                            static_cast<std::size_t>(sink.stage) * ranks + place)),
                        bytes, bytes}});
-  const FoldedFlows folded = fold_flows(sent, layout_, topology_, folding_);
-  uneven_ |= !folded.even;
-  return plan_classes(sent.front(), folded.flows, kind);
+  return plan_classes(sent.front(), fold(sent), kind);
 }
 
 } // namespace moesim

@@ -160,6 +160,19 @@ DeviceLayout slowest_rank_per_stage(const ParallelPlan& plan, const Topology& to
   return layout;
 }
 
+/// A device for each class of ranks of a regular topology; nothing if there are too many.
+std::optional<ReplayLayout> fold_regular(const ParallelPlan& plan, const Topology& topology,
+                                         bool experts_alike, bool rings_together) {
+  if (!topology.regular())
+    return std::nullopt;
+  const auto classes_max = static_cast<std::size_t>(folded_devices_max(plan) / plan.pipeline);
+  auto classes = find_rank_classes(plan, topology, experts_alike, classes_max, rings_together);
+  if (!classes)
+    return std::nullopt;
+  return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_place)),
+                      LoadModel::classes, false, std::move(classes->first_alike), rings_together};
+}
+
 } // namespace
 
 // 128 devices of a Mixtral step, each layer and micro-batch with its own load, take 10 s; 64
@@ -176,35 +189,27 @@ bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology) {
          (sit_alike_by_arithmetic(plan, topology) || sit_alike_by_profile(plan, topology));
 }
 
+ReplayLayout fold_stages(const ParallelPlan& plan) {
+  return {one_rank_per_stage(plan), LoadModel::representative, false};
+}
+
 ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology) {
-  if (ranks_sit_alike(plan, topology))
-    return {one_rank_per_stage(plan), LoadModel::representative, false};
-  return fold_into_classes(plan, topology, true);
+  return ranks_sit_alike(plan, topology) ? fold_stages(plan)
+                                         : fold_into_classes(plan, topology, true);
 }
 
 ReplayLayout fold_into_classes(const ParallelPlan& plan, const Topology& topology,
                                bool experts_alike) {
-  const std::int64_t devices_max = folded_devices_max(plan);
-  if (!topology.regular() && plan.gpus <= devices_max)
+  if (!topology.regular() && plan.gpus <= folded_devices_max(plan))
     return {every_rank(plan), LoadModel::classes, false};
-  const auto classes_max = static_cast<std::size_t>(devices_max / plan.pipeline);
-  if (topology.regular())
-    if (auto classes = find_rank_classes(plan, topology, experts_alike, classes_max))
-      return {one_rank_per_class(plan, std::move(classes->class_of_place)), LoadModel::classes,
-              false, std::move(classes->first_alike)};
+  if (auto classes = fold_regular(plan, topology, experts_alike, false))
+    return *std::move(classes);
   return {slowest_rank_per_stage(plan, topology), LoadModel::stage_links, true};
 }
 
 std::optional<ReplayLayout> fold_rings_together(const ParallelPlan& plan,
                                                 const Topology& topology) {
-  const auto classes_max = static_cast<std::size_t>(folded_devices_max(plan) / plan.pipeline);
-  if (!topology.regular())
-    return std::nullopt;
-  auto classes = find_rank_classes(plan, topology, true, classes_max, true);
-  if (!classes)
-    return std::nullopt;
-  return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_place)),
-                      LoadModel::classes, false, std::move(classes->first_alike)};
+  return fold_regular(plan, topology, true, true);
 }
 
 LinkFolding::LinkFolding(const ReplayLayout& layout, const ParallelPlan& plan,

@@ -27,6 +27,9 @@ struct ReplayLayout {
   /// Model `classes`, by LinkId: the first of the links that carry as much; empty where no other
   /// does.
   std::vector<LinkId> first_alike = {};
+  /// Classes that may be too few: whether one rank stands for each shows in the replay
+  /// (`stood_for_all`).
+  bool rings_together = false;
 };
 /// So many classes of ranks are all replayed: fewer where expert-parallel groups are large, as each
 /// rank of one sends to each other.
@@ -34,6 +37,9 @@ std::int64_t folded_devices_max(const ParallelPlan& plan);
 
 /// Whether the ranks of each stage sit alike in a regular topology.
 bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology);
+
+/// One rank stands for its stage.
+ReplayLayout fold_stages(const ParallelPlan& plan);
 
 /// Folds the ranks of a plan, all of which carry alike. Where those of each stage sit alike in the
 /// topology too, one stands for its stage; else as `fold_into_classes`.
@@ -45,8 +51,8 @@ ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
 ReplayLayout fold_into_classes(const ParallelPlan& plan, const Topology& topology,
                                bool experts_alike);
 
-/// Few classes for ranks that carry alike, whose rings go together: see find_rank_classes. Whether
-/// they are right shows in the replay (`stood_for_all`). Nothing if they cannot be found.
+/// Few classes for ranks that carry alike, whose rings go together: see find_rank_classes. Nothing
+/// if they cannot be found.
 std::optional<ReplayLayout> fold_rings_together(const ParallelPlan& plan, const Topology& topology);
 
 /// Maps the links of the topology to the links of the replay. Where one rank stands for a stage,

@@ -67,11 +67,10 @@ private:
     for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)
       for (std::vector<RankId>& ranks : groups_of_stage(plan_, kind, stage)) {
         const CollectiveFlows flows(work, std::move(ranks), topology_);
-        rings_ += kind == GroupKind::expert ? 0 : 1;
+        const std::uint32_t ring = kind == GroupKind::expert ? 0 : ++rings_;
         for (std::size_t phase = 0; phase < flows.phases() && !too_many(); ++phase)
           for (const RankFlow& flow : flows.all(phase))
-            add(flow, pattern_ + static_cast<std::uint32_t>(phase),
-                kind == GroupKind::expert ? 0 : rings_);
+            add(flow, pattern_ + static_cast<std::uint32_t>(phase), ring);
       }
     pattern_ += 2;
   }
@@ -158,7 +157,8 @@ private:
   void look() {
     std::vector<std::uint64_t> seen_by_place(places_.size());
     std::vector<std::uint64_t> seen_by_link(links_.size());
-    const std::vector<std::uint64_t> rings = sums_of_rings();
+    const std::vector<std::uint64_t> rings =
+        rings_together_ ? sums_of_rings() : std::vector<std::uint64_t>{};
     std::uint32_t hop = 0;
     for (const PatternFlow& flow : flows_.flows()) {
       const std::uint64_t signature = rings_together_ && flow.ring > 0

@@ -126,6 +126,8 @@ private:
   std::vector<PlannedFlow> plan_classes(const std::vector<RankFlow>& flows,
                                         const std::vector<ClassFlow>& classes,
                                         const FlowKind& kind);
+  /// The classes of the flows of groups; notes if links that one stands for carry unequally.
+  std::vector<ClassFlow> fold(const std::vector<std::vector<RankFlow>>& groups);
   /// The classes of a phase's flows, worked out when they are first asked for.
   const std::vector<ClassFlow>& classes_of(const CollectiveFlows& group_flows, std::size_t phase,
                                            const CollectiveWork& work, const Device& device);

@@ -253,33 +253,28 @@ bool carry_alike(const Workload& workload, const ExpertLoads& loads) {
   return loads.ranks_alike() && workload.routing.redundant_experts == 0;
 }
 
-/// Where ranks carry alike but one cannot stand for its stage: classes that may be too few, quick
-/// to replay.
-std::optional<ReplayLayout> few_classes_of(const Workload& workload, const Topology& topology,
-                                           Fidelity fidelity, const ExpertLoads& loads) {
-  if (fidelity != Fidelity::folded || !carry_alike(workload, loads) ||
-      (ranks_sit_alike(workload.plan, topology) &&
-       !rings_cross_leaves_beside_transfers(workload, topology)))
-    return std::nullopt;
-  return fold_rings_together(workload.plan, topology);
-}
-
 /// The layout of a step whose ranks may differ by what their experts get, or by the links that they
-/// load beside others.
+/// load beside others. `try_few`: with few classes where that is quick
+/// (ReplayLayout::rings_together).
 ReplayLayout layout_of(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                       const ExpertLoads& loads) {
+                       const ExpertLoads& loads, bool try_few) {
   const ParallelPlan& plan = workload.plan;
-  if (fidelity == Fidelity::folded && !carry_alike(workload, loads))
+  if (fidelity != Fidelity::folded)
+    return replay_layout(plan, topology, fidelity);
+  if (!carry_alike(workload, loads))
     return fold_into_classes(plan, topology, false);
-  ReplayLayout layout = replay_layout(plan, topology, fidelity);
-  if (layout.model == LoadModel::representative &&
-      rings_cross_leaves_beside_transfers(workload, topology)) {
-    ReplayLayout unlike = fold_into_classes(plan, topology, true);
-    if (!unlike.approximate)
-      return unlike;
-    layout.approximate = true;
-  }
-  return layout;
+  const bool sit_alike = ranks_sit_alike(plan, topology);
+  if (sit_alike && !rings_cross_leaves_beside_transfers(workload, topology))
+    return fold_stages(plan);
+  if (try_few)
+    if (auto few = fold_rings_together(plan, topology))
+      return *std::move(few);
+  ReplayLayout classes = fold_into_classes(plan, topology, true);
+  if (!sit_alike || !classes.approximate)
+    return classes;
+  ReplayLayout stages = fold_stages(plan);
+  stages.approximate = true;
+  return stages;
 }
 
 PlayedStep play_in(const ReplayLayout& layout, const Workload& workload, const Topology& topology,
@@ -290,13 +285,13 @@ PlayedStep play_in(const ReplayLayout& layout, const Workload& workload, const T
   return step;
 }
 
-/// What a replay tells; nothing if one rank could not stand for all of its class.
+/// What a replay tells; nothing if there were too few classes.
 std::string replay_in(const ReplayLayout& layout, const Workload& workload,
                       const Topology& topology, const Costs& costs, const ExpertLoads& loads,
                       const TimelineObserver& observe) {
   return run_in_child([&]() -> std::string {
     const PlayedStep step = play_in(layout, workload, topology, costs, loads);
-    if (!stood_for_all(step.timeline))
+    if (layout.rings_together && !stood_for_all(step.timeline))
       return "";
     if (observe)
       observe(step.graph, step.timeline);
@@ -314,19 +309,20 @@ std::string replay_in(const ReplayLayout& layout, const Workload& workload,
 
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                      const Costs& costs, const ExpertLoads& loads) {
-  return play_in(layout_of(workload, topology, fidelity, loads), workload, topology, costs, loads);
+  return play_in(layout_of(workload, topology, fidelity, loads, false), workload, topology, costs,
+                 loads);
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const ExpertLoads& loads,
                        const TimelineObserver& observe) {
-  if (const auto few = few_classes_of(workload, topology, fidelity, loads)) {
-    const std::string text = replay_in(*few, workload, topology, costs, loads, observe);
-    if (!text.empty())
-      return from_text(text);
-  }
-  const ReplayLayout layout = layout_of(workload, topology, fidelity, loads);
-  return from_text(replay_in(layout, workload, topology, costs, loads, observe));
+  const auto replay_with = [&](const ReplayLayout& layout) {
+    return replay_in(layout, workload, topology, costs, loads, observe);
+  };
+  std::string text = replay_with(layout_of(workload, topology, fidelity, loads, true));
+  if (text.empty())
+    text = replay_with(layout_of(workload, topology, fidelity, loads, false));
+  return from_text(text);
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,

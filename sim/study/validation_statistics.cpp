@@ -84,6 +84,10 @@ std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
   return tiers;
 }
 
+bool GroupStatistics::is_judged() const {
+  return plans >= smallest_group;
+}
+
 bool GroupStatistics::passes() const {
   return !is_judged() || !kendall_tau_min || !kendall_tau || *kendall_tau >= *kendall_tau_min;
 }

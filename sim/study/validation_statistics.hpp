@@ -39,7 +39,7 @@ struct GroupStatistics {
   std::optional<double> kendall_tau_min; ///< of its tier
 
   /// Of fewer than 5 plans one pair would decide: nothing is asked of their order.
-  bool is_judged() const { return plans >= 5; }
+  bool is_judged() const;
   /// The order is good enough, there is none, or nothing is asked of it.
   bool passes() const;
 };
