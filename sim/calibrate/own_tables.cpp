@@ -54,17 +54,18 @@ std::vector<TableComparison> compare_own_tables(const fs::path& calibration) {
   for (const std::string& device : measured_kinds(calibration)) {
     const fs::path folder = calibration / device;
     std::map<Precision, ProductTable> products = product_tables(folder);
-    std::map<Precision, TimeTable> own = read_gemm_tables(folder / "measured");
+    std::map<Precision, TimeTable> own;
+    if (has_published_gemm(folder))
+      own = read_gemm_tables(folder / "measured");
     for (const Precision precision : table_precisions) {
       const TimeTable& points = products[precision].products;
       if (points.empty())
         continue;
       const TimeGrid published = gemm_grid(points);
       std::vector<double> ratios;
-      if (fs::exists(folder / "gemm.csv"))
-        for (const auto& [shape, seconds] : own[precision])
-          if (const TimeGrid::Lookup found = published.at(shape); found.measured)
-            ratios.push_back(found.seconds / seconds);
+      for (const auto& [shape, seconds] : own[precision])
+        if (const TimeGrid::Lookup found = published.at(shape); found.measured)
+          ratios.push_back(found.seconds / seconds);
       add_row(comparisons, {device, "gemm", precision, 0, 0.0, 0.0, 0}, ratios);
       compare_experts(comparisons, folder, precision, published);
     }

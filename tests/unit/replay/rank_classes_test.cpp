@@ -111,8 +111,9 @@ TEST_CASE("ranks of a ring are alike if its flows go together") {
   CHECK(together->count == 1);
 }
 
-// One class of two ranks that send over their own NICs, on one leaf: rank 0 to rank 8, or to rank
-// 16 in its stead, is mixed; rank 8 sends to both, and its NIC carries twice what that of 0 does.
+// One class of ranks in three nodes, the first two on one leaf. Around a ring one node sends inside
+// the leaf and two over the spine, one flow in the other's stead. In the second pattern one node
+// sends twice, and another not at all.
 TEST_CASE("flows that stand in for each other are told, and links that carry more") {
   const Topology topology(h100("nodes_per_leaf = 2"), 24);
   const ParallelPlan plan = plan_of(24, 1, 8);
