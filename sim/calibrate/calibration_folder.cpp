@@ -18,8 +18,9 @@ const std::vector<std::string> kernel_tables = {
     "launch.csv", "all_to_all.csv", "interference.csv"};
 /// The costs of a calibration beside the folders of its devices.
 constexpr const char* cost_files[] = {
-    "compute_constants.csv", "compute_errors.csv",      "devices.csv", "hosts.csv", "network.csv",
-    "network_startup.csv",   "sustained_throughput.csv"};
+    "compute_constants.csv", "compute_errors.csv", "devices.csv",
+    "host_proxies.csv",      "hosts.csv",          "network.csv",
+    "network_startup.csv",   "proxy_messages.csv", "sustained_throughput.csv"};
 
 /// A table that was given, and where it belongs.
 struct PlacedTable {

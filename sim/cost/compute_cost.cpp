@@ -6,7 +6,6 @@
 #include "sim/cost/compute_errors.hpp"
 #include "sim/cost/device_grids.hpp"
 #include "sim/cost/estimate.hpp"
-#include "sim/cost/host_slowdown.hpp"
 #include "sim/cost/sustained_throughput.hpp"
 
 #include <algorithm>
@@ -77,7 +76,7 @@ struct ComputeCost::Tables {
   ByPrecision<std::optional<CastSource>> casts;
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
-  Uncertain host_slowdown{1.0, 0.0}; ///< over the host of the constants
+  HostCost host;
 
   Tables(const std::filesystem::path& calibration, const DevicePeaks& device);
   template <typename Grid>
@@ -124,10 +123,10 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
 }
 
 ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const DevicePeaks& device)
-    : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")) {
+    : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")),
+      host(calibration, device.host, constants) {
   constants.sustained_throughput_ratio =
       sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
-  host_slowdown = moesim::host_slowdown(calibration, device.host);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
     DeviceGrids grids = DeviceGrids::load(folder.path);
@@ -328,21 +327,8 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   return {Seconds{estimate.seconds}, estimate.basis, std::sqrt(estimate.squared_error)};
 }
 
-Seconds ComputeCost::host_time(std::int64_t operators, std::int64_t launches) const {
-  const ComputeConstants& constants = tables_->constants;
-  return microseconds(tables_->host_slowdown.value *
-                      (static_cast<double>(operators) * constants.host_operator_time_us.value +
-                       static_cast<double>(launches) * constants.host_launch_time_us.value));
-}
-
-double ComputeCost::host_error(std::int64_t operators, std::int64_t launches) const {
-  const Seconds time = host_time(operators, launches);
-  if (time <= Seconds{})
-    return 0.0;
-  const ComputeConstants& constants = tables_->constants;
-  return std::hypot(host_time(operators, 0) / time * constants.host_operator_time_us.error,
-                    host_time(0, launches) / time * constants.host_launch_time_us.error,
-                    tables_->host_slowdown.error);
+const HostCost& ComputeCost::host() const {
+  return tables_->host;
 }
 
 double ComputeCost::common_error() const {

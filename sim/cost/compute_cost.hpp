@@ -2,6 +2,7 @@
 
 #include "sim/base/units.hpp"
 #include "sim/cost/compute_constants.hpp"
+#include "sim/cost/host_cost.hpp"
 #include "sim/workload/collective.hpp"
 #include "sim/workload/kernel.hpp"
 
@@ -58,11 +59,8 @@ public:
   /// The time of one kernel when nothing else runs on the GPU. Pure: same kernel, same time.
   KernelTime time(const Kernel& kernel) const;
 
-  /// What the host takes for calls of the framework, and for kernels that these launch beyond one
-  /// each.
-  Seconds host_time(std::int64_t operators, std::int64_t launches) const;
-  /// The error of that time, as KernelTime's; 0 of no time.
-  double host_error(std::int64_t operators, std::int64_t launches) const;
+  /// What the host of its node takes.
+  const HostCost& host() const;
 
   /// The error, as KernelTime's, that all times have in common: long runs against short ones.
   double common_error() const;

@@ -62,7 +62,8 @@ void ErrorBar::add_collective(Stream stream, Seconds time, double error) {
 Seconds ErrorBar::half_width(const std::map<Stream, Seconds>& exposed,
                              Seconds waited_for_host) const {
   const double common = products_.value * cost_.common_error();
-  const double host = waited_for_host.value * cost_.host_error(host_.operators, host_.launches);
+  const double host =
+      waited_for_host.value * cost_.host().launch_error(host_.operators, host_.launches);
   double squares = common * common + host * host;
   for (const Seconds error : errors_)
     squares += error.value * error.value;

@@ -85,6 +85,29 @@ BesideCompute TrafficPlanner::beside_compute(const CollectiveWork& work, const D
   return beside;
 }
 
+// The links are idle meanwhile: transfer and messages are timed apart, as if none ran beside the
+// other.
+void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
+                                    TrafficPlan& plan) const {
+  if (!compute_)
+    return;
+  const std::vector<RankId> ranks = group_of(plan_, work.group, member);
+  std::set<std::int64_t> domains;
+  for (const RankId rank : ranks)
+    domains.insert(topology_.domain_of(rank));
+  const auto parts = static_cast<std::int64_t>(domains.size());
+  const double copies = static_cast<double>(work.host_posts->tokens) *
+                        expected_parts(work.fan_out, parts) * static_cast<double>(parts - 1) /
+                        static_cast<double>(parts);
+  const PostingTime posting = compute_->host().posting_time(
+      {work.host_posts->library, work.back, static_cast<std::int64_t>(ranks.size()), copies,
+       topology_.spec().node.nic});
+  const Seconds transfer = time_alone(plan, folding_);
+  plan.phases.front().startup += posting.time;
+  plan.error = std::hypot(transfer.value * plan.error, posting.time.value * posting.error) /
+               (transfer + posting.time).value;
+}
+
 bool TrafficPlanner::leaves_domain(const CollectiveWork& work, RankId member) const {
   const std::vector<RankId> ranks = group_of(plan_, work.group, member);
   return std::any_of(ranks.begin(), ranks.end(), [&](RankId rank) {

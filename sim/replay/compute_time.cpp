@@ -30,7 +30,7 @@ ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
     sum.extrapolated = sum.extrapolated * (slowed / sum.total);
     sum.total = slowed;
   }
-  sum.total += cost.host_time(work.host.operators, work.host.launches);
+  sum.total += cost.host().launch_time(work.host.operators, work.host.launches);
   return sum;
 }
 

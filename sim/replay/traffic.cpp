@@ -135,6 +135,8 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
   if (added) {
     known->second = plan_fastest(work, group);
     known->second.phases.front().startup += work.wait_for_ranks;
+    if (work.host_posts)
+      add_host_posts(work, layout_.devices[index(group.devices.front())].rank, known->second);
     if (work.beside_compute)
       slow_beside_computes(work, layout_.devices[index(group.devices.front())], known->second);
   }

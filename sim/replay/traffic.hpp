@@ -101,6 +101,8 @@ private:
   Seconds flow_time_in_stage(const TrafficPhase& phase, const LinkAmounts& amounts) const;
   /// Slows down what runs beside computes; what its flows leave of their links is for others.
   void slow_beside_computes(const CollectiveWork& work, const Device& device, TrafficPlan& plan);
+  /// Adds what the host takes to post the messages of a dispatch or combine.
+  void add_host_posts(const CollectiveWork& work, RankId member, TrafficPlan& plan) const;
   /// Whether the ranks of a collective are in several domains.
   bool leaves_domain(const CollectiveWork& work, RankId member) const;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);

@@ -185,8 +185,10 @@ CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan&
     if (dispatchers[i] == dispatcher)
       communication.dispatcher = static_cast<Dispatcher>(i);
   if (table.has("dispatch_library")) {
-    communication.hybrid_kernels =
-        table.choice("dispatch_library", {"deepep", "hybridep"}) == "hybridep";
+    const std::vector<std::string>& libraries = dispatch_library_names();
+    const std::string library = table.choice("dispatch_library", libraries);
+    communication.library = static_cast<DispatchLibrary>(
+        std::find(libraries.begin(), libraries.end(), library) - libraries.begin());
     if (communication.dispatcher != Dispatcher::node_limited)
       table.fail("dispatch_library", "only the node-limited dispatcher has a library to choose",
                  "use dispatcher = \"node-limited\"");
@@ -204,6 +206,22 @@ CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan&
   communication.overlap_data_parallel = table.flag_or("overlap_data_parallel", true);
   table.finish();
   return communication;
+}
+
+/// Whether the host posts the messages of dispatch and combine to other domains: UCCL-EP leaves
+/// them to it on any NIC, DeepEP on EFA, to which a GPU cannot post its own.
+bool host_posts(const Workload& workload, const NodeSpec& node) {
+  const CommunicationSpec& communication = workload.communication;
+  if (communication.dispatcher != Dispatcher::node_limited || workload.plan.expert == 1)
+    return false;
+  const bool posts = communication.library == DispatchLibrary::uccl_ep ||
+                     (communication.library == DispatchLibrary::deepep && node.nic_medium == "efa");
+  for (std::int64_t stage = 0; posts && stage < workload.plan.pipeline; ++stage)
+    for (const std::vector<RankId>& ranks :
+         groups_of_stage(workload.plan, GroupKind::expert, stage))
+      if (index(ranks.front()) / node.scale_up_gpus != index(ranks.back()) / node.scale_up_gpus)
+        return true;
+  return false;
 }
 
 /// A table that may be left out as a whole.
@@ -276,6 +294,7 @@ Scenario read_scenario(const fs::path& path, const std::vector<std::string>& set
                                                                : parallel;
     throw IllegalScenario(table.where(fault->key), fault->message, fault->hint);
   }
+  scenario.workload.communication.host_posts = host_posts(workload, scenario.topology.node);
   return scenario;
 }
 

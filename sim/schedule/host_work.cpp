@@ -51,6 +51,11 @@ HostWork host_work_of(const Segment& segment, const CudaGraphs& graphs) {
   return work;
 }
 
+bool host_posts(const Segment& segment) {
+  const auto* collective = std::get_if<CollectiveWork>(&segment.work);
+  return collective && collective->host_posts;
+}
+
 /// Tokens on their way to the experts, forward or as gradients of combined results.
 enum class Sends { nothing, tokens, gradients };
 Sends sends(const Segment& segment) {
@@ -80,6 +85,8 @@ std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
     if (const Sends sent = sends(segments[place]); sent != Sends::nothing)
       end_portion(place, sent == Sends::tokens);
     work += host_work_of(segments[place], graphs);
+    if (host_posts(segments[place]))
+      end_portion(place + 1, true);
     const bool computes = std::holds_alternative<ComputeWork>(segments[place].work);
     const bool next_beside = place + 1 < segments.size() && segments[place + 1].beside_previous;
     if (computes && work.operators > 0 && !next_beside)

@@ -23,7 +23,8 @@ struct HostPortion {
 /// dispatch: the host must know how many tokens each expert gets before it can launch what works on
 /// them, so it waits for the router (NVIDIA/Megatron-LM
 /// docs/discussions/deepseek-v3-gb200-optimization, section 3.1); gradients go the known way, for
-/// them it only counts apart. Empty if one graph holds the whole step.
+/// them it only counts apart. Where the host posts the messages of a dispatch or combine it waits
+/// for its end. Empty if one graph holds the whole step.
 std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
                                        const CudaGraphs& graphs);
 

@@ -125,9 +125,11 @@ CollectiveWork expert_collective(const std::string& name, const Workload& worklo
     break;
   case Dispatcher::node_limited:
     work.kind = back ? Collective::combine : Collective::dispatch;
-    if (workload.communication.hybrid_kernels)
+    if (workload.communication.library == DispatchLibrary::hybridep)
       work.kind = back ? Collective::hybrid_combine : Collective::hybrid_dispatch;
     work.fan_out = fan_out_of(workload);
+    if (workload.communication.host_posts)
+      work.host_posts = HostPosts{workload.communication.library, tokens_per_rank(workload)};
     break;
   }
   return work;

@@ -3,6 +3,7 @@
 #include "sim/base/ids.hpp"
 #include "sim/routing/expert_load.hpp"
 #include "sim/workload/collective.hpp"
+#include "sim/workload/dispatch_library.hpp"
 #include "sim/workload/kernel.hpp"
 #include "sim/workload/parallel_plan.hpp"
 #include "sim/workload/token_fan_out.hpp"
@@ -33,6 +34,14 @@ constexpr std::uint8_t contention_pairs = 1;
 constexpr std::uint8_t contention_data_parallel = 2;
 constexpr std::uint8_t contention_max = 2;
 
+/// Tokens that the host sends for a GPU, by the messages of a library.
+struct HostPosts {
+  DispatchLibrary library = DispatchLibrary::deepep;
+  std::int64_t tokens = 0; ///< of one rank, each counted once
+
+  bool operator==(const HostPosts&) const = default;
+};
+
 /// An amount of communication within one group of ranks.
 struct CollectiveWork {
   std::string name;
@@ -59,6 +68,8 @@ struct CollectiveWork {
   bool beside_compute = false;
   /// CommunicationSpec::wait_for_ranks, before it moves bytes; holds its SMs too.
   Seconds wait_for_ranks = {};
+  /// Of a dispatch or combine whose messages to other domains the host posts.
+  std::optional<HostPosts> host_posts = std::nullopt;
 
   bool operator==(const CollectiveWork&) const = default;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
+#include "sim/workload/dispatch_library.hpp"
 #include "sim/workload/model_spec.hpp"
 #include "sim/workload/parallel_plan.hpp"
 #include "sim/workload/routing_spec.hpp"
@@ -17,8 +18,11 @@ enum class Dispatcher {
 
 struct CommunicationSpec {
   Dispatcher dispatcher = Dispatcher::all_to_all;
-  Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends
-  bool hybrid_kernels = false; ///< node_limited by the kernels of HybridEP instead of DeepEP
+  Precision dispatch_precision = Precision::bf16;    ///< of the bytes that dispatch sends
+  DispatchLibrary library = DispatchLibrary::deepep; ///< of node_limited
+  /// The host posts the messages of that to other domains, and dispatches to any: it cannot launch
+  /// what follows before they have ended.
+  bool host_posts = false;
   /// The shared experts' compute runs while dispatch is under way.
   bool overlap_shared_expert = false;
   /// Gathering and summing of tensor parallelism run beside the products that they feed and empty

@@ -48,8 +48,9 @@ TEST_CASE("the host's error counts for the time that it is waited for") {
   bar.add_host({10, 5});
   bar.add_host({20, 10});
   CHECK(bar.half_width({}).value == 0.0);
-  CHECK(bar.half_width({}, Seconds{2.0}).value == Approx(2.0 * costs.compute.host_error(30, 15)));
-  CHECK(costs.compute.host_error(30, 15) > 0.0);
+  CHECK(bar.half_width({}, Seconds{2.0}).value ==
+        Approx(2.0 * costs.compute.host().launch_error(30, 15)));
+  CHECK(costs.compute.host().launch_error(30, 15) > 0.0);
 }
 
 TEST_CASE("what was extrapolated is listed, the longest first") {

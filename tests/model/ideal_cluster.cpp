@@ -14,8 +14,9 @@ constexpr const char* constants_file = "compute_constants.csv";
 /// So high that a whole number of bytes hits any time to 1e-15 s.
 constexpr BytesPerSecond memory_bandwidth{1e15};
 
-constexpr const char* collectives[] = {"all_to_all", "all_gather",     "reduce_scatter",
-                                       "all_reduce", "point_to_point", "dispatch"};
+constexpr const char* collectives[] = {"all_to_all",      "all_gather",     "reduce_scatter",
+                                       "all_reduce",      "point_to_point", "dispatch",
+                                       "dispatch_forward"};
 
 std::string full_efficiency() {
   std::string text = "medium,collective,message_bytes,efficiency\n";
@@ -44,6 +45,12 @@ Costs ideal_costs() {
   folder.write("devices.csv",
                "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n"
                "ideal,none,1000,1000,1000000,assumption,every kernel is a roofline\n");
+  folder.write("host_proxies.csv",
+               "library,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"
+               "deepep,400,100,1,10,assumption,none\n");
+  folder.write("proxy_messages.csv",
+               "library,ranks,dispatch_tokens,combine_tokens,provenance,source\n"
+               "deepep,16,2,2,assumption,none\n");
   std::filesystem::copy_file(calibration_folder / constants_file, folder.path() / constants_file);
   return {ComputeCost::load(folder.path(), {"ideal", tflops(1000), tflops(1000), memory_bandwidth,
                                             100, "nvlink4"}),

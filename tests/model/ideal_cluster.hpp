@@ -6,7 +6,8 @@
 namespace moesim {
 
 /// Costs without start-ups and with every link at full capacity, so that times can be worked out by
-/// hand; kernels as `lasting` says.
+/// hand; kernels as `lasting` says. A host takes 100 us to post a dispatch of DeepEP, and 1 us for
+/// each two copies of tokens.
 Costs ideal_costs();
 
 /// A kernel that takes this long under `ideal_costs`.

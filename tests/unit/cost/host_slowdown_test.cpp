@@ -35,14 +35,16 @@ TEST_CASE("the host takes its time for each call and each further launch, a slow
   const double expected_us =
       3 * constants.host_operator_time_us.value + 5 * constants.host_launch_time_us.value;
   DevicePeaks peaks{"bare", tflops(1), tflops(1), gbyte_per_s(1000), 100, "nvlink4"};
-  CHECK(ComputeCost::load(folder.path(), peaks).host_time(3, 5).value ==
+  CHECK(ComputeCost::load(folder.path(), peaks).host().launch_time(3, 5).value ==
         Approx(expected_us * 1e-6));
   peaks.host = "slow";
   const ComputeCost slow = ComputeCost::load(folder.path(), peaks);
-  CHECK(slow.host_time(3, 5).value == Approx(2 * expected_us * 1e-6));
-  CHECK(slow.host_error(1, 0) == Approx(std::hypot(constants.host_operator_time_us.error, 0.1)));
-  CHECK(slow.host_error(0, 1) == Approx(std::hypot(constants.host_launch_time_us.error, 0.1)));
-  CHECK(slow.host_error(0, 0) == 0.0);
+  CHECK(slow.host().launch_time(3, 5).value == Approx(2 * expected_us * 1e-6));
+  CHECK(slow.host().launch_error(1, 0) ==
+        Approx(std::hypot(constants.host_operator_time_us.error, 0.1)));
+  CHECK(slow.host().launch_error(0, 1) ==
+        Approx(std::hypot(constants.host_launch_time_us.error, 0.1)));
+  CHECK(slow.host().launch_error(0, 0) == 0.0);
 }
 
 TEST_CASE("an unknown host is refused with the nearest one, one that is given twice too") {

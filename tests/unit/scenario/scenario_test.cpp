@@ -56,6 +56,24 @@ TEST_CASE("a wait for ranks is read in microseconds, compressed activations as a
   CHECK_FALSE(read_text(scenario, {}).workload.training.compressed_activations);
 }
 
+// Groups of 16 ranks leave their node of 8 GPUs, those of 8 do not.
+TEST_CASE("the host posts what leaves a node by UCCL-EP, and by DeepEP over EFA") {
+  const auto posts = [](const std::string& library, const std::string& nic, int ranks) {
+    return read_text(scenario, {"communication.dispatcher=node-limited", "model.experts=96",
+                                "communication.dispatch_library=" + library,
+                                "cluster.topology=\"" + source + "/topologies/" + nic + ".toml\"",
+                                "parallel.expert=" + std::to_string(ranks)})
+        .workload.communication.host_posts;
+  };
+  CHECK(posts("uccl-ep", "hgx-h100-ndr400", 16));
+  CHECK_FALSE(posts("uccl-ep", "hgx-h100-ndr400", 8));
+  CHECK(posts("deepep", "aws-p5-efa", 16));
+  CHECK_FALSE(posts("deepep", "aws-p5-efa", 8));
+  CHECK_FALSE(posts("deepep", "hgx-h100-ndr400", 16));
+  CHECK_FALSE(posts("hybridep", "aws-p5-efa", 16));
+  CHECK_FALSE(read_text(scenario, {}).workload.communication.host_posts);
+}
+
 TEST_CASE("an assignment replaces what the file, the config or the topology says") {
   const Scenario changed =
       read_text(scenario, {"training.precision=fp8", "communication.dispatch_precision=fp8",

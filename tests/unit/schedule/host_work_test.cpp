@@ -81,3 +81,30 @@ TEST_CASE("the host waits for the router before it launches what works on the to
   CHECK_FALSE(backward[0].synchronises);
   CHECK(host_portions(stage_work(one_layer(), 0).forward, {}).empty());
 }
+
+// Attention's part and the router; the dispatch, whose end the host waits for; the experts; the
+// combine; the rest.
+TEST_CASE("the host waits for the end of what it posts itself, forward and backward") {
+  Workload workload = one_layer();
+  workload.communication.dispatcher = Dispatcher::node_limited;
+  workload.communication.host_posts = true;
+  const CudaGraphs none{.full_iteration = false};
+  const std::vector<Segment> segments = stage_work(workload, 0).forward;
+  const std::vector<HostPortion> forward = host_portions(segments, none);
+  REQUIRE(forward.size() == 5);
+  for (const std::size_t portion : {0, 1, 3}) {
+    INFO(portion);
+    CHECK(forward[portion].synchronises);
+  }
+  CHECK(std::get<CollectiveWork>(segments[forward[1].end - 1].work).kind == Collective::dispatch);
+  CHECK(std::get<CollectiveWork>(segments[forward[3].end - 1].work).kind == Collective::combine);
+  CHECK_FALSE(forward[2].synchronises);
+  CHECK_FALSE(forward[4].synchronises);
+  std::int64_t waits = 0;
+  for (const HostPortion& portion : host_portions(stage_work(workload, 0).backward, none))
+    waits += portion.synchronises ? 1 : 0;
+  CHECK(waits == 2);
+  workload.communication.host_posts = false;
+  CHECK(host_work(segments, none) == host_work(stage_work(workload, 0).forward, none));
+  CHECK(host_portions(stage_work(workload, 0).forward, none).size() == 3);
+}
