@@ -34,6 +34,7 @@ std::vector<Entry> sms_entries(ComputeConstants& constants) {
       {"in_switch_sms_nvlink5", "sms", &constants.sms_nvlink5.in_switch},
       {"send_receive_sms_nvlink5", "sms", &constants.sms_nvlink5.send_receive},
       {"expert_kernel_sms", "sms", &constants.expert_kernel_sms},
+      {"hybrid_kernel_sms", "sms", &constants.hybrid_kernel_sms},
   };
 }
 

@@ -41,7 +41,8 @@ struct ComputeConstants {
   CommunicationSms sms_nvlink3;
   CommunicationSms sms_nvlink4;
   CommunicationSms sms_nvlink5;
-  double expert_kernel_sms = 0.0; ///< of a fused dispatch or combine kernel (DeepEP), not NCCL
+  double expert_kernel_sms = 0.0;               ///< of a fused dispatch or combine kernel: DeepEP
+  double hybrid_kernel_sms = 0.0;               ///< the same of HybridEP
   Uncertain expert_kernel_beside_compute_ratio; ///< its rate beside computes over that alone
   Uncertain all_to_all_beside_compute_ratio;    ///< the same of NCCL's all-to-all
   /// The rate over EFA of NCCL's all-to-all inside a training step over that of a benchmark.

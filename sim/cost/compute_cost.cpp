@@ -351,11 +351,14 @@ double ComputeCost::slowdown_beside(Collective communication) const {
   case Collective::all_reduce_in_switch:
     held = sms.in_switch;
     break;
-  default:
+  case Collective::hybrid_dispatch:
+  case Collective::hybrid_combine:
+    held = constants.hybrid_kernel_sms;
     break;
+  default:
+    if (is_expert_kernel(communication))
+      held = constants.expert_kernel_sms;
   }
-  if (is_expert_kernel(communication))
-    held = constants.expert_kernel_sms;
   const auto all = static_cast<double>(tables_->peaks.sms);
   INVARIANT(held < all, "{} of {} SMs held", held, all);
   return all / (all - held);

@@ -4,6 +4,7 @@
 #include "sim/schedule/paired_passes.hpp"
 #include "sim/schedule/placed_stage.hpp"
 #include "sim/schedule/stage_parameters.hpp"
+#include "sim/schedule/turns.hpp"
 
 #include <algorithm>
 #include <array>
@@ -101,6 +102,7 @@ public:
     if (workload_.plan.copies() == 2)
       add_ends_of_copies();
     connect_transfers();
+    turns_.connect(graph_);
     graph_.seal();
     return std::move(graph_);
   }
@@ -112,6 +114,12 @@ private:
     bool backward = false;
     std::int64_t virtual_stage = 0;
     std::int64_t micro_batch = 0;
+  };
+  /// An operation for a pass of a device: its first, or the transfer of what it has made.
+  struct PassOp {
+    OpId op{};
+    DeviceId device{};
+    std::optional<Turn> turn;
   };
   /// The same on a device.
   using Arrival = std::tuple<DeviceId, bool, std::int64_t, std::int64_t>;
@@ -131,6 +139,9 @@ private:
       lanes_[index(device)].start_pass();
     add_segments(stage, *pass.work, pass.pass.micro_batch);
     finish_pass(number, pass.pass, lanes_);
+    for (const DeviceId device : stage.devices)
+      turns_.add(device, pass.pass.turn, {*lanes_[index(device)].first},
+                 lanes_[index(device)].last);
   }
 
   /// Adds two passes that run side by side.
@@ -160,6 +171,8 @@ private:
       std::erase_if(last, [&](OpId op) {
         return graph_.ops[index(op)].stream == Stream::compute && op != last_compute;
       });
+      turns_.add(device, forward.pass.turn,
+                 {*lanes_[index(device)].first, *backward_lanes_[index(device)].first}, last);
     }
   }
 
@@ -171,32 +184,37 @@ private:
     const bool backward = pass.pass != Pass::forward;
     const std::int64_t own = workload_.plan.virtual_stage(number, pass.chunk);
     for (const DeviceId device : stage.devices)
-      first_ops_[{device, backward, own, pass.micro_batch}] = *lanes[index(device)].first;
+      fed_[{device, backward, own, pass.micro_batch}] = {*lanes[index(device)].first, device,
+                                                         pass.turn};
     const std::int64_t next = backward ? own - 1 : own + 1;
     if (next < 0 || next >= workload_.plan.virtual_stage_count())
       return;
     // Virtual stages on one device need no transfer: their passes follow each other anyway.
     if (const std::int64_t holder = workload_.plan.holder(next, pass.chunk); holder != number)
       send(stage, stages_[static_cast<std::size_t>(holder)], {backward, next, pass.micro_batch},
-           lanes);
+           lanes, pass.turn);
   }
 
   /// Sends what a pass of `stage` has made to `other`, which feeds it to a pass.
   void send(const PlacedStage& stage, const PlacedStage& other, const FedPass& fed,
-            const Lanes& lanes) {
+            const Lanes& lanes, const std::optional<Turn>& turn) {
     for (std::size_t i = 0; i < stage.devices.size(); ++i) {
       const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, fed.backward ? 1U : 0U,
                                        pair_of(stage.devices[i], other.devices[i]),
                                        static_cast<std::uint32_t>(fed.micro_batch)});
       for (const OpId before : lanes[index(stage.devices[i])].made())
         graph_.add_dependency(before, send);
-      arrivals_[{other.devices[i], fed.backward, fed.virtual_stage, fed.micro_batch}] = send;
+      arrivals_[{other.devices[i], fed.backward, fed.virtual_stage, fed.micro_batch}] = {
+          send, stage.devices[i], turn};
     }
   }
 
   void connect_transfers() {
-    for (const auto& [arrival, send] : arrivals_)
-      graph_.add_dependency(send, first_ops_.at(arrival));
+    for (const auto& [arrival, sent] : arrivals_) {
+      const PassOp& fed = fed_.at(arrival);
+      graph_.add_dependency(sent.op, fed.op);
+      turns_.exchange(sent.op, sent.device, sent.turn, fed.device, fed.turn);
+    }
   }
 
   void add_segments(const PlacedStage& stage, const std::vector<PlacedSegment>& segments,
@@ -356,7 +374,8 @@ private:
   /// By the forward and the backward pass.
   std::map<std::pair<const PlacedPass*, const PlacedPass*>, std::vector<PairedSegment>> merged_;
   std::map<std::pair<DeviceId, DeviceId>, std::uint32_t> pair_index_;
-  std::map<Arrival, OpId> arrivals_, first_ops_;
+  std::map<Arrival, PassOp> arrivals_, fed_;
+  Turns turns_;
 };
 
 } // namespace

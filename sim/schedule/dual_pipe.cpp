@@ -10,8 +10,9 @@ namespace moesim {
 namespace {
 
 /// The passes of a stage, in the order in which they are asked for; each kind takes the
-/// micro-batches of a direction in turn. Direction 0 is that of the nearer end of the pipeline,
-/// where its micro-batches have entered, direction 1 the other.
+/// micro-batches of a direction in turn. What a pass needs is received right before its turn, what
+/// it has made sent right after, or earlier and later by some turns. Direction 0 is that of the
+/// nearer end of the pipeline, where its micro-batches have entered, direction 1 the other.
 class DualOrder {
 public:
   /// The chunk of direction 0 is `near`. Chunk 0 has the first `half` micro-batches, chunk 1 the
@@ -19,33 +20,39 @@ public:
   DualOrder(std::int64_t near, std::int64_t half, bool side_by_side)
       : near_(near), half_(half), side_by_side_(side_by_side) {}
 
-  void forward(std::int64_t direction) {
-    order_.push_back(next(Pass::forward, direction, forwards_[direction]++));
+  void forward(std::int64_t direction, std::int64_t early = 0, std::int64_t late = 0) {
+    add(next(Pass::forward, direction, forwards_[direction]++), early, late);
   }
   void backward(std::int64_t direction) {
-    order_.push_back(next(Pass::backward, direction, backwards_[direction]++));
+    add(next(Pass::backward, direction, backwards_[direction]++));
   }
   /// The weights' part waits until `weight`.
   void backward_input(std::int64_t direction) {
     const std::int64_t number = backwards_[direction]++;
-    order_.push_back(next(Pass::backward_input, direction, number));
+    add(next(Pass::backward_input, direction, number));
     open_.push_back(next(Pass::backward_weight, direction, number));
   }
   /// Of the first that waits.
   void weight() {
     INVARIANT(!open_.empty(), "no gradient of weights waits after {} passes", order_.size());
-    order_.push_back(open_.front());
+    add(open_.front());
     open_.pop_front();
   }
   /// A forward pass, and a backward pass of the other direction with it.
-  void pair(std::int64_t forward_direction) {
-    forward(forward_direction);
+  void pair(std::int64_t forward_direction, std::int64_t early = 0) {
+    forward(forward_direction, early);
+    --turn_; // both have one
     backward(1 - forward_direction);
     order_.back().beside_previous = side_by_side_;
   }
   StageOrder take() { return std::move(order_); }
 
 private:
+  void add(ChunkPass pass, std::int64_t early = 0, std::int64_t late = 0) {
+    pass.turn = {turn_, turn_ - early, turn_ + 1 + late};
+    order_.push_back(pass);
+    ++turn_;
+  }
   ChunkPass next(Pass pass, std::int64_t direction, std::int64_t number) const {
     const std::int64_t chunk = direction == 0 ? near_ : 1 - near_;
     return {pass, chunk * half_ + number, chunk};
@@ -57,6 +64,7 @@ private:
   std::int64_t forwards_[2] = {0, 0};
   std::int64_t backwards_[2] = {0, 0};
   std::deque<ChunkPass> open_; ///< gradients of weights
+  std::int64_t turn_ = 0;      ///< of the next pass
   StageOrder order_;
 };
 
@@ -64,14 +72,15 @@ private:
 void warm_up(DualOrder& order, std::int64_t before, std::int64_t within) {
   for (std::int64_t pass = 0; pass < 2 * within; ++pass)
     order.forward(0);
+  const bool middle = within == 0;
   for (std::int64_t pass = 0; pass <= before; ++pass) {
-    order.forward(0);
-    order.forward(1);
+    order.forward(0, pass > 0 ? 1 : 0, middle ? 0 : 1);
+    order.forward(1, 0, middle && pass == before ? 1 : 0);
   }
   for (std::int64_t pass = 0; pass < within; ++pass) {
     order.backward_input(1);
     order.weight();
-    order.forward(1);
+    order.forward(1, 1);
   }
 }
 
@@ -79,10 +88,11 @@ void steady_state(DualOrder& order, std::int64_t within, std::int64_t rounds) {
   for (std::int64_t round = 0; round < rounds; ++round) {
     if (round == 0 && within == 0) {
       // The stages in the middle wait for each other here; side by side they would for longer.
-      order.forward(0);
+      order.forward(0, 1, 1);
       order.backward(1);
     } else {
-      order.pair(0);
+      // The first was received before the last turn with forward passes of both directions.
+      order.pair(0, round == 0 ? 1 + 3 * within : 0);
     }
     order.pair(1);
   }

@@ -3,6 +3,7 @@
 #include "sim/workload/parallel_plan.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace moesim {
@@ -16,6 +17,15 @@ enum class Pass : std::uint8_t {
 };
 constexpr std::size_t pass_count = 4;
 
+/// A stage that exchanges with its neighbours only between its turns, each of one pass or two.
+struct Turn {
+  std::int64_t number = 0;      ///< of the pass, from 0
+  std::int64_t received_at = 0; ///< the turn before which it gets what the pass needs …
+  std::int64_t sent_at = 0;     ///< … and that before which it sends what the pass has made
+
+  bool operator==(const Turn&) const = default;
+};
+
 /// One pass of one micro-batch through a chunk of a stage.
 struct ChunkPass {
   Pass pass = Pass::forward;
@@ -24,6 +34,8 @@ struct ChunkPass {
   /// A backward pass that runs beside the pass before it, which is a forward pass of another
   /// micro-batch or chunk: neither waits for the other.
   bool beside_previous = false;
+  /// None: what it needs and what it makes travels beside other passes.
+  std::optional<Turn> turn = std::nullopt;
 
   bool operator==(const ChunkPass&) const = default;
 };

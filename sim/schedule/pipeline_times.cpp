@@ -18,6 +18,7 @@ public:
       : plan_(plan), times_(times), spans_(static_cast<std::size_t>(plan.pipeline)) {
     for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
       orders_.push_back(pipeline_order(plan, stage, micro_batches));
+    find_exchanges();
   }
 
   std::optional<std::vector<std::vector<PassSpan>>> play() {
@@ -34,6 +35,45 @@ public:
   }
 
 private:
+  /// A stage before one of its turns.
+  using Place = std::pair<std::size_t, std::int64_t>;
+
+  /// Both sides of each exchange wait for the other.
+  void find_exchanges() {
+    std::map<Made, Place> sent; // by what is sent
+    for (std::size_t stage = 0; stage < orders_.size(); ++stage)
+      for (const ChunkPass& pass : orders_[stage])
+        if (pass.turn)
+          sent[made_by(pass, virtual_stage_of(stage, pass))] = {stage, pass.turn->sent_at};
+    for (std::size_t stage = 0; stage < orders_.size(); ++stage)
+      for (const ChunkPass& pass : orders_[stage])
+        for (const Made& made : needed(pass, virtual_stage_of(stage, pass)))
+          if (const auto found = sent.find(made);
+              found != sent.end() && found->second.first != stage) {
+            const Place here{stage, pass.turn->received_at};
+            meets_[here].push_back(found->second);
+            meets_[found->second].push_back(here);
+          }
+  }
+
+  /// When a stage and all that it exchanges with before a turn have come to that; no value while
+  /// one has not.
+  std::optional<double> meeting(const Place& place) const {
+    double time = 0.0;
+    const auto others = meets_.find(place);
+    if (others == meets_.end())
+      return time;
+    for (const auto& [stage, turn] : others->second) {
+      if (turn == 0)
+        continue;
+      const auto end = turn_ends_.find({stage, turn - 1});
+      if (end == turn_ends_.end())
+        return std::nullopt;
+      time = std::max(time, end->second);
+    }
+    return time;
+  }
+
   bool done(std::size_t stage) const { return spans_[stage].size() == orders_[stage].size(); }
 
   std::vector<Made> needed(const ChunkPass& pass, std::int64_t own) const {
@@ -62,6 +102,13 @@ private:
     const std::size_t first = spans.size();
     const bool paired = first + 1 < order.size() && order[first + 1].beside_previous;
     double start = spans.empty() ? 0.0 : spans.back().finish;
+    const std::optional<Turn>& turn = order[first].turn;
+    if (turn && (first == 0 || order[first - 1].turn->number != turn->number)) {
+      const std::optional<double> met = meeting({stage, turn->number});
+      if (!met)
+        return false;
+      start = std::max(start, *met);
+    }
     for (std::size_t place = first; place <= first + paired; ++place)
       for (const Made& made : needed(order[place], virtual_stage_of(stage, order[place]))) {
         const auto end = ends_.find(made);
@@ -74,6 +121,9 @@ private:
       spans.push_back({order[place], start, finish});
       ends_[made_by(order[place], virtual_stage_of(stage, order[place]))] = finish;
     }
+    const std::size_t next = spans.size();
+    if (turn && (next == order.size() || order[next].turn->number != turn->number))
+      turn_ends_[{stage, turn->number}] = finish;
     return true;
   }
 
@@ -89,6 +139,8 @@ private:
   std::vector<StageOrder> orders_;
   std::vector<std::vector<PassSpan>> spans_;
   std::map<Made, double> ends_;
+  std::map<Place, std::vector<Place>> meets_;
+  std::map<Place, double> turn_ends_; ///< by stage and turn
 };
 
 } // namespace

@@ -28,7 +28,8 @@ struct PassSpan {
 };
 
 /// The passes of every stage, by stage, if stages are equal and nothing is in the way between them:
-/// each begins when the stage is free and what it waits for is done. No value if a stage waits for
+/// each begins when the stage is free and what it waits for is done, exchanges between turns
+/// included, which take no time. No value if a stage waits for
 /// ever: the schedule's orders do not fit each other. Passes that run side by side begin and end
 /// together.
 std::optional<std::vector<std::vector<PassSpan>>>

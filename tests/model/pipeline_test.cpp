@@ -148,19 +148,15 @@ TEST_CASE("the V leaves what the second stage waits for its first micro-batch") 
   CHECK(metrics.waterfall.pp_bubble.value == Approx(1e-3).epsilon(1e-9));
 }
 
-// 4 stages, 8 micro-batches, 4 from each end, passes one after the other. The pipeline is its own
-// mirror image. By hand, A to D forward of a micro-batch on its first to fourth stage, d to a
-// backward there, I and W apart: the first stage, which is the fourth for the others, runs A0 A1 A2
-// D0 Id0 Wd0 D1 A3 d1 D2 a0 d2 D3 to 16 ms, waits for the second stage to 17 ms, then a1 d3 Ia2 Wa2
-// Ia3 Wa3 to 25 ms. The second runs B0 from 1 ms to 2, C0 B1 C1 B2 c0 C2 b0 B3 c1 C3 b1 to 17 ms,
-// c2 b2 Ic3 Ib3 and two W to 25 ms. So 24 ms of work and 1 ms of bubble on each.
+// 4 stages, 8 micro-batches, 4 from each end, passes one after the other: 24 ms of work, and the
+// bubble of arXiv 2412.19437, table 2: (4 / 2 - 1) (F&B + B - 3 W) = 3 + 2 - 3 ms.
 TEST_CASE("DualPipe fills the pipeline from both ends") {
   Workload workload = one_layer_per_stage(4, 8);
   workload.plan.schedule = Schedule::dual_pipe;
   const StepMetrics metrics = measure(workload, without_latency(), Bytes{0});
-  CHECK(metrics.step_time.value == Approx(25e-3).epsilon(1e-9));
+  CHECK(metrics.step_time.value == Approx(26e-3).epsilon(1e-9));
   CHECK(metrics.waterfall.compute.value == Approx(24e-3).epsilon(1e-9));
-  CHECK(metrics.waterfall.pp_bubble.value == Approx(1e-3).epsilon(1e-9));
+  CHECK(metrics.waterfall.pp_bubble.value == Approx(2e-3).epsilon(1e-9));
 }
 
 // 8 stages, 2 micro-batches, fewer than stages: (2 + 7) x 3 ms.

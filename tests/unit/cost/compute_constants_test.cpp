@@ -60,6 +60,7 @@ TEST_CASE("each count of SMs is read into its own place") {
   CHECK(constants.sms_nvlink5.in_switch == 24.0);
   CHECK(constants.sms_nvlink5.send_receive == 32.0);
   CHECK(constants.expert_kernel_sms == 20.0);
+  CHECK(constants.hybrid_kernel_sms == 32.0);
 }
 
 TEST_CASE("a scale-up medium whose switches do not add has no SMs for it") {

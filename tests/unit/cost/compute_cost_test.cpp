@@ -69,6 +69,7 @@ std::string message_of(const fs::path& folder) {
 TEST_CASE("communication takes its SMs from the compute beside it") {
   const ComputeCost cost = ComputeCost::load(calibration, h100());
   CHECK(cost.slowdown_beside(Collective::dispatch) == Approx(132.0 / 112.0));
+  CHECK(cost.slowdown_beside(Collective::hybrid_dispatch) == Approx(132.0 / 100.0));
   CHECK(cost.slowdown_beside(Collective::all_to_all) == Approx(132.0 / 116.0));
 }
 

@@ -208,6 +208,25 @@ TEST_CASE("what a pass sends does not wait for the gradients of weights that end
   CHECK(reaches(graph, weights, find(graph, pass + "Optimizer")));
 }
 
+// Stage 0 of 4 warms up with three forward passes, stage 1 with one and then two in turn.
+TEST_CASE("where stages exchange between turns, both wait for a transfer, and it for both") {
+  Workload workload = mixtral(4, 8);
+  workload.plan.schedule = Schedule::dual_pipe;
+  const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
+  const auto op = [&](int stage, int micro_batch, const std::string& name) {
+    return find(graph, "Step.Stage[" + std::to_string(stage) + "].MicroBatch[" +
+                           std::to_string(micro_batch) + "]." + name);
+  };
+  CHECK(reaches(graph, op(0, 0, "Activation"), op(0, 1, "Embedding to Layer[0].Router")));
+  CHECK(reaches(graph, op(1, 0, "Layer[1].Expert"), op(0, 1, "Activation")));
+  // What stage 1 gets behind its first turn it gets before the pass of the other direction.
+  CHECK(reaches(graph, op(0, 1, "Activation"), op(1, 4, "Layer[2].Expert")));
+  workload.plan.schedule = Schedule::one_forward_one_backward;
+  const StepGraph free = build_step_graph(workload, one_rank_per_stage(workload.plan));
+  CHECK_FALSE(reaches(free, find(free, "Step.Stage[0].MicroBatch[0].Activation"),
+                      find(free, "Step.Stage[0].MicroBatch[1].Embedding to Layer[0].Router")));
+}
+
 TEST_CASE("a shared expert waits for the router and not for the dispatch") {
   Workload workload = shipped_workload("deepseek-v3", 64);
   workload.model.layers = {{true, 1, 0}};

@@ -59,7 +59,8 @@ std::int64_t most_in_flight(const StageOrder& order) {
 /// DualPipe the first half through chunk 0 and the others through chunk 1. Nothing else happens.
 void require_complete(const ParallelPlan& plan, std::int64_t stage, std::int64_t micro_batches) {
   std::multiset<std::tuple<Pass, std::int64_t, std::int64_t>> passes;
-  for (const auto& [pass, micro_batch, chunk, beside] : pipeline_order(plan, stage, micro_batches))
+  for (const auto& [pass, micro_batch, chunk, beside, turn] :
+       pipeline_order(plan, stage, micro_batches))
     if (pass == Pass::backward) {
       passes.insert({Pass::backward_input, chunk, micro_batch});
       passes.insert({Pass::backward_weight, chunk, micro_batch});
@@ -161,6 +162,33 @@ TEST_CASE("DualPipe feeds micro-batches from both ends") {
     CHECK(order[place].chunk == 1 - mirrored[place].chunk);
     CHECK(order[place].micro_batch % 10 == mirrored[place].micro_batch % 10);
   }
+}
+
+// deepseek-ai/DualPipe, dualpipe.py: where step() posts receipts and sends, each before the next
+// turn. Device 0: the last forward pass of its own direction is sent behind the other's, the first
+// of a pair received with that; the forward pass behind W is received before W. Device 3, in the
+// middle: in warming up what comes next is received a turn early, and the last of either direction
+// is sent a turn late.
+TEST_CASE("DualPipe receives and sends between turns, some earlier and later than the next") {
+  const auto turn_of = [](std::int64_t stage, Pass pass, std::int64_t micro_batch) {
+    for (const ChunkPass& found : dual_pipe(8, stage, 20, true))
+      if (found.pass == pass && found.micro_batch == micro_batch)
+        return found.turn;
+    return std::optional<Turn>{};
+  };
+  CHECK(turn_of(0, Pass::forward, 5) == Turn{5, 5, 6});
+  CHECK(turn_of(0, Pass::forward, 6) == Turn{6, 6, 8});
+  CHECK(turn_of(0, Pass::forward, 10) == Turn{7, 7, 8});
+  CHECK(turn_of(0, Pass::forward, 11) == Turn{10, 9, 11});
+  CHECK(turn_of(0, Pass::forward, 7) == Turn{17, 7, 18});
+  CHECK(turn_of(3, Pass::forward, 0) == Turn{0, 0, 1});
+  CHECK(turn_of(3, Pass::forward, 1) == Turn{2, 1, 3});
+  CHECK(turn_of(3, Pass::forward, 13) == Turn{7, 7, 9});
+  CHECK(turn_of(3, Pass::forward, 4) == Turn{8, 7, 10});
+  CHECK(turn_of(3, Pass::backward, 10) == Turn{9, 9, 10});
+  // A pair is one turn.
+  CHECK(turn_of(3, Pass::forward, 14) == Turn{10, 10, 11});
+  CHECK(turn_of(3, Pass::backward, 0) == Turn{10, 10, 11});
 }
 
 TEST_CASE("each backward pass runs beside the forward pass that would follow it") {
