@@ -1,7 +1,7 @@
 #include "sim/replay/replay.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/replay/chains.hpp"
+#include "sim/replay/known_durations.hpp"
 #include "sim/replay/machine.hpp"
 
 #include <algorithm>
@@ -26,18 +26,21 @@ struct RoutedPhase {
 };
 using RoutedTraffic = std::vector<RoutedPhase>;
 
-/// The state of a replay under way.
+/// The state of a replay under way. What takes a known time ends at a known time as soon as all
+/// that it waits for has: the machine plays only what contends for links, and the waits before
+/// that.
 class Player {
 public:
   Player(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
       : graph_(graph), topology_(context.topology),
         planner_(layout, context.plan, context.topology, context.network, context.compute) {
     plan_traffic();
-    chains_ = find_chains(graph, plans_, planner_.folding(), compute_durations(context));
+    known_ = known_durations(graph, plans_, planner_.folding(), compute_durations(context));
     machine_ = std::make_unique<Machine>(graph.devices.size(), reduce_links());
     route_traffic();
     timeline_.ops.assign(graph.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
     waiting_.resize(graph.ops.size());
+    earliest_.assign(graph.ops.size(), Seconds{});
     unfinished_parts_.assign(graph.ops.size(), 0);
     flowing_.assign(graph.ops.size(), false);
     phase_.assign(graph.ops.size(), 0);
@@ -181,32 +184,28 @@ private:
   void start(OpId id) {
     const auto op = static_cast<std::uint32_t>(index(id));
     INVARIANT(timeline_.ops[op].start < Seconds{0.0}, "{} starts twice", graph_.name_of(id));
-    timeline_.ops[op].start = machine_->now();
-    if (chains_.duration[op] >= 0.0)
-      start_chain(op);
-    else
-      start_phase(id);
+    timeline_.ops[op].start = earliest_[op];
+    if (known_[op] >= 0.0) {
+      const Seconds end = earliest_[op] + Seconds{known_[op]};
+      if (op_traffic_[op])
+        note_flows(op, end);
+      finish(id, end);
+    } else {
+      start_phase(id, earliest_[op]);
+    }
   }
 
-  void start_phase(OpId id) {
+  /// A phase that begins now or later.
+  void start_phase(OpId id, Seconds begin) {
     const auto op = static_cast<std::uint32_t>(index(id));
-    const RoutedPhase& phase = (*op_traffic_[op])[phase_[op]];
-    if (phase.startup > Seconds{0.0})
-      start_delay(op, phase.startup);
-    else
+    const Seconds delay =
+        std::max(Seconds{}, begin - machine_->now()) + (*op_traffic_[op])[phase_[op]].startup;
+    if (delay > Seconds{}) {
+      unfinished_parts_[op] = 1;
+      machine_->start_delay(device_of(graph_.ops[op]), delay, op);
+    } else {
       start_flows(id);
-  }
-
-  void start_chain(std::uint32_t first) {
-    double total = chains_.duration[first];
-    for (std::uint32_t op = chains_.next[first]; op != Chains::no_op; op = chains_.next[op])
-      total += chains_.duration[op];
-    start_delay(first, Seconds{total});
-  }
-
-  void start_delay(std::uint32_t op, Seconds duration) {
-    unfinished_parts_[op] = 1;
-    machine_->start_delay(device_of(graph_.ops[op]), duration, op);
+    }
   }
 
   std::uint32_t device_of(const Op& op) const {
@@ -237,7 +236,7 @@ private:
     const std::size_t op = index(id);
     flowing_[op] = false;
     if (++phase_[op] < op_traffic_[op]->size())
-      start_phase(id);
+      start_phase(id, machine_->now());
     else
       finish(id, machine_->now());
   }
@@ -261,32 +260,18 @@ private:
     INVARIANT(unfinished_parts_[op] > 0, "{} ends more often than it starts", graph_.name_of(id));
     if (--unfinished_parts_[op] > 0)
       return;
-    if (chains_.duration[op] >= 0.0)
-      finish_chain(static_cast<std::uint32_t>(op));
-    else if (!flowing_[op])
+    if (!flowing_[op])
       start_flows(id); // the start-up is over
     else
       finish_phase(id);
   }
 
-  void finish_chain(std::uint32_t op) {
-    Seconds time = timeline_.ops[op].start;
-    for (std::uint32_t next = chains_.next[op]; next != Chains::no_op; next = chains_.next[next]) {
-      time += Seconds{chains_.duration[op]};
-      finish_in_chain(op, time);
-      timeline_.ops[next].start = time;
-      op = next;
-    }
-    finish_in_chain(op, machine_->now());
-  }
-
-  void finish_in_chain(std::uint32_t op, Seconds now) {
-    finish(OpId(op), now);
-    if (!op_traffic_[op])
-      return;
+  /// Those of an operation that contends for no link.
+  void note_flows(std::uint32_t op, Seconds until) {
     Seconds start = timeline_.ops[op].start;
     for (const RoutedPhase& phase : *op_traffic_[op]) {
-      const Seconds end = std::min(now, start + phase.alone); // rounding may go past the operation
+      const Seconds end =
+          std::min(until, start + phase.alone); // rounding may go past the operation
       for (const RoutedFlow& flow : phase.flows)
         timeline_.flows.push_back({OpId(op), flow.load, std::min(end, start + phase.startup), end});
       start += phase.alone;
@@ -301,8 +286,8 @@ private:
     for (const OpId next : graph_.successors(id)) {
       INVARIANT(waiting_[index(next)] > 0, "{} has started before {}", graph_.name_of(next),
                 graph_.name_of(id));
-      // What a chain holds starts within the chain.
-      if (--waiting_[index(next)] == 0 && chains_.next[index(id)] == Chains::no_op)
+      earliest_[index(next)] = std::max(earliest_[index(next)], now);
+      if (--waiting_[index(next)] == 0)
         ready_.push_back(next);
     }
   }
@@ -350,10 +335,11 @@ private:
   std::unique_ptr<Machine> machine_;
   std::vector<std::uint32_t> common_; ///< by link of the replay
   TrafficPlans plans_;
-  Chains chains_;
+  std::vector<double> known_; ///< known_durations
   std::map<TrafficKey, RoutedTraffic> traffic_;
   std::vector<const RoutedTraffic*> op_traffic_; ///< by OpId; none for computes
   std::vector<std::uint32_t> waiting_;           ///< predecessors that have not ended
+  std::vector<Seconds> earliest_;                ///< the latest end of those that have
   std::vector<std::uint32_t> unfinished_parts_;  ///< activities of an operation under way
   std::vector<bool> flowing_;                    ///< past the start-up of its phase
   std::vector<std::uint32_t> phase_;             ///< that a communication is in

@@ -57,18 +57,27 @@ void StepGraph::add_dependency(OpId before, OpId after) {
 }
 
 void StepGraph::seal() {
-  std::sort(dependencies_.begin(), dependencies_.end());
-  dependencies_.erase(std::unique(dependencies_.begin(), dependencies_.end()), dependencies_.end());
-  first_successor_.assign(ops.size() + 1, 0);
+  // By predecessor, in the order of operations: counted, as there are millions.
+  std::vector<std::uint32_t> first(ops.size() + 1, 0);
+  for (const auto& [before, after] : dependencies_)
+    ++first[index(before) + 1];
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  std::vector<OpId> after_each(dependencies_.size());
+  std::vector<std::uint32_t> next = first;
+  for (const auto& [before, after] : dependencies_)
+    after_each[next[index(before)]++] = after;
+  first_successor_.assign(1, 0);
   predecessor_count_.assign(ops.size(), 0);
-  successors_.reserve(dependencies_.size());
-  for (const auto& [before, after] : dependencies_) {
-    ++first_successor_[index(before) + 1];
-    ++predecessor_count_[index(after)];
-    successors_.push_back(after);
+  successors_.clear();
+  for (std::size_t op = 0; op < ops.size(); ++op) {
+    const auto begin = after_each.begin() + first[op];
+    const auto end = after_each.begin() + first[op + 1];
+    std::sort(begin, end);
+    successors_.insert(successors_.end(), begin, std::unique(begin, end));
+    for (std::size_t place = first_successor_.back(); place < successors_.size(); ++place)
+      ++predecessor_count_[index(successors_[place])];
+    first_successor_.push_back(static_cast<std::uint32_t>(successors_.size()));
   }
-  for (std::size_t op = 0; op < ops.size(); ++op)
-    first_successor_[op + 1] += first_successor_[op];
   dependencies_.clear();
   dependencies_.shrink_to_fit();
   check_acyclic();

@@ -1,4 +1,4 @@
-#include "sim/replay/chains.hpp"
+#include "sim/replay/known_durations.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -64,9 +64,18 @@ bool runs_alone(const TrafficPhase& phase, const std::vector<bool>& is_private) 
   return true;
 }
 
-std::vector<double> find_durations(const StepGraph& graph, const TrafficPlans& plans,
-                                   const LinkFolding& folding,
-                                   const std::vector<double>& compute_durations) {
+} // namespace
+
+std::vector<PlannedFlow> flows_of(const TrafficPlan& plan) {
+  std::vector<PlannedFlow> flows;
+  for (const TrafficPhase& phase : plan.phases)
+    flows.insert(flows.end(), phase.flows.begin(), phase.flows.end());
+  return flows;
+}
+
+std::vector<double> known_durations(const StepGraph& graph, const TrafficPlans& plans,
+                                    const LinkFolding& folding,
+                                    const std::vector<double>& compute_durations) {
   const std::vector<bool> is_private = find_private_links(graph, plans, folding);
   std::vector<std::vector<bool>> is_free{is_private};
   for (std::uint8_t contention = 1; contention <= contention_max; ++contention)
@@ -86,30 +95,6 @@ std::vector<double> find_durations(const StepGraph& graph, const TrafficPlans& p
     durations.push_back(graph.ops[op].kind == OpKind::compute ? compute_durations[op]
                                                               : known.at(key_of(graph.ops[op])));
   return durations;
-}
-
-} // namespace
-
-std::vector<PlannedFlow> flows_of(const TrafficPlan& plan) {
-  std::vector<PlannedFlow> flows;
-  for (const TrafficPhase& phase : plan.phases)
-    flows.insert(flows.end(), phase.flows.begin(), phase.flows.end());
-  return flows;
-}
-
-Chains find_chains(const StepGraph& graph, const TrafficPlans& plans, const LinkFolding& folding,
-                   const std::vector<double>& compute_durations) {
-  Chains chains;
-  chains.duration = find_durations(graph, plans, folding, compute_durations);
-  chains.next.assign(graph.ops.size(), Chains::no_op);
-  for (std::uint32_t op = 0; op < graph.ops.size(); ++op) {
-    const auto successors = graph.successors(OpId(op));
-    if (chains.duration[op] >= 0.0 && successors.size() == 1 &&
-        graph.predecessor_count(successors.front()) == 1 &&
-        chains.duration[index(successors.front())] >= 0.0)
-      chains.next[op] = static_cast<std::uint32_t>(index(successors.front()));
-  }
-  return chains;
 }
 
 } // namespace moesim
