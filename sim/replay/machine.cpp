@@ -133,8 +133,8 @@ Machine::Machine(std::size_t devices, const std::vector<MachineLink>& links)
   engine_->root = s4u::create_full_zone("cluster");
   s4u::NetZone* zone = s4u::create_full_zone("devices");
   zone->set_parent(engine_->root);
-  // A device runs one operation of each stream and their start-ups beside each other.
-  constexpr int concurrent = 64;
+  // Waits of a device run beside each other: of each stream, and of transfers that leave later.
+  constexpr int concurrent = 1 << 20;
   for (std::size_t device = 0; device < devices; ++device)
     engine_->devices.push_back(
         zone->create_host("Device" + std::to_string(device), 1.0)->set_core_count(concurrent));
