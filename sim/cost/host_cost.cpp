@@ -26,8 +26,10 @@ double HostCost::launch_error(std::int64_t operators, std::int64_t launches) con
 }
 
 PostingTime HostCost::posting_time(const PostedCopies& posted) const {
-  const PostingTime on_xeon = proxies_.time(posted);
-  return {on_xeon.time * slowdown_.value, std::hypot(on_xeon.error, slowdown_.error)};
+  PostingTime time = proxies_.time(posted);
+  time.time = time.time * slowdown_.value;
+  time.error = std::hypot(time.error, slowdown_.error);
+  return time;
 }
 
 } // namespace moesim

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace moesim {
 
@@ -37,12 +38,13 @@ HostProxies HostProxies::load(const std::filesystem::path& calibration) {
 
 void HostProxies::read_rates(const std::filesystem::path& file) {
   const CsvTable table = CsvTable::read(file);
-  table.expect_columns({"library", "gpu_gbit_per_s", "operation_us", "message_us", "error_percent",
-                        "provenance", "source"});
+  table.expect_columns({"library", "nic", "gpu_gbit_per_s", "operation_us", "message_us",
+                        "error_percent", "provenance", "source"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
     check_provenance(table, row);
     rates_[table.text(row, table.column("library"))].push_back(
-        {table.positive_number(row, table.column("gpu_gbit_per_s")),
+        {table.text(row, table.column("nic")),
+         table.positive_number(row, table.column("gpu_gbit_per_s")),
          not_negative(table, row, table.column("operation_us")),
          table.positive_number(row, table.column("message_us")),
          table.positive_number(row, table.column("error_percent")) / 100.0});
@@ -76,7 +78,8 @@ PostingTime HostProxies::time(const PostedCopies& posted) const {
         fmt::format("no row of the library \"{}\", whose messages the host posts", library));
   const double gpu_gbit_per_s = posted.nics.value * 8e-9;
   const auto distance = [&](const Rates& row) {
-    return std::abs(std::log(row.gpu_gbit_per_s / gpu_gbit_per_s));
+    return std::pair(row.medium != posted.medium,
+                     std::abs(std::log(row.gpu_gbit_per_s / gpu_gbit_per_s)));
   };
   const Rates& rate =
       *std::min_element(rates->second.begin(), rates->second.end(),
@@ -85,7 +88,8 @@ PostingTime HostProxies::time(const PostedCopies& posted) const {
   if (group == messages->second.end())
     --group;
   const double tokens = posted.combine ? group->second.combine : group->second.dispatch;
-  return {microseconds(rate.operation_us + posted.copies / tokens * rate.message_us), rate.error};
+  return {microseconds(rate.operation_us + posted.copies / tokens * rate.message_us), rate.error,
+          rate.medium != posted.medium};
 }
 
 } // namespace moesim

@@ -19,6 +19,7 @@ struct PostedCopies {
   bool combine = false;   ///< else dispatch
   std::int64_t ranks = 0; ///< of the expert-parallel group
   double copies = 0.0;    ///< of tokens, by one rank
+  std::string medium;     ///< of the NICs: "efa", …
   BytesPerSecond nics;    ///< of one GPU, one direction
 };
 
@@ -26,6 +27,7 @@ struct PostedCopies {
 struct PostingTime {
   Seconds time;
   double error = 0.0;
+  bool extrapolated = false; ///< measured on NICs of another medium
 };
 
 /// What a Xeon takes to post such messages inside a training step, beside their transfer. From
@@ -36,12 +38,14 @@ public:
   /// Without its files there is none to ask for. Throws InputError if one is malformed.
   static HostProxies load(const std::filesystem::path& calibration);
 
-  /// By the row of the library whose NICs are nearest in rate, and the least of its groups that
+  /// By the row of the library whose NICs are nearest in rate, of the same medium if there is one,
+  /// and the least of its groups that
   /// holds as many ranks, else the largest. Throws InputError for a library without rows.
   PostingTime time(const PostedCopies& posted) const;
 
 private:
   struct Rates {
+    std::string medium;
     double gpu_gbit_per_s = 0.0;
     double operation_us = 0.0;
     double message_us = 0.0;

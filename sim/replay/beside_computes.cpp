@@ -101,7 +101,9 @@ void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
                         static_cast<double>(parts);
   const PostingTime posting = compute_->host().posting_time(
       {work.host_posts->library, work.back, static_cast<std::int64_t>(ranks.size()), copies,
-       topology_.spec().node.nic});
+       topology_.spec().node.nic_medium, topology_.spec().node.nic});
+  if (posting.extrapolated)
+    extrapolated_.insert("messages of a host on " + topology_.spec().node.nic_medium);
   const Seconds transfer = time_alone(plan, folding_);
   plan.phases.front().startup += posting.time;
   plan.error = std::hypot(transfer.value * plan.error, posting.time.value * posting.error) /

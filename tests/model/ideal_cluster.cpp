@@ -45,9 +45,10 @@ Costs ideal_costs() {
   folder.write("devices.csv",
                "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n"
                "ideal,none,1000,1000,1000000,assumption,every kernel is a roofline\n");
-  folder.write("host_proxies.csv",
-               "library,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"
-               "deepep,400,100,1,10,assumption,none\n");
+  folder.write(
+      "host_proxies.csv",
+      "library,nic,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"
+      "deepep,infiniband,400,100,1,10,assumption,none\n");
   folder.write("proxy_messages.csv",
                "library,ranks,dispatch_tokens,combine_tokens,provenance,source\n"
                "deepep,16,2,2,assumption,none\n");

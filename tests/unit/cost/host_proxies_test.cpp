@@ -16,11 +16,12 @@ namespace {
 
 /// DeepEP by one row of rates and two of chunks, UCCL-EP by two of rates.
 void write_tables(const TemporaryFolder& folder) {
-  folder.write("host_proxies.csv",
-               "library,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"
-               "deepep,800,10,5,30,measured,x\n"
-               "uccl-ep,800,100,0.5,20,measured,x\n"
-               "uccl-ep,200,100,2,25,measured,x\n");
+  folder.write(
+      "host_proxies.csv",
+      "library,nic,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"
+      "deepep,efa,800,10,5,30,measured,x\n"
+      "uccl-ep,efa,800,100,0.5,20,measured,x\n"
+      "uccl-ep,efa,200,100,2,25,measured,x\n");
   folder.write("proxy_messages.csv",
                "library,ranks,dispatch_tokens,combine_tokens,provenance,source\n"
                "deepep,16,20,12,published,x\n"
@@ -29,7 +30,7 @@ void write_tables(const TemporaryFolder& folder) {
 }
 
 PostedCopies posted(DispatchLibrary library, bool combine, std::int64_t ranks, double gbit_per_s) {
-  return {library, combine, ranks, 240.0, BytesPerSecond{gbit_per_s * 1e9 / 8.0}};
+  return {library, combine, ranks, 240.0, "efa", BytesPerSecond{gbit_per_s * 1e9 / 8.0}};
 }
 
 } // namespace
@@ -61,6 +62,11 @@ TEST_CASE("the row counts whose NICs are nearest in rate, by their ratio") {
   CHECK(time(420).error == Approx(0.2));
   CHECK(time(380).time.value * 1e6 == Approx(100 + 240 * 2.0));
   CHECK(time(50).error == Approx(0.25));
+  CHECK_FALSE(time(50).extrapolated);
+  PostedCopies elsewhere = posted(DispatchLibrary::uccl_ep, false, 8, 200);
+  elsewhere.medium = "infiniband";
+  CHECK(proxies.time(elsewhere).extrapolated);
+  CHECK(proxies.time(elsewhere).error == Approx(0.25));
 }
 
 TEST_CASE("a library without rows, a group given twice and a time below zero are refused") {
@@ -76,11 +82,12 @@ TEST_CASE("a library without rows, a group given twice and a time below zero are
   CHECK_THROWS_WITH(HostProxies::load(folder.path()),
                     Catch::Contains("proxy_messages.csv:3:8") &&
                         Catch::Contains("16 ranks of \"deepep\" are given twice"));
-  folder.write("host_proxies.csv",
-               "library,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"
-               "deepep,800,-1,5,30,measured,x\n");
+  folder.write(
+      "host_proxies.csv",
+      "library,nic,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"
+      "deepep,efa,800,-1,5,30,measured,x\n");
   CHECK_THROWS_WITH(HostProxies::load(folder.path()),
-                    Catch::Contains("host_proxies.csv:2:12") &&
+                    Catch::Contains("host_proxies.csv:2:16") &&
                         Catch::Contains("operation_us: -1 is less than 0"));
 }
 
