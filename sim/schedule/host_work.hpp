@@ -24,7 +24,7 @@ struct HostPortion {
 /// them, so it waits for the router (NVIDIA/Megatron-LM
 /// docs/discussions/deepseek-v3-gb200-optimization, section 3.1); gradients go the known way, for
 /// them it only counts apart. Where the host posts the messages of a dispatch or combine it waits
-/// for its end. Empty if one graph holds the whole step.
+/// for its end (inferred: calibration/DEVIATIONS.md 37). Empty if one graph holds the whole step.
 std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
                                        const CudaGraphs& graphs);
 
