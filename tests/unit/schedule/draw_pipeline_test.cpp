@@ -1,4 +1,5 @@
 #include "sim/schedule/draw_pipeline.hpp"
+#include "tests/support/plan_of.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -8,15 +9,6 @@
 using namespace moesim;
 
 namespace {
-
-ParallelPlan plan_of(Schedule schedule, std::int64_t stages, std::int64_t chunks) {
-  ParallelPlan plan;
-  plan.gpus = stages;
-  plan.pipeline = stages;
-  plan.virtual_stages = chunks;
-  plan.schedule = schedule;
-  return plan;
-}
 
 std::size_t widest_line(const std::string& text) {
   std::istringstream stream(text);

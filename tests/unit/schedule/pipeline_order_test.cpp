@@ -1,12 +1,10 @@
 #include "sim/schedule/pipeline_times.hpp"
+#include "tests/support/plan_of.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <set>
 #include <string>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 using namespace moesim;
@@ -24,15 +22,6 @@ std::string text_of(const StageOrder& order, bool chunks = false) {
             std::string(1, "FBIW"[static_cast<int>(pass.pass)]) + std::to_string(pass.micro_batch) +
             (chunks ? "." + std::to_string(pass.chunk) : "");
   return text;
-}
-
-ParallelPlan ordered_plan(Schedule schedule, std::int64_t stages, std::int64_t chunks) {
-  ParallelPlan plan;
-  plan.gpus = stages;
-  plan.pipeline = stages;
-  plan.virtual_stages = chunks;
-  plan.schedule = schedule;
-  return plan;
 }
 
 double end_of(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
@@ -53,34 +42,6 @@ double bubble(const ParallelPlan& plan, std::int64_t micro_batches, const PassTi
 
 std::int64_t most_in_flight(const StageOrder& order) {
   return most_kept(order, {1});
-}
-
-/// Every micro-batch passes forward once and has both gradients once, through every chunk; under
-/// DualPipe the first half through chunk 0 and the others through chunk 1. Nothing else happens.
-void require_complete(const ParallelPlan& plan, std::int64_t stage, std::int64_t micro_batches) {
-  std::multiset<std::tuple<Pass, std::int64_t, std::int64_t>> passes;
-  for (const auto& [pass, micro_batch, chunk, beside, turn] :
-       pipeline_order(plan, stage, micro_batches))
-    if (pass == Pass::backward) {
-      passes.insert({Pass::backward_input, chunk, micro_batch});
-      passes.insert({Pass::backward_weight, chunk, micro_batch});
-    } else {
-      passes.insert({pass, chunk, micro_batch});
-    }
-  std::multiset<std::tuple<Pass, std::int64_t, std::int64_t>> expected;
-  for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk)
-    for (std::int64_t micro_batch = 0; micro_batch < micro_batches; ++micro_batch)
-      for (const Pass pass : {Pass::forward, Pass::backward_input, Pass::backward_weight})
-        if (plan.schedule != Schedule::dual_pipe || micro_batch * 2 / micro_batches == chunk)
-          expected.insert({pass, chunk, micro_batch});
-  REQUIRE(passes == expected);
-}
-
-/// No stage waits for ever, and all are complete.
-void require_sound(const ParallelPlan& plan, std::int64_t micro_batches) {
-  REQUIRE(pipeline_times(plan, micro_batches, {}));
-  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
-    require_complete(plan, stage, micro_batches);
 }
 
 /// What stages do not work of the time to the end of the last, by stage.
@@ -200,30 +161,6 @@ TEST_CASE("each backward pass runs beside the forward pass that would follow it"
         "F0.0 F1.0 F0.1 F1.1&B0.1 F2.0&B1.1 F3.0&B0.0 F2.1&B1.0 F3.1&B2.1 B3.1 B2.0 B3.0");
 }
 
-TEST_CASE("every pass runs once and no stage waits for ever, under every schedule") {
-  for (std::int64_t stages = 1; stages <= 16; ++stages)
-    for (std::int64_t micro_batches = 1; micro_batches <= 64; ++micro_batches) {
-      INFO("stages " << stages << " micro-batches " << micro_batches);
-      require_sound(ordered_plan(Schedule::one_forward_one_backward, stages, 1), micro_batches);
-      require_sound(ordered_plan(Schedule::zero_bubble, stages, 1), micro_batches);
-      require_sound(ordered_plan(Schedule::zero_bubble, stages, 2), micro_batches);
-      for (const bool overlap : {false, true}) {
-        ParallelPlan plan = ordered_plan(Schedule::dual_pipe, stages, 1);
-        plan.overlap_batches = overlap;
-        if (stages % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * stages)
-          require_sound(plan, micro_batches);
-      }
-      for (std::int64_t chunks = 2; chunks <= 4 && stages > 1 && micro_batches % stages == 0;
-           ++chunks) {
-        const ParallelPlan plan = ordered_plan(Schedule::interleaved, stages, chunks);
-        ParallelPlan paired = plan;
-        paired.overlap_batches = true;
-        require_sound(plan, micro_batches);
-        require_sound(paired, micro_batches);
-      }
-    }
-}
-
 // Bubbles of p equal stages: 1F1B (p - 1) (F + B), interleaved the same with F and B of a chunk
 // (arXiv 2104.04473, sections 2.2 and 2.3), ZB-H1 (p - 1) (F + B - W) (arXiv 2401.10241, table 2).
 TEST_CASE("bubbles of equal stages are those of the papers") {
@@ -233,12 +170,12 @@ TEST_CASE("bubbles of equal stages are those of the papers") {
       const std::int64_t micro_batches = groups * stages;
       const auto before = static_cast<double>(stages - 1);
       INFO("stages " << stages << " micro-batches " << micro_batches);
-      CHECK(bubble(ordered_plan(Schedule::one_forward_one_backward, stages, 1), micro_batches,
-                   times) == Approx(before * 3.0).epsilon(1e-9));
-      CHECK(bubble(ordered_plan(Schedule::zero_bubble, stages, 1), micro_batches, times) ==
+      CHECK(bubble(plan_of(Schedule::one_forward_one_backward, stages, 1), micro_batches, times) ==
+            Approx(before * 3.0).epsilon(1e-9));
+      CHECK(bubble(plan_of(Schedule::zero_bubble, stages, 1), micro_batches, times) ==
             Approx(before * (1.0 + 1.2 - 0.8)).epsilon(1e-9));
       for (const std::int64_t chunks : {2, 4})
-        CHECK(bubble(ordered_plan(Schedule::interleaved, stages, chunks), micro_batches, times) ==
+        CHECK(bubble(plan_of(Schedule::interleaved, stages, chunks), micro_batches, times) ==
               Approx(before * 3.0).epsilon(1e-9));
     }
 }
@@ -254,7 +191,7 @@ TEST_CASE("pairs shorten the steady state of the interleaved schedule") {
     for (const std::int64_t chunks : {2, 4})
       for (const std::int64_t groups : {1, 2, 4}) {
         INFO("stages " << stages << " chunks " << chunks << " groups " << groups);
-        ParallelPlan plan = ordered_plan(Schedule::interleaved, stages, chunks);
+        ParallelPlan plan = plan_of(Schedule::interleaved, stages, chunks);
         plan.overlap_batches = true;
         const std::int64_t passes = groups * stages * chunks;
         const std::int64_t warm_up = std::min(passes, (chunks - 1) * stages + 1);
@@ -266,7 +203,7 @@ TEST_CASE("pairs shorten the steady state of the interleaved schedule") {
               Approx(static_cast<double>(stages - 1) * 3.0).epsilon(1e-9));
       }
   // One stage: a forward pass, m - 1 pairs, a backward pass.
-  ParallelPlan plan = ordered_plan(Schedule::one_forward_one_backward, 1, 1);
+  ParallelPlan plan = plan_of(Schedule::one_forward_one_backward, 1, 1);
   plan.overlap_batches = true;
   CHECK(end_of(plan, 5, times) == Approx(1.0 + 4 * 2.3 + 2.0));
 }
@@ -278,7 +215,7 @@ TEST_CASE("the V leaves no bubble where all three passes take alike") {
     for (const std::int64_t micro_batches : {2 * stages - 1, 2 * stages, 4 * stages + 1}) {
       INFO("stages " << stages << " micro-batches " << micro_batches);
       const auto passes =
-          pipeline_times(ordered_plan(Schedule::zero_bubble, stages, 2), micro_batches, {});
+          pipeline_times(plan_of(Schedule::zero_bubble, stages, 2), micro_batches, {});
       REQUIRE(passes);
       for (std::size_t stage = 0; stage < passes->size(); ++stage) {
         CHECK((*passes)[stage].front().start == Approx(static_cast<double>(stage)));
@@ -297,7 +234,7 @@ TEST_CASE("DualPipe leaves the bubble of its paper") {
     for (const std::int64_t micro_batches : {2 * stages, 2 * stages + 2, 4 * stages})
       for (const double weight : {0.6, 0.8, 1.0}) {
         INFO("stages " << stages << " micro-batches " << micro_batches << " weight " << weight);
-        ParallelPlan plan = ordered_plan(Schedule::dual_pipe, stages, 1);
+        ParallelPlan plan = plan_of(Schedule::dual_pipe, stages, 1);
         plan.overlap_batches = true;
         const double before = static_cast<double>(stages) / 2 - 1;
         const PassTimes paired{1.0, 1.0, weight, 2.1};
