@@ -16,14 +16,6 @@ namespace {
 constexpr const char* rates_file = "host_proxies.csv";
 constexpr const char* messages_file = "proxy_messages.csv";
 
-double not_negative(const CsvTable& table, std::size_t row, std::size_t column) {
-  const double value = table.number(row, column);
-  if (value < 0.0)
-    throw InputError(table.where(row, column),
-                     fmt::format("{}: {} is less than 0", table.columns()[column], value));
-  return value;
-}
-
 } // namespace
 
 HostProxies HostProxies::load(const std::filesystem::path& calibration) {
@@ -45,7 +37,7 @@ void HostProxies::read_rates(const std::filesystem::path& file) {
     rates_[table.text(row, table.column("library"))].push_back(
         {table.text(row, table.column("nic")),
          table.positive_number(row, table.column("gpu_gbit_per_s")),
-         not_negative(table, row, table.column("operation_us")),
+         table.not_negative_number(row, table.column("operation_us")),
          table.positive_number(row, table.column("message_us")),
          table.positive_number(row, table.column("error_percent")) / 100.0});
   }

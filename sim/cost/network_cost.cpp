@@ -25,12 +25,7 @@ std::size_t name_at(const CsvTable& table, std::size_t row, const std::string& c
 }
 
 double not_negative(const CsvTable& table, std::size_t row, const std::string& column) {
-  const std::size_t place = table.column(column);
-  const double value = table.number(row, place);
-  if (value < 0.0)
-    throw InputError(table.where(row, place),
-                     fmt::format("{}: {} is negative", column, table.text(row, place)));
-  return value;
+  return table.not_negative_number(row, table.column(column));
 }
 
 Bytes bytes_at(const CsvTable& table, std::size_t row, const std::string& column) {

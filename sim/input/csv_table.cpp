@@ -148,6 +148,14 @@ double CsvTable::positive_number(std::size_t row, std::size_t column) const {
   return value;
 }
 
+double CsvTable::not_negative_number(std::size_t row, std::size_t column) const {
+  const double value = number(row, column);
+  if (value < 0.0)
+    throw InputError(where(row, column),
+                     fmt::format("{}: {} is negative", columns_[column], text(row, column)));
+  return value;
+}
+
 std::int64_t CsvTable::integer(std::size_t row, std::size_t column) const {
   const std::string& cell = text(row, column);
   std::int64_t value = 0;

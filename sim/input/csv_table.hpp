@@ -36,6 +36,8 @@ public:
   double number(std::size_t row, std::size_t column) const;
   /// A finite number greater than zero; throws InputError at the cell for anything else.
   double positive_number(std::size_t row, std::size_t column) const;
+  /// A finite number, zero or greater; throws InputError at the cell for anything else.
+  double not_negative_number(std::size_t row, std::size_t column) const;
   std::int64_t integer(std::size_t row, std::size_t column) const;
 
   InputLocation where(std::size_t row, std::size_t column) const;

@@ -91,19 +91,17 @@ void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
                                     TrafficPlan& plan) const {
   if (!compute_)
     return;
-  const std::vector<RankId> ranks = group_of(plan_, work.group, member);
-  std::set<std::int64_t> domains;
-  for (const RankId rank : ranks)
-    domains.insert(topology_.domain_of(rank));
-  const auto parts = static_cast<std::int64_t>(domains.size());
+  const NodeSpec& node = topology_.spec().node;
+  const CollectiveFlows flows(work, group_of(plan_, work.group, member), topology_);
+  const std::int64_t domains = flows.members_outside();
   const double copies = static_cast<double>(work.host_posts->tokens) *
-                        expected_parts(work.fan_out, parts) * static_cast<double>(parts - 1) /
-                        static_cast<double>(parts);
+                        expected_parts(work.fan_out, domains) * static_cast<double>(domains - 1) /
+                        static_cast<double>(domains);
   const PostingTime posting = compute_->host().posting_time(
-      {work.host_posts->library, work.back, static_cast<std::int64_t>(ranks.size()), copies,
-       topology_.spec().node.nic_medium, topology_.spec().node.nic});
+      {work.host_posts->library, work.back, static_cast<std::int64_t>(flows.ranks().size()), copies,
+       node.nic_medium, node.nic});
   if (posting.extrapolated)
-    extrapolated_.insert("messages of a host on " + topology_.spec().node.nic_medium);
+    extrapolated_.insert("messages of a host on " + node.nic_medium);
   const Seconds transfer = time_alone(plan, folding_);
   plan.phases.front().startup += posting.time;
   plan.error = std::hypot(transfer.value * plan.error, posting.time.value * posting.error) /

@@ -135,10 +135,11 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
   if (added) {
     known->second = plan_fastest(work, group);
     known->second.phases.front().startup += work.wait_for_ranks;
+    const Device& device = layout_.devices[index(group.devices.front())];
     if (work.host_posts)
-      add_host_posts(work, layout_.devices[index(group.devices.front())].rank, known->second);
+      add_host_posts(work, device.rank, known->second);
     if (work.beside_compute)
-      slow_beside_computes(work, layout_.devices[index(group.devices.front())], known->second);
+      slow_beside_computes(work, device, known->second);
   }
   return known->second;
 }

@@ -176,19 +176,22 @@ void read_parallel_table(const TomlTable& table, const ModelSpec& model, Paralle
   table.finish();
 }
 
+/// The place of a name that a table has chosen of `names`, as in the enumeration of that order.
+template <typename Enumeration>
+Enumeration chosen_of(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<Enumeration>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
 CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan& plan) {
   CommunicationSpec communication;
   const std::vector<std::string> dispatchers = {"alltoall", "allgather", "hierarchical",
                                                 "node-limited"};
-  const std::string dispatcher = table.choice_or("dispatcher", dispatchers, "alltoall");
-  for (std::size_t i = 0; i < dispatchers.size(); ++i)
-    if (dispatchers[i] == dispatcher)
-      communication.dispatcher = static_cast<Dispatcher>(i);
+  communication.dispatcher =
+      chosen_of<Dispatcher>(dispatchers, table.choice_or("dispatcher", dispatchers, "alltoall"));
   if (table.has("dispatch_library")) {
     const std::vector<std::string>& libraries = dispatch_library_names();
-    const std::string library = table.choice("dispatch_library", libraries);
-    communication.library = static_cast<DispatchLibrary>(
-        std::find(libraries.begin(), libraries.end(), library) - libraries.begin());
+    communication.library =
+        chosen_of<DispatchLibrary>(libraries, table.choice("dispatch_library", libraries));
     if (communication.dispatcher != Dispatcher::node_limited)
       table.fail("dispatch_library", "only the node-limited dispatcher has a library to choose",
                  "use dispatcher = \"node-limited\"");

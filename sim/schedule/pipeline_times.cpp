@@ -45,6 +45,8 @@ private:
       for (const ChunkPass& pass : orders_[stage])
         if (pass.turn)
           sent[made_by(pass, virtual_stage_of(stage, pass))] = {stage, pass.turn->sent_at};
+    if (sent.empty())
+      return;
     for (std::size_t stage = 0; stage < orders_.size(); ++stage)
       for (const ChunkPass& pass : orders_[stage])
         for (const Made& made : needed(pass, virtual_stage_of(stage, pass)))

@@ -20,8 +20,8 @@ struct CommunicationSpec {
   Dispatcher dispatcher = Dispatcher::all_to_all;
   Precision dispatch_precision = Precision::bf16;    ///< of the bytes that dispatch sends
   DispatchLibrary library = DispatchLibrary::deepep; ///< of node_limited
-  /// The host posts the messages of that to other domains, and dispatches to any: it cannot launch
-  /// what follows before they have ended.
+  /// Dispatch and combine leave the scale-up domain, and the host posts their messages: it launches
+  /// nothing more before they have ended.
   bool host_posts = false;
   /// The shared experts' compute runs while dispatch is under way.
   bool overlap_shared_expert = false;

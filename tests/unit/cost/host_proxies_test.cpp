@@ -88,7 +88,7 @@ TEST_CASE("a library without rows, a group given twice and a time below zero are
       "deepep,efa,800,-1,5,30,measured,x\n");
   CHECK_THROWS_WITH(HostProxies::load(folder.path()),
                     Catch::Contains("host_proxies.csv:2:16") &&
-                        Catch::Contains("operation_us: -1 is less than 0"));
+                        Catch::Contains("operation_us: -1 is negative"));
 }
 
 // An EPYC of hosts.csv; both errors in quadrature.
