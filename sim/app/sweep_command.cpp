@@ -1,5 +1,6 @@
 #include "sim/app/commands.hpp"
 
+#include "sim/base/check.hpp"
 #include "sim/base/input_error.hpp"
 #include "sim/study/axis_effects.hpp"
 #include "sim/study/sweep.hpp"
@@ -80,6 +81,19 @@ std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
   throw InputError({"--shard " + text}, "expected I/N with 1 <= I <= N");
 }
 
+/// Throws for points that failed: they show a defect of moesim. All is written by then.
+void expect_no_failure(const ReportTable& results) {
+  const TableReader reader(results);
+  std::size_t failed = 0;
+  std::string first;
+  for (std::size_t row = 0; row < reader.size(); ++row)
+    if (reader.text(row, "status") == "failed" && ++failed == 1)
+      first = reader.text(row, "reason");
+  if (failed > 0)
+    throw InternalError(
+        fmt::format("{} of {} points failed, the first with: {}", failed, reader.size(), first));
+}
+
 void sweep_and_print(const SweepCommandOptions& command, const AppContext& context) {
   const SweepPlan plan = read_sweep(command.sweep, command.settings);
   SweepOptions options;
@@ -106,6 +120,7 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",
                            (options.folder / "results.csv").string(),
                            (options.folder / "links.csv").string(), report.string());
+  expect_no_failure(results);
 }
 
 } // namespace

@@ -62,6 +62,11 @@ std::vector<PlannedFlow> TrafficPlanner::plan_classes(const std::vector<RankFlow
 std::vector<PlannedFlow> TrafficPlanner::plan_class_transfer(const Device& source,
                                                              const Device& sink, double bytes,
                                                              const FlowKind& kind) {
+  // A group's own loads count there: one pair of ranks, whoever the devices stand for.
+  if (model_ == LoadModel::group_links) {
+    const std::vector<RankFlow> pair = {{source.rank, sink.rank, bytes, bytes}};
+    return plan_classes(pair, fold({pair}), kind);
+  }
   const std::size_t ranks = layout_.class_of_place.size();
   const std::uint32_t own = layout_.class_of_place[index(source.rank) % ranks];
   std::vector<std::vector<RankFlow>> sent;

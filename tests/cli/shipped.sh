@@ -24,6 +24,14 @@ grep -q 'Leaf\[0\]' "$work/graph.dot"
   --format json >"$work/result.json" 2>/dev/null
 [[ $(head -1 "$work/links.csv") == time_ms,link_class,mean_percent,max_percent,busiest_link ]]
 [[ $(grep -c ',NIC egress,' "$work/links.csv") == 100 ]]
+# Fabrics without regular routes, by kind or by a fault, have dense twins too.
+for irregular in 'cluster.topology="../../topologies/torus-h100.toml"' \
+  'cluster.topology="../../topologies/dragonfly-h100.toml"' \
+  'cluster.fault=[{nic="Node[0].Nic[1]"}]' 'cluster.fault=[{gpu="Node[1].Gpu[3]"}]'; do
+  "$moesim" simulate "$scenario" --set "$irregular" --set cluster.gpus=32 --format csv \
+    >"$work/irregular" 2>"$work/err" || { echo "$irregular"; cat "$work/err"; exit 1; }
+  grep -q '^ok,' "$work/irregular" || { echo "$irregular: $(tail -1 "$work/irregular")"; exit 1; }
+done
 # Into a file: a pipe that grep leaves early would end the program.
 "$moesim" simulate "$scenario" >"$work/table" 2>/dev/null
 grep -q '^bottleneck_use_percent ' "$work/table"

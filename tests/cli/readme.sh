@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs every command of the README's list as it stands there. Sweeps run the first value of each of
+# their axes alone.
+set -euo pipefail
+moesim=$(realpath "$1")
+source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+cp -r "$source/workloads" "$source/topologies" .
+ln -s "$source/calibration" calibration
+cat >train.sh <<'SCRIPT'
+torchrun --nproc_per_node 8 --nnodes 2 pretrain_gpt.py --num-layers 8 --hidden-size 1024 \
+  --num-attention-heads 16 --swiglu --vocab-size 32000 --seq-length 2048 --num-experts 16 \
+  --moe-router-topk 2 --moe-ffn-hidden-size 512 --expert-model-parallel-size 8 \
+  --position-embedding-type rope --micro-batch-size 1 --global-batch-size 64 --bf16
+SCRIPT
+
+# first_values SWEEP: keeps the first value of each axis of a sweep.
+first_values() {
+  node -e '
+    const fs = require("fs");
+    const [head, axes] = fs.readFileSync(process.argv[1], "utf8").split("[axes]");
+    const first = axes.replace(/= *\[\s*([^,\]]+)[^\]]*\]/g, "= [$1]");
+    fs.writeFileSync(process.argv[1], head + "[axes]" + first);
+  ' "$1"
+}
+for sweep in workloads/mixtral-8x7b/{sweep,skew,training}.toml; do first_values "$sweep"; done
+
+ran=0
+while IFS= read -r line; do
+  command=${line%%  #*}
+  echo "$command"
+  eval "$command" >out.txt 2>err.txt || { echo "exit status $?"; cat out.txt err.txt; exit 1; }
+  ran=$((ran + 1))
+done < <(grep '^\$moesim ' "$source/README.md")
+((ran >= 15)) || { echo "only $ran commands found"; exit 1; }
+for swept in out/mine out/skew out/trained; do
+  if grep -v -e '^status,' -e '^ok,' -e '^illegal,' -e '^out-of-memory,' "$swept/results.csv"; then
+    echo "$swept: a point has failed"
+    exit 1
+  fi
+done
