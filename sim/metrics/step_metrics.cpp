@@ -70,12 +70,14 @@ std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& tim
   return loads;
 }
 
+/// The device that works longest; of those that differ by rounding, the first.
 std::size_t critical_device(const std::vector<DeviceLoad>& loads) {
-  const auto busiest =
-      std::max_element(loads.begin(), loads.end(), [](const DeviceLoad& a, const DeviceLoad& b) {
-        return a.working < b.working;
-      });
-  return static_cast<std::size_t>(busiest - loads.begin());
+  constexpr double rounding = 1e-9;
+  std::size_t critical = 0;
+  for (std::size_t device = 1; device < loads.size(); ++device)
+    if (loads[device].working > loads[critical].working * (1.0 + rounding))
+      critical = device;
+  return critical;
 }
 
 bool runs_on(const StepGraph& graph, const Op& op, std::size_t device) {

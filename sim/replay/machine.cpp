@@ -2,6 +2,7 @@
 
 #include "sim/base/check.hpp"
 
+#include <simgrid/kernel/Timer.hpp>
 #include <simgrid/s4u.hpp>
 #include <xbt/log.h>
 
@@ -70,7 +71,7 @@ struct Machine::Engine {
 
   Engine() : simgrid(&arguments.count, arguments.list) { configure(simgrid); }
 
-  template <typename Pointer> void start(const Pointer& activity, std::uint32_t token) {
+  void start(const s4u::CommPtr& activity, std::uint32_t token) {
     if (free.empty()) {
       running.emplace_back();
       free.push_back(&running.back());
@@ -90,6 +91,7 @@ struct Machine::Engine {
     if (completed.size() > completed_kept)
       completed.pop_front();
     free.push_back(slot);
+    ++ended;
     return slot->token;
   }
 
@@ -107,7 +109,6 @@ struct Machine::Engine {
   Arguments arguments; // before the engine that reads them
   s4u::Engine simgrid;
   s4u::NetZone* root = nullptr;
-  std::vector<s4u::Host*> devices;
   std::vector<s4u::Link*> links;
   struct Ends {
     s4u::Host* source = nullptr;
@@ -126,19 +127,13 @@ struct Machine::Engine {
   std::vector<Running*> free;
   std::deque<s4u::ActivityPtr> completed;
   std::uint64_t started = 0;
+  std::uint64_t ended = 0;
+  simgrid::kernel::timer::Timer* alarm = nullptr;
+  const Handlers* handlers = nullptr; ///< of the run under way
 };
 
-Machine::Machine(std::size_t devices, const std::vector<MachineLink>& links)
-    : engine_(std::make_unique<Engine>()) {
+Machine::Machine(const std::vector<MachineLink>& links) : engine_(std::make_unique<Engine>()) {
   engine_->root = s4u::create_full_zone("cluster");
-  s4u::NetZone* zone = s4u::create_full_zone("devices");
-  zone->set_parent(engine_->root);
-  // Waits of a device run beside each other: of each stream, and of transfers that leave later.
-  constexpr int concurrent = 1 << 20;
-  for (std::size_t device = 0; device < devices; ++device)
-    engine_->devices.push_back(
-        zone->create_host("Device" + std::to_string(device), 1.0)->set_core_count(concurrent));
-  zone->seal();
   for (std::size_t link = 0; link < links.size(); ++link)
     engine_->links.push_back(
         engine_->root
@@ -147,6 +142,9 @@ Machine::Machine(std::size_t devices, const std::vector<MachineLink>& links)
             ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
             ->set_latency(0.0)
             ->seal());
+  s4u::Activity::on_completion_cb([engine = engine_.get()](const s4u::Activity& activity) {
+    engine->handlers->on_end(engine->finish(activity.get_data<Engine::Running>()));
+  });
 }
 
 Machine::~Machine() = default;
@@ -176,13 +174,6 @@ std::uint32_t Machine::add_route(const MachineRoute& route) {
   return static_cast<std::uint32_t>(number);
 }
 
-void Machine::start_delay(std::uint32_t device, Seconds duration, std::uint32_t token) {
-  const s4u::ExecPtr exec = s4u::Exec::init();
-  exec->set_host(engine_->devices[device]);
-  exec->set_flops_amount(duration.value * ticks_per_second);
-  engine_->start(exec, token);
-}
-
 void Machine::start_flow(std::uint32_t route, double bytes, std::uint32_t token) {
   const Engine::Ends& ends = engine_->routes[route];
   const s4u::CommPtr comm = s4u::Comm::sendto_init(ends.source, ends.sink);
@@ -190,19 +181,33 @@ void Machine::start_flow(std::uint32_t route, double bytes, std::uint32_t token)
   engine_->start(comm, token);
 }
 
-void Machine::run(const std::function<void()>& on_start,
-                  const std::function<void(std::uint32_t)>& on_end) {
-  engine_->root->seal();
-  Engine* engine = engine_.get();
-  s4u::Activity::on_completion_cb([engine, &on_end](const s4u::Activity& activity) {
-    on_end(engine->finish(activity.get_data<Engine::Running>()));
-  });
-  on_start();
+void Machine::set_alarm(Seconds delay) {
+  cancel_alarm();
+  engine_->alarm = simgrid::kernel::timer::Timer::set(
+      s4u::Engine::get_clock() + delay.value * ticks_per_second, [engine = engine_.get()] {
+        engine->alarm = nullptr; // SimGrid deletes it
+        engine->handlers->on_alarm();
+      });
+}
+
+void Machine::cancel_alarm() {
+  if (engine_->alarm)
+    engine_->alarm->remove();
+  engine_->alarm = nullptr;
+}
+
+void Machine::run(const Handlers& handlers) {
+  engine_->handlers = &handlers;
   engine_->simgrid.run();
+  engine_->handlers = nullptr;
 }
 
 Seconds Machine::now() const {
   return {s4u::Engine::get_clock() / ticks_per_second};
+}
+
+std::uint64_t Machine::flows() const {
+  return engine_->started - engine_->ended;
 }
 
 std::uint64_t Machine::activities() const {

@@ -28,35 +28,46 @@ struct MachineRoute {
   std::vector<Hop> hops;
   /// The share of a contended link relative to other flows: how many flows this one stands for.
   double weight = 1.0;
-  /// What a flow never exceeds, whatever the links would carry; none: infinite.
+  /// The rate that a flow never exceeds, whatever the links would carry; none: infinite.
   BytesPerSecond most{std::numeric_limits<double>::infinity()};
 };
 
-/// The simulated machine: devices that compute and links that carry flows, on SimGrid. Links are
-/// shared by weighted max-min fairness. One machine a process: SimGrid's clock starts only once.
+/// Links that flows share by weighted max-min fairness, on SimGrid. One machine a process: SimGrid
+/// keeps one clock for the life of a process.
+///
+/// The machine's clock runs only while `run` does, so a caller that has nothing to share for a
+/// while leaves it standing, and adds the offset between both clocks.
 class Machine {
 public:
-  Machine(std::size_t devices, const std::vector<MachineLink>& links);
+  explicit Machine(const std::vector<MachineLink>& links);
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  /// Before `run` only. Routes are numbered from 0.
+  /// Adds a route; before the first `run` only. Routes are numbered from 0.
   std::uint32_t add_route(const MachineRoute& route);
 
-  /// Occupies a stream of a device for `duration`; `token` comes back when it is over. What runs on
-  /// one device at a time does not slow each other.
-  void start_delay(std::uint32_t device, Seconds duration, std::uint32_t token);
   /// Sends `bytes` over a route; a fraction of a byte is possible, as amounts are divided by their
-  /// efficiency.
+  /// efficiency. `token` comes back at its end.
   void start_flow(std::uint32_t route, double bytes, std::uint32_t token);
 
-  /// Simulates until nothing is under way. `on_start` is called once at time 0, `on_end` with the
-  /// token of everything that ends; both may start more.
-  void run(const std::function<void()>& on_start, const std::function<void(std::uint32_t)>& on_end);
+  /// Calls `on_alarm` of `run` after `delay`, in place of an alarm that was set before.
+  void set_alarm(Seconds delay);
+  void cancel_alarm();
 
+  struct Handlers {
+    std::function<void(std::uint32_t)> on_end; ///< with the token of a flow that has ended
+    std::function<void()> on_alarm;
+  };
+  /// Simulates until no flow is under way and no alarm is set. Handlers may start flows and set
+  /// alarms.
+  void run(const Handlers& handlers);
+
+  /// The time that all runs have simulated.
   Seconds now() const;
-  /// Delays and flows started so far.
+  /// Flows under way.
+  std::uint64_t flows() const;
+  /// Flows started so far.
   std::uint64_t activities() const;
 
 private:

@@ -2,8 +2,11 @@
 
 #include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
+#include "sim/replay/player.hpp"
 #include "sim/replay/timeline.hpp"
 #include "sim/replay/traffic.hpp"
+
+#include <optional>
 
 namespace moesim {
 
@@ -26,9 +29,30 @@ struct ComputeTime {
 ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
                          const BesideCompute& beside = {}, std::size_t expert_rank = 0);
 
-/// Plays the graph on the cluster: computes take their cost; a collective takes its start-up, then
-/// its flows share the links by max-min fairness. Afterwards every operation has run exactly once
-/// and none before what it waits for, or InternalError is thrown. Once a process: see Machine.
+/// A step graph on a cluster, ready to be played: its traffic is planned, its computes are timed.
+class Replay {
+public:
+  /// The graph, the layout and what the context names must live as long.
+  Replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context);
+
+  /// Plays the graph: computes take their cost; a collective takes its start-up, then its flows
+  /// share the links by max-min fairness. Afterwards every operation has run exactly once and none
+  /// before what it waits for, or InternalError is thrown.
+  ///
+  /// Flows of two operations that meet on a link need a machine, and a process has one: a caller
+  /// that plays again refuses sharing. Nothing comes back if sharing was refused and flows met.
+  std::optional<Timeline> play(Sharing sharing) const;
+
+private:
+  const StepGraph& graph_;
+  const Topology& topology_;
+  TrafficPlanner planner_;
+  StepTraffic traffic_;
+  std::vector<double> durations_; ///< seconds by OpId; 0 for operations that do not compute
+  std::vector<MachineLink> links_;
+};
+
+/// Plays a graph that is played once in this process.
 Timeline replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context);
 
 } // namespace moesim

@@ -277,52 +277,60 @@ ReplayLayout layout_of(const Workload& workload, const Topology& topology, Fidel
   return stages;
 }
 
-PlayedStep play_in(const ReplayLayout& layout, const Workload& workload, const Topology& topology,
-                   const Costs& costs, const ExpertLoads& loads) {
-  PlayedStep step{build_step_graph(workload, layout.layout, loads), {}, layout.approximate};
-  step.timeline =
-      replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});
-  return step;
+/// A replay's metrics; nothing if the layout had too few classes of ranks.
+std::optional<StepReplay> measure(const StepGraph& graph, const Timeline& timeline,
+                                  const ReplayLayout& layout, const Topology& topology,
+                                  const Costs& costs, const TimelineObserver& observe) {
+  if (layout.rings_together && !stood_for_all(timeline))
+    return std::nullopt;
+  if (observe)
+    observe(graph, timeline);
+  StepReplay result;
+  result.metrics = measure_step(graph, timeline, topology, costs.compute);
+  result.operations = graph.ops.size();
+  result.activities = timeline.activities;
+  result.approximate = layout.approximate;
+  result.extrapolated = timeline.extrapolated;
+  return result;
 }
 
-/// What a replay tells; nothing if there were too few classes.
-std::string replay_in(const ReplayLayout& layout, const Workload& workload,
-                      const Topology& topology, const Costs& costs, const ExpertLoads& loads,
-                      const TimelineObserver& observe) {
-  return run_in_child([&]() -> std::string {
-    const PlayedStep step = play_in(layout, workload, topology, costs, loads);
-    if (layout.rings_together && !stood_for_all(step.timeline))
-      return "";
-    if (observe)
-      observe(step.graph, step.timeline);
-    StepReplay result;
-    result.metrics = measure_step(step.graph, step.timeline, topology, costs.compute);
-    result.operations = step.graph.ops.size();
-    result.activities = step.timeline.activities;
-    result.approximate = step.approximate;
-    result.extrapolated = step.timeline.extrapolated;
-    return to_text(result);
+/// Plays a step in this process where no flows of two operations meet on a link, else in a child:
+/// SimGrid simulates once a process. Nothing as for `measure`.
+std::optional<StepReplay> replay_in(const ReplayLayout& layout, const Workload& workload,
+                                    const Topology& topology, const Costs& costs,
+                                    const ExpertLoads& loads, const TimelineObserver& observe) {
+  const StepGraph graph = build_step_graph(workload, layout.layout, loads);
+  const Replay replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
+  if (const auto timeline = replay.play(Sharing::refused))
+    return measure(graph, *timeline, layout, topology, costs, observe);
+  const std::string text = run_in_child([&]() -> std::string {
+    const auto result =
+        measure(graph, *replay.play(Sharing::allowed), layout, topology, costs, observe);
+    return result ? to_text(*result) : "";
   });
+  return text.empty() ? std::nullopt : std::optional(from_text(text));
 }
 
 } // namespace
 
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                      const Costs& costs, const ExpertLoads& loads) {
-  return play_in(layout_of(workload, topology, fidelity, loads, false), workload, topology, costs,
-                 loads);
+  const ReplayLayout layout = layout_of(workload, topology, fidelity, loads, false);
+  PlayedStep step{build_step_graph(workload, layout.layout, loads), {}, layout.approximate};
+  step.timeline =
+      replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});
+  return step;
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const ExpertLoads& loads,
                        const TimelineObserver& observe) {
-  const auto replay_with = [&](const ReplayLayout& layout) {
-    return replay_in(layout, workload, topology, costs, loads, observe);
+  const auto replay_with = [&](bool try_few) {
+    return replay_in(layout_of(workload, topology, fidelity, loads, try_few), workload, topology,
+                     costs, loads, observe);
   };
-  std::string text = replay_with(layout_of(workload, topology, fidelity, loads, true));
-  if (text.empty())
-    text = replay_with(layout_of(workload, topology, fidelity, loads, false));
-  return from_text(text);
+  std::optional<StepReplay> result = replay_with(true);
+  return result ? *std::move(result) : *replay_with(false);
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,

@@ -1,0 +1,256 @@
+#include "sim/replay/player.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace moesim {
+
+namespace {
+
+/// Moments nearer than this are one: rounding may let a flow end just after the next begins.
+constexpr double same_moment_s = 1e-12;
+/// The end of a flow that the machine shares.
+constexpr double not_known = std::numeric_limits<double>::infinity();
+
+} // namespace
+
+Player::Player(const StepGraph& graph, const StepTraffic& traffic,
+               const std::vector<double>& durations, const std::vector<MachineLink>& links)
+    : graph_(graph), traffic_(traffic), durations_(durations), links_(links),
+      progress_(graph.ops.size()), spans_on_link_(links.size()) {
+  for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
+    progress_[op].waits_for = graph.predecessor_count(OpId(op));
+}
+
+bool Player::play(Sharing sharing, Timeline& timeline) {
+  sharing_ = sharing;
+  timeline_ = &timeline;
+  timeline.ops.assign(graph_.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
+  for (std::uint32_t op = 0; op < graph_.ops.size(); ++op)
+    if (progress_[op].waits_for == 0)
+      ready_.push_back(OpId(op));
+  start_ready();
+  while (!events_.empty() && !refused_) {
+    const Event event = events_.top();
+    events_.pop();
+    now_ = event.time;
+    handle(event);
+    if (machine_ && machine_->flows() > 0)
+      run_machine();
+  }
+  if (refused_)
+    return false;
+  check();
+  for (const OpSpan& span : timeline.ops)
+    timeline.end = std::max(timeline.end, span.finish);
+  timeline.activities = machine_ ? machine_->activities() : 0;
+  return true;
+}
+
+void Player::start_ready() {
+  while (!ready_.empty()) {
+    const OpId op = ready_.back();
+    ready_.pop_back();
+    start(op);
+  }
+}
+
+void Player::start(OpId op) {
+  OpSpan& span = timeline_->ops[index(op)];
+  INVARIANT(span.start < Seconds{0.0}, "{} starts twice", graph_.name_of(op));
+  const double time = progress_[index(op)].earliest;
+  span.start = Seconds{time};
+  if (graph_.ops[index(op)].kind == OpKind::compute)
+    finish(op, time + durations_[index(op)]);
+  else
+    begin_phase(op, time);
+}
+
+const StepPhase& Player::phase_of(OpId op) const {
+  return traffic_.phases(op)[progress_[index(op)].phase];
+}
+
+void Player::begin_phase(OpId op, double time) {
+  events_.push({time + phase_of(op).startup.value, static_cast<std::uint32_t>(index(op)),
+                progress_[index(op)].generation, true});
+}
+
+void Player::handle(const Event& event) {
+  const OpId op{event.op};
+  if (event.generation != progress_[event.op].generation)
+    return; // the flows went on in the machine
+  if (event.begins)
+    begin_flows(op);
+  else
+    finish_phase(op);
+  start_ready();
+}
+
+void Player::begin_flows(OpId op) {
+  Progress& progress = progress_[index(op)];
+  const StepPhase& phase = phase_of(op);
+  const std::vector<OpId>& met = find_met(op);
+  progress.shared = false;
+  note_flows(op, met.empty());
+  if (met.empty()) {
+    events_.push({now_ + phase.lone.value, static_cast<std::uint32_t>(index(op)),
+                  progress.generation, false});
+    return;
+  }
+  if (sharing_ == Sharing::refused) {
+    refused_ = true;
+    return;
+  }
+  start_machine();
+  for (const OpId other : met)
+    share(other);
+  share(op);
+}
+
+const std::vector<OpId>& Player::find_met(OpId op) {
+  met_.clear();
+  const StepPhase& phase = phase_of(op);
+  for (std::uint32_t flow = 0; flow < phase.flow_count; ++flow)
+    for (const MachineRoute::Hop& hop :
+         traffic_.flows()[phase.first_flow + flow].planned.route.hops) {
+      std::vector<std::uint32_t>& spans = spans_on_link_[hop.link];
+      std::erase_if(spans, [this](std::uint32_t span) {
+        return timeline_->flows[span].finish.value <= now_ + same_moment_s;
+      });
+      for (const std::uint32_t span : spans)
+        if (const OpId other = timeline_->flows[span].op;
+            std::find(met_.begin(), met_.end(), other) == met_.end())
+          met_.push_back(other);
+    }
+  return met_;
+}
+
+/// Notes the flows of a phase that begins now. Ends are known where it is alone on its links.
+void Player::note_flows(OpId op, bool alone) {
+  const StepPhase& phase = phase_of(op);
+  progress_[index(op)].first_span = static_cast<std::uint32_t>(timeline_->flows.size());
+  for (std::uint32_t flow = 0; flow < phase.flow_count; ++flow) {
+    const std::uint32_t number = phase.first_flow + flow;
+    const StepFlow& noted = traffic_.flows()[number];
+    const auto span = static_cast<std::uint32_t>(timeline_->flows.size());
+    timeline_->flows.push_back(
+        {op, number, Seconds{now_}, Seconds{alone ? now_ + noted.lone.duration.value : not_known}});
+    for (const MachineRoute::Hop& hop : noted.planned.route.hops)
+      spans_on_link_[hop.link].push_back(span);
+  }
+}
+
+/// Hands the flows of an operation, or what is left of them, to the machine.
+void Player::share(OpId op) {
+  Progress& progress = progress_[index(op)];
+  if (progress.shared)
+    return;
+  progress.shared = true;
+  ++progress.generation;
+  const StepPhase& phase = phase_of(op);
+  for (std::uint32_t flow = 0; flow < phase.flow_count; ++flow) {
+    const std::uint32_t span = progress.first_span + flow;
+    FlowSpan& shared = timeline_->flows[span];
+    const StepFlow& step = traffic_.flows()[shared.load];
+    double amount = step.planned.amount;
+    if (shared.finish.value < not_known) {
+      const double left = shared.finish.value - now_;
+      if (left <= same_moment_s)
+        continue; // has ended
+      amount = std::min(amount, left * step.lone.rate.value);
+      shared.finish = Seconds{not_known};
+    }
+    machine_->start_flow(shared.load, amount, span);
+    ++progress.unfinished;
+  }
+}
+
+void Player::start_machine() {
+  if (!machine_) {
+    std::vector<MachineLink> links = links_;
+    const std::vector<MachineRoute> routes = traffic_.reduced_routes(links);
+    machine_ = std::make_unique<Machine>(links);
+    for (const MachineRoute& route : routes)
+      machine_->add_route(route);
+  }
+  if (machine_->flows() == 0)
+    machine_offset_ = now_ - machine_->now().value;
+}
+
+void Player::run_machine() {
+  set_alarm();
+  machine_->run({[this](std::uint32_t span) { end_flow(span); },
+                 [this] {
+                   now_ = events_.top().time;
+                   handle_until_now();
+                 }});
+}
+
+/// Handles the events that have come, and sets the alarm for the next while flows are shared.
+void Player::handle_until_now() {
+  start_ready();
+  while (!events_.empty() && events_.top().time <= now_) {
+    const Event event = events_.top();
+    events_.pop();
+    handle(event);
+  }
+  set_alarm();
+}
+
+void Player::set_alarm() {
+  if (machine_->flows() == 0 || events_.empty())
+    machine_->cancel_alarm();
+  else
+    machine_->set_alarm(
+        Seconds{std::max(0.0, events_.top().time - machine_offset_ - machine_->now().value)});
+}
+
+void Player::end_flow(std::uint32_t span) {
+  now_ = std::max(now_, machine_offset_ + machine_->now().value);
+  FlowSpan& flow = timeline_->flows[span];
+  flow.finish = Seconds{now_};
+  Progress& progress = progress_[index(flow.op)];
+  INVARIANT(progress.unfinished > 0, "{} ends more often than it starts", graph_.name_of(flow.op));
+  if (--progress.unfinished == 0)
+    finish_phase(flow.op);
+  handle_until_now();
+}
+
+void Player::finish_phase(OpId op) {
+  Progress& progress = progress_[index(op)];
+  ++progress.generation;
+  if (++progress.phase < traffic_.phases(op).size())
+    begin_phase(op, now_);
+  else
+    finish(op, now_);
+}
+
+void Player::finish(OpId op, double time) {
+  OpSpan& span = timeline_->ops[index(op)];
+  INVARIANT(span.finish < Seconds{0.0}, "{} ends twice", graph_.name_of(op));
+  span.finish = Seconds{time};
+  ++finished_;
+  for (const OpId next : graph_.successors(op)) {
+    Progress& progress = progress_[index(next)];
+    INVARIANT(progress.waits_for > 0, "{} has started before {}", graph_.name_of(next),
+              graph_.name_of(op));
+    progress.earliest = std::max(progress.earliest, time);
+    if (--progress.waits_for == 0)
+      ready_.push_back(next);
+  }
+}
+
+void Player::check() const {
+  INVARIANT(finished_ == graph_.ops.size(), "{} of {} operations ran", finished_,
+            graph_.ops.size());
+  for (std::uint32_t op = 0; op < graph_.ops.size(); ++op)
+    for (const OpId next : graph_.successors(OpId(op)))
+      INVARIANT(timeline_->ops[index(next)].start >= timeline_->ops[op].finish,
+                "{} starts at {} before {} ends at {}", graph_.name_of(next),
+                timeline_->ops[index(next)].start.value, graph_.name_of(OpId(op)),
+                timeline_->ops[op].finish.value);
+}
+
+} // namespace moesim

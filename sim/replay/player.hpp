@@ -1,0 +1,95 @@
+#pragma once
+
+#include "sim/replay/step_traffic.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <queue>
+#include <vector>
+
+namespace moesim {
+
+/// Whether flows that meet on a link may be handed to a machine, which a process has one of.
+enum class Sharing { allowed, refused };
+
+/// Plays a step graph in time, event by event.
+///
+/// A compute ends at a known time as soon as all that it waits for has ended. So does a phase of a
+/// communication whose links no other operation uses meanwhile: its flows have the rates of
+/// `lone_flows`. Where flows of two operations meet on a link, both go on in the machine, which
+/// shares the link between them, until they end.
+class Player {
+public:
+  /// `durations`: seconds by OpId, of the computes; not read of others. `links`: those of the
+  /// replay, at full capacity. All must live as long.
+  Player(const StepGraph& graph, const StepTraffic& traffic, const std::vector<double>& durations,
+         const std::vector<MachineLink>& links);
+
+  /// Fills `ops`, `flows`, `end` and `activities` of the timeline. False, and an unfinished
+  /// timeline, if flows met and sharing was refused.
+  bool play(Sharing sharing, Timeline& timeline);
+
+private:
+  /// A moment at which the flows of a phase begin or, alone on their links, end.
+  struct Event {
+    double time = 0.0;
+    std::uint32_t op = 0;
+    std::uint32_t generation = 0; ///< of the operation: an end that is past is of an earlier one
+    bool begins = false;
+
+    /// Ends come before beginnings, so that links are free again.
+    bool operator>(const Event& other) const {
+      if (time != other.time)
+        return time > other.time;
+      return begins != other.begins ? begins : op > other.op;
+    }
+  };
+  /// What an operation is in the midst of.
+  struct Progress {
+    std::uint32_t waits_for = 0; ///< operations before it that have not ended
+    double earliest = 0.0;       ///< the latest end of those that have
+    std::uint32_t phase = 0;
+    std::uint32_t first_span = 0; ///< of the phase, in Timeline::flows
+    std::uint32_t unfinished = 0; ///< flows of the phase in the machine
+    std::uint32_t generation = 0;
+    bool shared = false; ///< its flows are in the machine
+  };
+
+  void start_ready();
+  void start(OpId op);
+  void begin_phase(OpId op, double time);
+  void begin_flows(OpId op);
+  void finish_phase(OpId op);
+  void finish(OpId op, double time);
+  const StepPhase& phase_of(OpId op) const;
+  /// Operations with flows under way on the links of a phase that is about to begin.
+  const std::vector<OpId>& find_met(OpId op);
+  void note_flows(OpId op, bool alone);
+  void share(OpId op);
+  void start_machine();
+  void handle(const Event& event);
+  void handle_until_now();
+  void run_machine();
+  void end_flow(std::uint32_t span);
+  void set_alarm();
+  void check() const;
+
+  const StepGraph& graph_;
+  const StepTraffic& traffic_;
+  const std::vector<double>& durations_;
+  const std::vector<MachineLink>& links_;
+  Sharing sharing_ = Sharing::allowed;
+  bool refused_ = false;
+  Timeline* timeline_ = nullptr;
+  std::vector<Progress> progress_;                        ///< by OpId
+  std::vector<OpId> ready_;                               ///< wait for nothing any more
+  std::vector<OpId> met_;                                 ///< of find_met
+  std::vector<std::vector<std::uint32_t>> spans_on_link_; ///< of flows that may be under way
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  double now_ = 0.0;
+  std::unique_ptr<Machine> machine_;
+  double machine_offset_ = 0.0; ///< the replay's clock less the machine's
+  std::size_t finished_ = 0;
+};
+
+} // namespace moesim

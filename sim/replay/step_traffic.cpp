@@ -1,0 +1,91 @@
+#include "sim/replay/step_traffic.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+namespace moesim {
+
+StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
+    : plan_of_op_(graph.ops.size(), 0),
+      algorithms_(graph.collectives.size(), Collective::all_to_all),
+      errors_(graph.collectives.size(), 0.0) {
+  std::map<std::tuple<OpKind, std::uint32_t, std::uint32_t>, std::uint32_t> known;
+  for (std::size_t number = 0; number < graph.ops.size(); ++number) {
+    const Op& op = graph.ops[number];
+    if (op.kind == OpKind::compute)
+      continue;
+    const auto [place, added] = known.try_emplace({op.kind, op.work, op.place}, 0);
+    if (added)
+      place->second = add(graph, op, planner);
+    plan_of_op_[number] = place->second;
+    count_runs(place->second);
+  }
+}
+
+std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op, TrafficPlanner& planner) {
+  if (op.kind == OpKind::transfer)
+    return add(planner.transfer(graph.transfers[op.work], graph.pairs[op.place]),
+               planner.folding());
+  const TrafficPlan& plan = planner.collective(graph.collectives[op.work], graph.groups[op.place]);
+  algorithms_[op.work] = plan.algorithm;
+  errors_[op.work] = std::max(errors_[op.work], plan.error);
+  return add(plan, planner.folding());
+}
+
+std::uint32_t StepTraffic::add(const TrafficPlan& plan, const LinkFolding& folding) {
+  plans_.push_back(
+      {static_cast<std::uint32_t>(phases_.size()), static_cast<std::uint32_t>(plan.phases.size())});
+  for (const TrafficPhase& planned : plan.phases) {
+    StepPhase phase{planned.startup, Seconds{}, static_cast<std::uint32_t>(flows_.size()),
+                    static_cast<std::uint32_t>(planned.flows.size())};
+    const std::vector<LoneFlow> lone = lone_flows(planned, folding);
+    for (std::size_t flow = 0; flow < lone.size(); ++flow) {
+      flows_.push_back({planned.flows[flow], lone[flow]});
+      phase.lone = std::max(phase.lone, lone[flow].duration);
+    }
+    phases_.push_back(phase);
+  }
+  return static_cast<std::uint32_t>(plans_.size() - 1);
+}
+
+void StepTraffic::count_runs(std::uint32_t plan) {
+  const Plan& counted = plans_[plan];
+  for (std::uint32_t phase = 0; phase < counted.phase_count; ++phase) {
+    const StepPhase& of = phases_[counted.first_phase + phase];
+    for (std::uint32_t flow = 0; flow < of.flow_count; ++flow)
+      flows_[of.first_flow + flow].runs += 1.0;
+  }
+}
+
+std::span<const StepPhase> StepTraffic::phases(OpId op) const {
+  const Plan& plan = plans_[plan_of_op_[index(op)]];
+  return {phases_.data() + plan.first_phase, plan.phase_count};
+}
+
+std::vector<double> StepTraffic::link_bytes(std::size_t links) const {
+  std::vector<double> bytes(links, 0.0);
+  for (const StepFlow& flow : flows_)
+    for (const MachineRoute::Hop& hop : flow.planned.route.hops)
+      bytes[hop.link] += flow.runs * flow.planned.bytes * hop.times;
+  return bytes;
+}
+
+std::vector<MachineRoute> StepTraffic::reduced_routes(std::vector<MachineLink>& links) const {
+  std::vector<std::uint32_t> common(links.size(), 0);
+  for (const StepFlow& flow : flows_)
+    for (const MachineRoute::Hop& hop : flow.planned.route.hops)
+      common[hop.link] = std::gcd(common[hop.link], hop.times);
+  for (std::size_t link = 0; link < links.size(); ++link)
+    links[link].capacity = links[link].capacity / static_cast<double>(common[link]);
+  std::vector<MachineRoute> routes;
+  for (const StepFlow& flow : flows_) {
+    MachineRoute& route = routes.emplace_back(flow.planned.route);
+    for (MachineRoute::Hop& hop : route.hops)
+      hop.times /= common[hop.link];
+  }
+  return routes;
+}
+
+} // namespace moesim

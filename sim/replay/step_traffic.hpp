@@ -1,0 +1,63 @@
+#pragma once
+
+#include "sim/replay/lone_phase.hpp"
+#include "sim/replay/timeline.hpp"
+#include "sim/replay/traffic.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace moesim {
+
+/// A flow of a distinct communication of a step.
+struct StepFlow {
+  PlannedFlow planned;
+  LoneFlow lone;
+  double runs = 0.0; ///< how many times it runs in the step
+};
+
+/// Flows that run together, after a start-up.
+struct StepPhase {
+  Seconds startup;
+  Seconds lone; ///< how long the flows take with the links to themselves
+  std::uint32_t first_flow = 0;
+  std::uint32_t flow_count = 0;
+};
+
+/// The traffic of a step: the phases of each distinct communication of its graph, planned once.
+class StepTraffic {
+public:
+  StepTraffic(const StepGraph& graph, TrafficPlanner& planner);
+
+  /// The phases of an operation that is no compute, one after the other.
+  std::span<const StepPhase> phases(OpId op) const;
+  /// All distinct flows. A phase has those from `first_flow` on.
+  const std::vector<StepFlow>& flows() const { return flows_; }
+  /// The bytes that each link of the replay carries in the step, all ranks that share it counted.
+  std::vector<double> link_bytes(std::size_t links) const;
+  /// The routes of all flows, and the capacities of `links`, both divided by the common factor of
+  /// the times that routes load a link. Fewer repetitions, the same rates.
+  std::vector<MachineRoute> reduced_routes(std::vector<MachineLink>& links) const;
+  /// The algorithm and the error of each collective of the graph, by its number.
+  const std::vector<Collective>& algorithms() const { return algorithms_; }
+  const std::vector<double>& errors() const { return errors_; }
+
+private:
+  struct Plan {
+    std::uint32_t first_phase = 0;
+    std::uint32_t phase_count = 0;
+  };
+  std::uint32_t add(const StepGraph& graph, const Op& op, TrafficPlanner& planner);
+  std::uint32_t add(const TrafficPlan& plan, const LinkFolding& folding);
+  void count_runs(std::uint32_t plan);
+
+  std::vector<StepFlow> flows_;
+  std::vector<StepPhase> phases_;
+  std::vector<Plan> plans_;
+  std::vector<std::uint32_t> plan_of_op_; ///< by OpId; not read of computes
+  std::vector<Collective> algorithms_;
+  std::vector<double> errors_;
+};
+
+} // namespace moesim
