@@ -3,7 +3,7 @@
 
 #include "sim/scenario/scenario.hpp"
 #include "sim/schedule/layer_work.hpp"
-#include "sim/study/step_study.hpp"
+#include "sim/search/dense_search.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 // it, to play one all-to-all and to plan collectives whose loads all differ. Usage: bench_network
 
 #include "sim/replay/traffic.hpp"
-#include "sim/study/child_process.hpp"
+#include "sim/search/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 
 #include <fmt/format.h>

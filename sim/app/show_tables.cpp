@@ -4,9 +4,9 @@
 #include "sim/routing/load_statistics.hpp"
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
-#include "sim/schedule/layer_work.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/schedule/pipeline_order.hpp"
+#include "sim/schedule/placed_stage.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 #include "sim/study/memory_advice.hpp"
 
@@ -41,29 +41,32 @@ struct ShownPass {
   std::string pass;
 };
 
-void add_segments(const ShownPass& shown, const std::vector<Segment>& segments,
+void add_segments(const ShownPass& shown, const std::vector<Segment>& segments, const Works& works,
                   ResultTable& table) {
   for (std::size_t position = 0; position < segments.size(); ++position) {
     std::vector<std::string> row{std::to_string(shown.stage), std::to_string(shown.chunk),
                                  shown.pass, std::to_string(position)};
-    if (const auto* compute = std::get_if<ComputeWork>(&segments[position].work)) {
+    const Segment& segment = segments[position];
+    const std::string label = works.labels[segment.label].text();
+    if (segment.kind == OpKind::compute) {
       Flops flops;
       Bytes bytes;
-      for (const Kernel& kernel : compute->kernels) {
-        flops += kernel.flops;
-        bytes += kernel.bytes;
-      }
-      row.insert(row.end(), {"compute", compute->name, fmt::format("{:.9g}", flops.value),
+      for (const std::uint32_t list : works.computes[segment.work].kernels)
+        for (const Kernel& kernel : works.kernel_lists[list]) {
+          flops += kernel.flops;
+          bytes += kernel.bytes;
+        }
+      row.insert(row.end(), {"compute", label, fmt::format("{:.9g}", flops.value),
                              std::to_string(bytes.value)});
     } else {
-      const auto& work = std::get<CollectiveWork>(segments[position].work);
+      const CollectiveWork& work = works.collectives[segment.work];
       const bool of_experts =
           work.group == GroupKind::expert || work.group == GroupKind::expert_tensor;
       const bool of_tokens = work.group == GroupKind::tensor || work.group == GroupKind::context;
       const char* stream = of_experts  ? "expert parallel"
                            : of_tokens ? "tensor parallel"
                                        : "data parallel";
-      row.insert(row.end(), {stream, work.name, "0", std::to_string(work.bytes.value)});
+      row.insert(row.end(), {stream, label, "0", std::to_string(work.bytes.value)});
     }
     table.rows.push_back(std::move(row));
   }
@@ -72,12 +75,35 @@ void add_segments(const ShownPass& shown, const std::vector<Segment>& segments,
 /// Adds the data-parallel communication that runs beside the last pass of a step, unless it runs
 /// beside every pass and is there already.
 void add_last(const ShownPass& shown, const std::vector<Segment>& last,
-              const std::vector<Segment>& every, ResultTable& table) {
+              const std::vector<Segment>& every, const Works& works, ResultTable& table) {
   const auto is_detached = [](const Segment& segment) { return segment.detached; };
   std::vector<Segment> detached;
   if (std::none_of(every.begin(), every.end(), is_detached))
     std::copy_if(last.begin(), last.end(), std::back_inserter(detached), is_detached);
-  add_segments(shown, detached, table);
+  add_segments(shown, detached, works, table);
+}
+
+/// Adds the passes of a chunk of a stage.
+void add_chunk(const Workload& workload, std::int64_t stage, std::int64_t chunk,
+               const ExpertLoads& loads, StepTables& tables, ResultTable& table) {
+  const Schedule schedule = workload.plan.schedule;
+  const Works& works = tables.works.works();
+  ChunkPasses passes(workload, workload.plan.virtual_stage(stage, chunk), {&loads, 0, std::nullopt},
+                     tables.works, tables.blocks, tables.gradients);
+  const auto add_backward = [&](const std::string& name, Gradients gradients) {
+    const std::vector<Segment> every = passes.backward(gradients, PassPlace::regular);
+    add_segments({stage, chunk, name}, every, works, table);
+    if (gradients != Gradients::inputs && data_parallel_rule(workload).overlaps)
+      add_last({stage, chunk, "last " + name}, passes.backward(gradients, PassPlace::edge), every,
+               works, table);
+  };
+  add_segments({stage, chunk, "forward"}, passes.forward(PassPlace::regular), works, table);
+  if (has_pass(schedule, Pass::backward))
+    add_backward("backward", Gradients::all);
+  if (has_pass(schedule, Pass::backward_input))
+    add_backward("backward_input", Gradients::inputs);
+  if (has_pass(schedule, Pass::backward_weight))
+    add_backward("backward_weight", Gradients::weights);
 }
 
 } // namespace
@@ -143,24 +169,16 @@ ResultTable show_schedule(const Scenario& scenario) {
   const ParallelPlan& plan = scenario.workload.plan;
   ResultTable table{{"stage", "chunk", "pass", "position", "stream", "operation", "flops", "bytes"},
                     {}};
+  Works works;
+  StepTables tables(scenario.workload, works);
+  const ExpertLoads loads(scenario.workload);
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
-    add_segments({stage, 0, "start of step"}, step_start_work(scenario.workload, stage), table);
-    for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
-      const StageWork work = stage_work(scenario.workload, plan.virtual_stage(stage, chunk));
-      add_segments({stage, chunk, "forward"}, work.forward, table);
-      if (has_pass(plan.schedule, Pass::backward)) {
-        add_segments({stage, chunk, "backward"}, work.backward, table);
-        add_last({stage, chunk, "last backward"}, work.last_backward, work.backward, table);
-      }
-      if (has_pass(plan.schedule, Pass::backward_input))
-        add_segments({stage, chunk, "backward_input"}, work.backward_input, table);
-      if (has_pass(plan.schedule, Pass::backward_weight)) {
-        add_segments({stage, chunk, "backward_weight"}, work.backward_weight, table);
-        add_last({stage, chunk, "last backward_weight"}, work.last_backward_weight,
-                 work.backward_weight, table);
-      }
-    }
-    add_segments({stage, 0, "end of step"}, step_end_work(scenario.workload, stage), table);
+    add_segments({stage, 0, "start of step"},
+                 step_start_work(scenario.workload, stage, tables.works), works, table);
+    for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk)
+      add_chunk(scenario.workload, stage, chunk, loads, tables, table);
+    add_segments({stage, 0, "end of step"},
+                 step_end_work(scenario.workload, stage, loads, tables.works), works, table);
   }
   return table;
 }

@@ -23,6 +23,12 @@ enum class State : std::uint8_t {
 };
 constexpr std::size_t state_count = 6;
 
+/// Whether a compute is the optimizer's.
+bool is_optimizer(const Works& works, const ComputeWork& work) {
+  return !work.kernels.empty() &&
+         works.kernel_lists[work.kernels.front()].front().part == KernelPart::optimizer;
+}
+
 State state_of(const StepGraph& graph, const Op& op) {
   switch (op.stream) {
   case Stream::expert_parallel:
@@ -37,9 +43,8 @@ State state_of(const StepGraph& graph, const Op& op) {
   case Stream::pipeline:
     break;
   }
-  const auto& kernels = graph.computes[op.work].kernels;
-  const bool optimizer = !kernels.empty() && kernels.front().part == KernelPart::optimizer;
-  return optimizer ? State::optimizer : State::compute;
+  return is_optimizer(graph.works, graph.works.computes[op.work]) ? State::optimizer
+                                                                  : State::compute;
 }
 
 /// The start or the end of an operation on the device under the glass.
@@ -146,7 +151,7 @@ void find_bottleneck(const Timeline& timeline, const std::vector<DeviceLoad>& lo
 void add_expert_parallel(const CollectiveWork& work, Seconds time, StepMetrics& metrics) {
   metrics.ep_total += time;
   if (work.group == GroupKind::expert)
-    (work.back ? metrics.combine : metrics.dispatch) += time;
+    (work.role == Role::combine ? metrics.combine : metrics.dispatch) += time;
 }
 
 void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
@@ -162,6 +167,37 @@ void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
   metrics.extrapolated_costs = errors.extrapolated();
 }
 
+/// Adds the kernels of the critical device's computes: `busy`, by compute, for so long.
+void add_kernels(const StepGraph& graph, const ComputeTimes& times, std::size_t expert_rank,
+                 const std::vector<Seconds>& busy, ErrorBar& errors, StepMetrics& metrics) {
+  // A slow GPU or communication beside it lengthens a compute: how often each list of kernels ran,
+  // in multiples of its time alone.
+  std::vector<double> runs(graph.works.kernel_lists.size(), 0.0);
+  for (std::size_t number = 0; number < busy.size(); ++number) {
+    const ComputeWork& work = graph.works.computes[number];
+    if (busy[number] <= Seconds{} || work.kernels.empty())
+      continue;
+    ComputeWork alone = work;
+    alone.beside.reset();
+    const double lengthened = busy[number] / times.of(alone, {}, expert_rank);
+    for (const std::uint32_t list : work.kernels_of(expert_rank))
+      runs[list] += lengthened;
+  }
+  for (std::uint32_t list = 0; list < runs.size(); ++list) {
+    if (runs[list] <= 0.0)
+      continue;
+    const KernelList& kernels = graph.works.kernel_lists[list];
+    const ComputeTimes::ListTime& list_time = times.of_list(list);
+    for (std::size_t kernel = 0; kernel < kernels.size(); ++kernel) {
+      const KernelTime& time = list_time.kernels[kernel];
+      errors.add_kernel(kernels[kernel], time, runs[list]);
+      metrics.parts[static_cast<std::size_t>(kernels[kernel].part)] += time.time * runs[list];
+      if (time.basis != CostBasis::measured)
+        metrics.extrapolated += time.time * runs[list];
+    }
+  }
+}
+
 } // namespace
 
 Seconds Waterfall::total() const {
@@ -169,53 +205,35 @@ Seconds Waterfall::total() const {
 }
 
 StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
-                         const ComputeCost& cost) {
+                         const ComputeTimes& times) {
   const std::vector<DeviceLoad> loads = device_loads(graph, timeline);
   const std::size_t critical = critical_device(loads);
   StepMetrics metrics;
   metrics.step_time = timeline.end;
   std::vector<Edge> edges;
-  std::vector<std::uint32_t> runs(graph.computes.size(), 0);
-  std::vector<Seconds> busy(graph.computes.size());
-  ErrorBar errors(cost);
-  const auto expert_rank = static_cast<std::size_t>(graph.devices[critical].expert_rank);
-  for (std::size_t op = 0; op < graph.ops.size(); ++op) {
-    if (!runs_on(graph, graph.ops[op], critical))
+  std::vector<Seconds> busy(graph.works.computes.size());
+  ErrorBar errors(times.cost());
+  for (std::size_t number = 0; number < graph.ops.size(); ++number) {
+    const Op& op = graph.ops[number];
+    if (!runs_on(graph, op, critical))
       continue;
-    const OpSpan& span = timeline.ops[op];
-    const State state = state_of(graph, graph.ops[op]);
+    const OpSpan& span = timeline.ops[number];
+    const Seconds time = span.finish - span.start;
+    const State state = state_of(graph, op);
     edges.push_back({span.start.value, state, +1});
     edges.push_back({span.finish.value, state, -1});
     if (state == State::expert_parallel)
-      add_expert_parallel(graph.collectives[graph.ops[op].work], span.finish - span.start, metrics);
-    if (state == State::host) {
-      errors.add_host(graph.computes[graph.ops[op].work].host);
-    } else if (graph.ops[op].kind == OpKind::compute) {
-      ++runs[graph.ops[op].work];
-      busy[graph.ops[op].work] += span.finish - span.start;
-    } else if (graph.ops[op].kind == OpKind::collective) {
-      errors.add_collective(graph.ops[op].stream, span.finish - span.start,
-                            timeline.errors[graph.ops[op].work]);
-    }
+      add_expert_parallel(graph.works.collectives[op.work], time, metrics);
+    if (state == State::host)
+      errors.add_host(graph.works.computes[op.work].host);
+    else if (op.kind == OpKind::compute)
+      busy[op.work] += time;
+    else if (op.kind == OpKind::collective)
+      errors.add_collective(op.stream, time, timeline.errors[op.work]);
   }
   metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
-  for (std::size_t work = 0; work < runs.size(); ++work) {
-    if (runs[work] == 0 || graph.computes[work].kernels.empty())
-      continue;
-    // A slow GPU or communication beside it lengthens a compute.
-    const ComputeWork& compute = graph.computes[work];
-    const double slowdown =
-        busy[work] / (compute_time(compute, cost, {}, expert_rank).total * runs[work]);
-    for (const Kernel& kernel :
-         compute.by_expert_rank.empty() ? compute.kernels : compute.by_expert_rank[expert_rank]) {
-      KernelTime time = cost.time(kernel);
-      time.time = time.time * slowdown;
-      errors.add_kernel(kernel, time, runs[work]);
-      metrics.parts[static_cast<std::size_t>(kernel.part)] += time.time * runs[work];
-      if (time.basis != CostBasis::measured)
-        metrics.extrapolated += time.time * runs[work];
-    }
-  }
+  add_kernels(graph, times, static_cast<std::size_t>(graph.devices[critical].expert_rank), busy,
+              errors, metrics);
   add_error_bar(errors, metrics);
   find_bottleneck(timeline, loads, graph, topology, metrics);
   INVARIANT(std::abs(metrics.waterfall.total() / metrics.step_time - 1.0) < 1e-9,

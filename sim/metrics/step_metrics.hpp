@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/metrics/error_bar.hpp"
+#include "sim/replay/compute_times.hpp"
 #include "sim/replay/timeline.hpp"
 #include "sim/schedule/step_graph.hpp"
 
@@ -47,6 +48,6 @@ struct StepMetrics {
 /// Measures a step. The critical device is the one that works longest (computing or in a
 /// collective): it sets the pace of the others; of equals, the first.
 StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
-                         const ComputeCost& cost);
+                         const ComputeTimes& times);
 
 } // namespace moesim

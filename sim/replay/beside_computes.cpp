@@ -39,8 +39,7 @@ Bytes memory_traffic(const CollectiveWork& work, std::size_t ranks) {
 
 const std::vector<TrafficPlanner::LinkAmounts>&
 TrafficPlanner::stage_amounts(const CollectiveWork& work, std::int64_t stage) {
-  const auto [known, added] = stage_amounts_.try_emplace(
-      {work.kind, work.group, work.bytes, work.hierarchical, work.loads.get(), stage});
+  const auto [known, added] = stage_amounts_.try_emplace({work, stage});
   std::vector<LinkAmounts>& phases = known->second;
   if (!added)
     return phases;
@@ -98,8 +97,8 @@ void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
                         expected_parts(work.fan_out, domains) * static_cast<double>(domains - 1) /
                         static_cast<double>(domains);
   const PostingTime posting = compute_->host().posting_time(
-      {work.host_posts->library, work.back, static_cast<std::int64_t>(flows.ranks().size()), copies,
-       node.nic_medium, node.nic});
+      {work.host_posts->library, work.role == Role::combine,
+       static_cast<std::int64_t>(flows.ranks().size()), copies, node.nic_medium, node.nic});
   if (posting.extrapolated)
     extrapolated_.insert("messages of a host on " + node.nic_medium);
   const Seconds transfer = time_alone(plan, folding_);

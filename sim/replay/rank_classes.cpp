@@ -61,7 +61,7 @@ public:
 
 private:
   void add(GroupKind kind, Collective collective, bool hierarchical) {
-    CollectiveWork work{"", collective, kind, Bytes{1}};
+    CollectiveWork work{.kind = collective, .group = kind, .bytes = Bytes{1}};
     work.hierarchical = hierarchical;
     work.fan_out = {1, 1, 1, 1};
     for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)

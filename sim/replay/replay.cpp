@@ -15,32 +15,43 @@ BesideCompute communication_beside(const ComputeWork& compute, std::uint32_t dev
                                    const StepGraph& graph, TrafficPlanner& planner) {
   if (!compute.beside)
     return {};
+  const CollectiveWork& work = graph.works.collectives[*compute.beside];
   for (const DeviceGroup& group : graph.groups)
-    if (group.kind == compute.beside->group && std::find(group.devices.begin(), group.devices.end(),
-                                                         DeviceId(device)) != group.devices.end())
-      return planner.beside_compute(*compute.beside, group);
+    if (group.kind == work.group && std::find(group.devices.begin(), group.devices.end(),
+                                              DeviceId(device)) != group.devices.end())
+      return planner.beside_compute(work, group);
   return {};
 }
 
 /// Seconds by OpId; 0 for operations that do not compute.
-std::vector<double> compute_durations(const StepGraph& graph, const ReplayContext& context,
+std::vector<double> compute_durations(const StepGraph& graph, const Topology& topology,
+                                      const std::optional<ComputeTimes>& times,
                                       TrafficPlanner& planner) {
-  std::map<std::pair<std::uint32_t, std::uint32_t>, double> known; // by work and device
   std::vector<double> durations(graph.ops.size(), 0.0);
-  for (std::size_t op = 0; op < graph.ops.size(); ++op) {
-    const auto& [kind, stream, work, place, micro_batch] = graph.ops[op];
-    if (kind != OpKind::compute)
+  if (!times)
+    return durations;
+  constexpr double unknown = -1.0;
+  // By work, and by device where one takes longer than another.
+  std::vector<double> on_all(graph.works.computes.size(), unknown);
+  std::map<std::pair<std::uint32_t, std::uint32_t>, double> on_device;
+  std::vector<double> speed_shares;
+  for (const Device& device : graph.devices)
+    speed_shares.push_back(topology.gpu(device.rank).speed_share);
+  for (std::size_t number = 0; number < graph.ops.size(); ++number) {
+    const Op& op = graph.ops[number];
+    if (op.kind != OpKind::compute)
       continue;
-    const ComputeWork& compute = graph.computes[work];
-    // Where nothing runs beside it and ranks are alike, it takes as long on all devices.
-    const bool differs = compute.beside || !compute.by_expert_rank.empty();
-    const auto [time, added] = known.emplace(std::pair(work, differs ? place : 0U), 0.0);
-    if (added)
-      time->second = compute_time(compute, *context.compute,
-                                  communication_beside(compute, place, graph, planner),
-                                  static_cast<std::size_t>(graph.devices[place].expert_rank))
-                         .total.value;
-    durations[op] = time->second / context.topology.gpu(graph.devices[place].rank).speed_share;
+    const ComputeWork& work = graph.works.computes[op.work];
+    // Where nothing runs beside it and ranks carry the same, it takes as long on all devices.
+    const bool differs = work.beside || !work.by_expert_rank.empty();
+    double& time = differs ? on_device.try_emplace({op.work, op.place}, unknown).first->second
+                           : on_all[op.work];
+    if (time == unknown)
+      time = times
+                 ->of(work, communication_beside(work, op.place, graph, planner),
+                      static_cast<std::size_t>(graph.devices[op.place].expert_rank))
+                 .value;
+    durations[number] = time / speed_shares[op.place];
   }
   return durations;
 }
@@ -71,7 +82,11 @@ void note_traffic(const StepTraffic& traffic, const TrafficPlanner& planner,
 Replay::Replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
     : graph_(graph), topology_(context.topology),
       planner_(layout, context.plan, context.topology, context.network, context.compute),
-      traffic_(graph, planner_), durations_(compute_durations(graph, context, planner_)),
+      traffic_(graph, planner_),
+      compute_times_(context.compute
+                         ? std::optional<ComputeTimes>(std::in_place, graph.works, *context.compute)
+                         : std::nullopt),
+      durations_(compute_durations(graph, context.topology, compute_times_, planner_)),
       links_(planner_.folding().links()) {}
 
 std::optional<Timeline> Replay::play(Sharing sharing) const {

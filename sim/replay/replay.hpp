@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
+#include "sim/replay/compute_times.hpp"
 #include "sim/replay/player.hpp"
 #include "sim/replay/timeline.hpp"
 #include "sim/replay/traffic.hpp"
@@ -18,17 +18,6 @@ struct ReplayContext {
   const NetworkCost& network;
 };
 
-/// The times of a compute, by its kernels: the sum of their costs, and what the host takes to
-/// launch them.
-struct ComputeTime {
-  Seconds total;
-  Seconds extrapolated; ///< the part that is not inside a measured table
-};
-/// `beside`: the communication beside it, if it has any; while that lasts it has fewer SMs and less
-/// memory bandwidth. `expert_rank`: whose kernels, where ranks of an expert-parallel group differ.
-ComputeTime compute_time(const ComputeWork& work, const ComputeCost& cost,
-                         const BesideCompute& beside = {}, std::size_t expert_rank = 0);
-
 /// A step graph on a cluster, ready to be played: its traffic is planned, its computes are timed.
 class Replay {
 public:
@@ -42,12 +31,15 @@ public:
   /// Flows of two operations that meet on a link need a machine, and a process has one: a caller
   /// that plays again refuses sharing. Nothing comes back if sharing was refused and flows met.
   std::optional<Timeline> play(Sharing sharing) const;
+  /// The times of the graph's computes; nothing for a graph that computes nothing.
+  const std::optional<ComputeTimes>& compute_times() const { return compute_times_; }
 
 private:
   const StepGraph& graph_;
   const Topology& topology_;
   TrafficPlanner planner_;
   StepTraffic traffic_;
+  std::optional<ComputeTimes> compute_times_;
   std::vector<double> durations_; ///< seconds by OpId; 0 for operations that do not compute
   std::vector<MachineLink> links_;
 };

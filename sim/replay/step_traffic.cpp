@@ -9,8 +9,8 @@ namespace moesim {
 
 StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
     : plan_of_op_(graph.ops.size(), 0),
-      algorithms_(graph.collectives.size(), Collective::all_to_all),
-      errors_(graph.collectives.size(), 0.0) {
+      algorithms_(graph.works.collectives.size(), Collective::all_to_all),
+      errors_(graph.works.collectives.size(), 0.0) {
   std::map<std::tuple<OpKind, std::uint32_t, std::uint32_t>, std::uint32_t> known;
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
     const Op& op = graph.ops[number];
@@ -26,9 +26,10 @@ StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
 
 std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op, TrafficPlanner& planner) {
   if (op.kind == OpKind::transfer)
-    return add(planner.transfer(graph.transfers[op.work], graph.pairs[op.place]),
+    return add(planner.transfer(graph.works.transfers[op.work], graph.pairs[op.place]),
                planner.folding());
-  const TrafficPlan& plan = planner.collective(graph.collectives[op.work], graph.groups[op.place]);
+  const TrafficPlan& plan =
+      planner.collective(graph.works.collectives[op.work], graph.groups[op.place]);
   algorithms_[op.work] = plan.algorithm;
   errors_[op.work] = std::max(errors_[op.work], plan.error);
   return add(plan, planner.folding());

@@ -127,11 +127,7 @@ std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>&
 
 const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
                                               const DeviceGroup& group) {
-  // Layers are alike: most collectives of a step were planned before.
-  const CollectiveKey key{
-      work.kind,           work.group,       work.bytes,           work.hierarchical,
-      work.beside_compute, work.loads.get(), group.devices.front()};
-  const auto [known, added] = collectives_.try_emplace(key);
+  const auto [known, added] = collectives_.try_emplace({work, group.devices.front()});
   if (added) {
     known->second = plan_fastest(work, group);
     known->second.phases.front().startup += work.wait_for_ranks;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
 #include "sim/replay/class_flows.hpp"
+#include "sim/replay/compute_times.hpp"
 #include "sim/replay/folding.hpp"
 #include "sim/replay/link_sums.hpp"
 #include "sim/replay/rank_flows.hpp"
@@ -37,12 +37,6 @@ struct TrafficPlan {
   double error = 0.0; ///< of its time, as a share with a confidence of 90 %
 };
 
-/// The communication beside a compute.
-struct BesideCompute {
-  Seconds time;
-  Bytes memory; ///< read from and written to the memory of each of its GPUs
-};
-
 /// The time of a communication that has its links to itself; exact for one flow a phase, else a
 /// bound.
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
@@ -72,8 +66,6 @@ public:
   bool uneven() const { return uneven_; }
 
 private:
-  using CollectiveKey =
-      std::tuple<Collective, GroupKind, Bytes, bool, bool, const LoadMatrix*, DeviceId>;
   /// What decides the costs of the flows of a phase.
   struct FlowKind {
     Collective inside{};
@@ -190,9 +182,8 @@ private:
   LinkFolding folding_;
   mutable std::set<std::string> extrapolated_;
   bool uneven_ = false;
-  std::map<CollectiveKey, TrafficPlan> collectives_;
-  std::map<std::tuple<Collective, GroupKind, Bytes, bool, const LoadMatrix*, std::int64_t>,
-           std::vector<LinkAmounts>>
+  std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> collectives_;
+  std::map<std::pair<CollectiveWork, std::int64_t>, std::vector<LinkAmounts>>
       stage_amounts_; ///< by work and stage
   std::map<StageKey, std::vector<StageRoutes>> routes_;
   std::map<std::pair<StageKey, std::size_t>, std::vector<ClassFlow>> classes_; ///< and by phase

@@ -89,19 +89,22 @@ std::string name_of(const Device& device) {
   return fmt::format("Stage[{}].Rank[{}]", device.stage, index(device.rank));
 }
 
-void add_compute(const ComputeWork& work, ordered_json& args) {
+void add_compute(const ComputeWork& work, const Works& works, ordered_json& args) {
   Flops flops;
   Bytes bytes;
-  for (const Kernel& kernel : work.kernels) {
-    flops += kernel.flops;
-    bytes += kernel.bytes;
-  }
+  std::size_t kernels = 0;
+  for (const std::uint32_t list : work.kernels)
+    for (const Kernel& kernel : works.kernel_lists[list]) {
+      flops += kernel.flops;
+      bytes += kernel.bytes;
+      ++kernels;
+    }
   args["kind"] = "compute";
-  args["kernels"] = work.kernels.size();
+  args["kernels"] = kernels;
   args["flops"] = flops.value;
   args["memory_bytes"] = bytes.value;
   if (work.beside)
-    args["beside"] = collective_name(work.beside->kind);
+    args["beside"] = collective_name(works.collectives[*work.beside].kind);
 }
 
 void add_collective(const CollectiveWork& work, Collective algorithm, ordered_json& args) {
@@ -145,9 +148,9 @@ public:
         next_row_(graph.devices.size() + 1) {
     INVARIANT(timeline.ops.size() == graph.ops.size(), "{} times of {} operations",
               timeline.ops.size(), graph.ops.size());
-    INVARIANT(timeline.algorithms.size() == graph.collectives.size(),
+    INVARIANT(timeline.algorithms.size() == graph.works.collectives.size(),
               "{} algorithms of {} collectives", timeline.algorithms.size(),
-              graph.collectives.size());
+              graph.works.collectives.size());
     list_operations();
     find_arrows();
   }
@@ -276,14 +279,14 @@ private:
     ordered_json args{{"micro_batch", op.micro_batch}};
     switch (op.kind) {
     case OpKind::compute:
-      add_compute(graph_.computes[op.work], args);
+      add_compute(graph_.works.computes[op.work], graph_.works, args);
       break;
     case OpKind::collective:
-      add_collective(graph_.collectives[op.work], timeline_.algorithms[op.work], args);
+      add_collective(graph_.works.collectives[op.work], timeline_.algorithms[op.work], args);
       break;
     case OpKind::transfer:
       args["kind"] = collective_name(Collective::point_to_point);
-      args["bytes"] = graph_.transfers[op.work].bytes.value;
+      args["bytes"] = graph_.works.transfers[op.work].bytes.value;
       args["to"] = name_of(graph_.devices[index(graph_.pairs[op.place].sink)]);
       break;
     }

@@ -72,16 +72,17 @@ Stream stream_of(const CollectiveWork& work) {
 class Builder {
 public:
   Builder(const Workload& workload, const DeviceLayout& layout, const ExpertLoads& loads)
-      : workload_(workload), pairing_(graph_) {
+      : workload_(workload), tables_(workload, graph_.works), pairing_(graph_, tables_.works) {
     graph_.devices = layout.devices;
     lanes_.resize(layout.devices.size());
     backward_lanes_.resize(layout.devices.size());
     stream_ends_.resize(layout.devices.size());
     background_.resize(layout.devices.size());
     for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage)
-      stages_.push_back(place_stage(graph_, workload, layout, loads, stage));
-    const TransferWork activation = activation_transfer(workload);
-    graph_.transfers = {activation, {"ActivationGradient", activation.bytes}};
+      stages_.push_back(place_stage(graph_, tables_, workload, layout, loads, stage));
+    graph_.works.transfers = {activation_transfer(workload)};
+    activation_label_ = tables_.works.add(Label::of("Activation"));
+    gradient_label_ = tables_.works.add(Label::of("ActivationGradient"));
   }
 
   StepGraph build() {
@@ -137,7 +138,7 @@ private:
     const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
     for (const DeviceId device : stage.devices)
       lanes_[index(device)].start_pass();
-    add_segments(stage, *pass.work, pass.pass.micro_batch);
+    add_segments(stage, *pass.segments, pass.pass.micro_batch);
     finish_pass(number, pass.pass, lanes_);
     for (const DeviceId device : stage.devices)
       turns_.add(device, pass.pass.turn, {*lanes_[index(device)].first},
@@ -147,9 +148,9 @@ private:
   /// Adds two passes that run side by side.
   void add_pair(std::int64_t number, const OrderedPass& forward, const OrderedPass& backward) {
     const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
-    std::vector<PairedSegment>& merged = merged_[{forward.work, backward.work}];
+    std::vector<PairedSegment>& merged = merged_[{forward.segments, backward.segments}];
     if (merged.empty())
-      merged = pairing_.merge(*forward.work, *backward.work);
+      merged = pairing_.merge(*forward.segments, *backward.segments);
     for (const DeviceId device : stage.devices) {
       lanes_[index(device)].start_pass();
       backward_lanes_[index(device)] = lanes_[index(device)];
@@ -199,9 +200,10 @@ private:
   void send(const PlacedStage& stage, const PlacedStage& other, const FedPass& fed,
             const Lanes& lanes, const std::optional<Turn>& turn) {
     for (std::size_t i = 0; i < stage.devices.size(); ++i) {
-      const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, fed.backward ? 1U : 0U,
+      const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, 0,
                                        pair_of(stage.devices[i], other.devices[i]),
-                                       static_cast<std::uint32_t>(fed.micro_batch)});
+                                       static_cast<std::uint32_t>(fed.micro_batch),
+                                       fed.backward ? gradient_label_ : activation_label_});
       for (const OpId before : lanes[index(stage.devices[i])].made())
         graph_.add_dependency(before, send);
       arrivals_[{other.devices[i], fed.backward, fed.virtual_stage, fed.micro_batch}] = {
@@ -217,9 +219,9 @@ private:
     }
   }
 
-  void add_segments(const PlacedStage& stage, const std::vector<PlacedSegment>& segments,
+  void add_segments(const PlacedStage& stage, const std::vector<Segment>& segments,
                     std::int64_t micro_batch) {
-    for (const PlacedSegment& segment : segments)
+    for (const Segment& segment : segments)
       add_segment(stage, segment, static_cast<std::uint32_t>(micro_batch), lanes_, nullptr);
   }
 
@@ -240,17 +242,18 @@ private:
   }
 
   /// The last compute of the step.
-  static std::vector<PlacedSegment>::const_iterator optimizer_of(const PlacedStage& stage) {
+  static std::vector<Segment>::const_iterator optimizer_of(const PlacedStage& stage) {
     const auto last =
         std::find_if(stage.end.rbegin(), stage.end.rend(),
-                     [](const PlacedSegment& segment) { return segment.kind == OpKind::compute; });
+                     [](const Segment& segment) { return segment.kind == OpKind::compute; });
     return last.base() - 1;
   }
 
   /// The ranks of the two stages that hold the same parameters send each other so many bytes for
   /// each parameter that one of them is to get.
-  void exchange(const std::string& name, std::int64_t bytes_each) {
+  void exchange(std::string_view name, std::int64_t bytes_each) {
     const ParallelPlan& plan = workload_.plan;
+    const std::uint32_t label = tables_.works.add(Label::of(name));
     std::vector<std::vector<OpId>> ends(lanes_.size());
     for (std::size_t number = 0; number < stages_.size(); ++number) {
       const PlacedStage& stage = stages_[number];
@@ -260,11 +263,11 @@ private:
           plan.zero_stage >= 1
               ? (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / 2
               : p.dense_per_rank + p.expert_per_rank;
-      const auto work = static_cast<std::uint32_t>(graph_.transfers.size());
-      graph_.transfers.push_back({name, Bytes{parameters * bytes_each}});
+      const auto work = static_cast<std::uint32_t>(graph_.works.transfers.size());
+      graph_.works.transfers.push_back({Bytes{parameters * bytes_each}});
       for (std::size_t i = 0; i < stage.devices.size(); ++i) {
         const OpId send = graph_.add_op({OpKind::transfer, Stream::data_parallel, work,
-                                         pair_of(stage.devices[i], other.devices[i]), 0});
+                                         pair_of(stage.devices[i], other.devices[i]), 0, label});
         for (const OpId before : lanes_[index(stage.devices[i])].last)
           graph_.add_dependency(before, send);
         if (const auto& detached = background_[index(stage.devices[i])].detached)
@@ -277,13 +280,13 @@ private:
       lanes_[device].last = std::move(ends[device]);
   }
 
-  void add_segment(const PlacedStage& stage, const PlacedSegment& segment,
-                   std::uint32_t micro_batch, Lanes& lanes, std::vector<StreamEnds>* streams) {
+  void add_segment(const PlacedStage& stage, const Segment& segment, std::uint32_t micro_batch,
+                   Lanes& lanes, std::vector<StreamEnds>* streams) {
     if (segment.host) {
       add_launches(stage, segment, micro_batch, lanes);
       return;
     }
-    Op op{segment.kind, Stream::compute, segment.work, 0, micro_batch};
+    Op op{segment.kind, Stream::compute, segment.work, 0, micro_batch, segment.label};
     if (segment.kind == OpKind::compute) {
       for (const DeviceId device : stage.devices) {
         op.place = static_cast<std::uint32_t>(index(device));
@@ -291,7 +294,7 @@ private:
       }
       return;
     }
-    const CollectiveWork& work = graph_.collectives[segment.work];
+    const CollectiveWork& work = graph_.works.collectives[segment.work];
     op.stream = stream_of(work);
     for (const std::uint32_t group : stage.groups.at(work.group)) {
       op.place = group;
@@ -301,7 +304,7 @@ private:
 
   /// Adds an operation behind what its devices did last in their lanes, or beside it, and behind
   /// the last of its stream.
-  void add_on(const Op& op, const std::vector<DeviceId>& devices, const PlacedSegment& segment,
+  void add_on(const Op& op, const std::vector<DeviceId>& devices, const Segment& segment,
               Lanes& lanes, std::vector<StreamEnds>* streams) {
     const OpId id = graph_.add_op(op);
     for (const DeviceId device : devices) {
@@ -329,7 +332,7 @@ private:
   }
 
   /// The detached operations that an operation waits for; detached ones follow each other.
-  void wait_for_background(OpId id, const PlacedSegment& segment, Background& background) {
+  void wait_for_background(OpId id, const Segment& segment, Background& background) {
     if (const auto marked = background.marked.find(segment.awaits);
         marked != background.marked.end())
       graph_.add_dependency(marked->second, id);
@@ -346,11 +349,12 @@ private:
 
   /// The host launches what is before a place as soon as it has launched all earlier, and waits for
   /// the device where it synchronises: what comes next waits for both.
-  void add_launches(const PlacedStage& stage, const PlacedSegment& segment,
-                    std::uint32_t micro_batch, Lanes& lanes) {
+  void add_launches(const PlacedStage& stage, const Segment& segment, std::uint32_t micro_batch,
+                    Lanes& lanes) {
     for (const DeviceId device : stage.devices) {
-      const OpId id = graph_.add_op({OpKind::compute, Stream::host, segment.work,
-                                     static_cast<std::uint32_t>(index(device)), micro_batch});
+      const OpId id =
+          graph_.add_op({OpKind::compute, Stream::host, segment.work,
+                         static_cast<std::uint32_t>(index(device)), micro_batch, segment.label});
       std::vector<OpId>& host = background_[index(device)].host;
       for (const OpId before : host)
         graph_.add_dependency(before, id);
@@ -365,6 +369,9 @@ private:
 
   const Workload& workload_;
   StepGraph graph_;
+  StepTables tables_;
+  std::uint32_t activation_label_ = 0;
+  std::uint32_t gradient_label_ = 0;
   std::vector<PlacedStage> stages_;
   PassPairing pairing_;
   Lanes lanes_;
@@ -372,7 +379,9 @@ private:
   std::vector<StreamEnds> stream_ends_;
   std::vector<Background> background_; ///< by device
   /// By the forward and the backward pass.
-  std::map<std::pair<const PlacedPass*, const PlacedPass*>, std::vector<PairedSegment>> merged_;
+  std::map<std::pair<const std::vector<Segment>*, const std::vector<Segment>*>,
+           std::vector<PairedSegment>>
+      merged_;
   std::map<std::pair<DeviceId, DeviceId>, std::uint32_t> pair_index_;
   std::map<Arrival, PassOp> arrivals_, fed_;
   Turns turns_;
@@ -383,7 +392,7 @@ private:
 TransferWork activation_transfer(const Workload& workload) {
   const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length /
                               (workload.plan.context * workload.plan.tensor);
-  return {"Activation", Bytes{tokens * workload.model.hidden * bf16_bytes}};
+  return {Bytes{tokens * workload.model.hidden * bf16_bytes}};
 }
 
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout,

@@ -68,11 +68,22 @@ std::optional<CollectiveWork> copy_exchange(const Workload& workload, std::int64
   const LoadMatrix loads_of_pairs(static_cast<std::size_t>(ranks), pairs,
                                   static_cast<double>(expert_bytes * ranks) /
                                       static_cast<double>(mean));
-  CollectiveWork work{back ? "ExpertCopyWeights" : "ExpertCopyGradients", Collective::all_to_all,
-                      GroupKind::expert, Bytes{mean}};
+  CollectiveWork work{.role = back ? Role::replica_weights : Role::replica_gradients,
+                      .direction = Direction::backward,
+                      .bytes = Bytes{mean}};
   work.loads =
       std::make_shared<const LoadMatrix>(back ? loads_of_pairs.reversed() : loads_of_pairs);
   return work;
+}
+
+CollectiveWork weight_gather() {
+  return {.kind = Collective::all_gather, .role = Role::weight_gather};
+}
+
+CollectiveWork gradient_reduce(const ParallelPlan& plan) {
+  return {.kind = plan.zero_stage >= 1 ? Collective::reduce_scatter : Collective::all_reduce,
+          .role = Role::gradient_reduce,
+          .direction = Direction::backward};
 }
 
 } // namespace
@@ -97,45 +108,43 @@ DataParallelWork::DataParallelWork(const Workload& workload, std::int64_t virtua
       shared_.push_back({group, parameters / layers, parameters - parameters / layers});
 }
 
-void DataParallelWork::add(Sequence& out, const std::string& name, Collective kind,
+void DataParallelWork::add(Sequence& out, std::string_view name, CollectiveWork work,
                            std::int64_t bytes, std::int64_t Shared::*part, int mark) const {
   for (const Shared& shared : shared_)
-    if (shared.*part > 0)
-      out.detached({name, kind, shared.group, Bytes{shared.*part * bytes}}, mark);
+    if (shared.*part > 0) {
+      work.group = shared.group;
+      work.bytes = Bytes{shared.*part * bytes};
+      out.detached(Label::of(name), work, mark);
+    }
 }
 
 void DataParallelWork::start_gather(Sequence& out) const {
-  add(out, "FirstWeightGather", Collective::all_gather, weight_bytes, &Shared::first, first_mark_);
-  add(out, "WeightGather", Collective::all_gather, weight_bytes, &Shared::others, first_mark_ + 1);
+  add(out, "FirstWeightGather", weight_gather(), weight_bytes, &Shared::first, first_mark_);
+  add(out, "WeightGather", weight_gather(), weight_bytes, &Shared::others, first_mark_ + 1);
 }
 
 void DataParallelWork::start_reduce(Sequence& out) const {
-  add(out, "GradientReduce",
-      workload_.plan.zero_stage >= 1 ? Collective::reduce_scatter : Collective::all_reduce,
-      workload_.training.gradient_bytes(), &Shared::others, 0);
+  add(out, "GradientReduce", gradient_reduce(workload_.plan), workload_.training.gradient_bytes(),
+      &Shared::others, 0);
 }
 
 void DataParallelWork::finish_reduce(Sequence& out) const {
-  add(out, "LastGradientReduce",
-      workload_.plan.zero_stage >= 1 ? Collective::reduce_scatter : Collective::all_reduce,
+  add(out, "LastGradientReduce", gradient_reduce(workload_.plan),
       workload_.training.gradient_bytes(), &Shared::first, 0);
 }
 
-std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stage) {
+std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stage,
+                                     WorkTable& table) {
   const DataParallelRule rule = data_parallel_rule(workload);
-  Sequence out;
+  Sequence out(table);
   if (rule.overlaps && rule.gathers && !rule.gathers_every_pass)
     for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk)
       DataParallelWork(workload, workload.plan.virtual_stage(stage, chunk)).start_gather(out);
   return out.take();
 }
 
-std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage) {
-  return step_end_work(workload, stage, ExpertLoads(workload));
-}
-
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
-                                   const ExpertLoads& loads) {
+                                   const ExpertLoads& loads, WorkTable& table) {
   const TrainingSpec& training = workload.training;
   const std::int64_t gradient_bytes = training.gradient_bytes();
   // Gradient read; master weight and two Adam moments read and written; bf16 weight written, and
@@ -144,25 +153,29 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
                                        (training.master_weights ? 1 : 2) * weight_bytes;
   const DataParallelRule rule = data_parallel_rule(workload);
   const auto shared = replicated_parameters(workload, stage_parameters(workload, stage));
-  Sequence out;
+  Sequence out(table);
+  const auto add = [&](std::string_view name, CollectiveWork work, GroupKind group, Bytes bytes) {
+    work.group = group;
+    work.bytes = bytes;
+    out.collective(Label::of(name), work);
+  };
   std::int64_t updated = 0;
   for (const auto& [group, parameters, replicas] : shared) {
     if (!rule.overlaps && replicas > 1 && parameters > 0)
-      out.collective({"GradientReduce",
-                      rule.gathers ? Collective::reduce_scatter : Collective::all_reduce, group,
-                      Bytes{parameters * gradient_bytes}});
+      add("GradientReduce", gradient_reduce(workload.plan), group,
+          Bytes{parameters * gradient_bytes});
     updated += rule.gathers ? parameters / (replicas * workload.plan.copies()) : parameters;
   }
   if (const auto gradients = copy_exchange(workload, stage, loads, false))
-    out.collective(*gradients);
+    out.collective(Label::of("ExpertCopyGradients"), *gradients);
   out.join_all();
-  out.compute("Optimizer", {memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});
+  out.compute(Label::of("Optimizer"),
+              KernelList{memory_bound(KernelPart::optimizer, Bytes{updated * optimizer_bytes})});
   for (const auto& [group, parameters, replicas] : shared)
     if (!rule.overlaps && rule.gathers && replicas > 1 && parameters > 0)
-      out.collective(
-          {"WeightGather", Collective::all_gather, group, Bytes{parameters * weight_bytes}});
+      add("WeightGather", weight_gather(), group, Bytes{parameters * weight_bytes});
   if (const auto weights = copy_exchange(workload, stage, loads, true))
-    out.collective(*weights);
+    out.collective(Label::of("ExpertCopyWeights"), *weights);
   return out.take();
 }
 

@@ -43,7 +43,8 @@ private:
     std::int64_t first = 0;  ///< parameters of one layer
     std::int64_t others = 0; ///< of the others
   };
-  void add(Sequence& out, const std::string& name, Collective kind, std::int64_t bytes,
+  /// A collective over the parameters of one layer, or of the others.
+  void add(Sequence& out, std::string_view name, CollectiveWork work, std::int64_t bytes,
            std::int64_t Shared::*part, int mark) const;
 
   const Workload& workload_;
@@ -53,7 +54,8 @@ private:
 
 /// What one rank of a stage starts at the beginning of a step, where communication overlaps the
 /// passes: the gathering of sharded weights, chunk by chunk.
-std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stage);
+std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stage,
+                                     WorkTable& table);
 
 /// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
 /// optimizer, and the gathering of sharded parameters; only the optimizer where the communication
@@ -62,7 +64,6 @@ std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stag
 /// gradients to the first of them before the optimizer, and get its weights after. `loads` are
 /// those of the workload.
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
-                                   const ExpertLoads& loads);
-std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage);
+                                   const ExpertLoads& loads, WorkTable& table);
 
 } // namespace moesim

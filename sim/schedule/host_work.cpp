@@ -40,36 +40,35 @@ std::int64_t launches_of(const Kernel& kernel) {
   return kernel.launches;
 }
 
-HostWork host_work_of(const Segment& segment, const CudaGraphs& graphs) {
-  const auto* compute = std::get_if<ComputeWork>(&segment.work);
-  if (!compute)
+HostWork host_work_of(const Segment& segment, const Works& works, const CudaGraphs& graphs) {
+  if (segment.kind != OpKind::compute)
     return {.operators = 1};
   HostWork work;
-  for (const Kernel& kernel : compute->kernels)
-    if (!captured(kernel, graphs))
-      work += {1, launches_of(kernel) - 1};
+  for (const std::uint32_t list : works.computes[segment.work].kernels)
+    for (const Kernel& kernel : works.kernel_lists[list])
+      if (!captured(kernel, graphs))
+        work += {1, launches_of(kernel) - 1};
   return work;
 }
 
-bool host_posts(const Segment& segment) {
-  const auto* collective = std::get_if<CollectiveWork>(&segment.work);
-  return collective && collective->host_posts;
+bool host_posts(const Segment& segment, const Works& works) {
+  return segment.kind == OpKind::collective && works.collectives[segment.work].host_posts;
 }
 
-/// Tokens on their way to the experts, forward or as gradients of combined results.
+/// The load of a dispatch.
 enum class Sends { nothing, tokens, gradients };
-Sends sends(const Segment& segment) {
-  const auto* collective = std::get_if<CollectiveWork>(&segment.work);
-  if (!collective || collective->group != GroupKind::expert)
+Sends sends(const Segment& segment, const Works& works) {
+  if (segment.kind != OpKind::collective)
     return Sends::nothing;
-  if (collective->name.ends_with(".Dispatch"))
-    return Sends::tokens;
-  return collective->name.ends_with(".CombineGradient") ? Sends::gradients : Sends::nothing;
+  const CollectiveWork& collective = works.collectives[segment.work];
+  if (collective.role != Role::dispatch)
+    return Sends::nothing;
+  return collective.direction == Direction::forward ? Sends::tokens : Sends::gradients;
 }
 
 } // namespace
 
-std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
+std::vector<HostPortion> host_portions(const std::vector<Segment>& segments, const Works& works,
                                        const CudaGraphs& graphs) {
   if (graphs.full_iteration)
     return {};
@@ -82,12 +81,12 @@ std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
     portions.back().synchronises |= synchronises;
   };
   for (std::size_t place = 0; place < segments.size(); ++place) {
-    if (const Sends sent = sends(segments[place]); sent != Sends::nothing)
+    if (const Sends sent = sends(segments[place], works); sent != Sends::nothing)
       end_portion(place, sent == Sends::tokens);
-    work += host_work_of(segments[place], graphs);
-    if (host_posts(segments[place]))
+    work += host_work_of(segments[place], works, graphs);
+    if (host_posts(segments[place], works))
       end_portion(place + 1, true);
-    const bool computes = std::holds_alternative<ComputeWork>(segments[place].work);
+    const bool computes = segments[place].kind == OpKind::compute;
     const bool next_beside = place + 1 < segments.size() && segments[place + 1].beside_previous;
     if (computes && work.operators > 0 && !next_beside)
       end_portion(place + 1, false);

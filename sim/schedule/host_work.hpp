@@ -25,7 +25,7 @@ struct HostPortion {
 /// docs/discussions/deepseek-v3-gb200-optimization, section 3.1); gradients go the known way, for
 /// them it only counts apart. Where the host posts the messages of a dispatch or combine it waits
 /// for its end (inferred: calibration/DEVIATIONS.md 37). Empty if one graph holds the whole step.
-std::vector<HostPortion> host_portions(const std::vector<Segment>& segments,
+std::vector<HostPortion> host_portions(const std::vector<Segment>& segments, const Works& works,
                                        const CudaGraphs& graphs);
 
 } // namespace moesim

@@ -8,21 +8,21 @@ namespace {
 
 /// One of the two passes while they are merged.
 struct PassLane {
-  std::vector<PlacedSegment> segments;
+  std::vector<Segment> segments;
   bool backward = false;
   std::int64_t computes = 0; ///< in all
   std::int64_t issued = 0;   ///< computes so far
   std::size_t next = 0;      ///< segment
 
-  PassLane(std::vector<PlacedSegment> of, bool is_backward)
+  PassLane(std::vector<Segment> of, bool is_backward)
       : segments(std::move(of)), backward(is_backward) {
-    for (const PlacedSegment& segment : segments)
+    for (const Segment& segment : segments)
       computes += is_turn(segment) ? 1 : 0;
   }
 
   /// A compute that the lanes take turns at: not one that its own communication runs beside, and
   /// not the host's.
-  static bool is_turn(const PlacedSegment& segment) {
+  static bool is_turn(const Segment& segment) {
     return segment.kind == OpKind::compute && !segment.beside_previous && !segment.host;
   }
 
@@ -35,8 +35,8 @@ struct PassLane {
   /// issued.
   std::optional<std::uint32_t> under_way(const StepGraph& graph) const {
     for (std::size_t place = next; place > 0 && !is_turn(segments[place - 1]); --place)
-      if (const PlacedSegment& segment = segments[place - 1]; segment.kind != OpKind::compute)
-        if (graph.collectives[segment.work].group == GroupKind::expert)
+      if (const Segment& segment = segments[place - 1]; segment.kind != OpKind::compute)
+        if (graph.works.collectives[segment.work].group == GroupKind::expert)
           return segment.work;
     return std::nullopt;
   }
@@ -44,12 +44,12 @@ struct PassLane {
 
 } // namespace
 
-std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& forward,
-                                              const std::vector<PlacedSegment>& backward) {
+std::vector<PairedSegment> PassPairing::merge(const std::vector<Segment>& forward,
+                                              const std::vector<Segment>& backward) {
   std::array<PassLane, 2> lanes{PassLane(paired(backward), true), PassLane(paired(forward), false)};
   std::vector<PairedSegment> merged;
   const auto issue = [&](PassLane& lane, const PassLane& other) {
-    PlacedSegment segment = lane.segments[lane.next];
+    Segment segment = lane.segments[lane.next];
     if (segment.kind == OpKind::compute && !segment.host) {
       auto communication = other.under_way(graph_);
       if (!communication && segment.beside_previous)
@@ -77,35 +77,24 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<PlacedSegment>& 
   return merged;
 }
 
-std::vector<PlacedSegment> PassPairing::paired(const std::vector<PlacedSegment>& segments) {
-  std::vector<PlacedSegment> found = segments;
-  for (PlacedSegment& segment : found) {
+std::vector<Segment> PassPairing::paired(const std::vector<Segment>& segments) {
+  std::vector<Segment> found = segments;
+  for (Segment& segment : found) {
     if (segment.kind != OpKind::collective ||
-        graph_.collectives[segment.work].group != GroupKind::expert)
+        graph_.works.collectives[segment.work].group != GroupKind::expert)
       continue;
-    const auto [known, added] =
-        paired_.emplace(segment.work, static_cast<std::uint32_t>(graph_.collectives.size()));
-    if (added) {
-      CollectiveWork work = graph_.collectives[segment.work];
-      work.beside_compute = true;
-      graph_.collectives.push_back(std::move(work));
-    }
-    segment.work = known->second;
+    CollectiveWork work = graph_.works.collectives[segment.work];
+    work.beside_compute = true;
+    segment.work = table_.add(work);
   }
   return found;
 }
 
 std::uint32_t PassPairing::beside(std::uint32_t compute, std::uint32_t communication) {
-  if (graph_.computes[compute].beside)
-    return compute;
-  const auto [known, added] = beside_.emplace(std::pair(compute, communication),
-                                              static_cast<std::uint32_t>(graph_.computes.size()));
-  if (added) {
-    ComputeWork work = graph_.computes[compute];
-    work.beside = graph_.collectives[communication];
-    graph_.computes.push_back(std::move(work));
-  }
-  return known->second;
+  ComputeWork work = graph_.works.computes[compute];
+  if (!work.beside)
+    work.beside = communication;
+  return table_.add(std::move(work));
 }
 
 } // namespace moesim

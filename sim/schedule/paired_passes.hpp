@@ -2,14 +2,13 @@
 
 #include "sim/schedule/placed_stage.hpp"
 
-#include <map>
 #include <vector>
 
 namespace moesim {
 
 /// A segment of a forward pass and a backward pass that run side by side.
 struct PairedSegment {
-  PlacedSegment segment;
+  Segment segment;
   bool backward = false;
 };
 
@@ -21,20 +20,20 @@ struct PairedSegment {
 /// (CollectiveWork::beside_compute).
 class PassPairing {
 public:
-  /// The graph gets the computes that run beside a communication, and the communications of pairs.
-  explicit PassPairing(StepGraph& graph) : graph_(graph) {}
+  /// `table` is that of the graph, which gets the computes that run beside a communication, and the
+  /// communications of pairs.
+  PassPairing(StepGraph& graph, WorkTable& table) : graph_(graph), table_(table) {}
 
-  std::vector<PairedSegment> merge(const std::vector<PlacedSegment>& forward,
-                                   const std::vector<PlacedSegment>& backward);
+  std::vector<PairedSegment> merge(const std::vector<Segment>& forward,
+                                   const std::vector<Segment>& backward);
 
 private:
   /// The segments of a pass with the communications of a pair.
-  std::vector<PlacedSegment> paired(const std::vector<PlacedSegment>& segments);
+  std::vector<Segment> paired(const std::vector<Segment>& segments);
   std::uint32_t beside(std::uint32_t compute, std::uint32_t communication);
 
   StepGraph& graph_;
-  std::map<std::uint32_t, std::uint32_t> paired_; ///< by the collective of a pass on its own
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> beside_;
+  WorkTable& table_;
 };
 
 } // namespace moesim

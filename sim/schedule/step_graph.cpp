@@ -127,14 +127,12 @@ std::vector<DeviceId> StepGraph::devices_of(const Op& op) const {
 
 std::string StepGraph::name_of(OpId id) const {
   const Op& op = ops[index(id)];
-  const std::string& work = op.kind == OpKind::compute      ? computes[op.work].name
-                            : op.kind == OpKind::collective ? collectives[op.work].name
-                                                            : transfers[op.work].name;
   // Of a collective only the first device is looked at: it may have thousands.
   const DeviceId first =
       op.kind == OpKind::collective ? groups[op.place].devices.front() : devices_of(op).front();
   const Device& device = devices[index(first)];
-  return fmt::format("Step.Stage[{}].MicroBatch[{}].{}", device.stage, op.micro_batch, work);
+  return fmt::format("Step.Stage[{}].MicroBatch[{}].{}", device.stage, op.micro_batch,
+                     works.labels[op.label].text());
 }
 
 } // namespace moesim

@@ -51,13 +51,13 @@ std::vector<Bytes> read_sizes(const TomlTable& table) {
 }
 
 /// The bytes and the fan-out of a dispatch or combine, from what DeepEP's tests name.
-Bytes read_tokens(const TomlTable& table, CollectiveWork& work) {
+Bytes read_tokens(const TomlTable& table, const std::string& name, CollectiveWork& work) {
   if (table.has("bytes"))
-    table.fail("bytes", fmt::format("a {} takes its bytes from its tokens", work.name),
+    table.fail("bytes", fmt::format("a {} takes its bytes from its tokens", name),
                "leave it out, and set collective.tokens and collective.hidden");
   for (const char* key : {"tokens", "hidden", "experts", "experts_per_token"})
     if (!table.has(key))
-      table.fail(key, fmt::format("a {} needs collective.{}", work.name, key),
+      table.fail(key, fmt::format("a {} needs collective.{}", name, key),
                  "as in --set collective.tokens=4096 --set collective.hidden=7168 --set "
                  "collective.experts=256 --set collective.experts_per_token=8");
   TokenFanOut& fan_out = work.fan_out;
@@ -97,13 +97,14 @@ CollectiveScenario read_collective(const TomlDocument& document,
   const TomlTable root = document.root();
   const TomlTable table = root.table("collective");
   CollectiveScenario scenario;
-  scenario.work.name = table.choice("name", lone_collective_names());
-  scenario.work.kind = kinds.at(scenario.work.name);
+  const std::string name = table.choice("name", lone_collective_names());
+  scenario.work.kind = kinds.at(name);
+  scenario.work.role = scenario.work.kind == Collective::combine ? Role::combine : Role::dispatch;
   scenario.work.group = GroupKind::expert;
   const bool fans_out =
       scenario.work.kind == Collective::dispatch || scenario.work.kind == Collective::combine;
   if (fans_out)
-    scenario.sizes = {read_tokens(table, scenario.work)};
+    scenario.sizes = {read_tokens(table, name, scenario.work)};
   else
     scenario.sizes = read_sizes(table);
   read_algorithm(table, scenario.work);

@@ -1,7 +1,7 @@
 #include "sim/study/collective_study.hpp"
 
 #include "sim/replay/replay.hpp"
-#include "sim/study/child_process.hpp"
+#include "sim/search/child_process.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -50,7 +50,8 @@ StepGraph lone_graph(const CollectiveWork& work, const DeviceLayout& layout) {
   for (std::uint32_t device = 0; device < layout.devices.size(); ++device)
     group.devices.push_back(DeviceId(device));
   graph.groups = {group};
-  graph.collectives = {work};
+  graph.works.collectives = {work};
+  graph.works.labels = {Label::of("Collective")};
   graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 0});
   graph.seal();
   return graph;

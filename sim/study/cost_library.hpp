@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/study/step_study.hpp"
+#include "sim/search/dense_search.hpp"
 
 #include <filesystem>
 #include <map>

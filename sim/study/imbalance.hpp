@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/metrics/step_result.hpp"
-#include "sim/study/step_study.hpp"
+#include "sim/search/dense_search.hpp"
 
 namespace moesim {
 

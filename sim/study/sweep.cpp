@@ -4,7 +4,7 @@
 #include "sim/input/csv_table.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/report/csv_text.hpp"
-#include "sim/study/child_process.hpp"
+#include "sim/search/child_process.hpp"
 #include "sim/study/cost_library.hpp"
 #include "sim/study/output_file.hpp"
 #include "sim/study/simulate.hpp"

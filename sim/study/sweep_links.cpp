@@ -3,7 +3,7 @@
 #include "sim/base/check.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/report/link_report.hpp"
-#include "sim/study/child_process.hpp"
+#include "sim/search/child_process.hpp"
 #include "sim/study/cost_library.hpp"
 #include "sim/study/output_file.hpp"
 

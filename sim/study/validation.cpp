@@ -1,7 +1,7 @@
 #include "sim/study/validation.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/study/child_process.hpp"
+#include "sim/search/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 #include "sim/study/cost_library.hpp"
 #include "sim/study/simulate.hpp"

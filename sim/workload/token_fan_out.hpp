@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 namespace moesim {
@@ -13,7 +14,7 @@ struct TokenFanOut {
   std::int64_t groups = 1;
   std::int64_t groups_per_token = 1;
 
-  bool operator==(const TokenFanOut&) const = default;
+  auto operator<=>(const TokenFanOut&) const = default;
 };
 
 /// How many of `parts` equal parts of the experts (ranks, or domains, of a group) a token goes to,

@@ -1,6 +1,6 @@
 #include "tests/property/random_cluster.hpp"
 
-#include "sim/study/child_process.hpp"
+#include "sim/search/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 #include "tests/support/calibration.hpp"
 

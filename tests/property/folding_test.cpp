@@ -1,6 +1,6 @@
 #include "tests/property/random_case.hpp"
 
-#include "sim/study/step_study.hpp"
+#include "sim/search/dense_search.hpp"
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>

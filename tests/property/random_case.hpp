@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/scenario/scenario.hpp"
-#include "sim/study/step_study.hpp"
+#include "sim/search/dense_search.hpp"
 
 #include <cstdint>
 #include <string>

@@ -22,8 +22,8 @@ const fs::path source_dir = MOESIM_SOURCE_DIR;
 
 /// Each module may use those before it.
 const std::vector<std::string> modules = {
-    "base",      "input",    "workload", "routing", "platform", "importer", "scenario", "cost",
-    "calibrate", "schedule", "replay",   "metrics", "report",   "study",    "app"};
+    "base",     "input",  "workload", "routing", "platform", "scenario", "cost",     "calibrate",
+    "schedule", "replay", "metrics",  "search",  "report",   "study",    "importer", "app"};
 
 /// Folders whose files are ours; what people install or build there is not.
 const std::vector<std::string> folders = {

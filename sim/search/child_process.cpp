@@ -1,4 +1,4 @@
-#include "sim/study/child_process.hpp"
+#include "sim/search/child_process.hpp"
 
 #include "sim/base/check.hpp"
 #include "sim/base/input_error.hpp"

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "sim/cost/compute_cost.hpp"
+#include "sim/cost/network_cost.hpp"
+#include "sim/platform/topology_spec.hpp"
+
+#include <filesystem>
+
+namespace moesim {
+
+/// The measured costs that every prediction rests on.
+struct Costs {
+  ComputeCost compute;
+  NetworkCost network;
+};
+
+/// Reads the tables for the GPU kind of `topology` from the folder `calibration`. Throws InputError
+/// as both costs do.
+Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology);
+
+} // namespace moesim

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "sim/cost/costs.hpp"
+#include "sim/metrics/step_metrics.hpp"
+#include "sim/replay/step_layout.hpp"
+#include "sim/replay/timeline.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// A step as it was played.
+struct PlayedStep {
+  StepGraph graph;
+  Timeline timeline;
+  bool approximate = false; ///< ranks of a stage differ, and one stands for all
+};
+
+/// Builds the graph of a step and replays it in this process, which must not simulate again:
+/// SimGrid simulates once a process. `loads` are those of the workload.
+PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                     const Costs& costs, const ExpertLoads& loads);
+
+/// The outcome of one replay of one step.
+struct StepReplay {
+  StepMetrics metrics;
+  std::uint64_t operations = 0;
+  std::uint64_t activities = 0;
+  bool approximate = false;              ///< as in PlayedStep
+  std::vector<std::string> extrapolated; ///< network costs beyond those measured
+};
+
+/// Called with the graph and the timeline of a replay, before they are forgotten; for traces and
+/// dumps.
+using TimelineObserver = std::function<void(const StepGraph&, const Timeline&)>;
+
+/// Plays a step and measures it, in a process of its own where SimGrid is needed. `observe` runs in
+/// the process that plays. Throws InternalError with the child's message.
+StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const Costs& costs, const ExpertLoads& loads,
+                       const TimelineObserver& observe = {});
+StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                       const Costs& costs);
+
+/// A replay as text, for the process that asked for it.
+std::string to_text(const StepReplay& replay);
+StepReplay replay_from_text(const std::string& text);
+
+} // namespace moesim
