@@ -1,9 +1,9 @@
 // How fast the costs of kernels are looked up: those of one micro-batch of a scenario, again and
 // again.
 
+#include "sim/cost/costs.hpp"
 #include "sim/scenario/scenario.hpp"
-#include "sim/schedule/layer_work.hpp"
-#include "sim/search/dense_search.hpp"
+#include "sim/schedule/placed_stage.hpp"
 
 #include <fmt/format.h>
 
@@ -22,13 +22,20 @@ const fs::path source = MOESIM_SOURCE_DIR;
 
 /// The kernels of every stage, forward and backward.
 std::vector<Kernel> kernels_of(const Workload& workload) {
+  const ExpertLoads loads(workload);
+  Works works;
+  StepTables tables(workload, works);
   std::vector<Kernel> kernels;
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
-    const StageWork work = stage_work(workload, stage);
-    for (const auto* segments : {&work.forward, &work.backward})
-      for (const Segment& segment : *segments)
-        if (const auto* compute = std::get_if<ComputeWork>(&segment.work))
-          kernels.insert(kernels.end(), compute->kernels.begin(), compute->kernels.end());
+    ChunkPasses passes(workload, stage, {&loads, 0, std::nullopt}, tables.works, tables.blocks,
+                       tables.gradients);
+    for (const auto& segments :
+         {passes.forward(PassPlace::regular), passes.backward(Gradients::all, PassPlace::regular)})
+      for (const Segment& segment : segments)
+        if (segment.kind == OpKind::compute)
+          for (const std::uint32_t list : works.computes[segment.work].kernels)
+            kernels.insert(kernels.end(), works.kernel_lists[list].begin(),
+                           works.kernel_lists[list].end());
   }
   return kernels;
 }

@@ -66,7 +66,6 @@ void play_all_to_all(const Topology& topology, const NetworkCost& network) {
   plan.gpus = topology.gpus();
   plan.expert = plan.gpus;
   CollectiveWork work;
-  work.name = "AllToAll";
   work.bytes = Bytes{std::int64_t{64} << 20};
   const std::string milliseconds = run_in_child([&] {
     const Stopwatch watch;
@@ -101,7 +100,7 @@ std::shared_ptr<const LoadMatrix> random_loads(std::size_t ranks, std::mt19937_6
 
 /// DeepSeek-V3 on 2,048 GPUs: each layer and micro-batch loads its experts differently. Planned for
 /// all pipeline stages in turn, each with two groups of 64 ranks.
-void plan_uneven(CollectiveWork work, const NetworkCost& network) {
+void plan_uneven(const std::string& name, CollectiveWork work, const NetworkCost& network) {
   constexpr std::uint32_t collectives = 1000;
   const TopologySpec spec = read_topology(std::filesystem::path(MOESIM_SOURCE_DIR) / "topologies" /
                                           "hgx-h800-ndr400.toml");
@@ -127,7 +126,7 @@ void plan_uneven(CollectiveWork work, const NetworkCost& network) {
       for (const PlannedFlow& flow : phase.flows)
         amount += flow.amount;
   }
-  print(fmt::format("{} uneven plans: {}, {:.6g} GB", collectives, work.name, amount * 1e-9),
+  print(fmt::format("{} uneven plans: {}, {:.6g} GB", collectives, name, amount * 1e-9),
         watch.milliseconds());
 }
 
@@ -136,17 +135,9 @@ void plan_uneven(CollectiveWork work, const NetworkCost& network) {
 int main() {
   const NetworkCost network =
       NetworkCost::load(std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration");
-  CollectiveWork work;
-  work.group = GroupKind::expert;
-  work.name = "dispatch";
-  work.kind = Collective::dispatch;
-  plan_uneven(work, network);
-  work.name = "all-to-all";
-  work.kind = Collective::all_to_all;
-  plan_uneven(work, network);
-  work.name = "2D all-to-all";
-  work.hierarchical = true;
-  plan_uneven(work, network);
+  plan_uneven("dispatch", {.kind = Collective::dispatch}, network);
+  plan_uneven("all-to-all", {.kind = Collective::all_to_all}, network);
+  plan_uneven("2D all-to-all", {.kind = Collective::all_to_all, .hierarchical = true}, network);
   for (const std::int64_t gpus : {512, 2048, 8192, 131'072}) {
     const Stopwatch watch;
     const Topology topology(three_tiers(gpus), gpus);

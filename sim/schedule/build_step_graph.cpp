@@ -1,13 +1,13 @@
 #include "sim/schedule/build_step_graph.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/schedule/lanes.hpp"
 #include "sim/schedule/paired_passes.hpp"
 #include "sim/schedule/placed_stage.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 #include "sim/schedule/turns.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,43 +16,6 @@
 namespace moesim {
 
 namespace {
-
-/// What one device has done last in a pass; of two passes side by side, each has its own.
-struct Lane {
-  std::vector<OpId> last;        ///< what its next operation waits for
-  std::vector<OpId> before_last; ///< what those waited for
-  std::optional<OpId> first;     ///< of the pass
-  /// What another stage waits for, where the pass goes on behind it.
-  std::optional<std::vector<OpId>> result;
-
-  const std::vector<OpId>& made() const { return result ? *result : last; }
-  void start_pass() {
-    first.reset();
-    result.reset();
-  }
-
-  /// An operation that ran behind the last, or beside it.
-  void add(OpId op, bool beside) {
-    if (!beside)
-      before_last = std::exchange(last, {});
-    last.push_back(op);
-    if (!first)
-      first = op;
-  }
-};
-/// By device.
-using Lanes = std::vector<Lane>;
-
-/// The last operation of each stream of a device, while passes run side by side: those of one
-/// stream follow each other.
-using StreamEnds = std::array<std::optional<OpId>, stream_count>;
-
-/// What a device has under way beside its passes.
-struct Background {
-  std::optional<OpId> detached; ///< the last detached operation, until something joins it
-  std::map<int, OpId> marked;   ///< the latest detached operation of each mark
-  std::vector<OpId> host;       ///< what the next launches wait for
-};
 
 Stream stream_of(const CollectiveWork& work) {
   switch (work.group) {

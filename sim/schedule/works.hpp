@@ -113,11 +113,11 @@ struct TransferWork {
 
 /// The distinct amounts of work of a step: equal layers, stages and micro-batches share theirs.
 struct Works {
-  std::vector<KernelList> kernel_lists;
-  std::vector<ComputeWork> computes;
-  std::vector<CollectiveWork> collectives;
-  std::vector<TransferWork> transfers;
-  std::vector<Label> labels;
+  std::vector<KernelList> kernel_lists = {};
+  std::vector<ComputeWork> computes = {};
+  std::vector<CollectiveWork> collectives = {};
+  std::vector<TransferWork> transfers = {};
+  std::vector<Label> labels = {};
 };
 
 /// Adds works to those of a step, equal ones once.

@@ -12,8 +12,7 @@ Seconds megabyte_exchange(const TopologySpec& cluster, Fidelity fidelity, std::i
   ParallelPlan plan;
   plan.gpus = gpus;
   plan.expert = gpus;
-  CollectiveWork work{"Dispatch", Collective::all_to_all, GroupKind::expert,
-                      Bytes{gpus * 1'000'000}};
+  CollectiveWork work{.bytes = Bytes{gpus * 1'000'000}};
   work.beside_compute = beside_compute;
   return time_of(plan, work, fidelity, cluster);
 }

@@ -97,7 +97,8 @@ LoneCollective lone_collective(const ParallelPlan& plan, const CollectiveWork& w
   for (std::uint32_t device = 0; device < lone.graph.devices.size(); ++device)
     group.devices.push_back(DeviceId(device));
   lone.graph.groups = {group};
-  lone.graph.collectives = {work};
+  lone.graph.works.collectives = {work};
+  lone.graph.works.labels = {Label::of("Collective")};
   lone.graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 0});
   lone.graph.seal();
   return lone;

@@ -19,7 +19,7 @@ Seconds beside_each_other(const ParallelPlan& plan, const CollectiveWork& first,
     for (std::uint32_t device = 0; device < layout.layout.devices.size(); ++device)
       group.devices.push_back(DeviceId(device));
     graph.groups.push_back(group);
-    graph.collectives.push_back(work);
+    graph.works.collectives.push_back(work);
   }
   graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 0});
   graph.add_op({OpKind::collective, Stream::data_parallel, 1, 1, 0});
@@ -38,8 +38,9 @@ TEST_CASE("collectives of two streams share a NIC without losing capacity") {
   plan.gpus = 16;
   plan.expert = 16;
   const Seconds end = beside_each_other(
-      plan, {"Dispatch", Collective::all_to_all, GroupKind::expert, Bytes{80'000'000}},
-      {"WeightGather", Collective::all_gather, GroupKind::data, Bytes{512'000'000}});
+      plan,
+      {.kind = Collective::all_to_all, .group = GroupKind::expert, .bytes = Bytes{80'000'000}},
+      {.kind = Collective::all_gather, .group = GroupKind::data, .bytes = Bytes{512'000'000}});
   CHECK(end.value == Approx(2e-3 + 1.2e-6).epsilon(1e-8));
 }
 
@@ -48,9 +49,11 @@ TEST_CASE("a compute beside a collective takes the longer of the two") {
   ParallelPlan plan;
   plan.gpus = 16;
   LoneCollective lone = lone_collective(
-      plan, {"WeightGather", Collective::all_gather, GroupKind::data, Bytes{1'600'000'000}},
+      plan,
+      {.kind = Collective::all_gather, .group = GroupKind::data, .bytes = Bytes{1'600'000'000}},
       Fidelity::folded);
-  lone.graph.computes = {{"Expert", {lasting(Seconds{5e-3})}}};
+  lone.graph.works.kernel_lists = {{lasting(Seconds{5e-3})}};
+  lone.graph.works.computes = {{{0}}};
   lone.graph.add_op({OpKind::compute, Stream::compute, 0, 0, 0});
   lone.graph.seal();
   const Topology topology(ideal_cluster(FabricKind::rail_optimised, 32), plan.gpus);
@@ -67,7 +70,8 @@ TEST_CASE("a dispatch beside computes waits for its ranks, and moves its bytes m
   ParallelPlan plan;
   plan.gpus = 8;
   plan.expert = 8;
-  CollectiveWork work{"Dispatch", Collective::dispatch, GroupKind::expert, Bytes{720'000'000}};
+  CollectiveWork work{
+      .kind = Collective::dispatch, .group = GroupKind::expert, .bytes = Bytes{720'000'000}};
   work.fan_out = {8, 1, 1, 1};
   work.beside_compute = true;
   work.wait_for_ranks = Seconds{1e-3};
@@ -83,7 +87,8 @@ TEST_CASE("a dispatch whose host posts its messages takes them on top of its tra
   ParallelPlan plan;
   plan.gpus = 16;
   plan.expert = 16;
-  CollectiveWork work{"Dispatch", Collective::dispatch, GroupKind::expert, Bytes{160'000'000}};
+  CollectiveWork work{
+      .kind = Collective::dispatch, .group = GroupKind::expert, .bytes = Bytes{160'000'000}};
   work.fan_out = {16, 1, 1, 1};
   work.host_posts = HostPosts{DispatchLibrary::deepep, 2000};
   CHECK(
@@ -100,10 +105,12 @@ TEST_CASE("what streams beside a dispatch has less memory bandwidth, products ha
   const Kernel product = gemm(KernelPart::dense, Precision::bf16, 12384, 12384, 12384);
   const Seconds products = costs.compute.time(product).time;
   const Kernel stream = lasting(products);
-  CollectiveWork dispatch{"Dispatch", Collective::dispatch, GroupKind::expert, Bytes{1}};
+  CollectiveWork dispatch{
+      .kind = Collective::dispatch, .group = GroupKind::expert, .bytes = Bytes{1}};
   const BesideCompute beside{Seconds{1e-3}, Bytes{200'000'000'000}};
   const auto time = [&](std::vector<Kernel> kernels) {
-    return compute_time({"Expert", std::move(kernels), dispatch}, costs.compute, beside).total;
+    const Works works{.kernel_lists = {std::move(kernels)}, .collectives = {dispatch}};
+    return ComputeTimes(works, costs.compute).of({{0}, 0}, beside);
   };
   const double done = 1e-3;
   CHECK(time({product}).value == Approx(products.value + done * (1 - 1 / 1.25)).epsilon(1e-9));

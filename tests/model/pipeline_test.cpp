@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <map>
+#include <set>
 #include <string>
 
 using namespace moesim;
@@ -32,30 +33,39 @@ Workload one_layer_per_stage(std::int64_t stages, std::int64_t micro_batches) {
 /// The same step with computes of 1 ms forward and 2 ms backward on every stage, embedding and head
 /// included, and an optimizer that takes no time.
 StepGraph with_equal_stages(StepGraph graph, Bytes transfer, Schedule schedule) {
-  std::map<std::string, int> seen;
-  for (ComputeWork& work : graph.computes) {
-    const bool backward = work.name.find("Gradient") != std::string::npos;
-    // The gradients of inputs and of weights take 1 ms each, apart or together. DualPipe has the
-    // whole backward pass of a chunk, and then that of its inputs by the same name.
-    const bool weights = work.name.find("WeightGradient") != std::string::npos;
-    const bool split = schedule == Schedule::zero_bubble || weights ||
-                       (schedule == Schedule::dual_pipe && seen[work.name]++ % 2 == 1);
-    work.kernels = {lasting(Seconds{backward && !split ? 2e-3 : 1e-3})};
-    if (work.name == "Optimizer")
-      work.kernels.clear();
+  Works& works = graph.works;
+  const auto one_ms = static_cast<std::uint32_t>(works.kernel_lists.size());
+  works.kernel_lists.push_back({lasting(Seconds{1e-3})});
+  works.kernel_lists.push_back({lasting(Seconds{2e-3})});
+  // The gradients of inputs and of weights take 1 ms each, apart or together. DualPipe has the
+  // whole backward pass of a chunk, and then that of its inputs by the same label.
+  std::map<std::string, std::set<std::uint32_t>> works_of_label;
+  for (const Op& op : graph.ops)
+    if (op.kind == OpKind::compute)
+      works_of_label[works.labels[op.label].text()].insert(op.work);
+  for (const auto& [label, numbers] : works_of_label) {
+    const bool backward = label.find("Gradient") != std::string::npos;
+    const bool weights = label.find("WeightGradient") != std::string::npos;
+    for (const std::uint32_t number : numbers) {
+      // Beside a communication a compute is a work of its own: the larger of the first two is that
+      // of inputs.
+      const bool inputs = schedule == Schedule::dual_pipe && number != *numbers.begin() &&
+                          !works.computes[number].beside;
+      const bool whole = backward && !weights && !inputs && schedule != Schedule::zero_bubble;
+      works.computes[number].kernels = {whole ? one_ms + 1 : one_ms};
+      if (label == "Optimizer")
+        works.computes[number].kernels.clear();
+    }
   }
-  for (TransferWork& work : graph.transfers)
+  for (TransferWork& work : works.transfers)
     work.bytes = transfer;
   return graph;
 }
 
 /// All-to-alls of `bytes`, and nothing else between ranks.
 StepGraph with_exchanges(StepGraph graph, Bytes bytes) {
-  for (CollectiveWork& work : graph.collectives)
+  for (CollectiveWork& work : graph.works.collectives)
     work.bytes = work.kind == Collective::all_to_all ? bytes : Bytes{0};
-  for (ComputeWork& work : graph.computes)
-    if (work.beside)
-      work.beside->bytes = bytes;
   return graph;
 }
 
@@ -70,7 +80,7 @@ StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes
                      exchange);
   const Timeline timeline =
       replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
-  return measure_step(graph, timeline, topology, costs.compute);
+  return measure_step(graph, timeline, topology, ComputeTimes(graph.works, costs.compute));
 }
 
 /// Of a compute that streams beside an all-to-all of that many milliseconds.

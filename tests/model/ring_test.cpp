@@ -9,7 +9,7 @@ namespace {
 Seconds ring_time(Collective kind, std::int64_t gpus, Bytes bytes, Fidelity fidelity) {
   ParallelPlan plan;
   plan.gpus = gpus;
-  return time_of(plan, {"GradientReduce", kind, GroupKind::data, bytes}, fidelity,
+  return time_of(plan, {.kind = kind, .group = GroupKind::data, .bytes = bytes}, fidelity,
                  ideal_cluster(FabricKind::rail_optimised, 32));
 }
 

@@ -73,7 +73,7 @@ TEST_CASE("collectives conserve bytes by rank and by tier") {
     const ParallelPlan& plan = scenario.workload.plan;
     const Topology topology(scenario.topology, plan.gpus);
     const StepGraph graph = build_step_graph(scenario.workload, one_rank_per_stage(plan));
-    for (const CollectiveWork& work : graph.collectives)
+    for (const CollectiveWork& work : graph.works.collectives)
       for (std::uint32_t rank = 0; rank < plan.gpus; ++rank) {
         const std::vector<RankId> group = group_of(plan, work.group, RankId(rank));
         if (group.front() != RankId(rank) || group.size() < 2)
@@ -96,13 +96,12 @@ TEST_CASE("an all-to-all carries the routed tokens") {
     const std::int64_t copies = tokens * workload.model.experts.experts_per_token;
     const std::int64_t hidden = workload.model.hidden;
     const bool fp8 = workload.communication.dispatch_precision == Precision::fp8;
-    for (const CollectiveWork& work : graph.collectives) {
+    for (const CollectiveWork& work : graph.works.collectives) {
       if (work.kind != Collective::all_to_all)
         continue;
       // Dispatch and the gradients of combine travel at the dispatch precision.
-      const bool narrow =
-          work.name.ends_with(".Dispatch") || work.name.ends_with(".CombineGradient");
-      INFO(work.name);
+      const bool narrow = work.role == Role::dispatch;
+      INFO(static_cast<int>(work.role));
       // fp8 comes with a 4-byte scale for each 128 values.
       const std::int64_t token = fp8 && narrow ? hidden + hidden / 128 * 4 : 2 * hidden;
       CHECK(work.bytes.value == copies * token);

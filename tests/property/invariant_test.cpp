@@ -4,6 +4,7 @@
 #include "sim/metrics/link_utilisation.hpp"
 #include "sim/metrics/resource_class.hpp"
 #include "sim/replay/rank_flows.hpp"
+#include "sim/search/step_bound.hpp"
 #include "sim/study/simulate.hpp"
 
 #include <catch2/catch.hpp>

@@ -75,7 +75,6 @@ RandomCollective random_collective(std::uint64_t seed, const std::vector<std::in
   draw_fabric(draw, drawn.cluster);
   drawn.gpus = draw.one_of(sizes);
   drawn.work.kind = static_cast<Collective>(draw.one_of<int>({0, 0, 1, 2, 3, 4, 5, 7, 8}));
-  drawn.work.name = "Random";
   drawn.work.group = GroupKind::expert;
   drawn.work.bytes = Bytes{draw.one_of<std::int64_t>({1 << 16, 1 << 20, 1 << 24, 1 << 28})};
   drawn.work.hierarchical = drawn.work.kind == Collective::all_to_all && draw.one_in(2);

@@ -60,7 +60,7 @@ void check_bytes(const Workload& workload, const std::shared_ptr<const ExpertLoa
         read_topology(std::filesystem::path(MOESIM_SOURCE_DIR) / "topologies/hgx-h100-ndr400.toml"),
         workload.plan.gpus);
   const Topology& topology = *known;
-  const CollectiveWork work = dispatch("Dispatch", workload, load);
+  const CollectiveWork work = dispatch(workload, load, Direction::forward);
   const CollectiveFlows flows(work, group_of(workload.plan, GroupKind::expert, RankId(0)),
                               topology);
   const auto ranks = static_cast<std::size_t>(workload.plan.gpus);

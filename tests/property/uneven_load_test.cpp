@@ -1,9 +1,9 @@
 #include "tests/property/random_case.hpp"
 #include "tests/property/random_cluster.hpp"
+#include "tests/support/stage_view.hpp"
 
 #include "sim/routing/expert_load.hpp"
 #include "sim/routing/load_trace.hpp"
-#include "sim/schedule/layer_work.hpp"
 #include "sim/study/simulate.hpp"
 
 #include <catch2/catch.hpp>
@@ -47,10 +47,10 @@ bool is_moe(const Scenario& scenario) {
 
 /// What the experts of all ranks of a group compute in a pass, in multiples of their products'
 /// FLOPs.
-double expert_flops(const StageWork& work) {
+double expert_flops(const StageView& work) {
   double flops = 0.0;
-  for (const Segment& segment : work.forward)
-    if (const auto* compute = std::get_if<ComputeWork>(&segment.work))
+  for (const SeenSegment& segment : work.forward)
+    if (const auto* compute = std::get_if<SeenCompute>(&segment.work))
       for (const Kernel& kernel : compute->kernels)
         if (kernel.part == KernelPart::expert)
           flops += kernel.flops.value;

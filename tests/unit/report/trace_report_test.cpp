@@ -23,12 +23,17 @@ struct Step {
                     {GroupKind::expert_data, {DeviceId(0), DeviceId(1)}}};
     graph.pairs = {{DeviceId(0), DeviceId(2)}, {DeviceId(1), DeviceId(3)}};
     Kernel first = gemm(KernelPart::dense, Precision::bf16, 4, 2, 3);
-    graph.computes = {{"Layer[0].Attention", {first, memory_bound(KernelPart::dense, Bytes{10})}}};
-    CollectiveWork gather{"Layer[1].Gather", Collective::all_gather, GroupKind::tensor, Bytes{64}};
-    CollectiveWork reduce{"Gradients", Collective::all_reduce, GroupKind::data, Bytes{128}};
-    graph.collectives = {gather, reduce};
+    graph.works.kernel_lists = {{first, memory_bound(KernelPart::dense, Bytes{10})}};
+    graph.works.computes = {{{0}}};
+    graph.works.labels = {Label::of("Attention", {LayerRef::Kind::layer, 0}),
+                          Label::of("Gather", {LayerRef::Kind::layer, 1})};
+    CollectiveWork gather{
+        .kind = Collective::all_gather, .group = GroupKind::tensor, .bytes = Bytes{64}};
+    CollectiveWork reduce{
+        .kind = Collective::all_reduce, .group = GroupKind::data, .bytes = Bytes{128}};
+    graph.works.collectives = {gather, reduce};
     timeline.algorithms = {Collective::all_gather, Collective::all_reduce_tree};
-    graph.transfers = {{"Activation", Bytes{32}}};
+    graph.works.transfers = {{Bytes{32}}};
   }
 
   OpId add(const Op& op, double start_us, double finish_us) {
@@ -49,7 +54,7 @@ Op compute_on(std::uint32_t device, std::uint32_t micro_batch = 0) {
 }
 
 Op gather_in(std::uint32_t group) {
-  return {OpKind::collective, Stream::tensor_parallel, 0, group, 0};
+  return {OpKind::collective, Stream::tensor_parallel, 0, group, 0, 1};
 }
 
 Op reduce_in(std::uint32_t group) {
@@ -108,8 +113,9 @@ TEST_CASE("processes and rows never share a number, and none is 0") {
 
 TEST_CASE("an event says what was done, and for which micro-batch") {
   Step step;
-  step.graph.computes[0].beside =
-      CollectiveWork{"Dispatch", Collective::dispatch, GroupKind::expert, Bytes{1}};
+  step.graph.works.collectives.push_back({.kind = Collective::dispatch, .bytes = Bytes{1}});
+  step.timeline.algorithms.push_back(Collective::dispatch);
+  step.graph.works.computes[0].beside = 2;
   step.add(compute_on(0, 3), 0.25, 1.5);
   step.add(gather_in(1), 2, 3);
   step.add(reduce_in(2), 3, 4);
@@ -145,7 +151,7 @@ TEST_CASE("an event says what was done, and for which micro-batch") {
 
 TEST_CASE("a name with quotes, a backslash and a line break comes back as it was") {
   Step step;
-  step.graph.computes[0].name = "a \"b\"\\ {c}\nd";
+  step.graph.works.labels[0] = Label::of("a \"b\"\\ {c}\nd");
   step.add(compute_on(0), 0, 1);
   CHECK(events_of(step.trace(), "X")[0]["name"] == "Step.Stage[0].MicroBatch[0].a \"b\"\\ {c}\nd");
 }

@@ -1,6 +1,6 @@
 #include "sim/schedule/build_step_graph.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
-#include "sim/schedule/layer_work.hpp"
+#include "tests/support/stage_view.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 
 #include <catch2/catch.hpp>
@@ -25,11 +25,11 @@ Workload overlapped(std::int64_t layers, std::int64_t stages = 1) {
 }
 
 /// Bytes of the collectives whose name ends like this, by group.
-std::map<GroupKind, std::int64_t> bytes_of(const std::vector<Segment>& segments,
+std::map<GroupKind, std::int64_t> bytes_of(const std::vector<SeenSegment>& segments,
                                            const std::string& ending) {
   std::map<GroupKind, std::int64_t> bytes;
-  for (const Segment& segment : segments)
-    if (const auto* work = std::get_if<CollectiveWork>(&segment.work))
+  for (const SeenSegment& segment : segments)
+    if (const auto* work = std::get_if<SeenCollective>(&segment.work))
       if (work->name.ends_with(ending))
         bytes[work->group] += work->bytes.value;
   return bytes;
@@ -65,7 +65,7 @@ bool any_ends_with(const std::set<std::string>& names, const std::string& ending
 TEST_CASE("overlapped communication reduces and gathers every parameter once a step") {
   const Workload workload = overlapped(5, 1);
   const StageParameters all = stage_parameters(workload, 0);
-  const StageWork work = stage_work(workload, 0);
+  const StageView work = stage_work(workload, 0);
   const auto reduced = bytes_of(work.last_backward, "GradientReduce");
   CHECK(reduced.at(GroupKind::data) == 4 * all.dense_per_rank);
   CHECK(reduced.at(GroupKind::expert_data) == 4 * all.expert_per_rank);
@@ -105,7 +105,7 @@ TEST_CASE("sharded gradients and weights travel with every pass") {
   CHECK(bytes_of(stage_work(workload, 0).backward, "GradientReduce").size() == 2);
   CHECK(bytes_of(stage_work(workload, 0).forward, "WeightGather").empty());
   workload.plan.zero_stage = 3;
-  const StageWork work = stage_work(workload, 0);
+  const StageView work = stage_work(workload, 0);
   const StageParameters all = stage_parameters(workload, 0);
   CHECK(bytes_of(work.forward, "WeightGather").at(GroupKind::data) == 2 * all.dense_per_rank);
   CHECK(bytes_of(work.backward, "WeightGather").at(GroupKind::data) == 2 * all.dense_per_rank);

@@ -1,5 +1,5 @@
 #include "sim/schedule/host_work.hpp"
-#include "sim/schedule/layer_work.hpp"
+#include "tests/support/stage_view.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 
 #include <catch2/catch.hpp>
@@ -16,10 +16,33 @@ Workload one_layer() {
   return workload;
 }
 
-/// In all portions of a pass.
-HostWork host_work(const std::vector<Segment>& segments, const CudaGraphs& graphs) {
+/// A pass with the works that its segments name.
+struct PassOfStage {
+  Works works;
+  std::vector<Segment> segments;
+};
+
+/// The first virtual stage's pass, forward or backward.
+PassOfStage pass_of(const Workload& workload, Direction direction) {
+  PassOfStage pass;
+  const ExpertLoads loads(workload);
+  StepTables tables(workload, pass.works);
+  ChunkPasses passes(workload, 0, {&loads, 0, std::nullopt}, tables.works, tables.blocks,
+                     tables.gradients);
+  pass.segments = direction == Direction::forward
+                      ? passes.forward(PassPlace::regular)
+                      : passes.backward(Gradients::all, PassPlace::regular);
+  return pass;
+}
+
+std::vector<HostPortion> host_portions(const PassOfStage& pass, const CudaGraphs& graphs) {
+  return host_portions(pass.segments, pass.works, graphs);
+}
+
+/// The sum of all portions of a pass.
+HostWork host_work(const PassOfStage& pass, const CudaGraphs& graphs) {
   HostWork work;
-  for (const HostPortion& portion : host_portions(segments, graphs))
+  for (const HostPortion& portion : host_portions(pass, graphs))
     work += portion.work;
   return work;
 }
@@ -31,7 +54,7 @@ HostWork host_work(const std::vector<Segment>& segments, const CudaGraphs& graph
 // launches one group more. Sum of experts and residual 2. Head: norm, product, loss 3. Dispatch and
 // combine 2.
 TEST_CASE("the framework is called for each kernel, and grouped products launch group by group") {
-  const std::vector<Segment> forward = stage_work(one_layer(), 0).forward;
+  const PassOfStage forward = pass_of(one_layer(), Direction::forward);
   CHECK(host_work(forward, {}) == HostWork{});
   CudaGraphs none{.full_iteration = false};
   CHECK(host_work(forward, none) == HostWork{1 + 6 + 4 + 5 + 2 + 3 + 2, 2});
@@ -50,19 +73,20 @@ TEST_CASE("the framework is called for each kernel, and grouped products launch 
 TEST_CASE("fp8 launches a cast more for each product") {
   Workload workload = one_layer();
   const CudaGraphs none{.full_iteration = false};
-  const HostWork bf16 = host_work(stage_work(workload, 0).forward, none);
+  const HostWork bf16 = host_work(pass_of(workload, Direction::forward), none);
   workload.training.precision = Precision::fp8;
-  const HostWork fp8 = host_work(stage_work(workload, 0).forward, none);
+  const HostWork fp8 = host_work(pass_of(workload, Direction::forward), none);
   CHECK(fp8 == HostWork{bf16.operators, bf16.launches + 2 + 2});
   workload.training.fp8_recipe = Fp8Recipe::mx;
-  CHECK(host_work(stage_work(workload, 0).forward, none).launches == bf16.launches + 2 + 4);
+  CHECK(host_work(pass_of(workload, Direction::forward), none).launches == bf16.launches + 2 + 4);
 }
 
 // Segments forward: from the embedding to the router, dispatch, experts, combine, from the sum to
 // the head. Embedding, attention and router come before dispatch: 1 + 6 + 4 calls.
 TEST_CASE("the host waits for the router before it launches what works on the tokens") {
   const CudaGraphs none{.full_iteration = false};
-  const std::vector<HostPortion> forward = host_portions(stage_work(one_layer(), 0).forward, none);
+  const std::vector<HostPortion> forward =
+      host_portions(pass_of(one_layer(), Direction::forward), none);
   REQUIRE(forward.size() == 3);
   CHECK(forward[0].end == 1);
   CHECK(forward[0].work == HostWork{11, 0});
@@ -75,11 +99,11 @@ TEST_CASE("the host waits for the router before it launches what works on the to
   CHECK(forward[2].work == HostWork{1 + 2 + 3, 0});
   // Backward the host knows how many tokens each expert has.
   const std::vector<HostPortion> backward =
-      host_portions(stage_work(one_layer(), 0).backward, none);
+      host_portions(pass_of(one_layer(), Direction::backward), none);
   REQUIRE(backward.size() == 3);
   CHECK(backward[0].end == 1);
   CHECK_FALSE(backward[0].synchronises);
-  CHECK(host_portions(stage_work(one_layer(), 0).forward, {}).empty());
+  CHECK(host_portions(pass_of(one_layer(), Direction::forward), {}).empty());
 }
 
 // Attention's part and the router; the dispatch, whose end the host waits for; the experts; the
@@ -89,22 +113,24 @@ TEST_CASE("the host waits for the end of what it posts itself, forward and backw
   workload.communication.dispatcher = Dispatcher::node_limited;
   workload.communication.host_posts = true;
   const CudaGraphs none{.full_iteration = false};
-  const std::vector<Segment> segments = stage_work(workload, 0).forward;
+  const PassOfStage segments = pass_of(workload, Direction::forward);
   const std::vector<HostPortion> forward = host_portions(segments, none);
   REQUIRE(forward.size() == 5);
   for (const std::size_t portion : {0, 1, 3}) {
     INFO(portion);
     CHECK(forward[portion].synchronises);
   }
-  CHECK(std::get<CollectiveWork>(segments[forward[1].end - 1].work).kind == Collective::dispatch);
-  CHECK(std::get<CollectiveWork>(segments[forward[3].end - 1].work).kind == Collective::combine);
+  CHECK(segments.works.collectives[segments.segments[forward[1].end - 1].work].kind ==
+        Collective::dispatch);
+  CHECK(segments.works.collectives[segments.segments[forward[3].end - 1].work].kind ==
+        Collective::combine);
   CHECK_FALSE(forward[2].synchronises);
   CHECK_FALSE(forward[4].synchronises);
   std::int64_t waits = 0;
-  for (const HostPortion& portion : host_portions(stage_work(workload, 0).backward, none))
+  for (const HostPortion& portion : host_portions(pass_of(workload, Direction::backward), none))
     waits += portion.synchronises ? 1 : 0;
   CHECK(waits == 2);
   workload.communication.host_posts = false;
-  CHECK(host_work(segments, none) == host_work(stage_work(workload, 0).forward, none));
-  CHECK(host_portions(stage_work(workload, 0).forward, none).size() == 3);
+  CHECK(host_work(segments, none) == host_work(pass_of(workload, Direction::forward), none));
+  CHECK(host_portions(pass_of(workload, Direction::forward), none).size() == 3);
 }

@@ -1,5 +1,5 @@
 #include "sim/schedule/layer_segments.hpp"
-#include "sim/schedule/layer_work.hpp"
+#include "tests/support/stage_view.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 
 #include <catch2/catch.hpp>
@@ -10,33 +10,34 @@ using namespace moesim;
 
 namespace {
 
-std::vector<std::string> names_of(const std::vector<Segment>& segments) {
+std::vector<std::string> names_of(const std::vector<SeenSegment>& segments) {
   std::vector<std::string> names;
-  for (const Segment& segment : segments)
+  for (const SeenSegment& segment : segments)
     names.push_back((segment.beside_previous ? "| " : "") +
                     std::visit([](const auto& work) { return work.name; }, segment.work));
   return names;
 }
 
-std::vector<Kernel> kernels_of(const std::vector<Segment>& segments) {
+std::vector<Kernel> kernels_of(const std::vector<SeenSegment>& segments) {
   std::vector<Kernel> kernels;
-  for (const Segment& segment : segments)
-    if (const auto* work = std::get_if<ComputeWork>(&segment.work))
+  for (const SeenSegment& segment : segments)
+    if (const auto* work = std::get_if<SeenCompute>(&segment.work))
       kernels.insert(kernels.end(), work->kernels.begin(), work->kernels.end());
   return kernels;
 }
 
-double flops_of(const std::vector<Segment>& segments) {
+double flops_of(const std::vector<SeenSegment>& segments) {
   double sum = 0.0;
   for (const Kernel& kernel : kernels_of(segments))
     sum += kernel.flops.value;
   return sum;
 }
 
-std::vector<CollectiveWork> collectives_of(const std::vector<Segment>& segments, GroupKind group) {
-  std::vector<CollectiveWork> found;
-  for (const Segment& segment : segments)
-    if (const auto* work = std::get_if<CollectiveWork>(&segment.work))
+std::vector<SeenCollective> collectives_of(const std::vector<SeenSegment>& segments,
+                                           GroupKind group) {
+  std::vector<SeenCollective> found;
+  for (const SeenSegment& segment : segments)
+    if (const auto* work = std::get_if<SeenCollective>(&segment.work))
       if (work->group == group)
         found.push_back(*work);
   return found;
@@ -58,7 +59,7 @@ TEST_CASE("context parallelism splits the tokens and passes keys and values roun
   const double alone = flops_of(stage_work(workload, 0).forward);
   workload.plan.gpus = 16;
   workload.plan.context = 2;
-  const StageWork work = stage_work(workload, 0);
+  const StageView work = stage_work(workload, 0);
   CHECK(flops_of(work.forward) == Approx(alone / 2).epsilon(1e-12));
   const auto ring = collectives_of(work.forward, GroupKind::context);
   REQUIRE(ring.size() == 1);
@@ -81,7 +82,7 @@ TEST_CASE("ranks that share experts gather the tokens of their group and add up 
   workload.plan.gpus = 8;
   workload.plan.expert_tensor = 2;
   workload.training.global_batch = 8;
-  const StageWork work = stage_work(workload, 0);
+  const StageView work = stage_work(workload, 0);
   CHECK(flops_of(work.forward) == Approx(alone).epsilon(1e-12));
   const auto exchange = collectives_of(work.forward, GroupKind::expert_tensor);
   REQUIRE(exchange.size() == 2);
@@ -100,7 +101,7 @@ TEST_CASE("overlapped tensor parallelism gathers beside the first product, adds 
   workload.plan.tensor = 2;
   const double apart = flops_of(stage_work(workload, 0).forward);
   workload.communication.overlap_tensor = true;
-  const StageWork work = stage_work(workload, 0);
+  const StageView work = stage_work(workload, 0);
   CHECK(flops_of(work.forward) == Approx(apart).epsilon(1e-12));
   const auto names = names_of(work.forward);
   const std::vector<std::string> expected = {"Embedding to Layer[0].Attention",
@@ -213,7 +214,7 @@ TEST_CASE("a fused feed-forward of experts has no activation of its own") {
 TEST_CASE("products in fp8 cast what they read, by rows and by columns") {
   Workload workload = one_layer("mixtral-8x7b", 8);
   workload.training.precision = Precision::fp8;
-  const auto cast_bytes = [&](const std::vector<Segment>& segments, KernelPart part) {
+  const auto cast_bytes = [&](const std::vector<SeenSegment>& segments, KernelPart part) {
     std::int64_t bytes = 0;
     for (const Kernel& kernel : kernels_of(segments))
       if (kernel.part == part)

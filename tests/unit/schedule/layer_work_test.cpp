@@ -1,6 +1,6 @@
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
-#include "sim/schedule/layer_work.hpp"
+#include "tests/support/stage_view.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,32 +12,32 @@ using namespace moesim;
 
 namespace {
 
-std::vector<Kernel> kernels_of_stage(const std::vector<Segment>& segments) {
+std::vector<Kernel> kernels_of_stage(const std::vector<SeenSegment>& segments) {
   std::vector<Kernel> kernels;
-  for (const Segment& segment : segments)
-    if (const auto* work = std::get_if<ComputeWork>(&segment.work))
+  for (const SeenSegment& segment : segments)
+    if (const auto* work = std::get_if<SeenCompute>(&segment.work))
       kernels.insert(kernels.end(), work->kernels.begin(), work->kernels.end());
   return kernels;
 }
 
-std::vector<CollectiveWork> collectives_of(const std::vector<Segment>& segments) {
-  std::vector<CollectiveWork> collectives;
-  for (const Segment& segment : segments)
-    if (const auto* work = std::get_if<CollectiveWork>(&segment.work))
+std::vector<SeenCollective> collectives_of(const std::vector<SeenSegment>& segments) {
+  std::vector<SeenCollective> collectives;
+  for (const SeenSegment& segment : segments)
+    if (const auto* work = std::get_if<SeenCollective>(&segment.work))
       collectives.push_back(*work);
   return collectives;
 }
 
-std::vector<std::string> names_of_stage(const std::vector<Segment>& segments) {
+std::vector<std::string> names_of_stage(const std::vector<SeenSegment>& segments) {
   std::vector<std::string> names;
-  for (const Segment& segment : segments)
+  for (const SeenSegment& segment : segments)
     names.push_back((segment.beside_previous ? "| " : "") +
                     std::visit([](const auto& work) { return work.name; }, segment.work));
   return names;
 }
 
-Bytes bytes_of_stage(const std::vector<Segment>& segments, const std::string& name) {
-  for (const CollectiveWork& work : collectives_of(segments))
+Bytes bytes_of_stage(const std::vector<SeenSegment>& segments, const std::string& name) {
+  for (const SeenCollective& work : collectives_of(segments))
     if (work.name == name)
       return work.bytes;
   FAIL("no " << name);
@@ -189,7 +189,7 @@ TEST_CASE("the layer's work comes in the order of the layer") {
 // A backward pass has two products for each product, but 2.5 times the FLOPs of the fused scores,
 // which it computes again.
 TEST_CASE("delayed gradients of weights run beside the communication behind those of inputs") {
-  const StageWork work = stage_work(one_mixtral_layer(), 0);
+  const StageView work = stage_work(one_mixtral_layer(), 0);
   const std::vector<std::string> names = names_of_stage(work.backward_delayed);
   REQUIRE(names.size() == 8);
   CHECK(names[0] == "HeadGradient to Layer[0].UnpermuteGradient");
@@ -227,7 +227,7 @@ TEST_CASE("forward FLOPs of all stages are those of the model, backward twice th
     double backward = 0.0;
     double scores = 0.0;
     for (std::int64_t stage = 0; stage < stages; ++stage) {
-      const StageWork work = stage_work(workload, stage);
+      const StageView work = stage_work(workload, stage);
       forward += flops_of(kernels_of_stage(work.forward));
       backward += flops_of(kernels_of_stage(work.backward));
       scores += score_flops(kernels_of_stage(work.forward));
@@ -248,9 +248,9 @@ TEST_CASE("tensor parallelism divides the FLOPs of a rank") {
 
 TEST_CASE("full recompute runs the layers a second time, not the head") {
   Workload workload = one_mixtral_layer();
-  const StageWork kept = stage_work(workload, 0);
+  const StageView kept = stage_work(workload, 0);
   workload.plan.recompute = Recompute::full;
-  const StageWork repeated = stage_work(workload, 0);
+  const StageView repeated = stage_work(workload, 0);
   const double head = 2.0 * 4096 * 32000 * 4096;
   CHECK(flops_of(kernels_of_stage(repeated.backward)) ==
         Approx(flops_of(kernels_of_stage(kept.backward)) +
@@ -262,7 +262,7 @@ TEST_CASE("full recompute runs the layers a second time, not the head") {
 
 // 4096 tokens x 2 experts x 4096 values x 2 bytes.
 TEST_CASE("a dispatch carries the routed tokens in bf16") {
-  const StageWork work = stage_work(one_mixtral_layer(), 0);
+  const StageView work = stage_work(one_mixtral_layer(), 0);
   CHECK(bytes_of_stage(work.forward, "Layer[0].Dispatch") == Bytes{67'108'864});
   CHECK(bytes_of_stage(work.forward, "Layer[0].Combine") == Bytes{67'108'864});
   CHECK(bytes_of_stage(work.backward, "Layer[0].CombineGradient") == Bytes{67'108'864});
@@ -273,7 +273,7 @@ TEST_CASE("a dispatch carries the routed tokens in bf16") {
 TEST_CASE("fp8 dispatch halves dispatch and the gradient of combine, nothing else") {
   Workload workload = one_mixtral_layer();
   workload.communication.dispatch_precision = Precision::fp8;
-  const StageWork work = stage_work(workload, 0);
+  const StageView work = stage_work(workload, 0);
   CHECK(bytes_of_stage(work.forward, "Layer[0].Dispatch") == Bytes{34'603'008});
   CHECK(bytes_of_stage(work.forward, "Layer[0].Combine") == Bytes{67'108'864});
   CHECK(bytes_of_stage(work.backward, "Layer[0].CombineGradient") == Bytes{34'603'008});
@@ -302,7 +302,7 @@ TEST_CASE("uneven stages of DeepSeek-V3 hold its 58 expert layers") {
   CHECK(collectives_of(stage_work(workload, 0).forward).empty());
   std::size_t dispatches = 0;
   for (std::int64_t stage = 0; stage < 16; ++stage)
-    for (const CollectiveWork& work : collectives_of(stage_work(workload, stage).forward))
+    for (const SeenCollective& work : collectives_of(stage_work(workload, stage).forward))
       dispatches += work.name.ends_with(".Dispatch") ? 1 : 0;
   CHECK(dispatches == 58);
 }

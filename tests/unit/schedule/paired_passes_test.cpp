@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <string>
+#include <string_view>
 
 using namespace moesim;
 
@@ -11,38 +12,46 @@ namespace {
 /// Places the segments of a pass: names with a capital "C" are all-to-alls of experts, with a "T"
 /// sums of tensor parallelism, all others computes, of which those with a "W" run beside the
 /// segment before them.
-std::vector<PlacedSegment> place(StepGraph& graph, const std::vector<std::string>& names) {
-  std::vector<PlacedSegment> placed;
-  for (const std::string& name : names)
+std::vector<Segment> place(WorkTable& table, const std::vector<std::string_view>& names) {
+  std::vector<Segment> placed;
+  for (const std::string_view name : names) {
+    const std::uint32_t label = table.add(Label::of(name));
+    // Bytes and kernels tell the works of different names apart.
+    const auto size = static_cast<std::int64_t>(label + 1);
     if (name.front() == 'C' || name.front() == 'T') {
-      placed.push_back(
-          {OpKind::collective, static_cast<std::uint32_t>(graph.collectives.size()), false});
-      graph.collectives.push_back(
-          {name, name.front() == 'C' ? Collective::all_to_all : Collective::reduce_scatter,
-           name.front() == 'C' ? GroupKind::expert : GroupKind::tensor, Bytes{1}});
+      const bool of_experts = name.front() == 'C';
+      const CollectiveWork work{.kind =
+                                    experts ? Collective::all_to_all : Collective::reduce_scatter,
+                                .group = of_experts ? GroupKind::expert : GroupKind::tensor,
+                                .role = of_experts ? Role::dispatch : Role::tensor_reduce,
+                                .bytes = Bytes{size}};
+      placed.push_back({.kind = OpKind::collective, .work = table.add(work), .label = label});
     } else {
-      placed.push_back({OpKind::compute, static_cast<std::uint32_t>(graph.computes.size()),
-                        name.front() == 'W'});
-      graph.computes.push_back({name, {}});
+      const std::uint32_t kernels =
+          table.add(KernelList{memory_bound(KernelPart::dense, Bytes{size})});
+      placed.push_back({.work = table.add(ComputeWork{{kernels}}),
+                        .label = label,
+                        .beside_previous = name.front() == 'W'});
     }
+  }
   return placed;
 }
 
 /// The names in their order; "*" behind a compute that runs beside an all-to-all.
-std::string merged(const std::vector<std::string>& forward,
-                   const std::vector<std::string>& backward) {
+std::string merged(const std::vector<std::string_view>& forward,
+                   const std::vector<std::string_view>& backward) {
   StepGraph graph;
-  PassPairing pairing(graph);
-  const auto first = place(graph, forward);
-  const auto second = place(graph, backward);
+  WorkTable table(graph.works);
+  PassPairing pairing(graph, table);
+  const auto first = place(table, forward);
+  const auto second = place(table, backward);
   std::string text;
   for (const auto& [segment, is_backward] : pairing.merge(first, second)) {
     const bool compute = segment.kind == OpKind::compute;
-    const std::string& name =
-        compute ? graph.computes[segment.work].name : graph.collectives[segment.work].name;
+    const std::string name = graph.works.labels[segment.label].text();
     CHECK(is_backward == (name.back() == 'b'));
     text += (text.empty() ? "" : " ") + name;
-    if (compute && graph.computes[segment.work].beside)
+    if (compute && graph.works.computes[segment.work].beside)
       text += "*";
   }
   return text;
@@ -75,27 +84,29 @@ TEST_CASE("sums of tensor parallelism slow no compute down") {
 
 TEST_CASE("a compute beside the same communication is one work of the graph") {
   StepGraph graph;
-  PassPairing pairing(graph);
-  const auto forward = place(graph, {"1f", "Cf", "2f"});
-  const auto backward = place(graph, {"1b", "Cb", "2b"});
+  WorkTable table(graph.works);
+  PassPairing pairing(graph, table);
+  const auto forward = place(table, {"1f", "Cf", "2f"});
+  const auto backward = place(table, {"1b", "Cb", "2b"});
   const auto first = pairing.merge(forward, backward);
-  const std::size_t works = graph.computes.size();
+  const std::size_t works = graph.works.computes.size();
   CHECK(works == 4 + 2); // 1f beside the backward all-to-all, 2b beside the forward one
   const auto again = pairing.merge(forward, backward);
-  CHECK(graph.computes.size() == works);
+  CHECK(graph.works.computes.size() == works);
   CHECK(again.front().segment.work == first.front().segment.work);
 }
 
 TEST_CASE(
     "the communication of a pair knows that computes run beside it, that of a pass does not") {
   StepGraph graph;
-  PassPairing pairing(graph);
-  const auto forward = place(graph, {"1f", "Cf", "Tf", "2f"});
-  const auto backward = place(graph, {"1b", "Cb", "2b"});
+  WorkTable table(graph.works);
+  PassPairing pairing(graph, table);
+  const auto forward = place(table, {"1f", "Cf", "Tf", "2f"});
+  const auto backward = place(table, {"1b", "Cb", "2b"});
   for (const auto& [segment, is_backward] : pairing.merge(forward, backward))
     if (segment.kind == OpKind::collective) {
-      const CollectiveWork& work = graph.collectives[segment.work];
+      const CollectiveWork& work = graph.works.collectives[segment.work];
       CHECK(work.beside_compute == (work.group == GroupKind::expert));
     }
-  CHECK(!graph.collectives[forward[1].work].beside_compute);
+  CHECK(!graph.works.collectives[forward[1].work].beside_compute);
 }

@@ -14,10 +14,11 @@ struct ThreeOps {
 
   ThreeOps() {
     graph.devices = {{RankId(0), 2}};
-    graph.computes = {{"A", {}}, {"B", {}}, {"C", {}}};
-    a = graph.add_op({OpKind::compute, Stream::compute, 0, 0, 7});
-    b = graph.add_op({OpKind::compute, Stream::compute, 1, 0, 7});
-    c = graph.add_op({OpKind::compute, Stream::compute, 2, 0, 7});
+    graph.works.computes = {{}};
+    graph.works.labels = {Label::of("A"), Label::of("B"), Label::of("C")};
+    a = graph.add_op({OpKind::compute, Stream::compute, 0, 0, 7, 0});
+    b = graph.add_op({OpKind::compute, Stream::compute, 0, 0, 7, 1});
+    c = graph.add_op({OpKind::compute, Stream::compute, 0, 0, 7, 2});
   }
 };
 
@@ -72,12 +73,13 @@ TEST_CASE("an operation that waits for itself is a cycle") {
 TEST_CASE("operations know their devices and names") {
   StepGraph graph;
   graph.devices = {{RankId(0), 0}, {RankId(1), 0}, {RankId(2), 1}};
-  graph.collectives = {{"Layer[3].Dispatch", Collective::all_to_all, GroupKind::expert, {}}};
-  graph.transfers = {{"Activation", {}}};
+  graph.works.collectives = {{}};
+  graph.works.transfers = {{}};
+  graph.works.labels = {Label::of("Dispatch", {LayerRef::Kind::layer, 3}), Label::of("Activation")};
   graph.groups = {{GroupKind::expert, {DeviceId(0), DeviceId(1)}}};
   graph.pairs = {{DeviceId(2), DeviceId(1)}};
-  const OpId dispatch = graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 4});
-  const OpId transfer = graph.add_op({OpKind::transfer, Stream::pipeline, 0, 0, 5});
+  const OpId dispatch = graph.add_op({OpKind::collective, Stream::expert_parallel, 0, 0, 4, 0});
+  const OpId transfer = graph.add_op({OpKind::transfer, Stream::pipeline, 0, 0, 5, 1});
   CHECK(graph.devices_of(graph.ops[0]) == std::vector<DeviceId>{DeviceId(0), DeviceId(1)});
   CHECK(graph.devices_of(graph.ops[1]) == std::vector<DeviceId>{DeviceId(2)});
   CHECK(graph.name_of(dispatch) == "Step.Stage[0].MicroBatch[4].Layer[3].Dispatch");

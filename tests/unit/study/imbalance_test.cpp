@@ -1,7 +1,7 @@
 #include "sim/study/imbalance.hpp"
 
-#include "sim/schedule/layer_work.hpp"
 #include "sim/study/simulate.hpp"
+#include "tests/support/stage_view.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -28,11 +28,11 @@ Costs costs_of(const Scenario& scenario) {
 
 /// All computes of a stage, forward and backward.
 Seconds computes(const Scenario& scenario, const Costs& costs) {
-  const StageWork work = stage_work(scenario.workload, 0);
+  const StageView work = stage_work(scenario.workload, 0);
   Seconds sum;
   for (const auto* segments : {&work.forward, &work.backward})
-    for (const Segment& segment : *segments)
-      if (const auto* compute = std::get_if<ComputeWork>(&segment.work))
+    for (const SeenSegment& segment : *segments)
+      if (const auto* compute = std::get_if<SeenCompute>(&segment.work))
         for (const Kernel& kernel : compute->kernels)
           sum += costs.compute.time(kernel).time;
   return sum;
