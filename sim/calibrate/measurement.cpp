@@ -16,7 +16,7 @@ class Row {
 public:
   Row(const CsvTable& table, std::size_t row) : table_(table), row_(row) {}
 
-  const std::string& text(const std::string& column) const {
+  std::string text(const std::string& column) const {
     return table_.text(row_, table_.column(column));
   }
   double positive(const std::string& column) const {

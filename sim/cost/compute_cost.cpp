@@ -83,6 +83,12 @@ struct ComputeCost::Tables {
   Source<Grid> source(Grid grid, const TableFolder& folder, const ComputeErrors& errors,
                       const char* table, Precision precision) const;
 
+  /// Whether every kind of kernel has a table.
+  bool complete() const {
+    const auto is_there = [](const auto& table) { return table.has_value(); };
+    return std::all_of(gemm.begin(), gemm.end(), is_there) &&
+           std::all_of(experts.begin(), experts.end(), is_there) && attention.has_value();
+  }
   FlopsPerSecond peak(Precision precision) const {
     return is_fp8(precision) ? peaks.fp8 : peaks.bf16;
   }
@@ -129,6 +135,8 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
       sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
+    if (complete())
+      break; // the nearest kinds have all that is needed
     DeviceGrids grids = DeviceGrids::load(folder.path);
     for (const Precision precision : table_precisions) {
       const std::size_t place = place_of(precision);

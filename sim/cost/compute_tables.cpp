@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
-#include <set>
+#include <string_view>
+#include <utility>
 
 namespace moesim {
 
@@ -18,28 +20,23 @@ constexpr double microsecond = 1e-6;
 /// What cuda_microbench measured, below a device's folder of published tables.
 constexpr const char* own_measurements = "measured";
 
-/// One of `names` in a cell, by its position.
+/// One of `names` in a cell, by its index.
 std::size_t choice_at(const CsvTable& table, std::size_t row, const char* column_name,
                       const std::vector<std::string>& names) {
   const std::size_t column = table.column(column_name);
-  const std::string& text = table.text(row, column);
+  const std::string_view text = table.view(row, column);
   const auto found = std::find(names.begin(), names.end(), text);
   if (found == names.end())
     throw InputError(
         table.where(row, column),
         fmt::format("{}: \"{}\" is not {}", column_name, text, fmt::join(names, " or ")),
-        suggest_name(text, names));
+        suggest_name(std::string(text), names));
   return static_cast<std::size_t>(found - names.begin());
 }
 
 Precision precision_at(const CsvTable& table, std::size_t row) {
-  return static_cast<Precision>(
-      choice_at(table, row, "precision", {"bf16", "fp8", "fp8_per_tensor"}));
-}
-
-/// What times the experts of a precision: one kind of fp8 rows serves every scale.
-bool serves_experts(Precision rows, Precision precision) {
-  return is_fp8(rows) == is_fp8(precision);
+  static const std::vector<std::string> names = {"bf16", "fp8", "fp8_per_tensor"};
+  return static_cast<Precision>(choice_at(table, row, "precision", names));
 }
 
 /// A table of a device folder; no value if there is no such file.
@@ -55,29 +52,61 @@ std::optional<CsvTable> read_table(const fs::path& path, std::vector<std::string
   return table;
 }
 
-/// Reads the named columns of a row and remembers the row, so that none comes twice.
+/// Reads the named columns of rows, and knows if a shape comes twice.
 class RowReader {
 public:
   RowReader(const CsvTable& table, const std::vector<std::string>& shape) : table_(table) {
     for (const std::string& name : shape)
       shape_columns_.push_back(table.column(name));
+    seen_.reserve(table.rows());
   }
 
-  /// `variant`: what else tells rows of the same shape apart.
+  /// The shape of a row. `variant` tells rows of the same shape apart.
   TimeGrid::Shape shape(std::size_t row, std::size_t variant) {
     TimeGrid::Shape shape{};
     for (std::size_t i = 0; i < shape_columns_.size(); ++i)
       shape[i] = table_.positive_number(row, shape_columns_[i]);
-    if (!seen_.emplace(variant, shape).second)
-      throw InputError(table_.where(row, shape_columns_.front()), "this shape is given twice");
+    std::size_t hash = variant;
+    for (std::size_t i = 0; i < shape_columns_.size(); ++i)
+      hash = (hash ^ std::hash<double>{}(shape[i])) * 0x9e3779b97f4a7c15U + (hash >> 29U);
+    seen_.push_back({hash, row, variant, shape});
     return shape;
   }
 
+  /// Throws InputError at the first row whose shape was read before; after the last row.
+  void expect_each_once() {
+    std::sort(seen_.begin(), seen_.end(), [](const Seen& a, const Seen& b) {
+      return std::pair(a.hash, a.row) < std::pair(b.hash, b.row);
+    });
+    std::optional<std::size_t> again;
+    for (std::size_t i = 1; i < seen_.size(); ++i)
+      if (seen_[i].hash == seen_[i - 1].hash && seen_[i].variant == seen_[i - 1].variant &&
+          seen_[i].shape == seen_[i - 1].shape)
+        again = std::min(again.value_or(seen_[i].row), seen_[i].row);
+    if (again)
+      throw InputError(table_.where(*again, shape_columns_.front()), "this shape is given twice");
+  }
+
 private:
+  struct Seen {
+    std::size_t hash = 0; ///< of variant and shape
+    std::size_t row = 0;
+    std::size_t variant = 0;
+    TimeGrid::Shape shape{};
+  };
   const CsvTable& table_;
   std::vector<std::size_t> shape_columns_;
-  std::set<std::pair<std::size_t, TimeGrid::Shape>> seen_;
+  std::vector<Seen> seen_;
 };
+
+using TablesByPrecision = std::map<Precision, std::vector<ExpertTable>>;
+
+/// The precisions that rows of one serve: one kind of fp8 rows serves every scale.
+std::vector<Precision> served_by(Precision rows) {
+  if (!is_fp8(rows))
+    return {rows};
+  return {Precision::fp8, Precision::fp8_per_tensor};
+}
 
 /// The table of that name, which is new if there was none.
 ExpertTable& table_named(std::vector<ExpertTable>& tables, const std::string& name) {
@@ -90,32 +119,34 @@ ExpertTable& table_named(std::vector<ExpertTable>& tables, const std::string& na
 }
 
 /// Layers in one launch: gate and up together, then down.
-std::vector<ExpertTable> read_fused(const CsvTable& table, Precision precision) {
+TablesByPrecision read_fused(const CsvTable& table) {
   RowReader reader(table, {"groups", "tokens_per_group", "hidden", "moe_ffn"});
   const std::size_t time = table.column("products_time_us");
-  std::vector<ExpertTable> experts;
+  TablesByPrecision experts;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const Precision here = precision_at(table, row);
     const auto [groups, tokens, hidden, moe_ffn, unused] =
         reader.shape(row, static_cast<std::size_t>(here));
     const double seconds = table.positive_number(row, time) * microsecond;
-    if (!serves_experts(here, precision))
-      continue;
-    ExpertTable& kind = table_named(experts, fmt::format("hidden {}, moe_ffn {}", hidden, moe_ffn));
-    kind.products = {{2.0 * moe_ffn, hidden}, {hidden, moe_ffn}};
-    kind.derived = true;
-    kind.times.push_back({{groups, tokens}, seconds});
+    for (const Precision served : served_by(here)) {
+      ExpertTable& kind =
+          table_named(experts[served], fmt::format("hidden {}, moe_ffn {}", hidden, moe_ffn));
+      kind.products = {{2.0 * moe_ffn, hidden}, {hidden, moe_ffn}};
+      kind.derived = true;
+      kind.times.push_back({{groups, tokens}, seconds});
+    }
   }
+  reader.expect_each_once();
   return experts;
 }
 
 /// Single products, of equal loads; the rows of uneven ones are for comparison.
-std::vector<ExpertTable> read_products(const CsvTable& table, Precision precision) {
+TablesByPrecision read_products(const CsvTable& table) {
   const std::vector<std::string> passes = {"forward", "data_gradient", "weight_gradient"};
   const std::vector<std::string> distributions = {"equal", "zipf", "trace"};
   RowReader reader(table, {"groups", "tokens", "n", "k"});
   const std::size_t time = table.column("time_us");
-  std::vector<ExpertTable> experts;
+  TablesByPrecision experts;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const Precision here = precision_at(table, row);
     const std::size_t pass = choice_at(table, row, "pass", passes);
@@ -124,13 +155,17 @@ std::vector<ExpertTable> read_products(const CsvTable& table, Precision precisio
         row, (static_cast<std::size_t>(here) * passes.size() + pass) * distributions.size() +
                  distribution);
     const double seconds = table.positive_number(row, time) * microsecond;
-    if (!serves_experts(here, precision) || distribution != 0)
+    if (distribution != 0)
       continue;
-    ExpertTable& kind = table_named(experts, fmt::format("{} of k {} by n {}", passes[pass], k, n));
-    kind.products = {{n, k}};
-    kind.weight_gradient = pass == 2;
-    kind.times.push_back({{groups, tokens / groups}, seconds});
+    for (const Precision served : served_by(here)) {
+      ExpertTable& kind =
+          table_named(experts[served], fmt::format("{} of k {} by n {}", passes[pass], k, n));
+      kind.products = {{n, k}};
+      kind.weight_gradient = pass == 2;
+      kind.times.push_back({{groups, tokens / groups}, seconds});
+    }
   }
+  reader.expect_each_once();
   return experts;
 }
 
@@ -154,6 +189,7 @@ std::map<Precision, TimeTable> read_gemm_tables(const fs::path& folder) {
     const TimeGrid::Shape shape = reader.shape(row, static_cast<std::size_t>(precision));
     tables[precision].push_back({shape, table->positive_number(row, time) * microsecond});
   }
+  reader.expect_each_once();
   return tables;
 }
 
@@ -169,22 +205,23 @@ TimeTable read_attention_table(const fs::path& folder) {
   TimeTable points;
   for (std::size_t row = 0; row < table->rows(); ++row)
     points.push_back({reader.shape(row, 0), table->positive_number(row, time) * microsecond});
+  reader.expect_each_once();
   return points;
 }
 
-std::vector<ExpertTable> read_published_experts(const fs::path& folder, Precision precision) {
+std::map<Precision, std::vector<ExpertTable>> read_published_experts(const fs::path& folder) {
   if (const auto table = read_table(folder / "grouped_gemm.csv",
                                     {"precision", "hidden", "moe_ffn", "groups", "tokens_per_group",
                                      "fused_time_us", "products_time_us"}))
-    return read_fused(*table, precision);
+    return read_fused(*table);
   return {};
 }
 
-std::vector<ExpertTable> read_expert_tables(const fs::path& folder, Precision precision) {
+std::map<Precision, std::vector<ExpertTable>> read_expert_tables(const fs::path& folder) {
   const auto own =
       read_table(folder / own_measurements / "expert_gemm.csv",
                  {"precision", "pass", "distribution", "groups", "tokens", "n", "k", "time_us"});
-  return own ? read_products(*own, precision) : read_published_experts(folder, precision);
+  return own ? read_products(*own) : read_published_experts(folder);
 }
 
 } // namespace moesim

@@ -45,16 +45,16 @@ struct ExpertTable {
   TimeTable times; ///< shapes are (groups, tokens_per_group)
 };
 
-/// Published layers, gate, up and down of one layer kind together: rows of one precision of
-/// `grouped_gemm.csv`, in the order of the file; empty if it is missing. Rows of fp8 serve both
-/// ways to scale it.
-std::vector<ExpertTable> read_published_experts(const std::filesystem::path& folder,
-                                                Precision precision);
+/// Published layers, gate, up and down of one layer kind together: rows of `grouped_gemm.csv` by
+/// precision, in the order of the file; empty if it is missing. Rows of fp8 serve both ways to
+/// scale it.
+std::map<Precision, std::vector<ExpertTable>>
+read_published_experts(const std::filesystem::path& folder);
 
-/// Rows of one precision, as above, of our own `expert_gemm.csv`, single grouped products under
-/// equal loads; if that is missing, of the published `grouped_gemm.csv`, gate, up and down of one
-/// layer kind together. In the order of the file; empty if both are missing.
-std::vector<ExpertTable> read_expert_tables(const std::filesystem::path& folder,
-                                            Precision precision);
+/// Rows by precision, as above, of our own `expert_gemm.csv`, single grouped products under equal
+/// loads; if that is missing, of the published `grouped_gemm.csv`, gate, up and down of one layer
+/// kind together. In the order of the file; empty if both are missing.
+std::map<Precision, std::vector<ExpertTable>>
+read_expert_tables(const std::filesystem::path& folder);
 
 } // namespace moesim

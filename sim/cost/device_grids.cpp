@@ -21,6 +21,7 @@ double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double row
 DeviceGrids DeviceGrids::load(const std::filesystem::path& folder) {
   DeviceGrids grids;
   std::map<Precision, ProductTable> products = product_tables(folder);
+  std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder);
   for (const Precision precision : table_precisions) {
     const std::size_t place = place_of(precision);
     if (const auto found = products.find(precision); found != products.end()) {
@@ -30,10 +31,9 @@ DeviceGrids DeviceGrids::load(const std::filesystem::path& folder) {
       grids.gemm[place] = grids.gemm[place_of(Precision::fp8)];
       grids.casts[place] = grids.casts[place_of(Precision::fp8)];
     }
-    const std::vector<ExpertTable> tables = read_expert_tables(folder, precision);
     if (grids.gemm[place])
-      for (const ExpertTable& table : tables)
-        grids.experts[place].push_back(expert_grid(table, *grids.gemm[place]));
+      for (ExpertTable& table : tables[precision])
+        grids.experts[place].push_back(expert_grid(std::move(table), *grids.gemm[place]));
   }
   if (const TimeTable points = read_attention_table(folder); !points.empty())
     grids.attention = attention_grid(points);

@@ -1,8 +1,10 @@
 #include "sim/cost/product_table.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
+#include <unordered_map>
 
 namespace moesim {
 
@@ -20,7 +22,13 @@ double bytes_cast(Precision precision) {
 
 /// The casts that the narrowest products of an fp8 table show; empty if bf16 has none of them.
 TimeTable casts_of(const TimeTable& fp8, const TimeTable& bf16, double shortest) {
-  std::map<TimeGrid::Shape, double> known;
+  const auto hash = [](const TimeGrid::Shape& shape) {
+    std::size_t sum = 0;
+    for (const std::size_t axis : {m_axis, n_axis, k_axis})
+      sum = (sum ^ std::hash<double>{}(shape[axis])) * 0x9e3779b97f4a7c15U;
+    return sum;
+  };
+  std::unordered_map<TimeGrid::Shape, double, decltype(hash)> known(bf16.size(), hash);
   for (const auto& [shape, seconds] : bf16)
     known.emplace(shape, seconds);
   double narrowest = std::numeric_limits<double>::infinity();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace moesim {
@@ -19,7 +20,7 @@ public:
   /// The same from text; `name` stands for the file in messages.
   static CsvTable parse(const std::string& text, const std::string& name);
 
-  std::size_t rows() const { return cells_.size(); }
+  std::size_t rows() const { return rows_.size(); }
   const std::vector<std::string>& columns() const { return columns_; }
   bool has_column(const std::string& column) const;
 
@@ -31,7 +32,11 @@ public:
   /// The position of a column by name; throws InputError if it is missing.
   std::size_t column(const std::string& name) const;
 
-  const std::string& text(std::size_t row, std::size_t column) const;
+  std::string text(std::size_t row, std::size_t column) const {
+    return std::string(view(row, column));
+  }
+  /// The same text; valid as long as the table.
+  std::string_view view(std::size_t row, std::size_t column) const;
   /// A finite number; throws InputError at the cell for anything else, an empty cell included.
   double number(std::size_t row, std::size_t column) const;
   /// A finite number greater than zero; throws InputError at the cell for anything else.
@@ -43,22 +48,35 @@ public:
   InputLocation where(std::size_t row, std::size_t column) const;
 
 private:
+  /// A cell's text in `texts_`, and where it stands in its line.
   struct Cell {
-    std::string text;
+    std::uint32_t begin = 0;
+    std::uint32_t size = 0;
     int column = 1;
   };
+  /// A line with its cells, each row's behind the other's in `cells_`.
   struct Row {
-    std::vector<Cell> cells;
+    std::uint32_t first_cell = 0;
+    std::uint32_t cell_count = 0;
+    std::uint32_t begin = 0; ///< of its source, in `texts_`
+    std::uint32_t size = 0;
     int line = 1;
-    std::string source;
   };
-  Row split(const std::string& line, int number) const;
+  Row split(const std::string& line, int number);
+  std::size_t split_quoted(const std::string& line, int number, Cell& cell);
   void add_line(const std::string& line, int number);
+  void add_header(const Row& row);
+  InputLocation location(const Row& row, int column) const;
+  std::string_view view(const Cell& cell) const {
+    return std::string_view(texts_).substr(cell.begin, cell.size);
+  }
 
   std::string name_;
+  std::string texts_; ///< of all lines, and of quoted cells without their quotes
+  std::vector<Cell> cells_;
   Row header_;
   std::vector<std::string> columns_;
-  std::vector<Row> cells_;
+  std::vector<Row> rows_;
   bool ends_ = false; ///< the text ends with a line's end
 };
 
