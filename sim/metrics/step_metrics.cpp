@@ -64,13 +64,12 @@ std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& tim
   for (std::size_t op = 0; op < graph.ops.size(); ++op) {
     if (graph.ops[op].kind == OpKind::transfer || graph.ops[op].stream == Stream::host)
       continue;
-    const OpSpan& span = timeline.ops[op];
-    for (const DeviceId device : graph.devices_of(graph.ops[op])) {
-      DeviceLoad& load = loads[index(device)];
-      load.working += (span.finish - span.start).value;
+    const double time = (timeline.ops[op].finish - timeline.ops[op].start).value;
+    graph.for_each_device(graph.ops[op], [&](DeviceId device) {
+      loads[index(device)].working += time;
       if (graph.ops[op].kind == OpKind::compute)
-        load.computing += (span.finish - span.start).value;
-    }
+        loads[index(device)].computing += time;
+    });
   }
   return loads;
 }
@@ -88,9 +87,9 @@ std::size_t critical_device(const std::vector<DeviceLoad>& loads) {
 bool runs_on(const StepGraph& graph, const Op& op, std::size_t device) {
   if (op.stream == Stream::pipeline)
     return false;
-  const auto devices = graph.devices_of(op);
-  return std::find(devices.begin(), devices.end(), DeviceId(static_cast<std::uint32_t>(device))) !=
-         devices.end();
+  bool found = false;
+  graph.for_each_device(op, [&](DeviceId busy) { found |= index(busy) == device; });
+  return found;
 }
 
 Seconds& part_of(Waterfall& waterfall, std::size_t state) {

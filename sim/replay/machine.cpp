@@ -2,216 +2,37 @@
 
 #include "sim/base/check.hpp"
 
-#include <simgrid/kernel/Timer.hpp>
-#include <simgrid/s4u.hpp>
-#include <xbt/log.h>
-
-#include <algorithm>
-#include <cmath>
-#include <deque>
+#include <dlfcn.h>
 
 namespace moesim {
 
 namespace {
 
-namespace s4u = simgrid::s4u;
+using MakeMachine = Machine* (*)(const std::vector<MachineLink>&);
 
-/// SimGrid's solver compares with absolute precisions, so its unit of time is chosen to bring rates
-/// and weights near 1: ticks of 10 picoseconds.
-constexpr double ticks_per_second = 1e11;
-/// Two moments nearer than this, in ticks, are one.
-constexpr double same_moment_ticks = 0.1;
-/// SimGrid counts whole bytes; amounts and capacities are scaled so that rounding stays below 1e-9.
-constexpr double parts_per_byte = 4096.0;
-/// CM02 shares a link in inverse proportion to a flow's latency. Latencies are part of an
-/// operation's start-up here, so SimGrid's latency is free to carry the weight: this one, too short
-/// to tell from nothing, stands for weight 1.
-constexpr double unit_latency_ticks = 0.1;
-/// Routes lead from so many hosts to as many others. SimGrid searches all hosts for the name of a
-/// new one, and keeps a table of all pairs of hosts of a zone, so that there are to be few of both.
-constexpr std::size_t zone_sources = 32;
-/// A completed activity must outlive its own callback.
-constexpr std::size_t completed_kept = 16;
+/// The entrance of the library with SimGrid, beside which this program was built.
+MakeMachine load_library() {
+  void* library = dlopen("libmoesim_machine.so", RTLD_LAZY | RTLD_LOCAL);
+  if (!library)
+    throw InternalError(dlerror());
+  void* entrance = dlsym(library, "moesim_make_machine");
+  INVARIANT(entrance != nullptr, "libmoesim_machine.so has no moesim_make_machine");
+  return reinterpret_cast<MakeMachine>(entrance);
+}
 
-void configure(s4u::Engine& engine) {
-  // The defaults model TCP over a grid; pin everything to plain max-min sharing.
-  engine.set_config("network/model:CM02");
-  engine.set_config("network/TCP-gamma:0");
-  engine.set_config("network/crosstraffic:0");
-  engine.set_config("network/latency-factor:1");
-  engine.set_config("network/bandwidth-factor:1");
-  engine.set_config("network/weight-S:0");
-  engine.set_config("network/optim:Lazy");
-  engine.set_config("cpu/optim:Lazy");
-  engine.set_config("cpu/model:Cas01");
-  engine.set_config("host/model:default");
-  engine.set_config("surf/precision", same_moment_ticks);
-  engine.set_config("maxmin/precision", 1e-9);
+MakeMachine maker() {
+  static const MakeMachine make = load_library();
+  return make;
 }
 
 } // namespace
 
-struct Machine::Engine {
-  /// The command line that SimGrid's engine wants: a name, no options.
-  struct Arguments {
-    int count = 1;
-    char name[7] = "moesim";
-    char* list[2] = {name, nullptr};
-    Arguments() {
-      // Silences SimGrid's remarks on its own settings; a real fault throws.
-      xbt_log_control_set("root.threshold:critical");
-    }
-  };
-
-  /// What is under way, found again through the activity's user data.
-  struct Running {
-    s4u::ActivityPtr activity;
-    std::uint32_t token = 0;
-  };
-
-  Engine() : simgrid(&arguments.count, arguments.list) { configure(simgrid); }
-
-  void start(const s4u::CommPtr& activity, std::uint32_t token) {
-    if (free.empty()) {
-      running.emplace_back();
-      free.push_back(&running.back());
-    }
-    Running* slot = free.back();
-    free.pop_back();
-    slot->activity = activity;
-    slot->token = token;
-    ++started;
-    activity->set_data(slot);
-    activity->start();
-  }
-
-  /// Gives the token of a completed activity back and its slot free.
-  std::uint32_t finish(Running* slot) {
-    completed.push_back(std::move(slot->activity));
-    if (completed.size() > completed_kept)
-      completed.pop_front();
-    free.push_back(slot);
-    ++ended;
-    return slot->token;
-  }
-
-  void start_zone(const std::string& name) {
-    RouteZone& added = zones.emplace_back();
-    added.zone = s4u::create_full_zone(name);
-    added.zone->set_parent(root);
-    for (std::size_t host = 0; host < zone_sources; ++host) {
-      const std::string number = std::to_string(host);
-      added.sources.push_back(added.zone->create_host(name + ".Source" + number, 1.0));
-      added.sinks.push_back(added.zone->create_host(name + ".Sink" + number, 1.0));
-    }
-  }
-
-  Arguments arguments; // before the engine that reads them
-  s4u::Engine simgrid;
-  s4u::NetZone* root = nullptr;
-  std::vector<s4u::Link*> links;
-  struct Ends {
-    s4u::Host* source = nullptr;
-    s4u::Host* sink = nullptr;
-  };
-  std::vector<Ends> routes;
-  /// A full one has a route from each source to each sink. A route knows its hosts' places in the
-  /// zone's table, so that all hosts come before the first route.
-  struct RouteZone {
-    s4u::NetZone* zone = nullptr;
-    std::vector<s4u::Host*> sources;
-    std::vector<s4u::Host*> sinks;
-  };
-  std::vector<RouteZone> zones;
-  std::deque<Running> running;
-  std::vector<Running*> free;
-  std::deque<s4u::ActivityPtr> completed;
-  std::uint64_t started = 0;
-  std::uint64_t ended = 0;
-  simgrid::kernel::timer::Timer* alarm = nullptr;
-  const Handlers* handlers = nullptr; ///< of the run under way
-};
-
-Machine::Machine(const std::vector<MachineLink>& links) : engine_(std::make_unique<Engine>()) {
-  engine_->root = s4u::create_full_zone("cluster");
-  for (std::size_t link = 0; link < links.size(); ++link)
-    engine_->links.push_back(
-        engine_->root
-            ->create_link("Link" + std::to_string(link),
-                          links[link].capacity.value * parts_per_byte / ticks_per_second)
-            ->set_sharing_policy(s4u::Link::SharingPolicy::SHARED)
-            ->set_latency(0.0)
-            ->seal());
-  s4u::Activity::on_completion_cb([engine = engine_.get()](const s4u::Activity& activity) {
-    engine->handlers->on_end(engine->finish(activity.get_data<Engine::Running>()));
-  });
+void Machine::load() {
+  maker();
 }
 
-Machine::~Machine() = default;
-
-std::uint32_t Machine::add_route(const MachineRoute& route) {
-  INVARIANT(!route.hops.empty() && route.weight > 0.0, "hops {} weight {}", route.hops.size(),
-            route.weight);
-  const std::size_t number = engine_->routes.size();
-  const std::size_t place = number % (zone_sources * zone_sources);
-  if (place == 0)
-    engine_->start_zone("Zone" + std::to_string(engine_->zones.size()));
-  const Engine::RouteZone& routes = engine_->zones.back();
-  s4u::Host* source = routes.sources[place / zone_sources];
-  s4u::Host* sink = routes.sinks[place % zone_sources];
-  const double most = std::min(1e30, route.most.value * parts_per_byte / ticks_per_second);
-  s4u::Link* weight = routes.zone->create_link("Weight" + std::to_string(number), most)
-                          ->set_sharing_policy(s4u::Link::SharingPolicy::FATPIPE)
-                          ->set_latency(unit_latency_ticks / route.weight)
-                          ->seal();
-  std::vector<s4u::LinkInRoute> hops{s4u::LinkInRoute(weight)};
-  for (const MachineRoute::Hop& hop : route.hops)
-    for (std::uint32_t time = 0; time < hop.times; ++time)
-      hops.emplace_back(engine_->links[hop.link]);
-  routes.zone->add_route(source->get_netpoint(), sink->get_netpoint(), nullptr, nullptr, hops,
-                         false);
-  engine_->routes.push_back({source, sink});
-  return static_cast<std::uint32_t>(number);
-}
-
-void Machine::start_flow(std::uint32_t route, double bytes, std::uint32_t token) {
-  const Engine::Ends& ends = engine_->routes[route];
-  const s4u::CommPtr comm = s4u::Comm::sendto_init(ends.source, ends.sink);
-  comm->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * parts_per_byte)));
-  engine_->start(comm, token);
-}
-
-void Machine::set_alarm(Seconds delay) {
-  cancel_alarm();
-  engine_->alarm = simgrid::kernel::timer::Timer::set(
-      s4u::Engine::get_clock() + delay.value * ticks_per_second, [engine = engine_.get()] {
-        engine->alarm = nullptr; // SimGrid deletes it
-        engine->handlers->on_alarm();
-      });
-}
-
-void Machine::cancel_alarm() {
-  if (engine_->alarm)
-    engine_->alarm->remove();
-  engine_->alarm = nullptr;
-}
-
-void Machine::run(const Handlers& handlers) {
-  engine_->handlers = &handlers;
-  engine_->simgrid.run();
-  engine_->handlers = nullptr;
-}
-
-Seconds Machine::now() const {
-  return {s4u::Engine::get_clock() / ticks_per_second};
-}
-
-std::uint64_t Machine::flows() const {
-  return engine_->started - engine_->ended;
-}
-
-std::uint64_t Machine::activities() const {
-  return engine_->started;
+std::unique_ptr<Machine> Machine::make(const std::vector<MachineLink>& links) {
+  return std::unique_ptr<Machine>(maker()(links));
 }
 
 } // namespace moesim

@@ -39,21 +39,26 @@ struct MachineRoute {
 /// while leaves it standing, and adds the offset between both clocks.
 class Machine {
 public:
-  explicit Machine(const std::vector<MachineLink>& links);
-  ~Machine();
+  /// Loads SimGrid, which takes longer than most steps: where no flows meet it is not needed. A
+  /// parent loads it before it forks processes that may each make a machine. Throws InternalError
+  /// if the library is not beside the program.
+  static void load();
+  /// The machine of this process, with SimGrid loaded if it is not yet.
+  static std::unique_ptr<Machine> make(const std::vector<MachineLink>& links);
+  virtual ~Machine() = default;
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
   /// Adds a route; before the first `run` only. Routes are numbered from 0.
-  std::uint32_t add_route(const MachineRoute& route);
+  virtual std::uint32_t add_route(const MachineRoute& route) = 0;
 
   /// Sends `bytes` over a route; a fraction of a byte is possible, as amounts are divided by their
   /// efficiency. `token` comes back at its end.
-  void start_flow(std::uint32_t route, double bytes, std::uint32_t token);
+  virtual void start_flow(std::uint32_t route, double bytes, std::uint32_t token) = 0;
 
   /// Calls `on_alarm` of `run` after `delay`, in place of an alarm that was set before.
-  void set_alarm(Seconds delay);
-  void cancel_alarm();
+  virtual void set_alarm(Seconds delay) = 0;
+  virtual void cancel_alarm() = 0;
 
   struct Handlers {
     std::function<void(std::uint32_t)> on_end; ///< with the token of a flow that has ended
@@ -61,18 +66,17 @@ public:
   };
   /// Simulates until no flow is under way and no alarm is set. Handlers may start flows and set
   /// alarms.
-  void run(const Handlers& handlers);
+  virtual void run(const Handlers& handlers) = 0;
 
   /// The time that all runs have simulated.
-  Seconds now() const;
+  virtual Seconds now() const = 0;
   /// Flows under way.
-  std::uint64_t flows() const;
+  virtual std::uint64_t flows() const = 0;
   /// Flows started so far.
-  std::uint64_t activities() const;
+  virtual std::uint64_t activities() const = 0;
 
-private:
-  struct Engine;
-  std::unique_ptr<Engine> engine_;
+protected:
+  Machine() = default;
 };
 
 } // namespace moesim

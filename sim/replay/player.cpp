@@ -171,7 +171,7 @@ void Player::start_machine() {
   if (!machine_) {
     std::vector<MachineLink> links = links_;
     const std::vector<MachineRoute> routes = traffic_.reduced_routes(links);
-    machine_ = std::make_unique<Machine>(links);
+    machine_ = Machine::make(links);
     for (const MachineRoute& route : routes)
       machine_->add_route(route);
   }

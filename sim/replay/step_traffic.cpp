@@ -1,9 +1,8 @@
 #include "sim/replay/step_traffic.hpp"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
-#include <tuple>
+#include <unordered_map>
 
 namespace moesim {
 
@@ -11,17 +10,20 @@ StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
     : plan_of_op_(graph.ops.size(), 0),
       algorithms_(graph.works.collectives.size(), Collective::all_to_all),
       errors_(graph.works.collectives.size(), 0.0) {
-  std::map<std::tuple<OpKind, std::uint32_t, std::uint32_t>, std::uint32_t> known;
+  std::unordered_map<std::uint64_t, std::uint32_t> known; // plans by kind, work and place
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
     const Op& op = graph.ops[number];
     if (op.kind == OpKind::compute)
       continue;
-    const auto [place, added] = known.try_emplace({op.kind, op.work, op.place}, 0);
+    const std::uint64_t transfer = op.kind == OpKind::transfer ? 1 : 0;
+    const auto [plan, added] =
+        known.try_emplace(transfer << 63U | std::uint64_t{op.work} << 32U | op.place, 0);
     if (added)
-      place->second = add(graph, op, planner);
-    plan_of_op_[number] = place->second;
-    count_runs(place->second);
+      plan->second = add(graph, op, planner);
+    plan_of_op_[number] = plan->second;
+    ++plans_[plan->second].runs;
   }
+  count_runs();
 }
 
 std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op, TrafficPlanner& planner) {
@@ -51,13 +53,13 @@ std::uint32_t StepTraffic::add(const TrafficPlan& plan, const LinkFolding& foldi
   return static_cast<std::uint32_t>(plans_.size() - 1);
 }
 
-void StepTraffic::count_runs(std::uint32_t plan) {
-  const Plan& counted = plans_[plan];
-  for (std::uint32_t phase = 0; phase < counted.phase_count; ++phase) {
-    const StepPhase& of = phases_[counted.first_phase + phase];
-    for (std::uint32_t flow = 0; flow < of.flow_count; ++flow)
-      flows_[of.first_flow + flow].runs += 1.0;
-  }
+void StepTraffic::count_runs() {
+  for (const Plan& plan : plans_)
+    for (std::uint32_t phase = 0; phase < plan.phase_count; ++phase) {
+      const StepPhase& of = phases_[plan.first_phase + phase];
+      for (std::uint32_t flow = 0; flow < of.flow_count; ++flow)
+        flows_[of.first_flow + flow].runs = static_cast<double>(plan.runs);
+    }
 }
 
 std::span<const StepPhase> StepTraffic::phases(OpId op) const {

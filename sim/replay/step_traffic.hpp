@@ -47,10 +47,11 @@ private:
   struct Plan {
     std::uint32_t first_phase = 0;
     std::uint32_t phase_count = 0;
+    std::uint64_t runs = 0; ///< in the step
   };
   std::uint32_t add(const StepGraph& graph, const Op& op, TrafficPlanner& planner);
   std::uint32_t add(const TrafficPlan& plan, const LinkFolding& folding);
-  void count_runs(std::uint32_t plan);
+  void count_runs();
 
   std::vector<StepFlow> flows_;
   std::vector<StepPhase> phases_;

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace moesim {
@@ -253,13 +254,13 @@ private:
     if (segment.kind == OpKind::compute) {
       for (const DeviceId device : stage.devices) {
         op.place = static_cast<std::uint32_t>(index(device));
-        add_on(op, {device}, segment, lanes, streams);
+        add_on(op, std::span(&device, 1), segment, lanes, streams);
       }
       return;
     }
     const CollectiveWork& work = graph_.works.collectives[segment.work];
     op.stream = stream_of(work);
-    for (const std::uint32_t group : stage.groups.at(work.group)) {
+    for (const std::uint32_t group : stage.groups[static_cast<std::size_t>(work.group)]) {
       op.place = group;
       add_on(op, graph_.groups[group].devices, segment, lanes, streams);
     }
@@ -267,8 +268,8 @@ private:
 
   /// Adds an operation behind what its devices did last in their lanes, or beside it, and behind
   /// the last of its stream.
-  void add_on(const Op& op, const std::vector<DeviceId>& devices, const Segment& segment,
-              Lanes& lanes, std::vector<StreamEnds>* streams) {
+  void add_on(const Op& op, std::span<const DeviceId> devices, const Segment& segment, Lanes& lanes,
+              std::vector<StreamEnds>* streams) {
     const OpId id = graph_.add_op(op);
     for (const DeviceId device : devices) {
       Lane& lane = lanes[index(device)];

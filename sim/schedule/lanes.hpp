@@ -26,8 +26,10 @@ struct Lane {
 
   /// An operation that ran behind the last, or beside it.
   void add(OpId op, bool beside) {
-    if (!beside)
-      before_last = std::exchange(last, {});
+    if (!beside) {
+      before_last.swap(last); // keeps the memory of both
+      last.clear();
+    }
     last.push_back(op);
     if (!first)
       first = op;

@@ -90,7 +90,8 @@ private:
         for (const RankId rank : group_of(workload_.plan, kind, graph_.devices[index(device)].rank))
           if (const DeviceId member = layout_.device_of(rank); placed.insert(member).second)
             group.devices.push_back(member);
-        stage_.groups[kind].push_back(static_cast<std::uint32_t>(graph_.groups.size()));
+        stage_.groups[static_cast<std::size_t>(kind)].push_back(
+            static_cast<std::uint32_t>(graph_.groups.size()));
         graph_.groups.push_back(std::move(group));
       }
     }

@@ -6,6 +6,7 @@
 #include "sim/schedule/step_graph.hpp"
 #include "sim/workload/workload.hpp"
 
+#include <array>
 #include <compare>
 #include <map>
 #include <vector>
@@ -32,10 +33,11 @@ struct PassKey {
 /// One stage while a graph is built.
 struct PlacedStage {
   std::vector<DeviceId> devices;
-  std::map<GroupKind, std::vector<std::uint32_t>> groups; ///< indices of StepGraph::groups
-  std::map<PassKey, std::vector<Segment>> passes;         ///< those that the stage does
-  std::vector<OrderedPass> order;                         ///< of the step
-  std::vector<Segment> start;                             ///< of the step
+  /// By GroupKind: indices of StepGraph::groups.
+  std::array<std::vector<std::uint32_t>, group_kinds.size()> groups;
+  std::map<PassKey, std::vector<Segment>> passes; ///< those that the stage does
+  std::vector<OrderedPass> order;                 ///< of the step
+  std::vector<Segment> start;                     ///< of the step
   std::vector<Segment> end;
 };
 

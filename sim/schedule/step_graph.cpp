@@ -114,15 +114,9 @@ void StepGraph::check_acyclic() const {
 }
 
 std::vector<DeviceId> StepGraph::devices_of(const Op& op) const {
-  switch (op.kind) {
-  case OpKind::compute:
-    return {DeviceId(op.place)};
-  case OpKind::collective:
-    return groups[op.place].devices;
-  case OpKind::transfer:
-    return {pairs[op.place].source};
-  }
-  return {};
+  std::vector<DeviceId> found;
+  for_each_device(op, [&](DeviceId device) { found.push_back(device); });
+  return found;
 }
 
 std::string StepGraph::name_of(OpId id) const {

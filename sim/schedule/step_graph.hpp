@@ -89,6 +89,16 @@ public:
   std::uint32_t predecessor_count(OpId op) const { return predecessor_count_[index(op)]; }
   /// The devices that an operation keeps busy.
   std::vector<DeviceId> devices_of(const Op& op) const;
+  /// Calls `visit` with each of them.
+  template <typename Visit> void for_each_device(const Op& op, const Visit& visit) const {
+    if (op.kind == OpKind::compute)
+      visit(DeviceId(op.place));
+    else if (op.kind == OpKind::transfer)
+      visit(pairs[op.place].source);
+    else
+      for (const DeviceId device : groups[op.place].devices)
+        visit(device);
+  }
   /// "Step.Stage[2].MicroBatch[7].Layer[3].Dispatch".
   std::string name_of(OpId op) const;
 

@@ -101,6 +101,7 @@ std::optional<StepReplay> replay_in(const ReplayLayout& layout, const Workload& 
   const Replay replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
   if (const auto timeline = replay.play(Sharing::refused))
     return measure(graph, *timeline, layout, topology, *replay.compute_times(), observe);
+  Machine::load(); // once, not in each child
   const std::string text = run_in_child([&]() -> std::string {
     const auto result = measure(graph, *replay.play(Sharing::allowed), layout, topology,
                                 *replay.compute_times(), observe);

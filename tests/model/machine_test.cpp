@@ -17,13 +17,13 @@ struct Flow {
 /// When each of `flows` ends if all start at time 0.
 std::map<std::uint32_t, double> ends_of(const std::vector<MachineLink>& links,
                                         const std::vector<Flow>& flows) {
-  Machine machine(links);
+  const auto machine = Machine::make(links);
   for (const Flow& flow : flows)
-    machine.add_route(flow.route);
+    machine->add_route(flow.route);
   std::map<std::uint32_t, double> ends;
   for (std::uint32_t flow = 0; flow < flows.size(); ++flow)
-    machine.start_flow(flow, flows[flow].bytes, flow);
-  machine.run({[&](std::uint32_t token) { ends[token] = machine.now().value; }, [] {}});
+    machine->start_flow(flow, flows[flow].bytes, flow);
+  machine->run({[&](std::uint32_t token) { ends[token] = machine->now().value; }, [] {}});
   return ends;
 }
 
@@ -92,43 +92,43 @@ TEST_CASE("thousands of routes lead over their own links") {
 // first has 0.75 GB left, which take 1.5 s at half the rate: it ends at 1.75 s. The second has sent
 // as much by then, and the other 0.25 GB take 0.25 s: 2 s.
 TEST_CASE("an alarm starts a flow while another is under way") {
-  Machine machine({{"Link", gbyte_per_s(1)}});
-  machine.add_route({{{0, 1}}, 1.0});
+  const auto machine = Machine::make({{"Link", gbyte_per_s(1)}});
+  machine->add_route({{{0, 1}}, 1.0});
   std::map<std::uint32_t, double> ends;
-  machine.start_flow(0, 1e9, 0);
-  machine.set_alarm(Seconds{0.25});
-  machine.run({[&](std::uint32_t token) { ends[token] = machine.now().value; },
-               [&] { machine.start_flow(0, 1e9, 1); }});
+  machine->start_flow(0, 1e9, 0);
+  machine->set_alarm(Seconds{0.25});
+  machine->run({[&](std::uint32_t token) { ends[token] = machine->now().value; },
+                [&] { machine->start_flow(0, 1e9, 1); }});
   CHECK(ends[0] == Approx(1.75).epsilon(1e-9));
   CHECK(ends[1] == Approx(2.0).epsilon(1e-9));
 }
 
 // An alarm that is set anew comes at its last time alone, and one that is cancelled never.
 TEST_CASE("an alarm comes once, at the time that was set last") {
-  Machine machine({{"Link", gbyte_per_s(1)}});
-  machine.add_route({{{0, 1}}, 1.0});
+  const auto machine = Machine::make({{"Link", gbyte_per_s(1)}});
+  machine->add_route({{{0, 1}}, 1.0});
   std::vector<double> alarms;
-  machine.start_flow(0, 1e9, 0);
-  machine.set_alarm(Seconds{0.25});
-  machine.set_alarm(Seconds{0.5});
-  machine.run({[&](std::uint32_t) { machine.cancel_alarm(); },
-               [&] {
-                 alarms.push_back(machine.now().value);
-                 machine.set_alarm(Seconds{0.75}); // after the flow's end, which cancels it
-               }});
+  machine->start_flow(0, 1e9, 0);
+  machine->set_alarm(Seconds{0.25});
+  machine->set_alarm(Seconds{0.5});
+  machine->run({[&](std::uint32_t) { machine->cancel_alarm(); },
+                [&] {
+                  alarms.push_back(machine->now().value);
+                  machine->set_alarm(Seconds{0.75}); // after the flow's end, which cancels it
+                }});
   REQUIRE(alarms.size() == 1);
   CHECK(alarms.front() == Approx(0.5).epsilon(1e-9));
-  CHECK(machine.now().value == Approx(1.0).epsilon(1e-9));
+  CHECK(machine->now().value == Approx(1.0).epsilon(1e-9));
 }
 
 // Each run goes on where the one before ended: 1 s, then 2 s more.
 TEST_CASE("a machine runs again, its clock goes on") {
-  Machine machine({{"Link", gbyte_per_s(1)}});
-  machine.add_route({{{0, 1}}, 1.0});
+  const auto machine = Machine::make({{"Link", gbyte_per_s(1)}});
+  machine->add_route({{{0, 1}}, 1.0});
   std::vector<double> ends;
   for (const double bytes : {1e9, 2e9}) {
-    machine.start_flow(0, bytes, 0);
-    machine.run({[&](std::uint32_t) { ends.push_back(machine.now().value); }, [] {}});
+    machine->start_flow(0, bytes, 0);
+    machine->run({[&](std::uint32_t) { ends.push_back(machine->now().value); }, [] {}});
   }
   REQUIRE(ends.size() == 2);
   CHECK(ends[0] == Approx(1.0).epsilon(1e-9));

@@ -208,8 +208,8 @@ TEST_CASE("a library is included only where it is wrapped") {
     std::vector<std::string> places;
   };
   const std::vector<Library> libraries = {
-      {"simgrid/", {"sim/replay/machine.cpp"}},
-      {"xbt/", {"sim/replay/machine.cpp"}},
+      {"simgrid/", {"sim/replay/simgrid_machine.cpp"}},
+      {"xbt/", {"sim/replay/simgrid_machine.cpp"}},
       {"boost/graph", {"sim/platform/"}},
       {"libfccp/", {"sim/input/csv_table.cpp"}},
       {"toml++/", {"sim/input/toml_document.cpp"}},
