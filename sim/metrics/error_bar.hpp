@@ -15,6 +15,8 @@ namespace moesim {
 struct ExtrapolatedCost {
   std::string cost; ///< "grouped products: other expert sizes", …
   Seconds time;
+
+  bool operator==(const ExtrapolatedCost&) const = default;
 };
 
 /// Adds up how far the times of one device may be off, with a confidence of 90 %. Errors of one

@@ -25,6 +25,7 @@ struct Waterfall {
   Seconds other;      ///< waiting for its host; after its last operation, without a pipeline
 
   Seconds total() const;
+  bool operator==(const Waterfall&) const = default;
 };
 
 /// Pure functions of a timeline.
@@ -43,6 +44,8 @@ struct StepMetrics {
   Seconds error_bar;
   std::string bottleneck;      ///< the resource with the highest use, by its simulated name
   double bottleneck_use = 0.0; ///< busy share of the step, 0 … 1
+
+  bool operator==(const StepMetrics&) const = default;
 };
 
 /// Measures a step. The critical device is the one that works longest (computing or in a

@@ -15,61 +15,72 @@ namespace {
 
 using nlohmann::json;
 
-/// The numbers of a waterfall in the order of its declaration.
-std::vector<double> waterfall_values(const Waterfall& w) {
-  return {w.optimizer.value,  w.compute.value,   w.ep_exposed.value, w.tp_exposed.value,
-          w.dp_exposed.value, w.pp_bubble.value, w.other.value};
+/// A new member of a result does not compile here until it is written and read: every member is
+/// bound by name.
+json waterfall_json(const Waterfall& waterfall) {
+  const auto& [optimizer, compute, ep_exposed, tp_exposed, dp_exposed, pp_bubble, other] =
+      waterfall;
+  return {optimizer.value,  compute.value,   ep_exposed.value, tp_exposed.value,
+          dp_exposed.value, pp_bubble.value, other.value};
+}
+
+void read_waterfall(const json& values, Waterfall& waterfall) {
+  auto& [optimizer, compute, ep_exposed, tp_exposed, dp_exposed, pp_bubble, other] = waterfall;
+  std::size_t next = 0;
+  for (Seconds* part :
+       {&optimizer, &compute, &ep_exposed, &tp_exposed, &dp_exposed, &pp_bubble, &other})
+    part->value = values.at(next++);
+}
+
+json metrics_json(const StepMetrics& metrics) {
+  const auto& [step_time, waterfall, ep_total, dispatch, combine, parts, extrapolated,
+               extrapolated_costs, error_bar, bottleneck, bottleneck_use] = metrics;
+  json part_values = json::array();
+  for (const Seconds part : parts)
+    part_values.push_back(part.value);
+  json costs = json::array();
+  for (const auto& [cost, time] : extrapolated_costs)
+    costs.push_back({cost, time.value});
+  return {
+      step_time.value, waterfall_json(waterfall), ep_total.value, dispatch.value,  combine.value,
+      part_values,     extrapolated.value,        costs,          error_bar.value, bottleneck,
+      bottleneck_use};
+}
+
+void read_metrics(const json& values, StepMetrics& metrics) {
+  auto& [step_time, waterfall, ep_total, dispatch, combine, parts, extrapolated, extrapolated_costs,
+         error_bar, bottleneck, bottleneck_use] = metrics;
+  step_time.value = values.at(0);
+  read_waterfall(values.at(1), waterfall);
+  ep_total.value = values.at(2);
+  dispatch.value = values.at(3);
+  combine.value = values.at(4);
+  for (std::size_t part = 0; part < parts.size(); ++part)
+    parts[part].value = values.at(5).at(part);
+  extrapolated.value = values.at(6);
+  for (const json& cost : values.at(7))
+    extrapolated_costs.push_back({cost.at(0), {cost.at(1)}});
+  error_bar.value = values.at(8);
+  bottleneck = values.at(9);
+  bottleneck_use = values.at(10);
 }
 
 } // namespace
 
 std::string to_text(const StepReplay& replay) {
-  std::vector<double> parts;
-  for (const Seconds part : replay.metrics.parts)
-    parts.push_back(part.value);
-  json extrapolated = json::array();
-  for (const ExtrapolatedCost& cost : replay.metrics.extrapolated_costs)
-    extrapolated.push_back({cost.cost, cost.time.value});
-  return json{{"step_time", replay.metrics.step_time.value},
-              {"waterfall", waterfall_values(replay.metrics.waterfall)},
-              {"ep_total", replay.metrics.ep_total.value},
-              {"dispatch", replay.metrics.dispatch.value},
-              {"combine", replay.metrics.combine.value},
-              {"parts", parts},
-              {"extrapolated", replay.metrics.extrapolated.value},
-              {"extrapolated_costs", extrapolated},
-              {"error_bar", replay.metrics.error_bar.value},
-              {"bottleneck", replay.metrics.bottleneck},
-              {"bottleneck_use", replay.metrics.bottleneck_use},
-              {"operations", replay.operations},
-              {"activities", replay.activities},
-              {"approximate", replay.approximate},
-              {"extrapolated_network", replay.extrapolated}}
-      .dump();
+  const auto& [metrics, operations, activities, approximate, extrapolated] = replay;
+  return json{metrics_json(metrics), operations, activities, approximate, extrapolated}.dump();
 }
 
 StepReplay replay_from_text(const std::string& text) {
   const json values = json::parse(text);
   StepReplay replay;
-  StepMetrics& metrics = replay.metrics;
-  metrics.step_time = {values["step_time"]};
-  const json& w = values["waterfall"];
-  metrics.waterfall = {{w[0]}, {w[1]}, {w[2]}, {w[3]}, {w[4]}, {w[5]}, {w[6]}};
-  metrics.ep_total = {values["ep_total"]};
-  metrics.dispatch = {values["dispatch"]};
-  metrics.combine = {values["combine"]};
-  for (std::size_t part = 0; part < kernel_part_count; ++part)
-    metrics.parts[part] = {values["parts"][part]};
-  metrics.extrapolated = {values["extrapolated"]};
-  for (const json& cost : values["extrapolated_costs"])
-    metrics.extrapolated_costs.push_back({cost[0], {cost[1]}});
-  metrics.error_bar = {values["error_bar"]};
-  metrics.bottleneck = values["bottleneck"];
-  metrics.bottleneck_use = values["bottleneck_use"];
-  replay.operations = values["operations"];
-  replay.activities = values["activities"];
-  replay.approximate = values["approximate"];
-  replay.extrapolated = values["extrapolated_network"].get<std::vector<std::string>>();
+  auto& [metrics, operations, activities, approximate, extrapolated] = replay;
+  read_metrics(values.at(0), metrics);
+  operations = values.at(1);
+  activities = values.at(2);
+  approximate = values.at(3);
+  extrapolated = values.at(4).get<std::vector<std::string>>();
   return replay;
 }
 

@@ -31,6 +31,8 @@ struct StepReplay {
   std::uint64_t activities = 0;
   bool approximate = false;              ///< as in PlayedStep
   std::vector<std::string> extrapolated; ///< network costs beyond those measured
+
+  bool operator==(const StepReplay&) const = default;
 };
 
 /// Called with the graph and the timeline of a replay, before they are forgotten; for traces and
