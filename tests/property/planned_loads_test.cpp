@@ -1,4 +1,5 @@
 #include "sim/replay/traffic.hpp"
+#include "tests/property/case_count.hpp"
 #include "tests/property/random_cluster.hpp"
 
 #include <catch2/catch.hpp>
@@ -178,7 +179,7 @@ void check_phase(const TrafficPhase& planned, const RoutedLoads& routed, const T
 // its routes.
 TEST_CASE("planned loads of a stage are those of its flows on their routes") {
   const NetworkCost network = NetworkCost::load(source_folder / "calibration");
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed < 1 + cases(200); ++seed) {
     Draw draw(seed);
     const Cluster& cluster = clusters[seed % clusters.size()];
     auto [plan, work] = draw_collective(draw);

@@ -1,5 +1,7 @@
 #include "tests/property/random_case.hpp"
 
+#include "tests/property/case_count.hpp"
+
 #include "sim/study/cost_library.hpp"
 #include "tests/property/random_cluster.hpp"
 #include "tests/support/calibration.hpp"
@@ -167,11 +169,11 @@ std::string RandomCase::text() const {
 
 std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
                                      const CaseLimits& limits) {
-  std::vector<RandomCase> cases;
-  for (; cases.size() < count; ++seed)
+  std::vector<RandomCase> found;
+  for (; found.size() < cases(count); ++seed)
     if (auto drawn = draw_case(seed, limits))
-      cases.push_back(std::move(*drawn));
-  return cases;
+      found.push_back(std::move(*drawn));
+  return found;
 }
 
 Scenario scenario_of(const RandomCase& drawn) {

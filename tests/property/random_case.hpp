@@ -27,7 +27,8 @@ struct CaseLimits {
   std::int64_t pair_messages_max = 0;
 };
 
-/// The first `count` legal cases from `seed` on; the same for every standard library.
+/// The first `count` legal cases from `seed` on, or the share of them that `cases` says; the same
+/// for every standard library.
 std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
                                      const CaseLimits& limits);
 

@@ -1,4 +1,5 @@
 #include "sim/platform/shortest_paths.hpp"
+#include "tests/property/case_count.hpp"
 #include "tests/property/random_cluster.hpp"
 
 #include <catch2/catch.hpp>
@@ -53,8 +54,8 @@ bool forwards_beyond_a_leaf(const Topology& topology, RankId source, RankId sink
 } // namespace
 
 TEST_CASE("the closed form of a tree's routes is their shortest path") {
-  int compared = 0;
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  std::size_t compared = 0;
+  for (std::uint64_t seed = 1; seed < 1 + cases(200); ++seed) {
     const RandomCollective drawn = random_collective(seed, {8, 16, 20, 24, 36, 48});
     const Topology topology(drawn.cluster, drawn.gpus);
     // GPUs that share a NIC may forward for each other's neighbours alike: many shortest ways.
@@ -80,11 +81,11 @@ TEST_CASE("the closed form of a tree's routes is their shortest path") {
       }
     }
   }
-  CHECK(compared >= 30);
+  CHECK(compared >= of_that_kind(30));
 }
 
 TEST_CASE("routes carry all that is sent, on every fabric") {
-  for (std::uint64_t seed = 300; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 300; seed < 300 + cases(101); ++seed) {
     const RandomCollective drawn = random_collective(seed, {8, 16, 24, 48});
     INFO(drawn.text());
     const Topology topology(drawn.cluster, drawn.gpus);
@@ -97,7 +98,7 @@ TEST_CASE("routes carry all that is sent, on every fabric") {
 }
 
 TEST_CASE("loads of links are those of the routes, on every fabric") {
-  for (std::uint64_t seed = 500; seed <= 560; ++seed) {
+  for (std::uint64_t seed = 500; seed < 500 + cases(61); ++seed) {
     const RandomCollective drawn = random_collective(seed, {8, 16, 24});
     INFO(drawn.text());
     const Topology topology(drawn.cluster, drawn.gpus);

@@ -2,6 +2,7 @@
 #include "sim/replay/rank_flows.hpp"
 #include "sim/routing/expert_load.hpp"
 #include "sim/schedule/layer_segments.hpp"
+#include "tests/property/case_count.hpp"
 #include "tests/property/random_cluster.hpp"
 
 #include <catch2/catch.hpp>
@@ -128,7 +129,7 @@ void check_conserved(const Workload& workload, std::int64_t layer, std::int64_t 
 } // namespace
 
 TEST_CASE("tokens times experts per token = kept + dropped, by source, expert, rank and pair") {
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (std::uint64_t seed = 1; seed < 1 + cases(1000); ++seed) {
     INFO("seed " << seed);
     const Workload workload = random_routing(seed);
     check_conserved(workload, 0, 0);
@@ -137,7 +138,7 @@ TEST_CASE("tokens times experts per token = kept + dropped, by source, expert, r
 }
 
 TEST_CASE("tokens of recorded loads are conserved, sampled or not, with and without a capacity") {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed < 1 + cases(100); ++seed) {
     INFO("seed " << seed);
     Draw draw(seed);
     Workload workload = random_routing(seed);

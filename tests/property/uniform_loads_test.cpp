@@ -1,4 +1,5 @@
 #include "sim/replay/uniform_loads.hpp"
+#include "tests/property/case_count.hpp"
 #include "tests/property/random_cluster.hpp"
 
 #include <catch2/catch.hpp>
@@ -35,8 +36,8 @@ void check_against_routes(const Topology& topology, const std::vector<RankId>& g
 } // namespace
 
 TEST_CASE("counted flows are those of the routes") {
-  int counted = 0;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  std::size_t counted = 0;
+  for (std::uint64_t seed = 1; seed < 1 + cases(300); ++seed) {
     const RandomCollective drawn = random_collective(seed, {8, 16, 32, 48, 64, 96});
     INFO(drawn.text());
     const Topology topology(drawn.cluster, drawn.gpus);
@@ -48,5 +49,5 @@ TEST_CASE("counted flows are those of the routes") {
     ++counted;
     check_against_routes(topology, group, *counts);
   }
-  CHECK(counted >= 100);
+  CHECK(counted >= of_that_kind(100));
 }
