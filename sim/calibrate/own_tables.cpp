@@ -31,9 +31,11 @@ void add_row(std::vector<TableComparison>& comparisons, TableComparison row,
 void compare_experts(std::vector<TableComparison>& comparisons, const fs::path& folder,
                      Precision precision, const TimeGrid& gemm) {
   std::vector<ExpertGrid> published;
-  for (ExpertTable& table : read_published_experts(folder)[precision])
+  std::map<Precision, std::vector<ExpertTable>> layers = read_published_experts(folder);
+  for (ExpertTable& table : layers[precision])
     published.push_back(expert_grid(std::move(table), gemm));
-  for (const ExpertTable& own : read_expert_tables(folder)[precision]) {
+  std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder);
+  for (const ExpertTable& own : tables[precision]) {
     const auto [n, k] = own.products.front();
     if (own.products.size() > 1)
       continue;
