@@ -128,7 +128,7 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);
   std::cout << render(summarise(results, plan.axes), command.format) << std::flush;
-  for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes)))
+  for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
     std::cerr << note << '\n';
   std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",
                            (options.folder / "results.csv").string(),

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> header_cells(const SweepPlan& plan) {
   std::vector<std::string> cells{"status", "reason"};
-  cells.insert(cells.end(), plan.axes.begin(), plan.axes.end());
+  cells.insert(cells.end(), plan.columns.begin(), plan.columns.end());
   for (const ResultColumn& column : result_columns())
     cells.emplace_back(column.name);
   return cells;

@@ -172,9 +172,9 @@ const std::vector<TomlRefusal> toml_refusals = {
     {"an assignment inside a value",
      "[parallel]\nexpert = 8\n",
      {"parallel.expert.x=4"},
-     "--set parallel.expert.x=4:1:1: error: \"expert\" is not a table\n"
+     "--set parallel.expert.x=4:1:10: error: \"expert\" is not a table\n"
      "  parallel.expert.x=4\n"
-     "  ^"},
+     "           ^"},
     {"an assignment without a value",
      "[parallel]\nexpert = 8\n",
      {"parallel.expert"},
@@ -286,7 +286,7 @@ TEST_CASE("a wrong word, flag or list is refused with what is allowed") {
         "  on = 1\n"
         "       ^");
   CHECK(toml_message("x = 5\n", [](const TomlTable& root) { root.list("x"); }) ==
-        "s.toml:1:5: error: x must be a list with at least one value\n"
+        "s.toml:1:5: error: x must be a list, not a whole number\n"
         "  x = 5\n"
         "      ^");
   CHECK(toml_message("x = []\n", [](const TomlTable& root) { root.list("x"); }) ==

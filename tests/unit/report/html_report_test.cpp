@@ -125,7 +125,7 @@ TEST_CASE("a report without a point that ran says so") {
   SweepTables tables = two_points;
   tables.results.rows.erase(tables.results.rows.begin());
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Contains("No point has a savings kept. 1 point: <b>0 ok</b>"));
+  CHECK_THAT(page, Contains("No point ran.</p>\n<p class=\"counts\">1 point: <b>0 ok</b>"));
   CHECK_THAT(page, Contains("specs={}\n"));
 }
 
