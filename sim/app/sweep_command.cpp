@@ -33,6 +33,19 @@ struct SweepCommandOptions {
   TableFormat format = TableFormat::table;
 };
 
+constexpr const char* file_help =
+    "The sweep file (all keys: workloads/SWEEP.md); each combination of the axes is a point:\n"
+    "  scenario = \"scenario.toml\"\n"
+    "  [set]                       keys of the scenario with one value for all points\n"
+    "  model.layers = 8\n"
+    "  [axes]                      keys that vary, each with the list of its values\n"
+    "  cluster.gpus = [64, 128]\n"
+    "  parallel.layers_per_stage = [[4, 4], [3, 5]]\n"
+    "  [[rows.machine]]            keys that vary together: one axis, a row a value\n"
+    "  name = \"slow\"               shown in the column machine (optional)\n"
+    "  cluster.nic_gbit_per_s = 100\n"
+    "  cluster.oversubscription = 4\n";
+
 /// "40 s", "12 min", "2 h 05 min": as exact as an estimate is.
 std::string duration_text(double seconds) {
   const auto minutes = static_cast<long>(std::lround(seconds / 60.0));
@@ -147,13 +160,14 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
       "the axis routing.seed) and report.html. Run again on the same folder, it goes on where "
       "it stopped.");
   command
-      ->add_option("sweep", options->sweep, "Sweep file (TOML): a scenario and [axes] with lists")
+      ->add_option("sweep", options->sweep,
+                   "Sweep file (TOML): a scenario, [axes] with lists, rows of keys, [set]")
       ->type_name("SWEEP.toml")
       ->required();
   command->add_option("--out", options->folder, "Folder for the results")
       ->type_name("DIR")
       ->required();
-  command->add_option("--jobs", options->jobs, "Points at a time (default: one for each core)")
+  command->add_option("--jobs", options->jobs, "Processes at a time (default: one for each core)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   command->add_option("--shard", options->shard, "Only part I of N of the points")
@@ -165,6 +179,7 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
                     "and the other columns of the comparison stay empty");
   add_settings_option(*command, options->settings);
   add_format_option(*command, options->format);
+  command->footer(file_help);
   command->callback([options, &context] { sweep_and_print(*options, context); });
 }
 
