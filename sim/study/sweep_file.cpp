@@ -39,6 +39,12 @@ bool names_a_file(const std::string& key) {
   return key == "cluster.topology" || key == "model.config" || key == "routing.trace";
 }
 
+/// A path as seen from a folder; both may be relative to the working folder.
+fs::path relative_to(const fs::path& path, const fs::path& folder) {
+  const fs::path base = fs::absolute(folder.empty() ? "." : folder).lexically_normal();
+  return fs::absolute(path).lexically_normal().lexically_proximate(base);
+}
+
 /// Reads a sweep file. Axes remember their place, for keys of one table may stand apart.
 class SweepReader {
 public:
@@ -103,12 +109,11 @@ private:
     TomlSetting setting{key.dotted, value.toml, key.table.where_key(key.name), value.where};
     if (!names_a_file(key.dotted) || !value.is_string)
       return setting;
-    const fs::path folder = file_.scenario.parent_path();
     const fs::path own = path_.parent_path() / value.text;
     if (!fs::exists(own))
       throw InputError(value.where, fmt::format("there is no file {}", own.string()));
-    if (own.is_relative())
-      setting.value = toml_string(own.lexically_proximate(folder.empty() ? "." : folder).string());
+    if (fs::path(value.text).is_relative())
+      setting.value = toml_string(relative_to(own, file_.scenario.parent_path()).string());
     return setting;
   }
 

@@ -14,14 +14,14 @@ using namespace moesim;
 
 namespace {
 
-const std::filesystem::path source = MOESIM_SOURCE_DIR;
+const std::filesystem::path project = MOESIM_SOURCE_DIR;
 using Settings = std::vector<std::string>;
 
 /// Mixtral with 4 layers on 32 GPUs.
 Scenario small_mixtral(const Settings& settings) {
   Settings all{"model.layers=4", "cluster.gpus=32", "training.global_batch=256"};
   all.insert(all.end(), settings.begin(), settings.end());
-  return read_scenario(source / "workloads/mixtral-8x7b/scenario.toml", all);
+  return read_scenario(project / "workloads/mixtral-8x7b/scenario.toml", all);
 }
 
 std::string both_keys(const Settings& settings) {
@@ -100,7 +100,7 @@ std::string both_keys(const KeyCase& key) {
 std::set<std::string> documented_keys() {
   std::set<std::string> keys;
   std::string table;
-  std::istringstream lines(read_file(source / "workloads/SCENARIO.md"));
+  std::istringstream lines(read_file(project / "workloads/SCENARIO.md"));
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("## ["))
       table = line.substr(4, line.find(']') - 4);
@@ -142,10 +142,11 @@ TEST_CASE("no load of experts changes the problem of a twin") {
 TEST_CASE("every number of a cluster changes the problem of a twin") {
   const std::string shipped = both_keys(Settings{});
   for (const char* setting :
-       {"memory_gib=60", "nic_gbit_per_s=100", "nic_latency_us=3", "pcie_gbyte_per_s=20",
+       {"memory_gib=60", "memory_gbyte_per_s=2000", "sms=100", "bf16_tflops=500", "fp8_tflops=900",
+        "nic_gbit_per_s=100", "nic_latency_us=3", "nics=4", "pcie_gbyte_per_s=20",
         "scale_up_gbyte_per_s=300", "scale_up_latency_us=2", "scale_up_gpus=4",
-        "oversubscription=4", "nodes_per_leaf=2", "nics=4", "switch_latency_us=4",
-        "in_switch_reduction=false", "bf16_tflops=500", "memory_gbyte_per_s=2000"}) {
+        "scale_up_switch_gpus=4", "oversubscription=4", "nodes_per_leaf=2", "switch_latency_us=4",
+        "gpus_max=4096", "host=\"grace\""}) {
     INFO(setting);
     CHECK(both_keys(Settings{std::string("cluster.") + setting}) != shipped);
   }

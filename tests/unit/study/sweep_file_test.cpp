@@ -111,25 +111,26 @@ TEST_CASE("paths in [set] and in rows are relative to the sweep file") {
   const TemporaryFolder folder;
   std::filesystem::copy_file(std::string(MOESIM_SOURCE_DIR) + "/topologies/nvlink-only.toml",
                              folder.path() / "mine.toml");
-  for (const char* text : {"[set]\ncluster.topology = \"mine.toml\"\n[axes]\ncluster.gpus = [8]\n",
-                           "[[rows.machine]]\ncluster.topology = \"mine.toml\"\n"}) {
+  for (const char* text :
+       {"[set]\ncluster.topology = \"mine.toml\"\n[axes]\ncluster.gpus = [128]\n",
+        "[[rows.machine]]\ncluster.topology = \"mine.toml\"\n"}) {
     const SweepPlan plan = read_sweep(folder.write("s.toml", scenario_line + text), {});
     CHECK(plan.points[0].scenario->topology.name == "mine");
   }
 }
 
 TEST_CASE("the example of SWEEP.md is a sweep of twelve legal points") {
-  const std::filesystem::path source = MOESIM_SOURCE_DIR;
+  const std::filesystem::path shipped = MOESIM_SOURCE_DIR;
   const TemporaryFolder folder;
-  std::filesystem::create_directory_symlink(source / "topologies", folder.path() / "topologies");
+  std::filesystem::create_directory_symlink(shipped / "topologies", folder.path() / "topologies");
   std::filesystem::create_directories(folder.path() / "workloads/mine");
   for (const char* file : {"scenario.toml", "config.json"})
-    std::filesystem::copy_file(source / "workloads/mixtral-8x7b" / file,
+    std::filesystem::copy_file(shipped / "workloads/mixtral-8x7b" / file,
                                folder.path() / "workloads/mine" / file);
-  const std::string page = read_file(source / "workloads/SWEEP.md");
+  const std::string page = read_file(shipped / "workloads/SWEEP.md");
   const std::size_t begin = page.find("```toml\n") + 8;
-  const auto path =
-      folder.write("workloads/mine/sweep.toml", page.substr(begin, page.find("```", begin) - begin));
+  const auto path = folder.write("workloads/mine/sweep.toml",
+                                 page.substr(begin, page.find("```", begin) - begin));
   const SweepPlan plan = read_sweep(path, {});
   CHECK(plan.points.size() == 12); // 3 x 2 x 2
   for (const SweepPoint& point : plan.points)
