@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <chrono>
+#include <cmath>
 #include <iostream>
 #include <memory>
 #include <thread>
@@ -28,43 +28,68 @@ struct SweepCommandOptions {
   std::size_t jobs = 0;
   std::string shard = "1/1";
   bool restart = false;
+  bool no_twins = false;
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
 };
 
-/// A bar with rate and time to go on a terminal, a line each tenth elsewhere.
+constexpr const char* file_help =
+    "The sweep file (all keys: workloads/SWEEP.md); each combination of the axes is a point:\n"
+    "  scenario = \"scenario.toml\"\n"
+    "  [set]                       keys of the scenario with one value for all points\n"
+    "  model.layers = 8\n"
+    "  [axes]                      keys that vary, each with the list of its values\n"
+    "  cluster.gpus = [64, 128]\n"
+    "  parallel.layers_per_stage = [[4, 4], [3, 5]]\n"
+    "  [[rows.machine]]            keys that vary together: one axis, a row a value\n"
+    "  name = \"slow\"               shown in the column machine (optional)\n"
+    "  cluster.nic_gbit_per_s = 100\n"
+    "  cluster.oversubscription = 4\n";
+
+/// "40 s", "12 min", "2 h 05 min": as exact as an estimate is.
+std::string duration_text(double seconds) {
+  const auto minutes = static_cast<long>(std::lround(seconds / 60.0));
+  if (seconds < 100.0)
+    return fmt::format("{:.0f} s", std::max(1.0, seconds));
+  return minutes < 100 ? fmt::format("{} min", minutes)
+                       : fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
+}
+
+/// Progress on stderr: on a terminal a bar of one line, elsewhere a line for each tenth.
 class ProgressBar {
 public:
-  void show(std::size_t finished, std::size_t total) {
-    if (!started_) {
-      started_ = std::chrono::steady_clock::now();
-      first_ = finished;
-      if (finished > 0)
-        std::cerr << fmt::format("{} of {} points were finished before\n", finished, total);
-    }
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - *started_;
-    const double rate =
-        passed.count() > 0.0 ? static_cast<double>(finished - first_) / passed.count() : 0.0;
-    const double left = rate > 0.0 ? static_cast<double>(total - finished) / rate : 0.0;
-    const std::size_t tenths = total > 0 ? 10 * finished / total : 10;
+  void show(const SweepProgress& progress) {
+    const std::size_t finished = progress.finished;
+    const std::size_t total = progress.to_run();
+    if (!started_ && progress.illegal > 0)
+      std::cerr << fmt::format("{} of {} points are illegal\n", progress.illegal, progress.points);
+    if (!started_ && progress.before > 0)
+      std::cerr << fmt::format("{} of {} points were finished before\n", progress.before,
+                               progress.points - progress.illegal);
+    started_ = true;
+    if (total == 0)
+      return;
+    const std::string left = progress.seconds_left && finished < total
+                                 ? ", about " + duration_text(*progress.seconds_left) + " to go"
+                                 : "";
+    const std::size_t tenths = 10 * finished / total;
     if (isatty(STDERR_FILENO)) {
       constexpr std::size_t width = 40;
-      const std::size_t filled = total > 0 ? width * finished / total : width;
-      std::cerr << fmt::format("\r[{:<{}}] {}/{}  {:.1f} points/s  {:.0f} s to go ",
-                               std::string(filled, '#'), width, finished, total, rate, left);
+      const std::size_t filled = width * finished / total;
+      // Spaces overwrite a longer line before it.
+      std::cerr << fmt::format("\r[{:<{}}] {:<40}", std::string(filled, '#'), width,
+                               fmt::format("{}/{} points{}", finished, total, left));
       if (finished == total)
         std::cerr << '\n';
     } else if (tenths != shown_tenths_) {
-      std::cerr << fmt::format("{}/{} points, {:.1f} points/s, {:.0f} s to go\n", finished, total,
-                               rate, left);
+      std::cerr << fmt::format("{}/{} points{}\n", finished, total, left);
     }
     shown_tenths_ = tenths;
   }
 
 private:
-  std::optional<std::chrono::steady_clock::time_point> started_;
-  std::size_t first_ = 0;
-  std::size_t shown_tenths_ = 11;
+  bool started_ = false;
+  std::size_t shown_tenths_ = 0;
 };
 
 /// "2/5": the second of five parts.
@@ -104,10 +129,11 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
       command.jobs > 0 ? command.jobs : std::max(1U, std::thread::hardware_concurrency());
   std::tie(options.shard, options.shards) = parse_shard(command.shard);
   options.restart = command.restart;
+  options.twins = !command.no_twins;
   ProgressBar bar;
   SweepTables tables;
-  const ReportTable& results = tables.results = run_sweep(
-      plan, options, [&](std::size_t finished, std::size_t total) { bar.show(finished, total); });
+  const ReportTable& results = tables.results =
+      run_sweep(plan, options, [&](const SweepProgress& progress) { bar.show(progress); });
   tables.links = write_links(plan, results, options);
   tables.loads = write_loads(plan, results, options);
   tables.percentiles = write_percentiles(results, plan.axes, options.folder);
@@ -115,7 +141,7 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);
   std::cout << render(summarise(results, plan.axes), command.format) << std::flush;
-  for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes)))
+  for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
     std::cerr << note << '\n';
   std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",
                            (options.folder / "results.csv").string(),
@@ -134,21 +160,26 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
       "the axis routing.seed) and report.html. Run again on the same folder, it goes on where "
       "it stopped.");
   command
-      ->add_option("sweep", options->sweep, "Sweep file (TOML): a scenario and [axes] with lists")
+      ->add_option("sweep", options->sweep,
+                   "Sweep file (TOML): a scenario, [axes] with lists, rows of keys, [set]")
       ->type_name("SWEEP.toml")
       ->required();
   command->add_option("--out", options->folder, "Folder for the results")
       ->type_name("DIR")
       ->required();
-  command->add_option("--jobs", options->jobs, "Points at a time (default: one for each core)")
+  command->add_option("--jobs", options->jobs, "Processes at a time (default: one for each core)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   command->add_option("--shard", options->shard, "Only part I of N of the points")
       ->type_name("I/N");
   command->add_flag("--restart", options->restart,
                     "Replace the results that another sweep, or another version, left in DIR");
+  command->add_flag("--no-twins", options->no_twins,
+                    "Do not compare the points with their dense twins: much faster; savings kept "
+                    "and the other columns of the comparison stay empty");
   add_settings_option(*command, options->settings);
   add_format_option(*command, options->format);
+  command->footer(file_help);
   command->callback([options, &context] { sweep_and_print(*options, context); });
 }
 

@@ -1,6 +1,7 @@
 #include "sim/input/toml_document.hpp"
 
 #include "sim/input/file_text.hpp"
+#include "sim/input/toml_node.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -25,31 +26,11 @@ std::string line_of(const std::string& text, int line) {
   return content;
 }
 
-std::string type_name(const toml::node& node) {
-  switch (node.type()) {
-  case toml::node_type::string:
-    return "a string";
-  case toml::node_type::integer:
-    return "a whole number";
-  case toml::node_type::floating_point:
-    return "a real number";
-  case toml::node_type::boolean:
-    return "true or false";
-  case toml::node_type::array:
-    return "a list";
-  case toml::node_type::table:
-    return "a table";
-  default:
-    return "a date";
-  }
-}
-
-std::string text_of(const toml::node& node) {
-  if (const auto* text = node.as_string())
-    return text->get();
-  std::ostringstream out;
-  out << toml::node_view<const toml::node>(node);
-  return out.str();
+/// A plain value, or one of any type.
+TomlValue value_of(const toml::node& node, InputLocation where) {
+  const std::string toml = one_line(node);
+  const bool plain = !node.is_array() && !node.is_table();
+  return {plain ? text_of(node) : toml, node.is_string(), toml, std::move(where)};
 }
 
 } // namespace
@@ -58,13 +39,18 @@ struct TomlDocument::Content {
   std::string name;
   std::string text;
   toml::table table;
-  /// Values that --set laid over the file, by dotted key.
-  std::map<std::string, InputLocation> assigned;
+  /// Places of a key and its value.
+  struct Places {
+    InputLocation key;
+    InputLocation value;
+  };
+  /// What settings laid over the file, by dotted key.
+  std::map<std::string, Places> assigned;
 
   InputLocation locate(const std::string& dotted, const toml::source_region& source) const {
     for (std::string key = dotted; !key.empty();) {
       if (const auto found = assigned.find(key); found != assigned.end())
-        return found->second;
+        return found->second.value;
       const std::size_t dot = key.rfind('.');
       key = dot == std::string::npos ? "" : key.substr(0, dot);
     }
@@ -111,37 +97,34 @@ TomlDocument TomlDocument::parse(const std::string& text, const std::string& nam
   return TomlDocument(std::move(content));
 }
 
-void TomlDocument::set(const std::string& assignment) {
-  const std::size_t equals = assignment.find('=');
-  const std::string file = "--set " + assignment;
-  if (equals == std::string::npos || equals == 0)
-    throw InputError({file}, "expected KEY=VALUE");
-  const std::string dotted = assignment.substr(0, equals);
-  const std::string value = assignment.substr(equals + 1);
-  toml::table parsed;
-  try {
-    parsed = toml::parse("x = " + value);
-  } catch (const toml::parse_error&) {
-    parsed.insert("x", value); // a bare word
-  }
+void TomlDocument::set(const TomlSetting& setting) {
+  const std::string& dotted = setting.key;
+  // A key that stands as a whole in its line has a place for each of its names.
+  const InputLocation& place = setting.key_place;
+  const std::size_t begin =
+      place.source_line.rfind(dotted, static_cast<std::size_t>(std::max(place.column, 1) - 1));
   toml::table* table = &content_->table;
   std::size_t start = 0;
   for (std::size_t dot = dotted.find('.'); dot != std::string::npos;
        dot = dotted.find('.', start)) {
     const std::string part = dotted.substr(start, dot - start);
+    InputLocation part_place = place;
+    if (begin != std::string::npos)
+      part_place.column = static_cast<int>(begin + start) + 1;
     toml::node* node = table->get(part);
     if (!node) {
       node = &table->insert(part, toml::table{}).first->second;
-      content_->assigned[dotted.substr(0, dot)] = {file, 1, static_cast<int>(start) + 1,
-                                                   assignment};
+      content_->assigned[dotted.substr(0, dot)] = {part_place, part_place};
     }
     table = node->as_table();
     if (!table)
-      throw InputError({file, 1, 1, assignment}, fmt::format("\"{}\" is not a table", part));
+      throw InputError(part_place, fmt::format("\"{}\" is not a table", part));
     start = dot + 1;
   }
+  const toml::table parsed = toml::parse("x = " + setting.value);
+  // A copy has no place of its own in the file.
   table->insert_or_assign(dotted.substr(start), *parsed.get("x"));
-  content_->assigned[dotted] = {file, 1, static_cast<int>(equals) + 2, assignment};
+  content_->assigned[dotted] = {setting.key_place, setting.value_place};
 }
 
 TomlTable TomlDocument::root() const {
@@ -294,24 +277,36 @@ bool TomlTable::flag_or(const std::string& key, bool otherwise) const {
   return node->as_boolean()->get();
 }
 
+TomlValue TomlTable::any_value(const std::string& key) const {
+  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
+  return value_of(node, where(key));
+}
+
 TomlValue TomlTable::value(const std::string& key) const {
   const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
   if (node.is_table() || node.is_array())
     fail(key, fmt::format("{} must be a plain value, not {}", key, type_name(node)));
-  return {text_of(node), node.is_string()};
+  return any_value(key);
+}
+
+std::vector<TomlValue> TomlTable::any_list(const std::string& key) const {
+  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
+  const toml::array* array = node.as_array();
+  if (!array)
+    fail(key, fmt::format("{} must be a list, not {}", key, type_name(node)));
+  if (array->empty())
+    fail(key, fmt::format("{} must be a list with at least one value", key));
+  std::vector<TomlValue> values;
+  for (const toml::node& item : *array)
+    values.push_back(value_of(item, state_->content->locate(state_->dotted(key), item.source())));
+  return values;
 }
 
 std::vector<TomlValue> TomlTable::list(const std::string& key) const {
-  const toml::node& node = require(state_->find(key), *this, key, state_->in_table());
-  const toml::array* array = node.as_array();
-  if (!array || array->empty())
-    fail(key, fmt::format("{} must be a list with at least one value", key));
-  std::vector<TomlValue> values;
-  for (const toml::node& item : *array) {
+  std::vector<TomlValue> values = any_list(key);
+  for (const toml::node& item : *state_->find(key)->as_array())
     if (item.is_table() || item.is_array())
       fail(key, fmt::format("{} must hold plain values, not {}", key, type_name(item)));
-    values.push_back({text_of(item), item.is_string()});
-  }
   return values;
 }
 
@@ -368,6 +363,20 @@ InputLocation TomlTable::where(const std::string& key) const {
   return state_->content->locate(state_->dotted(key), source);
 }
 
+InputLocation TomlTable::here() const {
+  return state_->content->locate(state_->name, state_->table->source());
+}
+
+InputLocation TomlTable::where_key(const std::string& key) const {
+  const auto& assigned = state_->content->assigned;
+  if (const auto found = assigned.find(state_->dotted(key)); found != assigned.end())
+    return found->second.key;
+  const auto found = state_->table->find(key);
+  if (found == state_->table->end() || found->first.source().begin.line == 0)
+    return where(key);
+  return state_->content->locate(state_->dotted(key), found->first.source());
+}
+
 void TomlTable::fail(const std::string& key, const std::string& message,
                      const std::string& hint) const {
   throw InputError(where(key), message, hint);
@@ -377,11 +386,7 @@ void TomlTable::finish() const {
   for (const std::string& key : keys()) {
     if (std::find(state_->asked.begin(), state_->asked.end(), key) != state_->asked.end())
       continue;
-    InputLocation place = where(key);
-    // The caret belongs below the key, not below its value.
-    if (const auto found = state_->table->find(key); found->first.source().begin.line > 0)
-      place = state_->content->locate(state_->dotted(key), found->first.source());
-    throw InputError(place, fmt::format("unknown key \"{}\"{}", key, state_->in_table()),
+    throw InputError(where_key(key), fmt::format("unknown key \"{}\"{}", key, state_->in_table()),
                      suggest_name(key, state_->asked));
   }
 }

@@ -15,7 +15,22 @@ namespace moesim {
 struct TomlValue {
   std::string text; ///< as TOML would print it, strings without their quotes
   bool is_string = false;
+  std::string toml = "";    ///< as TOML prints it, on one line
+  InputLocation where = {}; ///< in its file
 };
+
+/// An assignment to lay over a document.
+struct TomlSetting {
+  std::string key;           ///< dotted
+  std::string value;         ///< TOML
+  InputLocation key_place;   ///< of the last name of the key, for errors about the key
+  InputLocation value_place; ///< for errors about the value
+};
+/// Reads `a.b.key=value` of `--set`. A value that is not TOML is a string. Throws InputError if
+/// there is no `=`.
+TomlSetting parse_setting(const std::string& assignment);
+/// A string as TOML writes it, on one line.
+std::string toml_string(const std::string& text);
 
 /// The bounds of a number, inclusive.
 template <typename Number> struct Range {
@@ -32,9 +47,10 @@ public:
   static TomlDocument read(const std::filesystem::path& path);
   static TomlDocument parse(const std::string& text, const std::string& name);
 
-  /// Lays `a.b.key=value` over the document. A value that is not TOML is taken as a string.
-  /// Throws InputError if there is no `=` or a part of the key is not a table.
-  void set(const std::string& assignment);
+  /// Lays an assignment over the document: one of `--set`, or one with places of its own.
+  /// Throws InputError if a part of the key is not a table.
+  void set(const std::string& assignment) { set(parse_setting(assignment)); }
+  void set(const TomlSetting& setting);
 
   TomlTable root() const;
   const std::string& name() const;
@@ -77,6 +93,10 @@ public:
   bool flag_or(const std::string& key, bool otherwise) const;
   /// A plain value of any type.
   TomlValue value(const std::string& key) const;
+  /// A value of any type.
+  TomlValue any_value(const std::string& key) const;
+  /// The values of a non-empty array, of any type.
+  std::vector<TomlValue> any_list(const std::string& key) const;
   /// The values of a non-empty array of plain values.
   std::vector<TomlValue> list(const std::string& key) const;
   std::vector<std::int64_t> integers(const std::string& key, Range<std::int64_t> range) const;
@@ -85,6 +105,10 @@ public:
   /// The keys of this table, in the order of the file.
   std::vector<std::string> keys() const;
   InputLocation where(const std::string& key) const;
+  /// The place of this table itself.
+  InputLocation here() const;
+  /// The place of a key's own name rather than of its value.
+  InputLocation where_key(const std::string& key) const;
   /// Throws InputError at a key of this table.
   [[noreturn]] void fail(const std::string& key, const std::string& message,
                          const std::string& hint = "") const;

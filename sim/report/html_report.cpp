@@ -228,6 +228,10 @@ std::string render_html_report(const SweepTables& tables, const ReportOrigin& or
   const auto [chart_sections, chart_specs] = charts(tables, assets / "charts");
   return fill_template(assets / "template.html",
                        {{"title", escape_html(origin.title)},
+                        {"question", results.ran_with("savings_kept_percent")
+                                         ? "How much of the MoE compute saving is left, and what "
+                                           "ate the rest?"
+                                         : "How long is a step, and what fills it?"},
                         {"style", read_asset(assets / "style.css")},
                         {"answer", answer_html(results, origin.axes)},
                         {"notes", notes_section(origin.notes)},

@@ -91,17 +91,17 @@ std::string count_sentence(const TableReader& results) {
 }
 
 /// Which part ate most, counted over the points: "Outside compute, … at 12 of 20 points, …".
-std::string loss_sentence(const TableReader& results, const std::vector<Kept>& kept) {
+std::string loss_sentence(const TableReader& results, const std::vector<std::size_t>& rows) {
   std::array<std::size_t, losses.size()> counts{};
-  for (const auto& point : kept)
-    if (const auto [loss, lost_ms] = largest_loss(results, point.row); lost_ms > 0.0)
+  for (const std::size_t row : rows)
+    if (const auto [loss, lost_ms] = largest_loss(results, row); lost_ms > 0.0)
       ++counts[loss];
   std::string list;
-  for (std::size_t most = kept.size(); most > 0; --most) // from the most frequent to the least
+  for (std::size_t most = rows.size(); most > 0; --most) // from the most frequent to the least
     for (std::size_t i = 0; i < counts.size(); ++i)
       if (counts[i] == most)
         list += fmt::format("{}{} (at {} of {} points)", list.empty() ? "" : ", ", losses[i].name,
-                            most, kept.size());
+                            most, rows.size());
   return list.empty() ? ""
                       : fmt::format(" The largest part of the step outside compute: {}.", list);
 }
@@ -130,15 +130,41 @@ std::string bottleneck_sentence(const TableReader& results) {
 }
 
 /// "Worst: 12 % at …, where exposed all-to-all takes 43 % of the step."
-std::string extreme_sentence(const char* name, const TableReader& results, const Kept& point,
-                             const std::vector<std::string>& axes) {
-  std::string text = fmt::format(" {}: <b>{}</b> at {}", name, percent(point.percent),
-                                 escape_html(place_of(results, point.row, axes)));
-  const auto [loss, lost_ms] = largest_loss(results, point.row);
-  if (const auto step_ms = results.number(point.row, "step_time_ms"); step_ms && lost_ms > 0.0)
+std::string extreme_sentence(const char* name, const std::string& value, const TableReader& results,
+                             std::size_t row, const std::vector<std::string>& axes) {
+  std::string text =
+      fmt::format(" {}: <b>{}</b> at {}", name, value, escape_html(place_of(results, row, axes)));
+  const auto [loss, lost_ms] = largest_loss(results, row);
+  if (const auto step_ms = results.number(row, "step_time_ms"); step_ms && lost_ms > 0.0)
     text += fmt::format(", where {} takes {} of the step", losses[loss].name,
                         percent(100.0 * lost_ms / *step_ms));
   return text + ".";
+}
+
+/// The answer of a sweep without a comparison with dense twins: how long its steps are.
+std::string step_time_text(const TableReader& results, const std::vector<std::string>& axes) {
+  std::vector<std::pair<double, std::size_t>> times;
+  for (std::size_t row = 0; row < results.size(); ++row)
+    if (const auto time = results.number(row, "step_time_ms"); time && results.is_ok(row))
+      times.emplace_back(*time, row);
+  if (times.empty())
+    return "No point ran.";
+  std::sort(times.begin(), times.end());
+  const auto shown = [](double time_ms) { return fmt::format("{:.4g} ms", time_ms); };
+  std::vector<std::size_t> rows;
+  for (const auto& [time, row] : times)
+    rows.push_back(row);
+  std::string text = "No point is compared with its dense twin, so the saving is not known.";
+  text += extreme_sentence("Fastest step", shown(times.front().first), results, rows.front(), axes);
+  if (times.size() > 1)
+    text += extreme_sentence("Slowest", shown(times.back().first), results, rows.back(), axes);
+  return text + loss_sentence(results, rows) + bottleneck_sentence(results);
+}
+
+/// An answer and the counts of points below it.
+std::string answer_paragraphs(const std::string& answer, const TableReader& results) {
+  return fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n", answer,
+                     count_sentence(results));
 }
 
 /// One line a topology: how much of the saving it keeps, from its worst point to its best.
@@ -171,7 +197,7 @@ std::string topology_table(const TableReader& results, const std::vector<Kept>& 
 std::string answer_html(const TableReader& results, const std::vector<std::string>& axes) {
   const auto kept = kept_savings(results);
   if (kept.empty())
-    return "<p class=\"answer\">No point has a savings kept. " + count_sentence(results) + "</p>\n";
+    return answer_paragraphs(step_time_text(results, axes), results);
   std::string text = fmt::format("The MoE keeps <b>{}</b>", percent(kept.front().percent));
   if (kept.size() > 1)
     text = fmt::format("The MoE keeps between <b>{}</b> and <b>{}</b> (median {})",
@@ -183,13 +209,16 @@ std::string answer_html(const TableReader& results, const std::vector<std::strin
   if (slower > 0)
     text +=
         fmt::format(" At {} of {} points it is slower than its dense twin.", slower, kept.size());
-  text += loss_sentence(results, kept);
+  std::vector<std::size_t> rows;
+  for (const Kept& point : kept)
+    rows.push_back(point.row);
+  text += loss_sentence(results, rows);
   text += bottleneck_sentence(results);
-  text += extreme_sentence("Best", results, kept.back(), axes);
+  text += extreme_sentence("Best", percent(kept.back().percent), results, kept.back().row, axes);
   if (kept.size() > 1)
-    text += extreme_sentence("Worst", results, kept.front(), axes);
-  const std::string html = fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n",
-                                       text, count_sentence(results));
+    text +=
+        extreme_sentence("Worst", percent(kept.front().percent), results, kept.front().row, axes);
+  const std::string html = answer_paragraphs(text, results);
   return results.ran_with("cluster.topology") ? html + topology_table(results, kept) : html;
 }
 

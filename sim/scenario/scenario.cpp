@@ -264,8 +264,14 @@ Fidelity read_fidelity(const TomlTable& root) {
 }
 
 Scenario read_scenario(const fs::path& path, const std::vector<std::string>& settings) {
+  std::vector<TomlSetting> parsed;
+  std::transform(settings.begin(), settings.end(), std::back_inserter(parsed), parse_setting);
+  return read_scenario_with(path, parsed);
+}
+
+Scenario read_scenario_with(const fs::path& path, const std::vector<TomlSetting>& settings) {
   TomlDocument document = TomlDocument::read(path);
-  for (const std::string& setting : settings)
+  for (const TomlSetting& setting : settings)
     document.set(setting);
   const TomlDocument empty = TomlDocument::parse("", path.string());
   const TomlTable root = document.root();

@@ -42,5 +42,8 @@ Fidelity read_fidelity(const TomlTable& root);
 /// Reads a scenario file with the `--set` assignments laid over it. Paths in it are relative to
 /// the file. Throws InputError for malformed input, IllegalScenario for an impossible plan.
 Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings);
+/// The same under settings with places of their own.
+Scenario read_scenario_with(const std::filesystem::path& path,
+                            const std::vector<TomlSetting>& settings);
 
 } // namespace moesim

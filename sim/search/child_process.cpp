@@ -104,15 +104,18 @@ std::string run_in_child(const std::function<std::string()>& work) {
   return answer.text;
 }
 
-void run_in_children(const std::vector<ChildTask>& tasks, std::size_t jobs,
-                     const std::function<void(std::size_t, const ChildAnswer&)>& on_answer) {
+void run_in_children(const std::function<std::optional<ChildTask>()>& next, std::size_t jobs,
+                     const AnswerObserver& on_answer) {
   std::vector<Child> running;
-  std::size_t next = 0;
-  while (next < tasks.size() || !running.empty()) {
-    while (next < tasks.size() && running.size() < jobs) {
-      running.push_back(start_child(tasks[next].number, tasks[next].work));
-      ++next;
+  while (true) {
+    while (running.size() < jobs) {
+      const std::optional<ChildTask> task = next();
+      if (!task)
+        break;
+      running.push_back(start_child(task->number, task->work));
     }
+    if (running.empty())
+      return;
     std::vector<pollfd> waits;
     for (const Child& child : running)
       waits.push_back({child.descriptor, POLLIN, 0});
@@ -125,6 +128,18 @@ void run_in_children(const std::vector<ChildTask>& tasks, std::size_t jobs,
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
+}
+
+void run_in_children(const std::vector<ChildTask>& tasks, std::size_t jobs,
+                     const AnswerObserver& on_answer) {
+  std::size_t started = 0;
+  run_in_children(
+      [&]() -> std::optional<ChildTask> {
+        if (started == tasks.size())
+          return std::nullopt;
+        return tasks[started++];
+      },
+      jobs, on_answer);
 }
 
 } // namespace moesim

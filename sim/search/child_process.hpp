@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,15 @@ struct ChildTask {
   std::function<std::string()> work;
 };
 
-/// Runs tasks in forked processes, at most `jobs` at a time, started in order. `on_answer` is
-/// called in this process as each ends.
+/// Called with a task's number as it ends.
+using AnswerObserver = std::function<void(std::size_t, const ChildAnswer&)>;
+
+/// Runs tasks in forked processes, at most `jobs` at a time. `next` gives the task to start, or
+/// nothing if none can start before another has ended; an answer may make more of them.
+void run_in_children(const std::function<std::optional<ChildTask>()>& next, std::size_t jobs,
+                     const AnswerObserver& on_answer);
+/// Runs the tasks of a list, started in order.
 void run_in_children(const std::vector<ChildTask>& tasks, std::size_t jobs,
-                     const std::function<void(std::size_t, const ChildAnswer&)>& on_answer);
+                     const AnswerObserver& on_answer);
 
 } // namespace moesim

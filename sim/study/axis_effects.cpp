@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace moesim {
 
@@ -27,10 +28,11 @@ struct Group {
     return rows.size() > 1 && std::any_of(rows.begin(), rows.end(),
                                           [](const Row* row) { return row->front() == "ok"; });
   }
-  bool is_unchanged(std::size_t axis) const {
+  /// All columns but `own`, those of the axis, are equal.
+  bool is_unchanged(const std::set<std::size_t>& own) const {
     return std::all_of(rows.begin(), rows.end(), [&](const Row* row) {
       for (std::size_t column = 0; column < row->size(); ++column)
-        if (column != axis && (*row)[column] != (*rows.front())[column])
+        if (!own.contains(column) && (*row)[column] != (*rows.front())[column])
           return false;
       return true;
     });
@@ -53,7 +55,11 @@ std::vector<std::string> always_unchanged(const std::vector<std::pair<const Row*
 }
 
 AxisEffect effect_of(const ReportTable& results, const std::vector<std::string>& axes,
-                     const std::string& axis) {
+                     const std::string& axis, const RowKeys& row_keys) {
+  std::set<std::size_t> own{results.find(axis)};
+  if (const auto keys = row_keys.find(axis); keys != row_keys.end())
+    for (const std::string& key : keys->second)
+      own.insert(results.find(key));
   std::map<Row, std::size_t> places; // by the values of the other axes
   std::vector<Group> groups;
   for (const Row& row : results.rows) {
@@ -70,7 +76,7 @@ AxisEffect effect_of(const ReportTable& results, const std::vector<std::string>&
   std::vector<std::pair<const Row*, bool>> judged;
   for (const Group& group : groups)
     if (group.tells()) {
-      judged.emplace_back(group.rows.front(), group.is_unchanged(results.find(axis)));
+      judged.emplace_back(group.rows.front(), group.is_unchanged(own));
       ++effect.groups;
       effect.unchanged += judged.back().second ? 1 : 0;
     }
@@ -84,10 +90,11 @@ AxisEffect effect_of(const ReportTable& results, const std::vector<std::string>&
 } // namespace
 
 std::vector<AxisEffect> axis_effects(const ReportTable& results,
-                                     const std::vector<std::string>& axes) {
+                                     const std::vector<std::string>& axes,
+                                     const RowKeys& row_keys) {
   std::vector<AxisEffect> effects;
   for (const std::string& axis : axes)
-    effects.push_back(effect_of(results, axes, axis));
+    effects.push_back(effect_of(results, axes, axis, row_keys));
   return effects;
 }
 

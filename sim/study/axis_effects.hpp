@@ -2,6 +2,7 @@
 
 #include "sim/report/report_table.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,13 @@ struct AxisEffect {
   std::vector<std::string> always;
 };
 
+/// Columns that vary with an axis, by its name (SweepPlan::row_keys).
+using RowKeys = std::map<std::string, std::vector<std::string>>;
+
 /// One effect for each axis, in order.
 std::vector<AxisEffect> axis_effects(const ReportTable& results,
-                                     const std::vector<std::string>& axes);
+                                     const std::vector<std::string>& axes,
+                                     const RowKeys& row_keys = {});
 
 /// A sentence for each axis that changed nothing, in all groups or in some.
 std::vector<std::string> unchanged_notes(const std::vector<AxisEffect>& effects);

@@ -103,37 +103,12 @@ bool fits(const Scenario& scenario, const ExpertLoads& loads, StepResult& result
   return false;
 }
 
-/// The step time of a dense model under its best plan, with a line on which plan that is.
-double best_step_time_ms(Workload workload, ModelSpec model, const std::string& name,
-                         const Scenario& scenario, const Topology& topology, const Costs& costs,
-                         Prediction& prediction) {
-  workload.model = std::move(model);
-  workload.routing = {}; // of the experts that it does not have
-  const auto best = best_dense_plan(workload, topology, scenario.fidelity, costs);
-  prediction.diagnostics.emplace_back(name + "_plan",
-                                      best ? plan_text(best->plan) : "no plan fits into memory");
-  return best ? milliseconds(best->replay.metrics.step_time) : no_value;
-}
-
-void compare_with_twins(const Scenario& scenario, const Topology& topology, const Costs& costs,
-                        Prediction& prediction) {
-  const Workload& w = scenario.workload;
-  if (!w.model.is_moe())
-    return;
-  StepResult& result = prediction.result;
-  const std::int64_t sequence = w.training.sequence_length;
-  const ModelSpec twin = dense_twin(w.model);
-  result.ideal_speedup = flops_per_token_forward(twin, sequence).total() /
-                         flops_per_token_forward(w.model, sequence).total();
-  result.dense_step_time_ms =
-      best_step_time_ms(w, twin, "dense_twin", scenario, topology, costs, prediction);
-  result.actual_speedup = result.dense_step_time_ms / result.step_time_ms;
-  if (result.ideal_speedup > 1.0)
-    result.savings_kept_percent =
-        100.0 * (result.actual_speedup - 1.0) / (result.ideal_speedup - 1.0);
-  result.active_dense_step_time_ms = best_step_time_ms(
-      w, active_dense_twin(w.model), "active_dense_twin", scenario, topology, costs, prediction);
-  result.moe_tax_percent = 100.0 * (result.step_time_ms / result.active_dense_step_time_ms - 1.0);
+/// Searches a twin and says in the diagnostics which plan it is best under.
+TwinAnswer best_twin(const std::string& name, const TwinProblem& problem, const Topology& topology,
+                     const Costs& costs, Prediction& prediction) {
+  TwinAnswer best = search_twin(problem, topology, costs);
+  prediction.diagnostics.emplace_back(name + "_plan", best.plan);
+  return best;
 }
 
 } // namespace
@@ -150,6 +125,21 @@ Twins twins_for(const std::string& column) {
                                                  "imbalance_gemm_ms",
                                                  "imbalance_all_to_all_ms"};
   return compared.contains(column) ? Twins::search : Twins::skip;
+}
+
+void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
+                        const TwinAnswer& active_dense, StepResult& result) {
+  const ModelSpec& model = scenario.workload.model;
+  const std::int64_t sequence = scenario.workload.training.sequence_length;
+  result.ideal_speedup = flops_per_token_forward(dense_twin(model), sequence).total() /
+                         flops_per_token_forward(model, sequence).total();
+  result.dense_step_time_ms = dense.step_time_ms;
+  result.actual_speedup = result.dense_step_time_ms / result.step_time_ms;
+  if (result.ideal_speedup > 1.0)
+    result.savings_kept_percent =
+        100.0 * (result.actual_speedup - 1.0) / (result.ideal_speedup - 1.0);
+  result.active_dense_step_time_ms = active_dense.step_time_ms;
+  result.moe_tax_percent = 100.0 * (result.step_time_ms / result.active_dense_step_time_ms - 1.0);
 }
 
 Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
@@ -178,9 +168,14 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
         "busiest links");
   prediction.extrapolated_share = replay.metrics.extrapolated / replay.metrics.step_time;
   result.extrapolated_costs = extrapolated_text(replay);
-  if (twins == Twins::search) {
+  if (twins != Twins::skip)
     fill_imbalance(scenario, loads, topology, costs, result);
-    compare_with_twins(scenario, topology, costs, prediction);
+  if (twins == Twins::search && scenario.workload.model.is_moe()) {
+    const TwinAnswer dense =
+        best_twin("dense_twin", dense_twin_problem(scenario), topology, costs, prediction);
+    const TwinAnswer active_dense = best_twin(
+        "active_dense_twin", active_dense_twin_problem(scenario), topology, costs, prediction);
+    compare_with_twins(scenario, dense, active_dense, result);
   }
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
   prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));

@@ -1,14 +1,11 @@
 #include "sim/study/sweep.hpp"
 
-#include "sim/base/check.hpp"
 #include "sim/input/csv_table.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/report/csv_text.hpp"
-#include "sim/search/child_process.hpp"
-#include "sim/study/cost_library.hpp"
 #include "sim/study/output_file.hpp"
-#include "sim/study/simulate.hpp"
 #include "sim/study/sweep_journal.hpp"
+#include "sim/study/sweep_run.hpp"
 
 #include <fmt/format.h>
 
@@ -22,7 +19,7 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> header_cells(const SweepPlan& plan) {
   std::vector<std::string> cells{"status", "reason"};
-  cells.insert(cells.end(), plan.axes.begin(), plan.axes.end());
+  cells.insert(cells.end(), plan.columns.begin(), plan.columns.end());
   for (const ResultColumn& column : result_columns())
     cells.emplace_back(column.name);
   return cells;
@@ -34,14 +31,6 @@ std::string row_text(const SweepPoint& point, const StepResult& result) {
   for (const ResultColumn& column : result_columns())
     cells.push_back(cell_text(result, column));
   return csv_line(cells);
-}
-
-std::string row_without_result(const SweepPoint& point, const std::string& status,
-                               const std::string& reason) {
-  StepResult result;
-  result.status = status;
-  result.reason = reason;
-  return row_text(point, result);
 }
 
 /// The text of every table below a folder, in the order of their names.
@@ -59,10 +48,10 @@ std::string calibration_text(const fs::path& folder) {
   return text;
 }
 
-/// What makes two sweeps the same: the version, the text of every input, the settings, the points,
-/// and the costs.
+/// Identifies a sweep by version, text of every input, settings, points, and costs.
 std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options) {
-  std::string text = options.version + fmt::format("{}/{}", options.shard, options.shards);
+  std::string text = options.version + fmt::format("{}/{} {}", options.shard, options.shards,
+                                                   options.twins ? "twins" : "no twins");
   for (const fs::path& input : plan.inputs)
     text += read_file(input);
   text += csv_line(plan.settings);
@@ -74,7 +63,7 @@ std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options
 } // namespace
 
 ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
-                      const SweepProgress& progress) {
+                      const SweepObserver& observe) {
   std::error_code error;
   fs::create_directories(options.folder, error);
   if (error)
@@ -82,33 +71,11 @@ ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
   SweepJournal journal(options.folder, sweep_fingerprint(plan, options),
                        options.restart ? SweepJournal::OnOther::replace
                                        : SweepJournal::OnOther::refuse);
-  CostLibrary costs(options.calibration);
-  std::vector<ChildTask> tasks;
-  std::size_t total = 0;
-  for (std::size_t number = options.shard - 1; number < plan.points.size();
-       number += options.shards) {
-    ++total;
-    if (journal.rows().contains(number))
-      continue;
-    const SweepPoint& point = plan.points[number];
-    if (!point.scenario) {
-      journal.add(number, row_without_result(point, "illegal", point.illegal_reason));
-      continue;
-    }
-    const Costs& point_costs = costs.of(point.scenario->topology);
-    tasks.push_back({number, [&point, &point_costs] {
-                       return row_text(point, simulate(*point.scenario, point_costs).result);
-                     }});
-  }
-  progress(journal.rows().size(), total);
-  run_in_children(tasks, options.jobs, [&](std::size_t number, const ChildAnswer& answer) {
-    journal.add(number, answer.ok ? answer.text
-                                  : row_without_result(plan.points[number], "failed", answer.text));
-    progress(journal.rows().size(), total);
-  });
+  SweepRun run(plan, options, journal);
+  run.run(observe);
   std::string text = csv_line(header_cells(plan)) + "\n";
-  for (const auto& [number, row] : journal.rows())
-    text += row + "\n";
+  for (const auto& [number, result] : run.results())
+    text += row_text(plan.points[number], result) + "\n";
   write_file(options.folder / "results.csv", text);
   return read_results(options.folder / "results.csv");
 }

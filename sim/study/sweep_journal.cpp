@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 namespace moesim {
@@ -46,10 +45,9 @@ void SweepJournal::read_back(const std::filesystem::path& path, const std::strin
   }
   for (std::size_t start = header_end + 1; complete > 0 && start < complete;) {
     const std::size_t end = text.find('\n', start);
-    std::size_t point = 0;
-    const auto [rest, error] = std::from_chars(text.data() + start, text.data() + end, point);
-    if (error == std::errc{} && *rest == ' ')
-      rows_[point] = std::string(rest + 1, text.data() + end);
+    const std::size_t space = text.find(' ', start);
+    if (space < end)
+      answers_[text.substr(start, space - start)] = text.substr(space + 1, end - space - 1);
     start = end + 1;
   }
   // The next line must not join one that was cut off.
@@ -65,9 +63,14 @@ void SweepJournal::append(const std::string& line) {
             text.size(), std::strerror(errno));
 }
 
-void SweepJournal::add(std::size_t point, const std::string& row) {
-  append(fmt::format("{} {}", point, row));
-  rows_[point] = row;
+const std::string* SweepJournal::find(const std::string& task) const {
+  const auto found = answers_.find(task);
+  return found == answers_.end() ? nullptr : &found->second;
+}
+
+void SweepJournal::add(const std::string& task, const std::string& answer) {
+  append(task + " " + answer);
+  answers_[task] = answer;
 }
 
 std::string fingerprint_of(const std::string& text) {

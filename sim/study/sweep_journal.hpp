@@ -1,14 +1,13 @@
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <string>
 
 namespace moesim {
 
-/// The finished points of a sweep, on disk as they finish. Each is one appended line, so a kill
-/// loses no finished point; a line that a kill cut off is ignored and written again.
+/// The finished tasks of a sweep, on disk as they finish. Each is one appended line, so a kill
+/// loses no finished task; a line that a kill cut off is ignored and its task runs again.
 class SweepJournal {
 public:
   /// Opens `folder`/journal.txt. `fingerprint` identifies the sweep: inputs, settings and version.
@@ -21,15 +20,16 @@ public:
   SweepJournal(const SweepJournal&) = delete;
   SweepJournal& operator=(const SweepJournal&) = delete;
 
-  /// CSV rows by the number of their point.
-  const std::map<std::size_t, std::string>& rows() const { return rows_; }
-  void add(std::size_t point, const std::string& row);
+  /// The answer of a task; null if it has not finished.
+  const std::string* find(const std::string& task) const;
+  /// Neither the name of a task, without spaces, nor its answer may hold a line's end.
+  void add(const std::string& task, const std::string& answer);
 
 private:
   void read_back(const std::filesystem::path& path, const std::string& header, OnOther on_other);
   void append(const std::string& line);
 
-  std::map<std::size_t, std::string> rows_;
+  std::map<std::string, std::string> answers_;
   int descriptor_ = -1;
 };
 

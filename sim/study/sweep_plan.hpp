@@ -3,6 +3,7 @@
 #include "sim/scenario/scenario.hpp"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,24 +12,27 @@ namespace moesim {
 
 /// One point of a sweep: a scenario with a value for each axis.
 struct SweepPoint {
-  std::vector<std::string> values;  ///< by axis, as text
+  std::vector<std::string> values;  ///< by column, as text
   std::optional<Scenario> scenario; ///< nothing if it is illegal
   std::string illegal_reason;
 };
 
 /// A sweep file, read and checked: every point is known before the first is simulated.
 struct SweepPlan {
-  std::vector<std::string> axes;     ///< dotted keys, in the order of the file
-  std::vector<std::string> settings; ///< KEY=VALUE for every point: [set], then the command line
-  std::vector<SweepPoint> points;    ///< the first axis changes slowest
+  std::vector<std::string> axes; ///< dotted keys and names of rows, in the order of the file
+  /// The keys of each axis of rows, by its name: they vary with it.
+  std::map<std::string, std::vector<std::string>> row_keys;
+  std::vector<std::string> columns;          ///< each axis, one of rows followed by its keys
+  std::vector<std::string> settings;         ///< KEY=VALUE of the command line, for every point
+  std::vector<SweepPoint> points;            ///< the first axis changes slowest
   std::vector<std::filesystem::path> inputs; ///< every file read, once, in the order of reading
   std::string seed;
 };
 
-/// Reads `scenario = "…"`, `[axes]` with dotted keys and lists, and `[set]` with settings that hold
-/// for every point; `settings` are those of the command line and win over `[set]`. Paths are
-/// relative to the sweep file. Throws InputError for malformed input and for an axis whose values
-/// no scenario understands; an impossible plan is a point with a reason.
+/// Reads a sweep file (workloads/SWEEP.md) and every point of it. `settings` are those of the
+/// command line: they win over `[set]` and may not name a key that varies. Throws InputError for
+/// malformed input, and for a key or value that no scenario understands at its place in the file;
+/// an impossible plan is a point with a reason.
 SweepPlan read_sweep(const std::filesystem::path& path, const std::vector<std::string>& settings);
 
 } // namespace moesim

@@ -46,14 +46,16 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
       model = point.scenario->workload.model.name;
       break;
     }
-  origin.title = fmt::format("{}: how much of the MoE saving is left?", model);
+  const bool compared = TableReader(results).ran_with("savings_kept_percent");
+  origin.title =
+      fmt::format("{}: {}", model, compared ? "how much of the MoE saving is left?" : "step times");
   origin.command = command_line;
   origin.version = version;
   origin.seed = plan.seed;
   origin.axes = plan.axes;
   for (const fs::path& input : plan.inputs)
     origin.inputs.emplace_back(input.lexically_normal().string(), read_file(input));
-  origin.notes = unchanged_notes(axis_effects(results, plan.axes));
+  origin.notes = unchanged_notes(axis_effects(results, plan.axes, plan.row_keys));
   for (std::string& note : extrapolation_notes(results))
     origin.notes.push_back(std::move(note));
   return origin;
@@ -97,31 +99,33 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
   const bool by_topology = std::find(axes.begin(), axes.end(), "cluster.topology") != axes.end();
   const std::string key = by_topology ? "cluster.topology" : axes.front();
   const std::size_t group = results.find(key);
-  const std::size_t kept = results.find("savings_kept_percent");
-  ResultTable table{{key, "points", "ok", "out-of-memory", "illegal", "failed",
-                     "kept_least_percent", "kept_median_percent", "kept_most_percent"},
-                    {}};
+  const bool compared = TableReader(results).ran_with("savings_kept_percent");
+  const std::size_t measure = results.find(compared ? "savings_kept_percent" : "step_time_ms");
+  ResultTable table{{key, "points", "ok", "out-of-memory", "illegal", "failed"}, {}};
+  for (const char* extreme : {"least", "median", "most"})
+    table.columns.push_back(compared ? fmt::format("kept_{}_percent", extreme)
+                                     : fmt::format("step_{}_ms", extreme));
   std::vector<std::string> values;
   for (const auto& row : results.rows)
     if (std::find(values.begin(), values.end(), row[group]) == values.end())
       values.push_back(row[group]);
   for (const std::string& value : values) {
     std::map<std::string, int> statuses;
-    std::vector<double> savings;
+    std::vector<double> measured;
     for (const auto& row : results.rows) {
       if (row[group] != value)
         continue;
       ++statuses[row.front()];
       ++statuses["points"];
-      if (!row[kept].empty())
-        savings.push_back(std::stod(row[kept]));
+      if (!row[measure].empty())
+        measured.push_back(std::stod(row[measure]));
     }
-    std::sort(savings.begin(), savings.end());
+    std::sort(measured.begin(), measured.end());
     std::vector<std::string> cells{shown_value(value)};
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
-    for (const std::size_t rank : {std::size_t{0}, savings.size() / 2, savings.size() - 1})
-      cells.push_back(savings.empty() ? "" : fmt::format("{:.1f}", savings[rank]));
+    for (const std::size_t rank : {std::size_t{0}, measured.size() / 2, measured.size() - 1})
+      cells.push_back(measured.empty() ? "" : fmt::format("{:.1f}", measured[rank]));
     table.rows.push_back(std::move(cells));
   }
   return table;

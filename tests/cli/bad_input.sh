@@ -88,6 +88,8 @@ printf 'scenario = "%s"\n[axes]\ncluster.gpus = []\n' "$scenario" >"$work/sweep.
 expect 'a list with at least one value' "$moesim" sweep "$work/sweep.toml" --out "$work/out.d"
 printf 'scenario = "%s"\n[axes]\ncluster.gpu = [8]\n' "$scenario" >"$work/sweep.toml"
 expect 'did you mean "gpus"?' "$moesim" sweep "$work/sweep.toml" --out "$work/out.d"
+printf 'scenario = "%s"\n[axes]\ncluster.gpus = [8, "x"]\n' "$scenario" >"$work/sweep.toml"
+expect 'sweep.toml:3:20: error: gpus must be a whole number' "$moesim" sweep "$work/sweep.toml" --out "$work/out.d"
 expect 'expected I/N' "$moesim" sweep "$source/workloads/mixtral-8x7b/sweep.toml" --out "$work/o" --shard 3/2
 [[ ! -e $work/out.d/results.csv ]]
 expect 'results.csv' "$moesim" report "$work"

@@ -51,3 +51,23 @@ cp "$work/training/report.html" "$work/first.html"
 "$moesim" report "$work/training" >/dev/null
 cmp "$work/first.html" "$work/training/report.html"
 node "$source/tests/report/report_test.mjs" "$work/training/report.html" --charts 4
+
+# Without dense twins and over rows: the charts of the saving are left out, the answer is step times.
+cat >"$work/rows.toml" <<TOML
+scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
+[set]
+model.layers = 4
+training.global_batch = 64
+[[rows.plan]]
+name = "one stage"
+parallel.pipeline = 1
+[[rows.plan]]
+name = "two stages"
+parallel.pipeline = 2
+parallel.layers_per_stage = [1, 3]
+[axes]
+cluster.gpus = [16, 32]
+TOML
+"$moesim" sweep "$work/rows.toml" --out "$work/rows" --no-twins >/dev/null 2>"$work/log"
+grep -q 'How long is a step, and what fills it?' "$work/rows/report.html"
+node "$source/tests/report/report_test.mjs" "$work/rows/report.html" --charts 3

@@ -73,4 +73,61 @@ for part in 1 2 3; do
 done
 cat "$work"/part?/results.csv | grep -v '^status,' | sort >"$work/parts"
 grep -v '^status,' "$work/whole/results.csv" | sort | cmp - "$work/parts"
+# The MoE's own plan and dispatcher are not the twins': 2 numbers of GPUs make 2 dense and 2 active
+# dense twins for 2 x 2 x 2 points, whoever searches them.
+cat >"$work/shared.toml" <<TOML
+scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
+[set]
+model.layers = 4
+training.global_batch = 64
+[[rows.plan]]
+name = "one stage"
+parallel.pipeline = 1
+[[rows.plan]]
+name = "two stages, uneven"
+parallel.pipeline = 2
+parallel.layers_per_stage = [1, 3]
+[axes]
+cluster.gpus = [16, 32, 100000]
+communication.dispatcher = ["alltoall", "allgather"]
+TOML
+"$moesim" sweep "$work/shared.toml" --out "$work/one" --jobs 1 >"$work/one.txt" 2>"$work/log"
+[[ $(grep -c '^twin-' "$work/one/journal.txt") == 4 ]]
+[[ $(grep -c '^point-' "$work/one/journal.txt") == 8 ]]
+grep -q '^ok,,"two stages, uneven",2,"\[1, 3\]",32,allgather,' "$work/one/results.csv"
+head -1 "$work/one/results.csv" |
+  grep -q '^status,reason,plan,parallel.pipeline,parallel.layers_per_stage,cluster.gpus,communication.dispatcher,step_time_ms,'
+# Illegal points are neither finished before nor to be run; no time is told before it is known.
+grep -qx '4 of 12 points are illegal' "$work/log"
+if grep -q 'finished before' "$work/log"; then echo "a new folder had finished points"; exit 1; fi
+grep -qx '1/8 points' "$work/log"
+grep -qx '8/8 points' "$work/log"
+"$moesim" sweep "$work/shared.toml" --out "$work/four" --jobs 4 >"$work/four.txt" 2>/dev/null
+cmp "$work/one/results.csv" "$work/four/results.csv"
+cmp "$work/one.txt" "$work/four.txt"
+# Without the answer of a twin, or of a point, that one runs again and comes to the same.
+while read -r lost before; do
+  awk -v lost="^$lost" '!($0 ~ lost && ++found == 1)' "$work/four/journal.txt" >"$work/journal"
+  cp "$work/journal" "$work/four/journal.txt"
+  "$moesim" sweep "$work/shared.toml" --out "$work/four" --jobs 2 >/dev/null 2>"$work/log"
+  grep -qx "$before of 8 points were finished before" "$work/log"
+  cmp "$work/one/results.csv" "$work/four/results.csv"
+done <<<"twin- 4
+point- 7"
+[[ $(grep -c '^twin-' "$work/four/journal.txt") == 4 ]]
+
+# Without twins no twin is searched, and all but the comparison is the same.
+"$moesim" sweep "$work/shared.toml" --out "$work/none" --no-twins >"$work/none.txt" 2>/dev/null
+if grep -q '^twin-' "$work/none/journal.txt"; then echo "--no-twins searched a twin"; exit 1; fi
+for folder in one none; do
+  cut -d, -f1-20 "$work/$folder/results.csv" >"$work/$folder.steps"
+done
+cmp "$work/one.steps" "$work/none.steps"
+grep -q 'step_median_ms' "$work/none.txt"
+grep -q 'kept_median_percent' "$work/one.txt"
+grep -q 'the saving is not known' "$work/none/report.html"
+if "$moesim" sweep "$work/shared.toml" --out "$work/one" --no-twins 2>"$work/log"; then
+  echo "results with twins were taken for those without"; exit 1
+fi
+grep -q 'belongs to another sweep' "$work/log"
 echo "resumed and sharded sweeps agree"

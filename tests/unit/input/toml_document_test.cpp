@@ -172,9 +172,9 @@ const std::vector<TomlRefusal> toml_refusals = {
     {"an assignment inside a value",
      "[parallel]\nexpert = 8\n",
      {"parallel.expert.x=4"},
-     "--set parallel.expert.x=4:1:1: error: \"expert\" is not a table\n"
+     "--set parallel.expert.x=4:1:10: error: \"expert\" is not a table\n"
      "  parallel.expert.x=4\n"
-     "  ^"},
+     "           ^"},
     {"an assignment without a value",
      "[parallel]\nexpert = 8\n",
      {"parallel.expert"},
@@ -286,7 +286,7 @@ TEST_CASE("a wrong word, flag or list is refused with what is allowed") {
         "  on = 1\n"
         "       ^");
   CHECK(toml_message("x = 5\n", [](const TomlTable& root) { root.list("x"); }) ==
-        "s.toml:1:5: error: x must be a list with at least one value\n"
+        "s.toml:1:5: error: x must be a list, not a whole number\n"
         "  x = 5\n"
         "      ^");
   CHECK(toml_message("x = []\n", [](const TomlTable& root) { root.list("x"); }) ==
@@ -305,4 +305,39 @@ TEST_CASE("a wrong word, flag or list is refused with what is allowed") {
         "s.toml:1:5: error: x must be between 1 and 1024, not 0\n"
         "  x = [1, 0]\n"
         "      ^");
+}
+
+TEST_CASE("a list of any values has each as TOML on one line, with its place") {
+  const TomlTable root =
+      TomlDocument::parse("x = [1, 'a \"b\"', [8, 8], [\n  {b = 2, a = 'x'}, {}]]\n", "s.toml")
+          .root();
+  const std::vector<TomlValue> values = root.any_list("x");
+  REQUIRE(values.size() == 4);
+  CHECK(values[0].toml == "1");
+  CHECK(values[1].text == "a \"b\"");
+  CHECK(values[1].toml == "\"a \\\"b\\\"\"");
+  CHECK(values[2].text == "[8, 8]");
+  CHECK(values[2].where.column == 18);
+  CHECK(values[3].toml == "[{a = \"x\", b = 2}, {}]");
+}
+
+TEST_CASE("a string is TOML on one line, whatever it holds") {
+  CHECK(toml_string("a\nb\t\\") == "\"a\\nb\\t\\\\\"");
+}
+
+TEST_CASE("an error about a setting shows where the setting stands") {
+  TomlDocument document = TomlDocument::parse("[parallel]\nexpert = 8\n", "s.toml");
+  const InputLocation key{"sweep.toml", 4, 10, "parallel.exprt = 9"};
+  const InputLocation value{"sweep.toml", 4, 18, "parallel.exprt = 9"};
+  document.set({"parallel.exprt", "9", key, value});
+  const TomlTable table = document.root().table("parallel");
+  table.has("expert");
+  CHECK_THROWS_WITH(table.finish(), "sweep.toml:4:10: error: unknown key \"exprt\" in [parallel]\n"
+                                    "  parallel.exprt = 9\n"
+                                    "           ^\n"
+                                    "  hint: did you mean \"expert\"?");
+  CHECK_THROWS_WITH(table.text("exprt"),
+                    "sweep.toml:4:18: error: exprt must be a string, not a whole number\n"
+                    "  parallel.exprt = 9\n"
+                    "                   ^");
 }

@@ -120,12 +120,24 @@ TEST_CASE("a report answers with the savings kept and the largest loss") {
   CHECK_THAT(page, Contains("2 points: <b>1 ok</b>, 1 out of memory, 0 illegal, 0 failed."));
 }
 
+TEST_CASE("a report without dense twins answers with the step times") {
+  const Assets assets;
+  SweepTables tables = two_points;
+  tables.results.rows = {{"ok", "", "64", "200", "50", ""}, {"ok", "", "32", "390.25", "0", ""}};
+  const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, Contains("No point is compared with its dense twin, so the saving is not known. "
+                            "Fastest step: <b>200 ms</b> at 64 GPUs, where exposed all-to-all (EP) "
+                            "takes 25 % of the step. Slowest: <b>390.2 ms</b> at 32 GPUs. The "
+                            "largest part of the step outside compute: exposed all-to-all (EP) (at "
+                            "1 of 2 points).</p>"));
+}
+
 TEST_CASE("a report without a point that ran says so") {
   const Assets assets;
   SweepTables tables = two_points;
   tables.results.rows.erase(tables.results.rows.begin());
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Contains("No point has a savings kept. 1 point: <b>0 ok</b>"));
+  CHECK_THAT(page, Contains("No point ran.</p>\n<p class=\"counts\">1 point: <b>0 ok</b>"));
   CHECK_THAT(page, Contains("specs={}\n"));
 }
 

@@ -190,7 +190,7 @@ const std::vector<Refusal> wrong_types = {
      "layers_per_stage = 6",
      {},
      false,
-     "s.toml:13:20: error: layers_per_stage must be a list with at least one value\n"
+     "s.toml:13:20: error: layers_per_stage must be a list, not a whole number\n"
      "  layers_per_stage = 6\n"
      "                     ^"},
     {"a word for the capacity factor",

@@ -25,3 +25,23 @@ TEST_CASE("the user's mistake in a child is the user's mistake, everything else 
   CHECK_THROWS_WITH(run_in_child([]() -> std::string { std::abort(); }),
                     "the process was ended by signal 6");
 }
+
+TEST_CASE("an answer may make tasks that could not start before") {
+  std::vector<std::size_t> left{0, 1};
+  std::vector<std::string> answers;
+  run_in_children(
+      [&]() -> std::optional<ChildTask> {
+        if (left.empty())
+          return std::nullopt;
+        const std::size_t number = left.back();
+        left.pop_back();
+        return ChildTask{number, [number] { return std::to_string(number); }};
+      },
+      1,
+      [&](std::size_t number, const ChildAnswer& answer) {
+        answers.push_back(answer.text);
+        if (number == 1)
+          left.push_back(7);
+      });
+  CHECK(answers == std::vector<std::string>{"1", "7", "0"});
+}

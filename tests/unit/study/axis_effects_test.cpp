@@ -73,3 +73,10 @@ TEST_CASE("one changed point of many is a change") {
   CHECK(effect.groups == 1);
   CHECK(effect.unchanged == 0);
 }
+
+TEST_CASE("rows changed nothing if only their own keys differ") {
+  const ReportTable results{{"status", "reason", "machine", "cluster.gpus", "step_time_ms"},
+                            {{"ok", "", "a", "8", "7"}, {"ok", "", "b", "16", "7"}}};
+  CHECK(axis_effects(results, {"machine"}, {{"machine", {"cluster.gpus"}}}).at(0).unchanged == 1);
+  CHECK(axis_effects(results, {"machine"}).at(0).unchanged == 0);
+}

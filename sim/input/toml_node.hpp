@@ -1,0 +1,17 @@
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <string>
+
+/// Nodes of toml++, for the readers of TOML alone.
+namespace moesim {
+
+/// "a whole number", "a list".
+std::string type_name(const toml::node& node);
+/// A plain value as TOML prints it, a string without its quotes.
+std::string text_of(const toml::node& node);
+/// A value of any type on one line, as a file may hold it.
+std::string one_line(const toml::node& node);
+
+} // namespace moesim

@@ -1,0 +1,82 @@
+#include "sim/study/result_text.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+
+namespace moesim {
+
+namespace {
+
+using nlohmann::json;
+
+/// The shortest text that reads back as the same number, or as no number.
+std::string exact_text(double value) {
+  return fmt::format("{}", value);
+}
+
+double exact_number(const std::string& text) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  INVARIANT(error == std::errc{} && end == text.data() + text.size(), "number {}", text);
+  return value;
+}
+
+/// A string of a JSON object.
+std::string cell(const json& values, const char* name) {
+  INVARIANT(values.contains(name) && values[name].is_string(), "{} in {}", name, values.dump());
+  return values[name];
+}
+
+json parse_object(const std::string& text) {
+  json values = json::parse(text, nullptr, false);
+  INVARIANT(values.is_object(), "answer {}", text);
+  return values;
+}
+
+/// One line, whatever bytes the messages hold.
+std::string line_of(const json& values) {
+  return values.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+} // namespace
+
+std::string result_text(const StepResult& result) {
+  json values = {{"status", result.status}, {"reason", result.reason}};
+  for (const ResultColumn& column : result_columns())
+    if (const auto* number = std::get_if<double StepResult::*>(&column.member))
+      values[column.name] = exact_text(result.*(*number));
+    else
+      values[column.name] = result.*std::get<std::string StepResult::*>(column.member);
+  return line_of(values);
+}
+
+StepResult result_from_text(const std::string& text) {
+  const json values = parse_object(text);
+  StepResult result;
+  result.status = cell(values, "status");
+  result.reason = cell(values, "reason");
+  for (const ResultColumn& column : result_columns())
+    if (const auto* number = std::get_if<double StepResult::*>(&column.member))
+      result.*(*number) = exact_number(cell(values, column.name));
+    else
+      result.*std::get<std::string StepResult::*>(column.member) = cell(values, column.name);
+  return result;
+}
+
+std::string twin_text(const TwinAnswer& answer) {
+  return line_of({{"step_time_ms", exact_text(answer.step_time_ms)},
+                  {"plan", answer.plan},
+                  {"failure", answer.failure}});
+}
+
+TwinAnswer twin_from_text(const std::string& text) {
+  const json values = parse_object(text);
+  return {exact_number(cell(values, "step_time_ms")), cell(values, "plan"),
+          cell(values, "failure")};
+}
+
+} // namespace moesim

@@ -1,0 +1,215 @@
+#include "sim/study/sweep_run.hpp"
+
+#include "sim/search/child_process.hpp"
+#include "sim/study/result_text.hpp"
+#include "sim/study/simulate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace moesim {
+
+namespace {
+
+/// In proportion to the operations of a replay.
+double weight_of(const Scenario& scenario) {
+  const Workload& workload = scenario.workload;
+  const auto layers = static_cast<double>(workload.model.layers.size());
+  const auto micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
+  const bool folded = scenario.fidelity == Fidelity::folded;
+  return layers * micro_batches * (folded ? 1.0 : static_cast<double>(workload.plan.stage_ranks()));
+}
+
+/// In proportion to the plans of a search, and to the layers of each.
+double weight_of(const TwinProblem& problem) {
+  const auto layers = static_cast<double>(problem.workload.model.layers.size());
+  const auto gpus = static_cast<double>(problem.workload.plan.gpus);
+  const auto node = static_cast<double>(problem.topology.node.gpus);
+  const double tensor_degrees = 1.0 + std::log2(std::min(gpus, node));
+  const double pipeline_degrees = 1.0 + std::log2(std::min(gpus, layers));
+  return layers * tensor_degrees * pipeline_degrees;
+}
+
+std::string name_of_point(std::size_t number) {
+  return fmt::format("point-{}", number);
+}
+
+StepResult without_result(const std::string& status, const std::string& reason) {
+  StepResult result;
+  result.status = status;
+  result.reason = reason;
+  return result;
+}
+
+} // namespace
+
+SweepRun::SweepRun(const SweepPlan& plan, const SweepOptions& options, SweepJournal& journal)
+    : plan_(plan), options_(options), journal_(journal), costs_(options.calibration) {
+  for (std::size_t number = options.shard - 1; number < plan.points.size();
+       number += options.shards) {
+    ++progress_.points;
+    if (plan.points[number].scenario)
+      add_point(number);
+    else
+      ++progress_.illegal;
+  }
+  resume();
+}
+
+void SweepRun::add_point(std::size_t number) {
+  const Scenario& scenario = *plan_.points[number].scenario;
+  Point point{number, weight_of(scenario)};
+  if (options_.twins && scenario.workload.model.is_moe())
+    point.twins = {twin_of(dense_twin_problem(scenario)),
+                   twin_of(active_dense_twin_problem(scenario))};
+  time_left_.add(SweepTask::point, point.weight);
+  points_.push_back(std::move(point));
+}
+
+std::size_t SweepRun::twin_of(TwinProblem problem) {
+  const std::string key = key_of(problem);
+  const auto [known, added] = twin_by_key_.emplace(key, twins_.size());
+  if (added) {
+    const double weight = weight_of(problem);
+    twins_.push_back({std::move(problem), "twin-" + fingerprint_of(key), weight});
+    time_left_.add(SweepTask::twin, weight);
+  }
+  ++twins_[known->second].wanted;
+  return known->second;
+}
+
+void SweepRun::resume() {
+  for (std::size_t place = 0; place < twins_.size(); ++place)
+    if (const std::string* answer = journal_.find(twins_[place].name)) {
+      time_left_.drop(SweepTask::twin, twins_[place].weight);
+      take_answer(place, twin_from_text(*answer));
+    }
+  for (std::size_t place = 0; place < points_.size(); ++place)
+    if (const std::string* result = journal_.find(name_of_point(points_[place].number))) {
+      time_left_.drop(SweepTask::point, points_[place].weight);
+      take_result(place, result_from_text(*result));
+    } else {
+      points_left_.push_back(place);
+    }
+  progress_.before = progress_.finished;
+  progress_.finished = 0;
+}
+
+void SweepRun::take_result(std::size_t place, const StepResult& result) {
+  Point& point = points_[place];
+  point.result = result;
+  const bool ran = result.status == "ok";
+  for (const std::size_t number : point.twins) {
+    Twin& twin = twins_[number];
+    if (ran)
+      twin.waiting.push_back(place);
+    else
+      --twin.wanted;
+    if (twin.answer || twin.queued)
+      continue;
+    if (ran) {
+      twin.queued = true;
+      twins_left_.push_back(number);
+    } else if (twin.wanted == 0) {
+      time_left_.drop(SweepTask::twin, twin.weight);
+    }
+  }
+  if (!ran)
+    point.twins.clear();
+  finish_if_known(point);
+}
+
+void SweepRun::take_answer(std::size_t place, const TwinAnswer& answer) {
+  twins_[place].answer = answer;
+  for (const std::size_t point : twins_[place].waiting)
+    finish_if_known(points_[point]);
+}
+
+void SweepRun::finish_if_known(Point& point) {
+  const auto known = [this](std::size_t twin) { return twins_[twin].answer.has_value(); };
+  if (point.finished || !std::all_of(point.twins.begin(), point.twins.end(), known))
+    return;
+  point.finished = true;
+  ++progress_.finished;
+  if (point.twins.empty())
+    return;
+  const TwinAnswer& dense = *twins_[point.twins.front()].answer;
+  const TwinAnswer& active_dense = *twins_[point.twins.back()].answer;
+  for (const TwinAnswer* twin : {&dense, &active_dense})
+    if (!twin->failure.empty()) {
+      point.result = without_result("failed", twin->failure);
+      return;
+    }
+  compare_with_twins(*plan_.points[point.number].scenario, dense, active_dense, *point.result);
+}
+
+std::optional<ChildTask> SweepRun::next_task() {
+  ChildTask task;
+  if (!twins_left_.empty()) {
+    const std::size_t place = twins_left_.front();
+    twins_left_.pop_front();
+    const TwinProblem& problem = twins_[place].problem;
+    const Costs& costs = costs_.of(problem.topology);
+    task = {points_.size() + place, [&problem, &costs] {
+              const Topology topology(problem.topology, problem.workload.plan.gpus);
+              return twin_text(search_twin(problem, topology, costs));
+            }};
+  } else if (!points_left_.empty()) {
+    const std::size_t place = points_left_.front();
+    points_left_.pop_front();
+    const Scenario& scenario = *plan_.points[points_[place].number].scenario;
+    const Costs& costs = costs_.of(scenario.topology);
+    const Twins twins = options_.twins ? Twins::later : Twins::skip;
+    task = {place, [&scenario, &costs, twins] {
+              return result_text(simulate(scenario, costs, {}, twins).result);
+            }};
+  } else {
+    return std::nullopt;
+  }
+  started_[task.number] = std::chrono::steady_clock::now();
+  return task;
+}
+
+void SweepRun::end_task(std::size_t number, const ChildAnswer& answer) {
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started_.at(number);
+  started_.erase(number);
+  if (number < points_.size()) {
+    const StepResult result =
+        answer.ok ? result_from_text(answer.text) : without_result("failed", answer.text);
+    journal_.add(name_of_point(points_[number].number), result_text(result));
+    time_left_.end(SweepTask::point, points_[number].weight, took.count());
+    take_result(number, result);
+    return;
+  }
+  const std::size_t place = number - points_.size();
+  const TwinAnswer twin =
+      answer.ok ? twin_from_text(answer.text) : TwinAnswer{no_value, "", answer.text};
+  journal_.add(twins_[place].name, twin_text(twin));
+  time_left_.end(SweepTask::twin, twins_[place].weight, took.count());
+  take_answer(place, twin);
+}
+
+void SweepRun::run(const SweepObserver& observe) {
+  observe(progress_);
+  run_in_children([this] { return next_task(); }, options_.jobs,
+                  [&](std::size_t number, const ChildAnswer& answer) {
+                    end_task(number, answer);
+                    progress_.seconds_left = time_left_.seconds(options_.jobs);
+                    observe(progress_);
+                  });
+}
+
+std::map<std::size_t, StepResult> SweepRun::results() const {
+  std::map<std::size_t, StepResult> results;
+  for (std::size_t number = options_.shard - 1; number < plan_.points.size();
+       number += options_.shards)
+    if (!plan_.points[number].scenario)
+      results[number] = without_result("illegal", plan_.points[number].illegal_reason);
+  for (const Point& point : points_)
+    results[point.number] = *point.result;
+  return results;
+}
+
+} // namespace moesim
