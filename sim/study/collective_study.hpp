@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/study/collective_scenario.hpp"
 #include "sim/search/dense_search.hpp"
+#include "sim/study/collective_scenario.hpp"
 
 namespace moesim {
 

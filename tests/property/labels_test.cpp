@@ -16,8 +16,8 @@ std::string figures(const StepGraph& graph, const ReplayLayout& layout, const Sc
                     const Topology& topology) {
   return run_in_child([&] {
     const Costs& costs = costs_of(scenario);
-    const Timeline timeline = replay(
-        graph, layout, {scenario.workload.plan, topology, &costs.compute, costs.network});
+    const Timeline timeline =
+        replay(graph, layout, {scenario.workload.plan, topology, &costs.compute, costs.network});
     const StepMetrics metrics =
         measure_step(graph, timeline, topology, ComputeTimes(graph.works, costs.compute));
     const Waterfall& w = metrics.waterfall;
