@@ -331,9 +331,9 @@ const std::vector<Refusal> wrong_settings = {
      "",
      {"cluster.gpus.x=0"},
      false,
-     "--set cluster.gpus.x=0:1:1: error: \"gpus\" is not a table\n"
+     "--set cluster.gpus.x=0:1:9: error: \"gpus\" is not a table\n"
      "  cluster.gpus.x=0\n"
-     "  ^"},
+     "          ^"},
     {"of a plan that does not divide",
      "",
      "",
