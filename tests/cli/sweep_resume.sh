@@ -5,6 +5,7 @@ moesim=$1
 source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'echo "line $LINENO: $BASH_COMMAND"' ERR
 
 cat >"$work/sweep.toml" <<TOML
 scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
@@ -31,10 +32,10 @@ for delay in 0.02 0.05 0.1 0.15 0.2 0.3 0.4; do
   [[ ! -e $work/cut/journal.txt ]] || after=$(wc -l <"$work/cut/journal.txt")
   ((after >= before)) || { echo "lost points: $before, then $after"; exit 1; }
 done
-# Once more, until a point is finished, however slow the machine.
-"$moesim" sweep "$work/sweep.toml" --out "$work/cut" --jobs 2 >/dev/null 2>&1 &
+# Once more, until points are finished with their twins, however slow the machine.
+"$moesim" sweep "$work/sweep.toml" --out "$work/cut" --jobs 2 >/dev/null 2>"$work/log" &
 sweep=$!
-until grep -q '^point-' "$work/cut/journal.txt" 2>/dev/null || ! kill -0 "$sweep" 2>/dev/null; do
+until grep -q '^[1-9][0-9]*/[0-9]* points' "$work/log" || ! kill -0 "$sweep" 2>/dev/null; do
   sleep 0.05
 done
 kill -KILL "$sweep" 2>/dev/null || true
