@@ -137,7 +137,7 @@ int main() {
       NetworkCost::load(std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration");
   plan_uneven("dispatch", {.kind = Collective::dispatch}, network);
   plan_uneven("all-to-all", {.kind = Collective::all_to_all}, network);
-  plan_uneven("2D all-to-all", {.kind = Collective::all_to_all, .hierarchical = true}, network);
+  plan_uneven("2D all-to-all", {.kind = Collective::two_phase_all_to_all}, network);
   for (const std::int64_t gpus : {512, 2048, 8192, 131'072}) {
     const Stopwatch watch;
     const Topology topology(three_tiers(gpus), gpus);

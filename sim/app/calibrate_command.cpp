@@ -33,10 +33,8 @@ struct CalibrateOptions {
 
 std::vector<Measurement> read_log(const std::string& path, const CalibrateOptions& options) {
   std::optional<Collective> given;
-  const auto& names = collective_names();
-  const auto named = std::find(names.begin(), names.end(), options.collective);
-  if (named != names.end())
-    given = static_cast<Collective>(named - names.begin());
+  if (!options.collective.empty())
+    given = collective_named(options.collective);
   NcclLog log = read_nccl_log(path, given);
   if (options.domains > 0)
     log.hosts = options.domains;

@@ -46,12 +46,8 @@ private:
   std::size_t row_;
 };
 
-bool has_size(Collective collective) {
-  return collective <= Collective::point_to_point;
-}
-
 TierBytes read_bytes(const Row& row, const Measurement& measured) {
-  if (has_size(measured.collective)) {
+  if (row_of(measured.collective).has_size) {
     for (const std::string column : {"scale_up_bytes", "network_bytes"})
       if (!row.text(column).empty())
         row.refuse(column, "follows from size_bytes; leave it empty");
@@ -85,7 +81,8 @@ Measurement read_row(const Row& row) {
   } else if (measured.tier == Tier::scale_out) {
     row.refuse("tier", "one domain has no network");
   }
-  measured.collective = static_cast<Collective>(row.choice("collective", collective_names()));
+  const std::vector<std::string>& collectives = measured_collective_names();
+  measured.collective = collective_named(collectives[row.choice("collective", collectives)]);
   measured.size = row.positive("size_bytes");
   measured.bytes = read_bytes(row, measured);
   measured.time = microseconds(row.positive("time_us"));

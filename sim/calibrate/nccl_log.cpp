@@ -217,20 +217,6 @@ NcclLog read_nccl_log(const std::filesystem::path& path, std::optional<Collectiv
   return parse_nccl_log(read_file(path), path.string(), given);
 }
 
-double bus_factor(Collective collective, std::int64_t ranks) {
-  const auto n = static_cast<double>(ranks);
-  switch (collective) {
-  case Collective::all_reduce:
-  case Collective::all_reduce_tree:
-  case Collective::all_reduce_in_switch:
-    return 2.0 * (n - 1.0) / n;
-  case Collective::point_to_point:
-    return 1.0;
-  default:
-    return (n - 1.0) / n;
-  }
-}
-
 std::vector<Measurement> log_measurements(const NcclLog& log, const RankLinks& links,
                                           bool in_switch) {
   if (log.hosts == 0)

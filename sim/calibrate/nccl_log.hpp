@@ -36,9 +36,6 @@ NcclLog read_nccl_log(const std::filesystem::path& path, std::optional<Collectiv
 NcclLog parse_nccl_log(const std::string& text, const std::string& name,
                        std::optional<Collective> given);
 
-/// Bus over algorithm bandwidth of nccl-tests (doc/PERFORMANCE.md).
-double bus_factor(Collective collective, std::int64_t ranks);
-
 /// The rows as measurements that enter the fit. `links` says what the log does not; an all-reduce
 /// is one of rings unless `in_switch`. Throws InputError if the hosts are not known, or there are
 /// several and `links` has no network.

@@ -215,10 +215,6 @@ std::vector<NetworkCurve::Point> curve_points(const ShareFit& fit) {
   return points;
 }
 
-bool is_copied_by_kernel(Collective collective) {
-  return collective >= Collective::dispatch;
-}
-
 /// Of rows on links faster than the slowest: the median rate of large messages, 0 if there are
 /// none.
 double fit_limit(const Rows& rows, const NetworkCurve& curve, double slowest,
@@ -252,7 +248,7 @@ NetworkCurve fit_curve(const CurveKey& key, const Rows& rows, const StartupFit& 
     const TierUse use = row->use();
     const double remaining = row->time.value - startups.total(*row);
     if (remaining < least_remaining * row->time.value ||
-        (is_copied_by_kernel(key.second) && use.capacity.value > slowest))
+        (is_token_exchange(key.second) && use.capacity.value > slowest))
       continue;
     const auto bytes = static_cast<double>(use.bytes.value);
     points.push_back({std::log2(bytes) / knot_step,
@@ -269,7 +265,7 @@ NetworkCurve fit_curve(const CurveKey& key, const Rows& rows, const StartupFit& 
   curve.small_group_loss = rounded(fit.loss, 1e-3);
   curve.base = microseconds(rounded(startups.of(key).first * 1e6, 1e-2));
   curve.per_peer = microseconds(rounded(startups.of(key).second * 1e6, 1e-3));
-  if (is_copied_by_kernel(key.second))
+  if (is_token_exchange(key.second))
     curve.limit = gbyte_per_s(rounded(fit_limit(rows, curve, slowest, startups) / 1e9, 0.1));
   return curve;
 }

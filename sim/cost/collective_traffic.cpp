@@ -27,46 +27,45 @@ TierBytes collective_bytes(Collective collective, double size, const RankGroup& 
   const auto n = static_cast<double>(group.ranks);
   const auto g = static_cast<double>(group.domain_ranks());
   const auto domains = static_cast<double>(group.domains);
-  switch (collective) {
-  case Collective::all_to_all:
+  const CollectiveRow& row = row_of(collective);
+  INVARIANT(row.has_size, "{} has no size", row.name);
+  switch (row.flows) {
+  case FlowShape::every_pair:
     return {size * (g - 1.0) / n, size * (n - g) / n};
-  case Collective::all_gather:
-  case Collective::reduce_scatter:
-    return ring_bytes(size * (n - 1.0) / n, group);
-  case Collective::all_reduce:
-    return ring_bytes(2.0 * size * (n - 1.0) / n, group);
-  case Collective::all_reduce_tree:
+  case FlowShape::two_phases:
+    return {size * (g - 1.0) / g, size * (n - g) / n};
+  case FlowShape::rings:
+    return ring_bytes(row.passes * size * (n - 1.0) / n, group);
+  case FlowShape::tree:
     return {2.0 * size * (g - 1.0) / g, 2.0 * size * (domains - 1.0) / domains / g};
-  case Collective::all_reduce_in_switch:
+  case FlowShape::switch_sum:
     return {g > 1.0 ? size * (g + 1.0) / g : 0.0, 2.0 * size * (domains - 1.0) / domains / g};
-  case Collective::point_to_point:
+  case FlowShape::one_pair:
     return group.domains == 1 ? TierBytes{size, 0.0} : TierBytes{0.0, size};
-  default:
+  case FlowShape::fan_out:
     break;
   }
-  INVARIANT(false, "{} has no size", collective_name(collective));
+  INVARIANT(false, "{} has no size", row.name);
 }
 
 std::int64_t outside_peers(Collective collective, const RankGroup& group) {
-  switch (collective) {
-  case Collective::all_gather:
-  case Collective::reduce_scatter:
-  case Collective::all_reduce:
+  switch (row_of(collective).flows) {
+  case FlowShape::rings:
     return group.domains - 1;
-  case Collective::all_reduce_tree:
-  case Collective::all_reduce_in_switch:
+  case FlowShape::tree:
+  case FlowShape::switch_sum:
     return std::bit_width(static_cast<std::uint64_t>(group.domains - 1));
-  default:
+  case FlowShape::every_pair:
+  case FlowShape::two_phases:
+  case FlowShape::fan_out:
+  case FlowShape::one_pair:
     return group.ranks - group.domain_ranks();
   }
+  INVARIANT(false, "flows of {}", collective_name(collective));
 }
 
 Collective inside_part(Collective collective, const RankGroup& group) {
-  if (group.domains > 1 && collective == Collective::dispatch)
-    return Collective::dispatch_forward;
-  if (group.domains > 1 && collective == Collective::combine)
-    return Collective::combine_forward;
-  return collective;
+  return group.domains > 1 ? row_of(collective).inside : collective;
 }
 
 Seconds collective_time(const NetworkCost& costs, Collective collective, const TierBytes& bytes,

@@ -23,6 +23,7 @@ struct TierBytes {
 /// The bytes of a collective of `size` bytes, as nccl-tests defines the size, with n ranks in N
 /// domains of g:
 ///   all_to_all                    inside size·(g−1)/n, outside size·(n−g)/n
+///   two_phase_all_to_all          inside size·(g−1)/g, outside size·(n−g)/n
 ///   all_gather, reduce_scatter    t = size·(n−1)/n; one domain: inside t; several, a ring through
 ///                                 every network card: inside t·(g−1)/g, outside t/g
 ///   all_reduce                    twice that

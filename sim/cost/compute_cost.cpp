@@ -1,6 +1,7 @@
 #include "sim/cost/compute_cost.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/cost/collective_table.hpp"
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/compute_devices.hpp"
 #include "sim/cost/compute_errors.hpp"
@@ -21,21 +22,6 @@ namespace {
 /// Two statements of one datasheet rate.
 bool alike(double a, double b) {
   return std::abs(a / b - 1.0) < 0.01;
-}
-
-/// A fused dispatch or combine: DeepEP, HybridEP.
-bool is_expert_kernel(Collective communication) {
-  switch (communication) {
-  case Collective::dispatch:
-  case Collective::combine:
-  case Collective::dispatch_forward:
-  case Collective::combine_forward:
-  case Collective::hybrid_dispatch:
-  case Collective::hybrid_combine:
-    return true;
-  default:
-    return false;
-  }
 }
 
 /// The table of one kind of kernel that a GPU is timed by.
@@ -350,23 +336,21 @@ double ComputeCost::slowdown_beside(Collective communication) const {
                                 : medium == "nvlink3" ? constants.sms_nvlink3
                                 : medium == "nvlink4" ? constants.sms_nvlink4
                                                       : constants.sms_nvlink5;
-  double held = sms.ring;
-  switch (communication) {
-  case Collective::all_to_all:
-  case Collective::point_to_point:
-    held = sms.send_receive;
-    break;
-  case Collective::all_reduce_in_switch:
-    held = sms.in_switch;
-    break;
-  case Collective::hybrid_dispatch:
-  case Collective::hybrid_combine:
-    held = constants.hybrid_kernel_sms;
-    break;
-  default:
-    if (is_expert_kernel(communication))
-      held = constants.expert_kernel_sms;
-  }
+  const double held = [&]() -> double {
+    switch (row_of(communication).sms) {
+    case KernelSms::ring:
+      return sms.ring;
+    case KernelSms::send_receive:
+      return sms.send_receive;
+    case KernelSms::in_switch:
+      return sms.in_switch;
+    case KernelSms::deepep:
+      return constants.expert_kernel_sms;
+    case KernelSms::hybridep:
+      return constants.hybrid_kernel_sms;
+    }
+    INVARIANT(false, "SMs of {}", collective_name(communication));
+  }();
   const auto all = static_cast<double>(tables_->peaks.sms);
   INVARIANT(held < all, "{} of {} SMs held", held, all);
   return all / (all - held);
@@ -378,15 +362,15 @@ double ComputeCost::memory_slowdown_beside(BytesPerSecond taken) const {
 }
 
 Uncertain ComputeCost::rate_in_training(Collective communication, const std::string& medium) const {
-  if (communication == Collective::all_to_all && medium == "efa")
+  if (communication.pattern == Pattern::all_to_all && medium == "efa")
     return tables_->constants.efa_all_to_all_in_training_ratio;
   return {1.0, 0.0};
 }
 
 Uncertain ComputeCost::rate_beside_compute(Collective communication) const {
-  if (is_expert_kernel(communication))
+  if (is_token_exchange(communication))
     return tables_->constants.expert_kernel_beside_compute_ratio;
-  if (communication == Collective::all_to_all)
+  if (communication.pattern == Pattern::all_to_all)
     return tables_->constants.all_to_all_beside_compute_ratio;
   return {1.0, 0.0};
 }

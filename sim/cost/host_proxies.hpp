@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
-#include "sim/workload/dispatch_library.hpp"
+#include "sim/workload/collective.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +15,7 @@ namespace moesim {
 /// posts its messages: the GPU cannot (EFA), or the library leaves it to threads of the host
 /// (UCCL-EP).
 struct PostedCopies {
-  DispatchLibrary library = DispatchLibrary::deepep;
+  Library library = Library::deepep;
   bool combine = false;   ///< else dispatch
   std::int64_t ranks = 0; ///< of the expert-parallel group
   double copies = 0.0;    ///< of tokens, by one rank

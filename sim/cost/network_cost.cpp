@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 namespace moesim {
@@ -22,6 +21,11 @@ std::size_t name_at(const CsvTable& table, std::size_t row, const std::string& c
     throw InputError(table.where(row, place), fmt::format("{}: \"{}\" is not known", column, text),
                      suggest_name(text, names));
   return static_cast<std::size_t>(found - names.begin());
+}
+
+Collective collective_at(const CsvTable& table, std::size_t row) {
+  const std::vector<std::string>& names = measured_collective_names();
+  return collective_named(names[name_at(table, row, "collective", names)]);
 }
 
 double not_negative(const CsvTable& table, std::size_t row, const std::string& column) {
@@ -52,44 +56,6 @@ const std::vector<std::string>& nearest_media(const std::string& medium) {
   return found->second;
 }
 
-/// Whose costs on the same medium come nearest, itself first: rings are alike, and a combine takes
-/// about as long as a dispatch of as many bytes (661 and 624 µs, 3064 and 3088, arXiv 2603.07685
-/// table 7).
-std::vector<Collective> alike(Collective collective) {
-  switch (collective) {
-  case Collective::all_gather:
-    return {collective, Collective::reduce_scatter, Collective::all_reduce};
-  case Collective::reduce_scatter:
-    return {collective, Collective::all_gather, Collective::all_reduce};
-  case Collective::all_reduce:
-    return {collective, Collective::all_gather, Collective::reduce_scatter};
-  case Collective::hybrid_combine:
-    return {collective, Collective::hybrid_dispatch};
-  default:
-    return {collective};
-  }
-}
-
-/// The costs that stand for those of a collective that no medium of its kind measured.
-Collective stand_in(Collective collective) {
-  switch (collective) {
-  case Collective::all_reduce_tree:
-  case Collective::all_reduce_in_switch:
-    return Collective::all_reduce;
-  case Collective::hybrid_dispatch:
-    return Collective::dispatch;
-  case Collective::hybrid_combine:
-    return Collective::combine;
-  default:
-    return collective;
-  }
-}
-
-/// What any step may need on either tier.
-constexpr std::array common = {Collective::all_to_all, Collective::all_gather,
-                               Collective::reduce_scatter, Collective::all_reduce,
-                               Collective::point_to_point};
-
 void check_point(const CsvTable& table, std::size_t row, const NetworkCurve& curve,
                  const NetworkCurve::Point& point) {
   const std::size_t efficiency = table.column("efficiency");
@@ -119,8 +85,7 @@ void NetworkCost::read_startup(const std::filesystem::path& path) {
   for (std::size_t row = 0; row < table.rows(); ++row) {
     NetworkCurve curve;
     curve.medium = medium_names()[name_at(table, row, "medium", medium_names())];
-    curve.collective =
-        static_cast<Collective>(name_at(table, row, "collective", collective_names()));
+    curve.collective = collective_at(table, row);
     for (const NetworkCurve& other : curves_)
       if (other.medium == curve.medium && other.collective == curve.collective)
         throw InputError(table.where(row, table.column("collective")),
@@ -147,8 +112,7 @@ void NetworkCost::read_efficiency(const std::filesystem::path& path) {
   table.expect_columns({"medium", "collective", "message_bytes", "efficiency"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::string& medium = medium_names()[name_at(table, row, "medium", medium_names())];
-    const auto collective =
-        static_cast<Collective>(name_at(table, row, "collective", collective_names()));
+    const Collective collective = collective_at(table, row);
     const auto curve = std::find_if(curves_.begin(), curves_.end(), [&](const NetworkCurve& other) {
       return other.medium == medium && other.collective == collective;
     });
@@ -169,30 +133,54 @@ void NetworkCost::check_complete(const std::filesystem::path& path) const {
       throw InputError(
           {.file = path.string(), .source_line = ""},
           fmt::format("no row for {} on {}", collective_name(curve.collective), curve.medium));
-  for (std::size_t medium = 0; medium < medium_names().size(); ++medium)
-    for (const Collective collective : common)
-      if (find(medium, collective) == nullptr)
+  for (const std::string& medium : medium_names())
+    for (const CollectiveRow& row : collective_rows())
+      if (row.always_needed && find(medium, row.collective) == nullptr)
         throw InputError({.file = path.string(), .source_line = ""},
-                         fmt::format("no row for {} on {} or a medium near it",
-                                     collective_name(collective), medium_names()[medium]));
+                         fmt::format("no row for {} on {} or a medium near it", row.name, medium));
 }
 
 NetworkCost NetworkCost::load(const std::filesystem::path& calibration) {
   NetworkCost cost;
   cost.read_startup(calibration / "network_startup.csv");
   cost.read_efficiency(calibration / "network.csv");
+  cost.index_curves();
   cost.check_complete(calibration / "network.csv");
   return cost;
 }
 
-const NetworkCurve* NetworkCost::find(std::size_t medium, Collective collective) const {
-  for (const std::string& near : nearest_media(medium_names()[medium]))
-    for (const Collective ring : alike(collective))
-      for (const NetworkCurve& curve : curves_)
-        if (curve.medium == near && curve.collective == ring)
-          return &curve;
-  const Collective other = stand_in(collective);
-  return other == collective ? nullptr : find(medium, other);
+NetworkCost::NetworkCost(std::vector<NetworkCurve> curves) : curves_(std::move(curves)) {
+  index_curves();
+}
+
+void NetworkCost::index_curves() {
+  found_.assign(medium_names().size() * collective_rows().size(), no_curve);
+  std::size_t slot = 0;
+  for (const std::string& medium : medium_names())
+    for (const CollectiveRow& row : collective_rows())
+      found_[slot++] = nearest_curve(medium, row.costs);
+}
+
+std::size_t NetworkCost::nearest_curve(const std::string& medium, Collective collective) const {
+  const CollectiveRow& row = row_of(collective);
+  std::vector<Collective> candidates = {collective};
+  candidates.insert(candidates.end(), row.nearest.begin(), row.nearest.end());
+  for (const std::string& near : nearest_media(medium))
+    for (const Collective candidate : candidates)
+      for (std::size_t i = 0; i < curves_.size(); ++i)
+        if (curves_[i].medium == near && curves_[i].collective == candidate)
+          return i;
+  return row.stand_in ? nearest_curve(medium, *row.stand_in) : no_curve;
+}
+
+const NetworkCurve* NetworkCost::find(const std::string& medium, Collective collective) const {
+  const auto& names = medium_names();
+  const auto name = std::find(names.begin(), names.end(), medium);
+  INVARIANT(name != names.end(), "medium {}", medium);
+  const std::size_t curve =
+      found_[static_cast<std::size_t>(name - names.begin()) * collective_rows().size() +
+             row_index(collective)];
+  return curve == no_curve ? nullptr : &curves_[curve];
 }
 
 bool NetworkCost::measured(const std::string& medium, Collective collective) const {
@@ -202,10 +190,7 @@ bool NetworkCost::measured(const std::string& medium, Collective collective) con
 }
 
 const NetworkCurve& NetworkCost::curve(const std::string& medium, Collective collective) const {
-  const auto& names = medium_names();
-  const auto name = std::find(names.begin(), names.end(), medium);
-  INVARIANT(name != names.end(), "medium {}", medium);
-  const NetworkCurve* found = find(static_cast<std::size_t>(name - names.begin()), collective);
+  const NetworkCurve* found = find(medium, collective);
   INVARIANT(found != nullptr, "{} on {} has no costs", collective_name(collective), medium);
   return *found;
 }
@@ -213,7 +198,8 @@ const NetworkCurve& NetworkCost::curve(const std::string& medium, Collective col
 NetworkEfficiency NetworkCost::efficiency(const std::string& medium, Collective collective,
                                           const TierUse& use) const {
   const NetworkCurve& costs = curve(medium, collective);
-  return {costs.share(use), costs.medium != medium || costs.collective != collective ||
+  return {costs.share(use), costs.medium != medium ||
+                                costs.collective != row_of(collective).costs ||
                                 use.bytes < costs.smallest || use.bytes > costs.largest ||
                                 use.members < costs.members_min || use.members > costs.members_max};
 }

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace moesim {
@@ -24,7 +23,7 @@ struct NetworkEfficiency {
 /// other all-reduces and the kernels of DeepEP for those of HybridEP.
 class NetworkCost {
 public:
-  explicit NetworkCost(std::vector<NetworkCurve> curves) : curves_(std::move(curves)) {}
+  explicit NetworkCost(std::vector<NetworkCurve> curves);
 
   /// Throws InputError for a missing or malformed table, or if no medium near another has the
   /// costs of a collective that both tiers carry.
@@ -55,11 +54,18 @@ private:
   void read_startup(const std::filesystem::path& path);
   void read_efficiency(const std::filesystem::path& path);
   void check_complete(const std::filesystem::path& path) const;
-  /// The curve of a medium, or of the nearest one that has it; null if none has.
-  const NetworkCurve* find(std::size_t medium, Collective collective) const;
+  /// Fills `found_`, once all curves are read.
+  void index_curves();
+  /// The index of the curve that a collective takes on a medium, by the rule of the class; no_curve
+  /// if there is none.
+  std::size_t nearest_curve(const std::string& medium, Collective collective) const;
+  /// The curve of a collective on a medium; null if there is none.
+  const NetworkCurve* find(const std::string& medium, Collective collective) const;
   const NetworkCurve& curve(const std::string& medium, Collective collective) const;
 
+  static constexpr std::size_t no_curve = static_cast<std::size_t>(-1);
   std::vector<NetworkCurve> curves_;
+  std::vector<std::size_t> found_; ///< by medium, then by row of the table of collectives
 };
 
 } // namespace moesim

@@ -55,18 +55,6 @@ double NetworkCurve::share(const TierUse& use) const {
   return std::min(reached, limit.value > 0.0 ? limit / use.capacity : 1.0);
 }
 
-const std::vector<std::string>& collective_names() {
-  static const std::vector<std::string> names = {
-      "all_to_all",           "all_gather",      "reduce_scatter", "all_reduce", "all_reduce_tree",
-      "all_reduce_in_switch", "point_to_point",  "dispatch",       "combine",    "dispatch_forward",
-      "combine_forward",      "hybrid_dispatch", "hybrid_combine"};
-  return names;
-}
-
-const std::string& collective_name(Collective collective) {
-  return collective_names().at(static_cast<std::size_t>(collective));
-}
-
 const std::vector<std::string>& medium_names() {
   static const std::vector<std::string> names = {"nvlink3", "nvlink4",    "nvlink5", "nvlink6",
                                                  "pcie",    "infiniband", "roce",    "efa"};

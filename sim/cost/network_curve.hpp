@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
-#include "sim/workload/collective.hpp"
+#include "sim/cost/collective_table.hpp"
 
 #include <cstdint>
 #include <string>
@@ -49,9 +49,6 @@ struct NetworkCurve {
   double share(const TierUse& use) const;
 };
 
-/// The name of a collective in tables, as "all_to_all".
-const std::string& collective_name(Collective collective);
-const std::vector<std::string>& collective_names();
 /// The names of media in topologies and tables, as "nvlink4".
 const std::vector<std::string>& medium_names();
 

@@ -1,5 +1,6 @@
 #include "sim/input/toml_node.hpp"
 
+#include "sim/base/check.hpp"
 #include "sim/input/toml_document.hpp"
 
 #include <fmt/format.h>
@@ -23,9 +24,14 @@ std::string type_name(const toml::node& node) {
     return "a list";
   case toml::node_type::table:
     return "a table";
-  default:
+  case toml::node_type::date:
+  case toml::node_type::time:
+  case toml::node_type::date_time:
     return "a date";
+  case toml::node_type::none:
+    break;
   }
+  INVARIANT(false, "a node of type {}", static_cast<int>(node.type()));
 }
 
 std::string text_of(const toml::node& node) {

@@ -10,28 +10,12 @@ namespace moesim {
 
 namespace {
 
-/// What a collective between `ranks` reads from and writes to the memory of a GPU. What is passed
-/// on is read and written; a sum reads two values to write one, in a ring twice where all ranks get
-/// it.
+/// The bytes that a collective between `ranks` reads from and writes to the memory of a GPU.
 Bytes memory_traffic(const CollectiveWork& work, std::size_t ranks) {
-  double accesses = 2.0; // of each byte
-  switch (work.kind) {
-  case Collective::reduce_scatter:
-    accesses = 3.0;
-    break;
-  case Collective::all_reduce:
-  case Collective::all_reduce_tree:
-    accesses = 3.0 + 2.0;
-    break;
-  case Collective::all_to_all:
-  case Collective::all_gather:
-  case Collective::all_reduce_in_switch:
-  case Collective::point_to_point:
-    break;
-  default: // a token goes once to each rank that has experts of it
+  double accesses = row_of(work.kind).memory_accesses;
+  if (is_token_exchange(work.kind)) // a token goes once to each rank that has experts of it
     accesses *= expected_parts(work.fan_out, static_cast<std::int64_t>(ranks)) /
                 static_cast<double>(work.fan_out.experts_per_token);
-  }
   return Bytes{std::llround(accesses * static_cast<double>(work.bytes.value))};
 }
 
@@ -93,11 +77,11 @@ void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
   const NodeSpec& node = topology_.spec().node;
   const CollectiveFlows flows(work, group_of(plan_, work.group, member), topology_);
   const std::int64_t domains = flows.members_outside();
-  const double copies = static_cast<double>(work.host_posts->tokens) *
+  const double copies = static_cast<double>(*work.host_posted_tokens) *
                         expected_parts(work.fan_out, domains) * static_cast<double>(domains - 1) /
                         static_cast<double>(domains);
   const PostingTime posting = compute_->host().posting_time(
-      {work.host_posts->library, work.role == Role::combine,
+      {work.kind.library, work.role == Role::combine,
        static_cast<std::int64_t>(flows.ranks().size()), copies, node.nic_medium, node.nic});
   if (posting.extrapolated)
     extrapolated_.insert("messages of a host on " + node.nic_medium);

@@ -13,8 +13,7 @@ const std::vector<ClassFlow>& TrafficPlanner::classes_of(const CollectiveFlows& 
                                                          const CollectiveWork& work,
                                                          const Device& device) {
   const DeviceId first = layout_.device_of(device.rank);
-  const auto [known, added] =
-      classes_.try_emplace({StageKey{work.kind, work.group, work.hierarchical, first}, phase});
+  const auto [known, added] = classes_.try_emplace({StageKey{work.kind, work.group, first}, phase});
   if (!added)
     return known->second;
   std::vector<std::vector<RankFlow>> groups = {group_flows.all(phase)};

@@ -14,7 +14,7 @@ std::optional<Seconds> TrafficPlanner::add_uniform_loads(const CollectiveFlows& 
                                                          std::vector<double>& amounts) {
   const auto ranks = static_cast<std::int64_t>(flows.ranks().size());
   const bool even = kind.members_inside * kind.members_outside == ranks;
-  if (work.kind != Collective::all_to_all || work.hierarchical || work.loads || !even)
+  if (work.kind != Collective::all_to_all || work.loads || !even)
     return std::nullopt;
   const auto counts = count_all_to_all(topology_, flows.ranks());
   if (!counts)

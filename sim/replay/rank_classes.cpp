@@ -44,12 +44,12 @@ public:
       rings.push_back(Collective::all_reduce_in_switch);
     for (const GroupKind group : group_kinds)
       if (group == GroupKind::expert) {
-        add(group, Collective::all_to_all, false);
-        add(group, Collective::all_to_all, true);
-        add(group, Collective::dispatch, false);
+        add(group, Collective::all_to_all);
+        add(group, Collective::two_phase_all_to_all);
+        add(group, Collective::dispatch);
       } else {
         for (const Collective ring : rings)
-          add(group, ring, false);
+          add(group, ring);
       }
     add_transfers();
   }
@@ -60,9 +60,8 @@ public:
   std::size_t rings() const { return rings_; }
 
 private:
-  void add(GroupKind kind, Collective collective, bool hierarchical) {
+  void add(GroupKind kind, Collective collective) {
     CollectiveWork work{.kind = collective, .group = kind, .bytes = Bytes{1}};
-    work.hierarchical = hierarchical;
     work.fan_out = {1, 1, 1, 1};
     for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)
       for (std::vector<RankId>& ranks : groups_of_stage(plan_, kind, stage)) {

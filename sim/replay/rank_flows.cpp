@@ -29,12 +29,6 @@ std::size_t ranks_per_domain(const std::vector<std::int64_t>& domains) {
   return width;
 }
 
-/// True for the collectives that send a token once to each domain, or rank, that wants it.
-bool fans_out(Collective kind) {
-  return kind == Collective::dispatch || kind == Collective::combine ||
-         kind == Collective::hybrid_dispatch || kind == Collective::hybrid_combine;
-}
-
 } // namespace
 
 void find_route(const Topology& topology, const RankFlow& flow, Route& route) {
@@ -46,15 +40,9 @@ void find_route(const Topology& topology, const RankFlow& flow, Route& route) {
   topology.append_to_switch_and_back(flow.source, route);
 }
 
-bool is_ring(Collective kind) {
-  return kind == Collective::all_gather || kind == Collective::reduce_scatter ||
-         kind == Collective::all_reduce || kind == Collective::all_reduce_tree ||
-         kind == Collective::all_reduce_in_switch;
-}
-
 CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId> ranks,
                                  const Topology& topology)
-    : topology_(topology), kind_(work.kind), hierarchical_(work.hierarchical),
+    : topology_(topology), kind_(work.kind), shape_(row_of(work.kind).flows),
       ranks_(std::move(ranks)) {
   for (const RankId rank : ranks_)
     domain_.push_back(topology.domain_of(rank));
@@ -67,13 +55,13 @@ CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId>
 }
 
 void CollectiveFlows::take_amounts(const CollectiveWork& work) {
-  INVARIANT(work.kind == kind_ && work.hierarchical == hierarchical_, "collective {} after {}",
-            static_cast<int>(work.kind), static_cast<int>(kind_));
+  INVARIANT(work.kind == kind_, "{} after {}", collective_name(work.kind), collective_name(kind_));
   INVARIANT(!work.loads || work.loads->ranks() == ranks_.size(), "loads of {} ranks for {}",
             work.loads->ranks(), ranks_.size());
   bytes_ = static_cast<double>(work.bytes.value);
   loads_ = work.loads;
-  if (!fans_out(kind_) || width_ == 0 || (token_ranks_ > 0.0 && work.fan_out == fan_out_))
+  if (shape_ != FlowShape::fan_out || width_ == 0 ||
+      (token_ranks_ > 0.0 && work.fan_out == fan_out_))
     return;
   fan_out_ = work.fan_out;
   token_ranks_ = expected_parts(fan_out_, static_cast<std::int64_t>(ranks_.size()));
@@ -106,8 +94,8 @@ void CollectiveFlows::append_all_to_all(std::size_t position, std::vector<RankFl
     }
 }
 
-void CollectiveFlows::append_hierarchical(std::size_t phase, std::size_t position,
-                                          std::vector<RankFlow>& flows) const {
+void CollectiveFlows::append_two_phases(std::size_t phase, std::size_t position,
+                                        std::vector<RankFlow>& flows) const {
   const double message = bytes_ / static_cast<double>(ranks_.size());
   const std::size_t place = position % width_;
   const std::size_t first = position - place;
@@ -199,27 +187,25 @@ void CollectiveFlows::append_tree(std::size_t position, std::vector<RankFlow>& f
 void CollectiveFlows::append_kind(std::size_t phase, std::size_t position,
                                   std::vector<RankFlow>& flows) const {
   const auto ranks = static_cast<double>(ranks_.size());
-  const double passed = bytes_ * (ranks - 1.0) / ranks;
-  switch (kind_) {
-  case Collective::all_to_all:
-    if (phases() == 2)
-      return append_hierarchical(phase, position, flows);
+  const double passed = row_of(kind_).passes * (bytes_ * (ranks - 1.0) / ranks);
+  switch (shape_) {
+  case FlowShape::every_pair:
     return append_all_to_all(position, flows);
-  case Collective::dispatch:
-  case Collective::combine:
-  case Collective::hybrid_dispatch:
-  case Collective::hybrid_combine:
+  case FlowShape::two_phases:
+    return phases() == 2 ? append_two_phases(phase, position, flows)
+                         : append_all_to_all(position, flows);
+  case FlowShape::fan_out:
     return width_ > 0 ? append_fan_out(position, flows) : append_all_to_all(position, flows);
-  case Collective::all_reduce_in_switch:
-    return width_ > 1 ? append_in_switch(position, flows)
-                      : append_ring(2.0 * passed, position, flows);
-  case Collective::all_reduce_tree:
-    return width_ > 0 ? append_tree(position, flows) : append_ring(2.0 * passed, position, flows);
-  case Collective::all_reduce:
-    return append_ring(2.0 * passed, position, flows);
-  default:
+  case FlowShape::switch_sum:
+    return width_ > 1 ? append_in_switch(position, flows) : append_ring(passed, position, flows);
+  case FlowShape::tree:
+    return width_ > 0 ? append_tree(position, flows) : append_ring(passed, position, flows);
+  case FlowShape::rings:
     return append_ring(passed, position, flows);
+  case FlowShape::one_pair:
+    break;
   }
+  INVARIANT(false, "{} has no group", collective_name(kind_));
 }
 
 void CollectiveFlows::append(std::size_t phase, std::size_t position,

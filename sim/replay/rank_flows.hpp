@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/cost/collective_table.hpp"
 #include "sim/platform/topology.hpp"
 #include "sim/schedule/step_graph.hpp"
 
@@ -30,7 +31,7 @@ struct PeerCount {
 /// each other; within a phase all flows run together.
 ///
 /// - all-to-all: one n-th of the buffer from each rank to each other.
-/// - hierarchical: within the domain to the rank whose counterparts it is for, then between
+/// - two-phase all-to-all: within the domain to the rank whose counterparts it is for, then between
 ///   counterparts (2D all-to-all; Tutel, arXiv 2206.03382).
 /// - dispatch, combine: a token goes once to the counterpart in each scale-up domain that holds an
 ///   expert of it, and from there to each such rank (DeepEP). Counts of domains and ranks are
@@ -46,7 +47,7 @@ struct PeerCount {
 ///   w ranks in the domain; counterparts then reduce those shares around rings between domains.
 ///
 /// Where a group sits unevenly on domains (`ragged`), rings are one ring in the order of ranks, and
-/// hierarchical patterns fall back to the flat one.
+/// two-phase exchanges fall back to the direct one.
 class CollectiveFlows {
 public:
   /// `ranks` is in the order of the group.
@@ -55,7 +56,7 @@ public:
   void take_amounts(const CollectiveWork& work);
 
   const std::vector<RankId>& ranks() const { return ranks_; }
-  std::size_t phases() const { return hierarchical_ && two_level() ? 2 : 1; }
+  std::size_t phases() const { return shape_ == FlowShape::two_phases && two_level() ? 2 : 1; }
   /// True if the ranks of the other group share domains as those of this one do: flows of equal
   /// work go between the same positions then, and carry as much.
   bool sits_like(const CollectiveFlows& other) const;
@@ -78,8 +79,8 @@ private:
   std::size_t domains() const { return ranks_.size() / width_; }
   double share(std::size_t source, std::size_t sink) const;
   void append_all_to_all(std::size_t position, std::vector<RankFlow>& flows) const;
-  void append_hierarchical(std::size_t phase, std::size_t position,
-                           std::vector<RankFlow>& flows) const;
+  void append_two_phases(std::size_t phase, std::size_t position,
+                         std::vector<RankFlow>& flows) const;
   void append_fan_out(std::size_t position, std::vector<RankFlow>& flows) const;
   void append_ring(double passed, std::size_t position, std::vector<RankFlow>& flows) const;
   void append_tree(std::size_t position, std::vector<RankFlow>& flows) const;
@@ -87,7 +88,7 @@ private:
 
   const Topology& topology_;
   Collective kind_;
-  bool hierarchical_ = false;
+  FlowShape shape_;
   double bytes_ = 0.0;
   std::shared_ptr<const LoadMatrix> loads_; ///< null: all alike
   TokenFanOut fan_out_;
@@ -100,9 +101,5 @@ private:
   std::int64_t members_inside_ = 0;
   std::int64_t members_outside_ = 0;
 };
-
-/// True for the collectives that pass data from neighbour to neighbour: rings, trees, and sums in
-/// the switch with what they pass between domains.
-bool is_ring(Collective kind);
 
 } // namespace moesim

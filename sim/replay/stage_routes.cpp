@@ -18,7 +18,7 @@ constexpr std::size_t terms_max = std::size_t{1} << 21;
 
 std::vector<TrafficPlanner::StageRoutes>&
 TrafficPlanner::routes_of_stage(const CollectiveWork& work, const DeviceGroup& group) {
-  const StageKey key{work.kind, work.group, work.hierarchical, group.devices.front()};
+  const StageKey key{work.kind, work.group, group.devices.front()};
   const auto [known, added] = routes_.try_emplace(key);
   std::vector<StageRoutes>& phases = known->second;
   if (!added)

@@ -44,7 +44,7 @@ double TrafficPlanner::efficiency(const RankFlow& flow, const FlowKind& kind) co
                              : TierUse{bytes, kind.members_outside, nic};
   const NetworkEfficiency efficiency = network_.efficiency(medium, collective, use);
   if (efficiency.extrapolated)
-    extrapolated_.insert(collective_name(collective) + " on " + medium);
+    extrapolated_.insert(collective_name(row_of(collective).costs) + " on " + medium);
   return efficiency.share * (inside ? 1.0 : rate_in_training(collective).value);
 }
 
@@ -132,7 +132,7 @@ const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
     known->second = plan_fastest(work, group);
     known->second.phases.front().startup += work.wait_for_ranks;
     const Device& device = layout_.devices[index(group.devices.front())];
-    if (work.host_posts)
+    if (work.host_posted_tokens)
       add_host_posts(work, device.rank, known->second);
     if (work.beside_compute)
       slow_beside_computes(work, device, known->second);

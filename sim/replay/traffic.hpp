@@ -68,8 +68,8 @@ public:
 private:
   /// What decides the costs of the flows of a phase.
   struct FlowKind {
-    Collective inside{};
-    Collective outside{};
+    Collective inside;
+    Collective outside;
     std::int64_t members_inside = 0;
     std::int64_t members_outside = 0;
   };
@@ -83,7 +83,7 @@ private:
     Seconds startup;
     double error = 0.0;
   };
-  using StageKey = std::tuple<Collective, GroupKind, bool, DeviceId>;
+  using StageKey = std::tuple<Collective, GroupKind, DeviceId>;
   TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
   /// Amounts by link of the replay.
   using LinkAmounts = std::map<std::uint32_t, double>;

@@ -112,8 +112,6 @@ void add_collective(const CollectiveWork& work, Collective algorithm, ordered_js
   args["algorithm"] = collective_name(algorithm);
   args["group"] = name_of(work.group);
   args["bytes"] = work.bytes.value;
-  if (work.hierarchical)
-    args["hierarchical"] = true;
 }
 
 /// Orders events in time and gives each the first row of its stream that is free; the number of

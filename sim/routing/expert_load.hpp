@@ -2,7 +2,7 @@
 
 #include "sim/routing/expert_placement.hpp"
 #include "sim/routing/routing_matrix.hpp"
-#include "sim/workload/collective.hpp"
+#include "sim/workload/load_matrix.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <cstdint>

@@ -190,8 +190,9 @@ CommunicationSpec read_communication_table(const TomlTable& table, ParallelPlan&
       chosen_of<Dispatcher>(dispatchers, table.choice_or("dispatcher", dispatchers, "alltoall"));
   if (table.has("dispatch_library")) {
     const std::vector<std::string>& libraries = dispatch_library_names();
-    communication.library =
-        chosen_of<DispatchLibrary>(libraries, table.choice("dispatch_library", libraries));
+    communication.library = dispatch_libraries.at(static_cast<std::size_t>(
+        std::find(libraries.begin(), libraries.end(), table.choice("dispatch_library", libraries)) -
+        libraries.begin()));
     if (communication.dispatcher != Dispatcher::node_limited)
       table.fail("dispatch_library", "only the node-limited dispatcher has a library to choose",
                  "use dispatcher = \"node-limited\"");
@@ -217,8 +218,8 @@ bool host_posts(const Workload& workload, const NodeSpec& node) {
   const CommunicationSpec& communication = workload.communication;
   if (communication.dispatcher != Dispatcher::node_limited || workload.plan.expert == 1)
     return false;
-  const bool posts = communication.library == DispatchLibrary::uccl_ep ||
-                     (communication.library == DispatchLibrary::deepep && node.nic_medium == "efa");
+  const bool posts = communication.library == Library::uccl_ep ||
+                     (communication.library == Library::deepep && node.nic_medium == "efa");
   for (std::int64_t stage = 0; posts && stage < workload.plan.pipeline; ++stage)
     for (const std::vector<RankId>& ranks :
          groups_of_stage(workload.plan, GroupKind::expert, stage))

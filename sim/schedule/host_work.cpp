@@ -52,7 +52,7 @@ HostWork host_work_of(const Segment& segment, const Works& works, const CudaGrap
 }
 
 bool host_posts(const Segment& segment, const Works& works) {
-  return segment.kind == OpKind::collective && works.collectives[segment.work].host_posts;
+  return segment.kind == OpKind::collective && works.collectives[segment.work].host_posted_tokens;
 }
 
 /// The load of a dispatch.

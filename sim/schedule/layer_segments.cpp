@@ -125,19 +125,18 @@ CollectiveWork expert_collective(const Workload& workload,
   case Dispatcher::all_to_all:
     break;
   case Dispatcher::hierarchical:
-    work.hierarchical = true;
+    work.kind = Collective::two_phase_all_to_all;
     break;
   case Dispatcher::all_gather:
     work.kind = back ? Collective::reduce_scatter : Collective::all_gather;
     work.bytes = Bytes{tokens_per_rank(workload) * workload.plan.expert * size};
     break;
   case Dispatcher::node_limited:
-    work.kind = back ? Collective::combine : Collective::dispatch;
-    if (workload.communication.library == DispatchLibrary::hybridep)
-      work.kind = back ? Collective::hybrid_combine : Collective::hybrid_dispatch;
+    work.kind = {back ? Pattern::combine : Pattern::dispatch, Algorithm::node_limited,
+                 workload.communication.library};
     work.fan_out = fan_out_of(workload);
     if (workload.communication.host_posts)
-      work.host_posts = HostPosts{workload.communication.library, tokens_per_rank(workload)};
+      work.host_posted_tokens = tokens_per_rank(workload);
     break;
   }
   return work;

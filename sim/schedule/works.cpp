@@ -39,7 +39,7 @@ std::size_t hash_of(const ComputeWork& work) {
 }
 
 std::size_t hash_of(const CollectiveWork& work) {
-  std::size_t hash = mixed(static_cast<std::size_t>(work.kind), work.bytes.value);
+  std::size_t hash = mixed(static_cast<std::size_t>(work.kind.pattern), work.bytes.value);
   hash = mixed(hash, static_cast<std::size_t>(work.role));
   return mixed(hash, std::hash<const void*>{}(work.loads.get()));
 }

@@ -3,8 +3,8 @@
 #include "sim/routing/expert_load.hpp"
 #include "sim/schedule/label.hpp"
 #include "sim/workload/collective.hpp"
-#include "sim/workload/dispatch_library.hpp"
 #include "sim/workload/kernel.hpp"
+#include "sim/workload/load_matrix.hpp"
 #include "sim/workload/parallel_plan.hpp"
 #include "sim/workload/token_fan_out.hpp"
 
@@ -34,14 +34,6 @@ enum class Role : std::uint8_t {
 /// The direction of the pass that a collective belongs to.
 enum class Direction : std::uint8_t { forward, backward };
 
-/// Tokens that the host sends for a GPU, by the messages of a library.
-struct HostPosts {
-  DispatchLibrary library = DispatchLibrary::deepep;
-  std::int64_t tokens = 0; ///< of one rank, each counted once
-
-  auto operator<=>(const HostPosts&) const = default;
-};
-
 /// An amount of communication within one group of ranks.
 struct CollectiveWork {
   Collective kind = Collective::all_to_all;
@@ -53,8 +45,6 @@ struct CollectiveWork {
   /// included; reduce-scatter and all-reduce: what a rank holds at the start. As nccl-tests defines
   /// its size column.
   Bytes bytes = {};
-  /// All-to-all in two phases: within the scale-up domain, then between domains (2D all-to-all).
-  bool hierarchical = false;
   /// All-reduce: the fastest algorithm, not just rings.
   bool any_algorithm = true;
   TokenFanOut fan_out = {}; ///< dispatch and combine
@@ -66,8 +56,9 @@ struct CollectiveWork {
   bool beside_compute = false;
   /// CommunicationSpec::wait_for_ranks, before it moves bytes; holds its SMs too.
   Seconds wait_for_ranks = {};
-  /// Messages of a dispatch or combine to other domains, where the host posts them.
-  std::optional<HostPosts> host_posts = std::nullopt;
+  /// Tokens of one rank, each counted once, whose messages to other domains the host posts for the
+  /// GPU: of a dispatch or combine.
+  std::optional<std::int64_t> host_posted_tokens = std::nullopt;
 
   auto operator<=>(const CollectiveWork&) const = default;
 };

@@ -1,5 +1,6 @@
 #include "sim/study/collective_scenario.hpp"
 
+#include "sim/cost/collective_table.hpp"
 #include "sim/schedule/layer_segments.hpp"
 
 #include <fmt/format.h>
@@ -23,16 +24,16 @@ void read_algorithm(const TomlTable& table, CollectiveWork& work) {
   std::vector<std::string> choices = {"fastest"};
   if (work.kind == Collective::all_reduce)
     choices = {"fastest", "ring", "tree", "in-switch"};
-  if (work.kind == Collective::dispatch || work.kind == Collective::combine)
+  if (is_token_exchange(work.kind))
     choices = {"deepep", "hybridep"};
   if (work.kind == Collective::all_to_all)
     choices = {"flat", "hierarchical"};
   const std::string algorithm = table.choice_or("algorithm", choices, choices.front());
   work.any_algorithm = algorithm == "fastest";
-  work.hierarchical = algorithm == "hierarchical";
+  if (algorithm == "hierarchical")
+    work.kind = Collective::two_phase_all_to_all;
   if (algorithm == "hybridep")
-    work.kind = work.kind == Collective::dispatch ? Collective::hybrid_dispatch
-                                                  : Collective::hybrid_combine;
+    work.kind.library = Library::hybridep;
   if (algorithm == "tree")
     work.kind = Collective::all_reduce_tree;
   if (algorithm == "in-switch")
@@ -101,8 +102,7 @@ CollectiveScenario read_collective(const TomlDocument& document,
   scenario.work.kind = kinds.at(name);
   scenario.work.role = scenario.work.kind == Collective::combine ? Role::combine : Role::dispatch;
   scenario.work.group = GroupKind::expert;
-  const bool fans_out =
-      scenario.work.kind == Collective::dispatch || scenario.work.kind == Collective::combine;
+  const bool fans_out = is_token_exchange(scenario.work.kind);
   if (fans_out)
     scenario.sizes = {read_tokens(table, name, scenario.work)};
   else

@@ -1,5 +1,7 @@
 #include "sim/study/collective_study.hpp"
 
+#include "sim/base/check.hpp"
+#include "sim/cost/collective_table.hpp"
 #include "sim/replay/replay.hpp"
 #include "sim/search/child_process.hpp"
 
@@ -9,38 +11,23 @@ namespace moesim {
 
 namespace {
 
-/// Bus bandwidth over algorithm bandwidth (nccl-tests, doc/PERFORMANCE.md).
-double bus_factor(Collective kind, double ranks) {
-  switch (kind) {
-  case Collective::all_reduce:
-  case Collective::all_reduce_tree:
-  case Collective::all_reduce_in_switch:
-    return 2.0 * (ranks - 1.0) / ranks;
-  case Collective::all_to_all:
-  case Collective::all_gather:
-  case Collective::reduce_scatter:
-    return (ranks - 1.0) / ranks;
-  default:
-    return 1.0;
-  }
-}
-
-std::string algorithm_name(const CollectiveWork& work, Collective chosen) {
-  switch (chosen) {
-  case Collective::all_to_all:
-    return work.hierarchical ? "hierarchical" : "flat";
-  case Collective::all_reduce_tree:
-    return "tree";
-  case Collective::all_reduce_in_switch:
-    return "in-switch";
-  case Collective::dispatch:
-  case Collective::combine:
-  case Collective::hybrid_dispatch:
-  case Collective::hybrid_combine:
-    return "node-limited";
-  default:
+std::string algorithm_name(Collective chosen) {
+  switch (chosen.algorithm) {
+  case Algorithm::direct:
+    return "flat";
+  case Algorithm::two_phase:
+    return "hierarchical";
+  case Algorithm::ring:
     return "ring";
+  case Algorithm::tree:
+    return "tree";
+  case Algorithm::in_switch:
+    return "in-switch";
+  case Algorithm::node_limited:
+  case Algorithm::forwarding:
+    return "node-limited";
   }
+  INVARIANT(false, "algorithm of {}", collective_name(chosen));
 }
 
 StepGraph lone_graph(const CollectiveWork& work, const DeviceLayout& layout) {
@@ -68,7 +55,7 @@ CollectiveResult replay_collective(const CollectiveWork& work, const ParallelPla
   CollectiveResult result;
   result.size = work.bytes;
   result.time = timeline.end;
-  result.algorithm = algorithm_name(work, timeline.algorithms.front());
+  result.algorithm = algorithm_name(timeline.algorithms.front());
   result.extrapolated = timeline.extrapolated;
   double highest = 0.0;
   for (const LinkUse& link : timeline.links)
@@ -78,8 +65,7 @@ CollectiveResult replay_collective(const CollectiveWork& work, const ParallelPla
     }
   const double gbytes = static_cast<double>(work.bytes.value) * 1e-9;
   result.algbw_gbyte_per_s = gbytes / result.time.value;
-  result.busbw_gbyte_per_s =
-      result.algbw_gbyte_per_s * bus_factor(work.kind, static_cast<double>(plan.gpus));
+  result.busbw_gbyte_per_s = result.algbw_gbyte_per_s * bus_factor(work.kind, plan.gpus);
   return result;
 }
 

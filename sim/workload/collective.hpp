@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstddef>
+#include <array>
+#include <compare>
 #include <cstdint>
-#include <memory>
-#include <utility>
+#include <string>
 #include <vector>
 
 namespace moesim {
@@ -14,51 +14,103 @@ enum class Tier {
   scale_out ///< InfiniBand, RoCE or EFA
 };
 
-/// The communication patterns of a training step, by the algorithm that carries them: each has
-/// costs of its own.
-enum class Collective {
-  all_to_all,      ///< each rank sends a message of its own to each peer, directly
-  all_gather,      ///< a ring of n − 1 steps
-  reduce_scatter,  ///< a ring of n − 1 steps
-  all_reduce,      ///< a reduce-scatter and an all-gather: a ring of 2·(n − 1) steps
-  all_reduce_tree, ///< up and down a tree of the domains, a chain inside each
-  /// Sums made in the NVLink switches of each domain, and a tree of the domains where several take
-  /// part.
-  all_reduce_in_switch,
-  point_to_point,   ///< one sender, one receiver: pipeline stages
-  dispatch,         ///< tokens to their experts, once for each rank, or domain, that wants them
-  combine,          ///< the way back, with sums
-  dispatch_forward, ///< the part of a dispatch between domains that crosses NVLink
-  combine_forward,  ///< likewise of a combine
-  hybrid_dispatch,  ///< a dispatch by the kernels of HybridEP, others by those of DeepEP
-  hybrid_combine
+/// The data that the ranks of a group exchange.
+enum class Pattern : std::uint8_t {
+  all_to_all,     ///< each rank has a message for each peer
+  all_gather,     ///< each rank ends with the parts of all
+  reduce_scatter, ///< each rank ends with its part of the sum
+  all_reduce,     ///< each rank ends with the sum
+  point_to_point, ///< one sender, one receiver: pipeline stages
+  dispatch,       ///< tokens to their experts
+  combine         ///< the experts' results back, summed by token
 };
 
-/// How unevenly a collective loads its pairs of ranks: the load of each pair over the mean.
-class LoadMatrix {
-public:
-  /// Loads are `counts`, by source, then by sink, times `scale`; their mean is 1.
-  LoadMatrix(std::size_t ranks, std::vector<std::uint32_t> counts, double scale)
-      : ranks_(ranks),
-        counts_(std::make_shared<const std::vector<std::uint32_t>>(std::move(counts))),
-        scale_(scale) {}
-  std::size_t ranks() const { return ranks_; }
-  double share(std::size_t source, std::size_t sink) const {
-    const std::size_t place = reversed_ ? sink * ranks_ + source : source * ranks_ + sink;
-    return scale_ * (*counts_)[place];
-  }
-  /// What comes back where each pair's load has gone.
-  LoadMatrix reversed() const {
-    LoadMatrix other = *this;
-    other.reversed_ = !reversed_;
-    return other;
-  }
-
-private:
-  std::size_t ranks_;
-  std::shared_ptr<const std::vector<std::uint32_t>> counts_;
-  double scale_;
-  bool reversed_ = false;
+/// The way that the bytes of a pattern take.
+enum class Algorithm : std::uint8_t {
+  direct,       ///< from each rank to each peer
+  two_phase,    ///< within the scale-up domain, then between domains (2D all-to-all)
+  ring,         ///< from neighbour to neighbour, (n − 1) steps, twice for an all-reduce
+  tree,         ///< up and down a tree of the domains, a chain inside each
+  in_switch,    ///< sums made in the NVLink switches of a domain, a tree between domains
+  node_limited, ///< a token once to each domain, or rank, that wants it
+  forwarding    ///< the part of a node-limited exchange between domains that crosses NVLink
 };
+
+/// The library whose kernels move the bytes.
+enum class Library : std::uint8_t {
+  nccl,
+  deepep,   ///< deepseek-ai/DeepEP; over EFA its port to NVSHMEM over libfabric
+  hybridep, ///< DeepEP's branch hybrid-ep
+  uccl_ep   ///< uccl-project/uccl: DeepEP's calls, messages posted by threads of the host
+};
+
+/// The libraries of node-limited dispatches and combines.
+inline constexpr std::array dispatch_libraries = {Library::deepep, Library::hybridep,
+                                                  Library::uccl_ep};
+
+/// The name of a library in scenarios and tables, as "uccl-ep".
+const char* library_name(Library library);
+/// The names of `dispatch_libraries`, in their order.
+const std::vector<std::string>& dispatch_library_names();
+
+/// A kind of communication: a pattern, carried by an algorithm of a library. Each that the
+/// simulator knows has a name below and one row in `cost/collective_table.cpp`.
+struct Collective {
+  Pattern pattern;
+  Algorithm algorithm;
+  Library library;
+
+  constexpr auto operator<=>(const Collective&) const = default;
+
+  static const Collective all_to_all;
+  static const Collective two_phase_all_to_all;
+  static const Collective all_gather;
+  static const Collective reduce_scatter;
+  static const Collective all_reduce; ///< by rings
+  static const Collective all_reduce_tree;
+  static const Collective all_reduce_in_switch;
+  static const Collective point_to_point;
+  static const Collective dispatch; ///< DeepEP's
+  static const Collective combine;
+  static const Collective dispatch_forward;
+  static const Collective combine_forward;
+  static const Collective hybrid_dispatch;
+  static const Collective hybrid_combine;
+  static const Collective uccl_dispatch;
+  static const Collective uccl_combine;
+};
+
+inline constexpr Collective Collective::all_to_all{Pattern::all_to_all, Algorithm::direct,
+                                                   Library::nccl};
+inline constexpr Collective Collective::two_phase_all_to_all{Pattern::all_to_all,
+                                                             Algorithm::two_phase, Library::nccl};
+inline constexpr Collective Collective::all_gather{Pattern::all_gather, Algorithm::ring,
+                                                   Library::nccl};
+inline constexpr Collective Collective::reduce_scatter{Pattern::reduce_scatter, Algorithm::ring,
+                                                       Library::nccl};
+inline constexpr Collective Collective::all_reduce{Pattern::all_reduce, Algorithm::ring,
+                                                   Library::nccl};
+inline constexpr Collective Collective::all_reduce_tree{Pattern::all_reduce, Algorithm::tree,
+                                                        Library::nccl};
+inline constexpr Collective Collective::all_reduce_in_switch{Pattern::all_reduce,
+                                                             Algorithm::in_switch, Library::nccl};
+inline constexpr Collective Collective::point_to_point{Pattern::point_to_point, Algorithm::direct,
+                                                       Library::nccl};
+inline constexpr Collective Collective::dispatch{Pattern::dispatch, Algorithm::node_limited,
+                                                 Library::deepep};
+inline constexpr Collective Collective::combine{Pattern::combine, Algorithm::node_limited,
+                                                Library::deepep};
+inline constexpr Collective Collective::dispatch_forward{Pattern::dispatch, Algorithm::forwarding,
+                                                         Library::deepep};
+inline constexpr Collective Collective::combine_forward{Pattern::combine, Algorithm::forwarding,
+                                                        Library::deepep};
+inline constexpr Collective Collective::hybrid_dispatch{Pattern::dispatch, Algorithm::node_limited,
+                                                        Library::hybridep};
+inline constexpr Collective Collective::hybrid_combine{Pattern::combine, Algorithm::node_limited,
+                                                       Library::hybridep};
+inline constexpr Collective Collective::uccl_dispatch{Pattern::dispatch, Algorithm::node_limited,
+                                                      Library::uccl_ep};
+inline constexpr Collective Collective::uccl_combine{Pattern::combine, Algorithm::node_limited,
+                                                     Library::uccl_ep};
 
 } // namespace moesim

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
-#include "sim/workload/dispatch_library.hpp"
+#include "sim/workload/collective.hpp"
 #include "sim/workload/model_spec.hpp"
 #include "sim/workload/parallel_plan.hpp"
 #include "sim/workload/routing_spec.hpp"
@@ -18,8 +18,8 @@ enum class Dispatcher {
 
 struct CommunicationSpec {
   Dispatcher dispatcher = Dispatcher::all_to_all;
-  Precision dispatch_precision = Precision::bf16;    ///< of the bytes that dispatch sends
-  DispatchLibrary library = DispatchLibrary::deepep; ///< of node_limited
+  Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends
+  Library library = Library::deepep;              ///< of node_limited
   /// Dispatch and combine leave the scale-up domain, and the host posts their messages: it launches
   /// nothing more before they have ended.
   bool host_posts = false;

@@ -90,7 +90,7 @@ TEST_CASE("a dispatch whose host posts its messages takes them on top of its tra
   CollectiveWork work{
       .kind = Collective::dispatch, .group = GroupKind::expert, .bytes = Bytes{160'000'000}};
   work.fan_out = {16, 1, 1, 1};
-  work.host_posts = HostPosts{DispatchLibrary::deepep, 2000};
+  work.host_posted_tokens = 2000;
   CHECK(
       time_of(plan, work, Fidelity::folded, ideal_cluster(FabricKind::rail_optimised, 32)).value ==
       Approx(1.6e-3 + 1.2e-6 + 600e-6).epsilon(1e-8));

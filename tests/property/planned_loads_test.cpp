@@ -128,7 +128,8 @@ DrawnPlan draw_collective(Draw& draw) {
   drawn.work.kind = draw.one_of<Collective>(
       {Collective::all_to_all, Collective::all_to_all, Collective::dispatch, Collective::combine,
        Collective::hybrid_dispatch, Collective::hybrid_combine});
-  drawn.work.hierarchical = drawn.work.kind == Collective::all_to_all && draw.one_in(2);
+  if (drawn.work.kind == Collective::all_to_all && draw.one_in(2))
+    drawn.work.kind = Collective::two_phase_all_to_all;
   drawn.work.fan_out = {256, 8, 8, draw.one_of<std::int64_t>({2, 4})};
   return drawn;
 }
@@ -183,10 +184,9 @@ TEST_CASE("planned loads of a stage are those of its flows on their routes") {
     Draw draw(seed);
     const Cluster& cluster = clusters[seed % clusters.size()];
     auto [plan, work] = draw_collective(draw);
-    INFO(fmt::format("seed {}: {} {}, {} GPUs, pipeline {}, expert {} x {}, kind {}{}", seed,
-                     cluster.name, cluster.settings, plan.gpus, plan.pipeline, plan.expert,
-                     plan.expert_tensor, static_cast<int>(work.kind),
-                     work.hierarchical ? " in two levels" : ""));
+    INFO(fmt::format("seed {}: {} {}, {} GPUs, pipeline {}, expert {} x {}, {}", seed, cluster.name,
+                     cluster.settings, plan.gpus, plan.pipeline, plan.expert, plan.expert_tensor,
+                     collective_name(work.kind)));
     const TomlDocument settings = TomlDocument::parse(cluster.settings, "settings.toml");
     const Topology topology(
         read_topology(source_folder / "topologies" / (cluster.name + ".toml"), settings.root()),

@@ -55,11 +55,10 @@ std::string RandomCollective::text() const {
   const NodeSpec& node = cluster.node;
   const FabricSpec& fabric = cluster.fabric;
   return fmt::format(
-      "seed {}: {} bytes of collective {}{} over {} GPUs; nodes of {} ({}) in domains of {} "
+      "seed {}: {} bytes of {} over {} GPUs; nodes of {} ({}) in domains of {} "
       "(switches of {}), {} NICs, PCIe {:g}, NIC {:g}; fabric {}, {} tiers, {} nodes a leaf, {} "
       "leaves a pod, oversubscription {} and {}",
-      seed, work.bytes.value, static_cast<int>(work.kind),
-      work.hierarchical ? " in two levels" : "", gpus, node.gpus, node.scale_up_medium,
+      seed, work.bytes.value, collective_name(work.kind), gpus, node.gpus, node.scale_up_medium,
       node.scale_up_gpus, node.scale_up_switch_gpus, node.nics, node.pcie.value * 1e-9,
       node.nic.value * 1e-9, static_cast<int>(fabric.kind), fabric.tiers, fabric.nodes_per_leaf,
       fabric.leaves_per_pod, fabric.oversubscription, fabric.pod_oversubscription);
@@ -74,10 +73,14 @@ RandomCollective random_collective(std::uint64_t seed, const std::vector<std::in
   draw_node(draw, drawn.cluster.node);
   draw_fabric(draw, drawn.cluster);
   drawn.gpus = draw.one_of(sizes);
-  drawn.work.kind = static_cast<Collective>(draw.one_of<int>({0, 0, 1, 2, 3, 4, 5, 7, 8}));
+  drawn.work.kind = draw.one_of<Collective>(
+      {Collective::all_to_all, Collective::all_to_all, Collective::all_gather,
+       Collective::reduce_scatter, Collective::all_reduce, Collective::all_reduce_tree,
+       Collective::all_reduce_in_switch, Collective::dispatch, Collective::combine});
   drawn.work.group = GroupKind::expert;
   drawn.work.bytes = Bytes{draw.one_of<std::int64_t>({1 << 16, 1 << 20, 1 << 24, 1 << 28})};
-  drawn.work.hierarchical = drawn.work.kind == Collective::all_to_all && draw.one_in(2);
+  if (drawn.work.kind == Collective::all_to_all && draw.one_in(2))
+    drawn.work.kind = Collective::two_phase_all_to_all;
   drawn.work.any_algorithm = draw.one_in(2);
   const std::int64_t groups = draw.one_of<std::int64_t>({1, 4, 8});
   drawn.work.fan_out = {256, 8, groups, std::min<std::int64_t>(groups, 4)};
@@ -88,7 +91,8 @@ void skew_loads(RandomCollective& drawn, const Skew& skew) {
   Draw draw(drawn.seed);
   const auto ranks = static_cast<std::size_t>(drawn.gpus);
   drawn.work.kind = draw.one_in(4) ? Collective::dispatch : Collective::all_to_all;
-  drawn.work.hierarchical = drawn.work.kind == Collective::all_to_all && draw.one_in(3);
+  if (drawn.work.kind == Collective::all_to_all && draw.one_in(3))
+    drawn.work.kind = Collective::two_phase_all_to_all;
   const double exponent = 1.5 * draw.share();
   std::vector<double> popularity;
   for (std::size_t rank = 0; rank < ranks; ++rank) {

@@ -29,7 +29,7 @@ void write_tables(const TemporaryFolder& folder) {
                "uccl-ep,1,1,1,measured,x\n");
 }
 
-PostedCopies posted(DispatchLibrary library, bool combine, std::int64_t ranks, double gbit_per_s) {
+PostedCopies posted(Library library, bool combine, std::int64_t ranks, double gbit_per_s) {
   return {library, combine, ranks, 240.0, "efa", BytesPerSecond{gbit_per_s * 1e9 / 8.0}};
 }
 
@@ -41,7 +41,7 @@ TEST_CASE("the host posts a message for every few tokens, by the chunks of the g
   write_tables(folder);
   const HostProxies proxies = HostProxies::load(folder.path());
   const auto microseconds_of = [&](bool combine, std::int64_t ranks) {
-    return proxies.time(posted(DispatchLibrary::deepep, combine, ranks, 800)).time.value * 1e6;
+    return proxies.time(posted(Library::deepep, combine, ranks, 800)).time.value * 1e6;
   };
   CHECK(microseconds_of(false, 16) == Approx(10 + 12 * 5));
   CHECK(microseconds_of(true, 16) == Approx(10 + 20 * 5));
@@ -56,14 +56,14 @@ TEST_CASE("the row counts whose NICs are nearest in rate, by their ratio") {
   write_tables(folder);
   const HostProxies proxies = HostProxies::load(folder.path());
   const auto time = [&](double gbit_per_s) {
-    return proxies.time(posted(DispatchLibrary::uccl_ep, false, 8, gbit_per_s));
+    return proxies.time(posted(Library::uccl_ep, false, 8, gbit_per_s));
   };
   CHECK(time(1600).time.value * 1e6 == Approx(100 + 240 * 0.5));
   CHECK(time(420).error == Approx(0.2));
   CHECK(time(380).time.value * 1e6 == Approx(100 + 240 * 2.0));
   CHECK(time(50).error == Approx(0.25));
   CHECK_FALSE(time(50).extrapolated);
-  PostedCopies elsewhere = posted(DispatchLibrary::uccl_ep, false, 8, 200);
+  PostedCopies elsewhere = posted(Library::uccl_ep, false, 8, 200);
   elsewhere.medium = "infiniband";
   CHECK(proxies.time(elsewhere).extrapolated);
   CHECK(proxies.time(elsewhere).error == Approx(0.25));
@@ -71,9 +71,9 @@ TEST_CASE("the row counts whose NICs are nearest in rate, by their ratio") {
 
 TEST_CASE("a library without rows, a group given twice and a time below zero are refused") {
   const TemporaryFolder folder;
-  CHECK_THROWS_WITH(
-      HostProxies::load(folder.path()).time(posted(DispatchLibrary::uccl_ep, false, 8, 400)),
-      Catch::Contains("host_proxies.csv") && Catch::Contains("no row of the library \"uccl-ep\""));
+  CHECK_THROWS_WITH(HostProxies::load(folder.path()).time(posted(Library::uccl_ep, false, 8, 400)),
+                    Catch::Contains("host_proxies.csv") &&
+                        Catch::Contains("no row of the library \"uccl-ep\""));
   write_tables(folder);
   folder.write("proxy_messages.csv",
                "library,ranks,dispatch_tokens,combine_tokens,provenance,source\n"
@@ -94,7 +94,7 @@ TEST_CASE("a library without rows, a group given twice and a time below zero are
 // An EPYC of hosts.csv; both errors in quadrature.
 TEST_CASE("a slower host posts its messages more slowly") {
   DevicePeaks peaks{"h100-sxm", tflops(989), tflops(1979), gbyte_per_s(3350), 132, "nvlink4"};
-  const PostedCopies copies = posted(DispatchLibrary::deepep, false, 16, 400);
+  const PostedCopies copies = posted(Library::deepep, false, 16, 400);
   const PostingTime xeon = ComputeCost::load(calibration_folder, peaks).host().posting_time(copies);
   peaks.host = "epyc-milan";
   const PostingTime epyc = ComputeCost::load(calibration_folder, peaks).host().posting_time(copies);

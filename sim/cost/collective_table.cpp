@@ -1,0 +1,191 @@
+#include "sim/cost/collective_table.hpp"
+
+#include "sim/base/check.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace moesim {
+
+namespace {
+
+using C = Collective;
+
+CollectiveRow ring(Collective kind, const char* name, double passes, double accesses,
+                   std::vector<Collective> nearest) {
+  return {kind, name, FlowShape::rings,   passes,       true, KernelSms::ring, accesses,
+          kind, kind, std::move(nearest), std::nullopt, true};
+}
+
+/// An all-reduce by another algorithm: rings stand in where it was not measured.
+CollectiveRow other_all_reduce(Collective kind, const char* name, FlowShape flows, KernelSms sms,
+                               double accesses) {
+  return {kind, name, flows, 2.0, true, sms, accesses, kind, kind, {}, C::all_reduce, false};
+}
+
+/// A node-limited dispatch or combine, or its part on NVLink. `memory_accesses` are of each byte of
+/// a token, which is sent once for each of its ranks.
+CollectiveRow token_exchange(Collective kind, const char* name, KernelSms sms, Collective costs,
+                             Collective inside, std::vector<Collective> nearest,
+                             std::optional<Collective> stand_in) {
+  return {kind,  name,   FlowShape::fan_out, 0.0,      false, sms, 2.0,
+          costs, inside, std::move(nearest), stand_in, false};
+}
+
+std::vector<CollectiveRow> nccl_rows() {
+  return {
+      {C::all_to_all,
+       "all_to_all",
+       FlowShape::every_pair,
+       1.0,
+       true,
+       KernelSms::send_receive,
+       2.0,
+       C::all_to_all,
+       C::all_to_all,
+       {},
+       std::nullopt,
+       true},
+      {C::two_phase_all_to_all,
+       "two_phase_all_to_all",
+       FlowShape::two_phases,
+       1.0,
+       true,
+       KernelSms::send_receive,
+       2.0,
+       C::all_to_all,
+       C::all_to_all,
+       {},
+       std::nullopt,
+       false},
+      // The costs of rings come near each other's.
+      ring(C::all_gather, "all_gather", 1.0, 2.0, {C::reduce_scatter, C::all_reduce}),
+      ring(C::reduce_scatter, "reduce_scatter", 1.0, 3.0, {C::all_gather, C::all_reduce}),
+      ring(C::all_reduce, "all_reduce", 2.0, 5.0, {C::all_gather, C::reduce_scatter}),
+      other_all_reduce(C::all_reduce_tree, "all_reduce_tree", FlowShape::tree, KernelSms::ring,
+                       5.0),
+      other_all_reduce(C::all_reduce_in_switch, "all_reduce_in_switch", FlowShape::switch_sum,
+                       KernelSms::in_switch, 2.0),
+      {C::point_to_point,
+       "point_to_point",
+       FlowShape::one_pair,
+       0.0,
+       true,
+       KernelSms::send_receive,
+       2.0,
+       C::point_to_point,
+       C::point_to_point,
+       {},
+       std::nullopt,
+       true},
+  };
+}
+
+std::vector<CollectiveRow> token_exchange_rows() {
+  return {
+      token_exchange(C::dispatch, "dispatch", KernelSms::deepep, C::dispatch, C::dispatch_forward,
+                     {}, std::nullopt),
+      token_exchange(C::combine, "combine", KernelSms::deepep, C::combine, C::combine_forward, {},
+                     std::nullopt),
+      token_exchange(C::dispatch_forward, "dispatch_forward", KernelSms::deepep,
+                     C::dispatch_forward, C::dispatch_forward, {}, std::nullopt),
+      token_exchange(C::combine_forward, "combine_forward", KernelSms::deepep, C::combine_forward,
+                     C::combine_forward, {}, std::nullopt),
+      token_exchange(C::hybrid_dispatch, "hybrid_dispatch", KernelSms::hybridep, C::hybrid_dispatch,
+                     C::hybrid_dispatch, {}, C::dispatch),
+      // A combine takes about as long as a dispatch of as many bytes (661 and 624 µs, 3064 and
+      // 3088, arXiv 2603.07685 table 7).
+      token_exchange(C::hybrid_combine, "hybrid_combine", KernelSms::hybridep, C::hybrid_combine,
+                     C::hybrid_combine, {C::hybrid_dispatch}, C::combine),
+      // The transfer as DeepEP's; the host's posting of messages is apart, in host_proxies.csv.
+      token_exchange(C::uccl_dispatch, "uccl_dispatch", KernelSms::deepep, C::dispatch,
+                     C::dispatch_forward, {}, std::nullopt),
+      token_exchange(C::uccl_combine, "uccl_combine", KernelSms::deepep, C::combine,
+                     C::combine_forward, {}, std::nullopt),
+  };
+}
+
+const std::vector<CollectiveRow>& rows() {
+  static const std::vector<CollectiveRow> all = [] {
+    std::vector<CollectiveRow> found = nccl_rows();
+    for (CollectiveRow& row : token_exchange_rows())
+      found.push_back(std::move(row));
+    return found;
+  }();
+  return all;
+}
+
+} // namespace
+
+std::span<const CollectiveRow> collective_rows() {
+  return rows();
+}
+
+std::size_t row_index(Collective collective) {
+  const auto found = std::find_if(rows().begin(), rows().end(), [&](const CollectiveRow& row) {
+    return row.collective == collective;
+  });
+  INVARIANT(found != rows().end(), "no row for pattern {} algorithm {} library {}",
+            static_cast<int>(collective.pattern), static_cast<int>(collective.algorithm),
+            library_name(collective.library));
+  return static_cast<std::size_t>(found - rows().begin());
+}
+
+const CollectiveRow& row_of(Collective collective) {
+  return rows()[row_index(collective)];
+}
+
+bool is_ring(Collective collective) {
+  switch (row_of(collective).flows) {
+  case FlowShape::rings:
+  case FlowShape::tree:
+  case FlowShape::switch_sum:
+    return true;
+  case FlowShape::every_pair:
+  case FlowShape::two_phases:
+  case FlowShape::fan_out:
+  case FlowShape::one_pair:
+    return false;
+  }
+  INVARIANT(false, "flows of {}", collective_name(collective));
+}
+
+bool is_token_exchange(Collective collective) {
+  return collective.pattern == Pattern::dispatch || collective.pattern == Pattern::combine;
+}
+
+const std::string& collective_name(Collective collective) {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const CollectiveRow& row : rows())
+      all.emplace_back(row.name);
+    return all;
+  }();
+  return names[row_index(collective)];
+}
+
+const std::vector<std::string>& measured_collective_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const CollectiveRow& row : rows())
+      if (row.costs == row.collective)
+        all.emplace_back(row.name);
+    return all;
+  }();
+  return names;
+}
+
+Collective collective_named(const std::string& name) {
+  const auto found = std::find_if(rows().begin(), rows().end(),
+                                  [&](const CollectiveRow& row) { return row.name == name; });
+  INVARIANT(found != rows().end(), "collective {}", name);
+  return found->collective;
+}
+
+double bus_factor(Collective collective, std::int64_t ranks) {
+  const double passes = row_of(collective).passes;
+  const auto n = static_cast<double>(ranks);
+  return passes > 0.0 ? passes * (n - 1.0) / n : 1.0;
+}
+
+} // namespace moesim
