@@ -2,7 +2,7 @@
 
 #include "sim/routing/expert_placement.hpp"
 #include "sim/routing/load_trace.hpp"
-#include "sim/routing/trained_loads.hpp"
+#include "sim/routing/router_training.hpp"
 
 #include <fmt/format.h>
 
@@ -39,32 +39,27 @@ double read_hot_load(const TomlTable& table, const Workload& workload, std::int6
   return load;
 }
 
-/// How the router is trained, by the keys of `trained` loads.
-RouterTraining read_training(const TomlTable& table, const ModelSpec& model,
-                             const RoutingSpec& routing) {
+/// The training of the router, by the keys of `trained` loads.
+RouterSpec read_router(const TomlTable& table, const ModelSpec& model) {
   const std::vector<std::string> mechanisms = {"none", "auxiliary-loss", "z-loss", "bias"};
   const std::string chosen = table.choice("balancing", mechanisms);
-  RouterTraining training;
-  training.balancing = static_cast<Balancing>(
+  RouterSpec router;
+  router.balancing = static_cast<Balancing>(
       std::find(mechanisms.begin(), mechanisms.end(), chosen) - mechanisms.begin());
-  training.coefficient = table.number_or("balancing_coefficient", {0.0, 1e3},
-                                         published_coefficient(training.balancing));
-  training.seed = routing.seed;
-  training.narrow_from_step =
-      table.integer_or("narrow_from_step", any_count, RouterTraining::never);
-  const std::int64_t topics = training.assumptions.topics;
+  router.coefficient =
+      table.number_or("balancing_coefficient", {0.0, 1e3}, published_coefficient(router.balancing));
+  router.narrow_from_step = table.integer_or("narrow_from_step", any_count, RouterSpec::never);
   if (table.has("narrow_from_step"))
-    training.narrow_topics = table.integer_or("narrow_topics", {1, topics}, 1);
-  training.experts_added = table.integer_or(
+    router.narrow_topics = table.integer_or("narrow_topics", {1, RouterAssumptions{}.topics}, 1);
+  router.experts_added = table.integer_or(
       "experts_added", {0, std::max<std::int64_t>(0, model.experts.experts - 1)}, 0);
-  if (training.experts_added > 0)
-    training.experts_added_at = table.integer("experts_added_at", any_count);
-  training.experts = model.experts.experts - training.experts_added;
-  training.experts_per_token = model.experts.experts_per_token;
-  if (model.is_moe() && training.experts_per_token >= training.experts)
+  if (router.experts_added > 0)
+    router.experts_added_at = table.integer("experts_added_at", any_count);
+  if (model.is_moe() &&
+      model.experts.experts_per_token >= model.experts.experts - router.experts_added)
     table.fail("load", "a router that always takes every expert has nothing to learn",
                "use load = \"uniform\"");
-  return training;
+  return router;
 }
 
 void read_load(const TomlTable& table, const fs::path& folder, const Workload& workload,
@@ -99,10 +94,7 @@ void read_load(const TomlTable& table, const fs::path& folder, const Workload& w
     routing.trace = std::make_shared<const LoadTrace>(read_load_trace(file, workload.model));
   } else if (load == "trained") {
     routing.load = LoadKind::trained;
-    const RouterTraining training = read_training(table, workload.model, routing);
-    if (workload.model.is_moe())
-      routing.trace =
-          std::make_shared<const LoadTrace>(trained_loads(training, workload.model, routing.step));
+    routing.router = read_router(table, workload.model);
   }
 }
 
