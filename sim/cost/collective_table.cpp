@@ -11,53 +11,66 @@ namespace {
 
 using C = Collective;
 
-CollectiveRow ring(Collective kind, const char* name, double passes, double accesses,
+/// A ring of NCCL.
+CollectiveRow ring(Collective kind, const char* name, double passes, double memory_accesses,
                    std::vector<Collective> nearest) {
-  return {kind, name, FlowShape::rings,   passes,       true, KernelSms::ring, accesses,
-          kind, kind, std::move(nearest), std::nullopt, true};
+  return {.collective = kind,
+          .name = name,
+          .flows = FlowShape::rings,
+          .sms = KernelSms::ring,
+          .costs = kind,
+          .inside = kind,
+          .passes = passes,
+          .memory_accesses = memory_accesses,
+          .always_needed = true,
+          .nearest = std::move(nearest)};
+}
+
+/// Sends and receives of NCCL.
+CollectiveRow sends(Collective kind, const char* name, FlowShape flows, double passes,
+                    Collective costs) {
+  return {.collective = kind,
+          .name = name,
+          .flows = flows,
+          .sms = KernelSms::send_receive,
+          .costs = costs,
+          .inside = costs,
+          .passes = passes,
+          .always_needed = kind == costs};
 }
 
 /// An all-reduce by another algorithm: rings stand in where it was not measured.
 CollectiveRow other_all_reduce(Collective kind, const char* name, FlowShape flows, KernelSms sms,
-                               double accesses) {
-  return {kind, name, flows, 2.0, true, sms, accesses, kind, kind, {}, C::all_reduce, false};
+                               double memory_accesses) {
+  return {.collective = kind,
+          .name = name,
+          .flows = flows,
+          .sms = sms,
+          .costs = kind,
+          .inside = kind,
+          .passes = 2.0,
+          .memory_accesses = memory_accesses,
+          .stand_in = C::all_reduce};
 }
 
-/// A node-limited dispatch or combine, or its part on NVLink. `memory_accesses` are of each byte of
-/// a token, which is sent once for each of its ranks.
+/// A node-limited dispatch or combine, or its part on NVLink. Memory accesses are of each byte of a
+/// token that is sent once to each of its ranks.
 CollectiveRow token_exchange(Collective kind, const char* name, KernelSms sms, Collective costs,
-                             Collective inside, std::vector<Collective> nearest,
-                             std::optional<Collective> stand_in) {
-  return {kind,  name,   FlowShape::fan_out, 0.0,      false, sms, 2.0,
-          costs, inside, std::move(nearest), stand_in, false};
+                             Collective inside) {
+  return {.collective = kind,
+          .name = name,
+          .flows = FlowShape::fan_out,
+          .sms = sms,
+          .costs = costs,
+          .inside = inside,
+          .has_size = false};
 }
 
 std::vector<CollectiveRow> nccl_rows() {
   return {
-      {C::all_to_all,
-       "all_to_all",
-       FlowShape::every_pair,
-       1.0,
-       true,
-       KernelSms::send_receive,
-       2.0,
-       C::all_to_all,
-       C::all_to_all,
-       {},
-       std::nullopt,
-       true},
-      {C::two_phase_all_to_all,
-       "two_phase_all_to_all",
-       FlowShape::two_phases,
-       1.0,
-       true,
-       KernelSms::send_receive,
-       2.0,
-       C::all_to_all,
-       C::all_to_all,
-       {},
-       std::nullopt,
-       false},
+      sends(C::all_to_all, "all_to_all", FlowShape::every_pair, 1.0, C::all_to_all),
+      sends(C::two_phase_all_to_all, "two_phase_all_to_all", FlowShape::two_phases, 1.0,
+            C::all_to_all),
       // The costs of rings come near each other's.
       ring(C::all_gather, "all_gather", 1.0, 2.0, {C::reduce_scatter, C::all_reduce}),
       ring(C::reduce_scatter, "reduce_scatter", 1.0, 3.0, {C::all_gather, C::all_reduce}),
@@ -66,42 +79,35 @@ std::vector<CollectiveRow> nccl_rows() {
                        5.0),
       other_all_reduce(C::all_reduce_in_switch, "all_reduce_in_switch", FlowShape::switch_sum,
                        KernelSms::in_switch, 2.0),
-      {C::point_to_point,
-       "point_to_point",
-       FlowShape::one_pair,
-       0.0,
-       true,
-       KernelSms::send_receive,
-       2.0,
-       C::point_to_point,
-       C::point_to_point,
-       {},
-       std::nullopt,
-       true},
+      sends(C::point_to_point, "point_to_point", FlowShape::one_pair, 0.0, C::point_to_point),
   };
 }
 
 std::vector<CollectiveRow> token_exchange_rows() {
-  return {
-      token_exchange(C::dispatch, "dispatch", KernelSms::deepep, C::dispatch, C::dispatch_forward,
-                     {}, std::nullopt),
-      token_exchange(C::combine, "combine", KernelSms::deepep, C::combine, C::combine_forward, {},
-                     std::nullopt),
-      token_exchange(C::dispatch_forward, "dispatch_forward", KernelSms::deepep,
-                     C::dispatch_forward, C::dispatch_forward, {}, std::nullopt),
-      token_exchange(C::combine_forward, "combine_forward", KernelSms::deepep, C::combine_forward,
-                     C::combine_forward, {}, std::nullopt),
+  constexpr KernelSms deepep = KernelSms::deepep;
+  CollectiveRow hybrid_dispatch =
       token_exchange(C::hybrid_dispatch, "hybrid_dispatch", KernelSms::hybridep, C::hybrid_dispatch,
-                     C::hybrid_dispatch, {}, C::dispatch),
-      // A combine takes about as long as a dispatch of as many bytes (661 and 624 µs, 3064 and
-      // 3088, arXiv 2603.07685 table 7).
+                     C::hybrid_dispatch);
+  hybrid_dispatch.stand_in = C::dispatch;
+  CollectiveRow hybrid_combine =
       token_exchange(C::hybrid_combine, "hybrid_combine", KernelSms::hybridep, C::hybrid_combine,
-                     C::hybrid_combine, {C::hybrid_dispatch}, C::combine),
+                     C::hybrid_combine);
+  // A combine takes about as long as a dispatch of as many bytes (661 and 624 µs, 3064 and 3088,
+  // arXiv 2603.07685 table 7).
+  hybrid_combine.nearest = {C::hybrid_dispatch};
+  hybrid_combine.stand_in = C::combine;
+  return {
+      token_exchange(C::dispatch, "dispatch", deepep, C::dispatch, C::dispatch_forward),
+      token_exchange(C::combine, "combine", deepep, C::combine, C::combine_forward),
+      token_exchange(C::dispatch_forward, "dispatch_forward", deepep, C::dispatch_forward,
+                     C::dispatch_forward),
+      token_exchange(C::combine_forward, "combine_forward", deepep, C::combine_forward,
+                     C::combine_forward),
+      hybrid_dispatch,
+      hybrid_combine,
       // The transfer as DeepEP's; the host's posting of messages is apart, in host_proxies.csv.
-      token_exchange(C::uccl_dispatch, "uccl_dispatch", KernelSms::deepep, C::dispatch,
-                     C::dispatch_forward, {}, std::nullopt),
-      token_exchange(C::uccl_combine, "uccl_combine", KernelSms::deepep, C::combine,
-                     C::combine_forward, {}, std::nullopt),
+      token_exchange(C::uccl_dispatch, "uccl_dispatch", deepep, C::dispatch, C::dispatch_forward),
+      token_exchange(C::uccl_combine, "uccl_combine", deepep, C::combine, C::combine_forward),
   };
 }
 

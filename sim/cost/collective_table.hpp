@@ -35,26 +35,26 @@ struct CollectiveRow {
   Collective collective;
   const char* name; ///< in tables and traces, as "all_to_all"
   FlowShape flows;
-  /// Times that the buffer passes a rank: a rank of a ring passes on passes × (n − 1)/n of it; the
-  /// bus factor of nccl-tests (doc/PERFORMANCE.md) is the same. 0: the factor is 1.
-  double passes;
-  /// Whether the bytes of a rank follow from the size of the buffer; those of a dispatch or combine
-  /// follow from its routing.
-  bool has_size;
   KernelSms sms;
-  /// Reads and writes of the GPU's memory for each byte: what is passed on is read and written; a
-  /// sum reads two values to write one, in a ring twice where all ranks get it.
-  double memory_accesses;
   /// The row whose measured costs it has: its own, or that of a kind which runs the same kernels.
   Collective costs;
   /// The part inside the domain, where the group spans several.
   Collective inside;
-  /// Others on the same interconnect whose costs come nearest to those of this one, nearest first.
-  std::vector<Collective> nearest;
-  /// The one whose costs stand in where no interconnect of its kind measured this one.
-  std::optional<Collective> stand_in;
+  /// Times that the buffer passes a rank: a rank of a ring passes on passes × (n − 1)/n of it; the
+  /// bus factor of nccl-tests (doc/PERFORMANCE.md) is the same. 0: the factor is 1.
+  double passes = 0.0;
+  /// Whether the bytes of a rank follow from the size of the buffer; those of a dispatch or combine
+  /// follow from its routing.
+  bool has_size = true;
+  /// Reads and writes of the GPU's memory for each byte: what is passed on is read and written; a
+  /// sum reads two values to write one, in a ring twice where all ranks get it.
+  double memory_accesses = 2.0;
   /// Whether any step may need it on either tier, so that each interconnect must have its costs.
-  bool always_needed;
+  bool always_needed = false;
+  /// Others on the same interconnect whose costs come nearest to those of this one, nearest first.
+  std::vector<Collective> nearest = {};
+  /// The one whose costs stand in where no interconnect of its kind measured this one.
+  std::optional<Collective> stand_in = std::nullopt;
 };
 
 /// All rows, in the order in which tables list them.

@@ -31,18 +31,12 @@ void read_oversubscription(const Overridden& table, FabricSpec& fabric) {
     fabric.pod_oversubscription = tiers[1];
 }
 
-void read_tree(const Overridden& table, const NodeSpec& node, FabricSpec& fabric) {
+void read_tree(const Overridden& table, FabricSpec& fabric) {
   const TomlTable& file = table.file();
   fabric.tiers = table.integer_or("tiers", {2, 3}, 2);
   fabric.nodes_per_leaf = table.integer("nodes_per_leaf", positive_count);
-  if (fabric.tiers == 3) {
+  if (fabric.tiers == 3)
     fabric.leaves_per_pod = table.integer("leaves_per_pod", positive_count);
-    if (fabric.kind == FabricKind::rail_optimised && fabric.leaves_per_pod % node.nics != 0)
-      table.source("leaves_per_pod")
-          .fail("leaves_per_pod",
-                fmt::format("a pod holds whole groups of one leaf a rail: a multiple of {}",
-                            node.nics));
-  }
   read_oversubscription(table, fabric);
   if (file.choice_or("routing", {"adaptive", "ecmp"}, "adaptive") == "ecmp")
     fabric.ecmp_flows_per_nic = table.integer("ecmp_flows_per_nic", positive_count);
@@ -67,8 +61,7 @@ void read_torus(const Overridden& table, FabricSpec& fabric) {
 
 } // namespace
 
-FabricSpec read_fabric(const Overridden& table, const NodeSpec& node,
-                       const std::filesystem::path& folder) {
+FabricSpec read_fabric(const Overridden& table, const std::filesystem::path& folder) {
   FabricSpec fabric;
   const TomlTable& file = table.file();
   const std::string kind = file.choice("kind", fabric_names);
@@ -80,18 +73,30 @@ FabricSpec read_fabric(const Overridden& table, const NodeSpec& node,
     fabric.nodes_file = folder / file.text("nodes");
     fabric.links_file = folder / file.text("links");
   } else if (fabric.kind != FabricKind::none) {
-    if (node.nics == 0)
-      file.fail("kind", fmt::format("a {} fabric needs NICs, but [node] nics is 0", kind));
     fabric.switch_latency = microseconds(table.number("switch_latency_us", not_negative_number));
     if (fabric.kind == FabricKind::dragonfly)
       read_dragonfly(table, fabric);
     else if (fabric.kind == FabricKind::torus)
       read_torus(table, fabric);
     else
-      read_tree(table, node, fabric);
+      read_tree(table, fabric);
   }
   file.finish();
   return fabric;
+}
+
+void check_fabric(const FabricSpec& fabric, const NodeSpec& node, const Overridden& table) {
+  if (fabric.kind == FabricKind::none || fabric.kind == FabricKind::explicit_graph)
+    return;
+  if (node.nics == 0)
+    table.file().fail("kind", fmt::format("a {} fabric needs NICs, but [node] nics is 0",
+                                          fabric_names[static_cast<std::size_t>(fabric.kind)]));
+  if (fabric.kind == FabricKind::rail_optimised && fabric.tiers == 3 &&
+      fabric.leaves_per_pod % node.nics != 0)
+    table.source("leaves_per_pod")
+        .fail("leaves_per_pod",
+              fmt::format("a pod holds whole groups of one leaf a rail: a multiple of {}",
+                          node.nics));
 }
 
 std::vector<FaultSpec> read_faults(const TomlTable& cluster) {

@@ -1,37 +1,18 @@
 #include "sim/platform/topology_spec.hpp"
 
 #include "sim/platform/cluster_graph.hpp"
-#include "sim/platform/overridden.hpp"
+#include "sim/platform/topology_input.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 namespace moesim {
 
 namespace {
 
-const std::vector<std::string> scale_up_media = {"nvlink3", "nvlink4", "nvlink5", "nvlink6",
-                                                 "pcie"};
-const std::vector<std::string> nic_media = {"infiniband", "roce", "efa"};
-
-GpuSpec read_gpu(const Overridden& table) {
-  GpuSpec gpu;
-  gpu.kind = table.file().text("kind");
-  gpu.memory =
-      Bytes{std::llround(table.number("memory_gib", positive_number) * 1024.0 * 1024.0 * 1024.0)};
-  gpu.bf16 = tflops(table.number("bf16_tflops", positive_number));
-  gpu.fp8 = tflops(table.number_or("fp8_tflops", positive_number, gpu.bf16.value * 1e-12));
-  gpu.memory_bandwidth = gbyte_per_s(table.number("memory_gbyte_per_s", positive_number));
-  gpu.sms = table.integer("sms", positive_count);
-  table.file().text_or("source", "");
-  table.file().finish();
-  return gpu;
-}
-
-/// A domain smaller than a node splits the node; its NICs are shared out alike.
+/// A domain smaller than a node splits the node, and its NICs in the same proportion.
 void split_node(const TomlTable& source, NodeSpec& node) {
   const std::int64_t to = node.scale_up_gpus;
   if (node.nics * to % node.gpus != 0)
@@ -41,12 +22,9 @@ void split_node(const TomlTable& source, NodeSpec& node) {
   node.gpus = to;
 }
 
-void read_scale_up(const Overridden& table, NodeSpec& node) {
-  const TomlTable& file = table.file();
-  node.scale_up_medium = file.choice("scale_up", scale_up_media);
-  node.scale_up = gbyte_per_s(table.number("scale_up_gbyte_per_s", positive_number));
-  node.scale_up_latency = microseconds(table.number("scale_up_latency_us", not_negative_number));
-  node.scale_up_gpus = table.integer_or("scale_up_gpus", positive_count, node.gpus);
+void resolve_scale_up(const TopologyInput& input, NodeSpec& node) {
+  const Overridden& table = input.node;
+  node.scale_up_gpus = input.scale_up_gpus.value_or(node.gpus);
   if (node.scale_up_gpus < node.gpus)
     split_node(table.source("scale_up_gpus"), node);
   else if (node.scale_up_gpus % node.gpus != 0)
@@ -55,8 +33,7 @@ void read_scale_up(const Overridden& table, NodeSpec& node) {
                                            "of {}",
                                            node.scale_up_gpus, node.gpus));
   node.scale_up_switch_gpus =
-      std::min(node.scale_up_gpus,
-               table.integer_or("scale_up_switch_gpus", positive_count, node.scale_up_gpus));
+      std::min(node.scale_up_gpus, input.scale_up_switch_gpus.value_or(node.scale_up_gpus));
   if (node.scale_up_gpus % node.scale_up_switch_gpus != 0)
     table.source("scale_up_switch_gpus")
         .fail("scale_up_switch_gpus",
@@ -69,8 +46,6 @@ void read_scale_up(const Overridden& table, NodeSpec& node) {
               fmt::format("the NICs of a node hang off its one switch; scale_up_gpus = {} makes "
                           "smaller nodes",
                           node.scale_up_switch_gpus));
-  node.scale_up_oversubscription = table.number_or("scale_up_oversubscription", {1.0, 1000.0}, 1.0);
-  node.in_switch_reduction = file.flag_or("in_switch_reduction", false);
 }
 
 /// Several NICs of a GPU work as one: the collective libraries stripe every message over them.
@@ -81,44 +56,13 @@ void merge_ports(const TomlTable& source, NodeSpec& node) {
   node.nics = node.gpus;
 }
 
-NodeSpec read_node(const Overridden& table) {
-  NodeSpec node;
-  const TomlTable& file = table.file();
-  node.host = table.text_or("host", node.host);
-  node.gpus = file.integer("gpus", positive_count);
-  node.nics = table.integer("nics", {0, 1'000'000});
-  read_scale_up(table, node);
-  if (node.nics > 0) {
-    node.nic_medium = file.choice("nic", nic_media);
-    node.nic = gbit_per_s(table.number("nic_gbit_per_s", positive_number));
-    node.nic_latency = microseconds(table.number("nic_latency_us", not_negative_number));
-    node.pcie = gbyte_per_s(table.number("pcie_gbyte_per_s", positive_number));
-    if (node.nics > node.gpus)
-      merge_ports(table.source("nics"), node);
-    if (node.gpus % node.nics != 0)
-      table.source("nics").fail(
-          "nics", fmt::format("{} GPUs cannot share {} NICs evenly", node.gpus, node.nics));
-  } else {
-    // A sweep over NIC speeds may include a topology that has no NICs: the key then changes
-    // nothing.
-    table.cluster().number_or("nic_gbit_per_s", positive_number, 0.0);
-  }
-  file.text_or("source", "");
-  file.finish();
-  return node;
-}
-
-/// The node of an explicit graph, whose sizes are in the graph.
-NodeSpec read_media(const Overridden& table) {
-  NodeSpec node;
-  const TomlTable& file = table.file();
-  node.host = table.text_or("host", node.host);
-  node.scale_up_medium = file.choice("scale_up", scale_up_media);
-  node.nic_medium = file.choice_or("nic", nic_media, "infiniband");
-  node.in_switch_reduction = file.flag_or("in_switch_reduction", false);
-  file.text_or("source", "");
-  file.finish();
-  return node;
+void resolve_node(const TopologyInput& input, NodeSpec& node) {
+  resolve_scale_up(input, node);
+  const TomlTable& source = input.node.source("nics");
+  if (node.nics > node.gpus)
+    merge_ports(source, node);
+  if (node.nics > 0 && node.gpus % node.nics != 0)
+    source.fail("nics", fmt::format("{} GPUs cannot share {} NICs evenly", node.gpus, node.nics));
 }
 
 /// The fastest links of a kind stand for the node's own; measured efficiencies refer to them.
@@ -161,30 +105,25 @@ void check_torus(const TomlTable& root, const TopologySpec& topology) {
 
 } // namespace
 
-TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& cluster) {
-  const TomlDocument document = TomlDocument::read(path);
-  const TomlTable root = document.root();
-  TopologySpec topology;
-  topology.name = path.stem().string();
-  root.text_or("source", "");
-  topology.gpu = read_gpu({root.table("gpu"), cluster});
-  const TomlTable fabric = root.table("fabric");
-  const bool from_graph = fabric.text("kind") == "explicit";
-  topology.node = from_graph ? read_media({root.table("node"), cluster})
-                             : read_node({root.table("node"), cluster});
-  topology.fabric = read_fabric({fabric, cluster}, topology.node, path.parent_path());
-  if (from_graph)
+TopologySpec resolve_topology(const TopologyInput& input) {
+  TopologySpec topology = input.written;
+  topology.gpu.fp8 = input.fp8.value_or(topology.gpu.bf16);
+  if (topology.fabric.kind == FabricKind::explicit_graph)
     read_sizes(topology);
   else
-    topology.gpus_max = Overridden(root, cluster).integer("gpus_max", positive_count);
+    resolve_node(input, topology.node);
+  check_fabric(topology.fabric, topology.node, input.fabric);
   if (topology.fabric.kind == FabricKind::none && topology.gpus_max > topology.node.scale_up_gpus)
-    root.fail("gpus_max", fmt::format("{} GPUs do not fit into one scale-up domain of {}, and "
-                                      "there is no fabric",
-                                      topology.gpus_max, topology.node.scale_up_gpus));
-  check_torus(root, topology);
-  topology.faults = read_faults(cluster);
-  root.finish();
+    input.file.fail("gpus_max",
+                    fmt::format("{} GPUs do not fit into one scale-up domain of {}, and "
+                                "there is no fabric",
+                                topology.gpus_max, topology.node.scale_up_gpus));
+  check_torus(input.file, topology);
   return topology;
+}
+
+TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& cluster) {
+  return resolve_topology(parse_topology(path, cluster));
 }
 
 TopologySpec read_topology(const std::filesystem::path& path) {

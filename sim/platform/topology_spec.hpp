@@ -83,7 +83,8 @@ struct FaultSpec {
   InputLocation where;
 };
 
-/// A cluster as a topology file describes it.
+/// A cluster as a topology file describes it, with what follows from the file's values
+/// (resolve_topology). A change of a value goes to the TopologyInput, not here.
 struct TopologySpec {
   std::string name; ///< stem of the file
   GpuSpec gpu;
@@ -95,10 +96,9 @@ struct TopologySpec {
   std::int64_t gpus_per_nic() const { return node.nics == 0 ? 0 : node.gpus / node.nics; }
 };
 
-/// Reads a topology file. Keys that `cluster` (a scenario's `[cluster]`) names as well take their
-/// value from there; a `scale_up_gpus` below a node's GPUs makes nodes of that size and scales
-/// their NICs alike. `[[cluster.fault]]` gives the faults.
-/// Throws InputError, for what is malformed, unknown, missing or contradictory.
+/// Reads a topology file under the keys of a scenario's `[cluster]` and resolves it
+/// (topology_input.hpp). Throws InputError, for what is malformed, unknown, missing or
+/// contradictory.
 TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& cluster);
 
 /// The same without a scenario.

@@ -2,6 +2,7 @@
 
 #include "sim/base/check.hpp"
 #include "sim/routing/token_counts.hpp"
+#include "sim/routing/trained_loads.hpp"
 
 #include <boost/random/gamma_distribution.hpp>
 #include <boost/random/seed_seq.hpp>
@@ -114,8 +115,10 @@ std::vector<double> load_shares(const Workload& workload, const TokenOrigin& ori
         hot(routing.hot_load, 0, experts / static_cast<std::size_t>(workload.plan.expert), experts);
     break;
   case LoadKind::trace:
-  case LoadKind::trained:
     shares = recorded(routing, workload, origin);
+    break;
+  case LoadKind::trained:
+    shares = trained_loads_of(workload).layers.at(origin.layer).front();
     break;
   }
   normalise(shares);

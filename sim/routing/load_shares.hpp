@@ -24,9 +24,12 @@ struct TokenOrigin {
 ///   favours few experts. Both, under two-level gates, for groups of experts and within each.
 /// - hot expert, hot rank: one expert of each layer, drawn at random, or all experts of the first
 ///   rank, get `hot_load` times the mean.
-/// - trace, trained: as it was recorded, or trained. Rows are used in turn, by micro-batch or, if
-/// they are sequences
-///   of a rank, by micro-batch and rank; the same rows in all layers.
+/// - trace: as it was recorded. Rows are used in turn, by micro-batch or, if they are sequences of
+/// a
+///   rank, by micro-batch and rank; the same rows in all layers.
+/// - trained: as a router that is trained for `routing.step` steps has it; it is trained now,
+/// unless
+///   it was before (trained_loads_of).
 std::vector<double> load_shares(const Workload& workload, const TokenOrigin& origin);
 
 } // namespace moesim

@@ -3,7 +3,6 @@
 #include "sim/workload/routing_spec.hpp"
 
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 namespace moesim {
@@ -42,21 +41,10 @@ struct RouterAssumptions {
 };
 
 /// The training of the router of one MoE layer.
-struct RouterTraining {
-  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-
-  std::int64_t experts = 0;
+struct RouterTraining : RouterSpec {
+  std::int64_t experts = 0;           ///< at the start, without those that are added
   std::int64_t experts_per_token = 0; ///< k, from 1 to experts - 1
-  Balancing balancing = Balancing::none;
-  double coefficient = 0.0; ///< α, z or u; without effect for none and expert choice
-  std::uint64_t seed = 0;   ///< another one for each layer
-  /// From this step on tokens come from the first `narrow_topics` topics alone: a fine-tuning.
-  std::int64_t narrow_from_step = never;
-  std::int64_t narrow_topics = 1; ///< from 1 to all topics
-  /// At this step experts are added behind the others, without competence or bias, their logits
-  /// drawn as at the start, around the mean of each topic.
-  std::int64_t experts_added_at = never;
-  std::int64_t experts_added = 0;
+  std::uint64_t seed = 0;             ///< another one for each layer
   RouterAssumptions assumptions = {};
 };
 

@@ -5,8 +5,36 @@
 #include <boost/random/seed_seq.hpp>
 
 #include <algorithm>
+#include <compare>
+#include <map>
 
 namespace moesim {
+
+namespace {
+
+/// All that the loads of a trained router depend on.
+struct TrainingInputs {
+  RouterSpec router;
+  std::uint64_t seed = 0;
+  std::int64_t steps = 0;
+  std::int64_t experts = 0; ///< in the end
+  std::int64_t experts_per_token = 0;
+  std::vector<bool> moe_layers;
+
+  auto operator<=>(const TrainingInputs&) const = default;
+};
+
+TrainingInputs training_inputs(const Workload& workload) {
+  const RoutingSpec& routing = workload.routing;
+  const ExpertSpec& experts = workload.model.experts;
+  TrainingInputs inputs{
+      routing.router, routing.seed, routing.step, experts.experts, experts.experts_per_token, {}};
+  for (const LayerSpec& layer : workload.model.layers)
+    inputs.moe_layers.push_back(layer.moe);
+  return inputs;
+}
+
+} // namespace
 
 LoadTrace trained_loads(const RouterTraining& training, const ModelSpec& model,
                         std::int64_t steps) {
@@ -32,6 +60,19 @@ LoadTrace trained_loads(const RouterTraining& training, const ModelSpec& model,
     trace.layers[static_cast<std::int64_t>(layer)] = {std::move(loads)};
   }
   return trace;
+}
+
+const LoadTrace& trained_loads_of(const Workload& workload) {
+  static std::map<TrainingInputs, LoadTrace> known;
+  const TrainingInputs inputs = training_inputs(workload);
+  const auto found = known.find(inputs);
+  if (found != known.end())
+    return found->second;
+  RouterTraining training{inputs.router};
+  training.experts = inputs.experts - inputs.router.experts_added;
+  training.experts_per_token = inputs.experts_per_token;
+  training.seed = inputs.seed;
+  return known.emplace(inputs, trained_loads(training, workload.model, inputs.steps)).first->second;
 }
 
 } // namespace moesim

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/routing/router_training.hpp"
-#include "sim/workload/model_spec.hpp"
+#include "sim/workload/workload.hpp"
 
 #include <cstdint>
 
@@ -13,5 +13,10 @@ namespace moesim {
 /// ones of two layers have nothing to do with each other. `training.experts` counts those that the
 /// model starts with; experts that are added later have no load before.
 LoadTrace trained_loads(const RouterTraining& training, const ModelSpec& model, std::int64_t steps);
+
+/// The loads of a workload whose routing is `LoadKind::trained`, after `routing.step` steps. Its
+/// routers are trained when somebody asks first, and once a process: workloads that agree in all
+/// that the training depends on share one answer.
+const LoadTrace& trained_loads_of(const Workload& workload);
 
 } // namespace moesim

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/input/toml_document.hpp"
 #include "sim/platform/topology_spec.hpp"
+#include "sim/scenario/scenario_input.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <filesystem>
@@ -10,40 +10,29 @@
 
 namespace moesim {
 
-/// How finely the cluster is replayed.
-enum class Fidelity {
-  folded, ///< one device for each class of ranks that sit alike and carry alike load
-  ranks,  ///< every rank a device, collectives as the loads of links: the slowest link ends them
-  flows   ///< every rank a device, every pair of an all-to-all a flow
-};
-
-/// Everything that one prediction depends on: the model, the cluster, the plan.
+/// Everything that one prediction depends on: the model, the cluster, the plan. Its members follow
+/// from a ScenarioInput together. A change of one belongs there.
 struct Scenario {
   Workload workload;
   TopologySpec topology;
   Fidelity fidelity = Fidelity::folded;
-  /// The files that it was read from: the scenario, the config, the topology.
+  /// The files that it was read from: the scenario, the config, the topology, a recording of loads.
   std::vector<std::filesystem::path> inputs;
 };
 
-/// What `[cluster]` says: the topology and how many of its GPUs the job takes.
-struct ClusterChoice {
-  std::filesystem::path file;
-  TopologySpec topology;
-  std::int64_t gpus = 0;
-};
-/// Reads `[cluster]`; paths are relative to `folder`. Throws InputError for malformed input,
-/// IllegalScenario where the cluster does not hold the job.
-ClusterChoice read_cluster(const TomlTable& table, const std::filesystem::path& folder);
+/// The scenario that an input describes: sizes of the model and of the nodes, layers of each stage,
+/// an automatic expert degree, domains for the placement of experts, whether the host posts the
+/// messages of dispatch. It depends on the input and on the files that it names (a recording, an
+/// explicit graph) alone. Loads that a router is trained for are left to who asks for them
+/// (trained_loads_of). Throws InputError where values contradict each other, IllegalScenario where
+/// the plan cannot run.
+Scenario resolve_scenario(const ScenarioInput& input);
 
-/// Reads `[simulation]`, which may be missing.
-Fidelity read_fidelity(const TomlTable& root);
+/// The topology of a cluster that holds the job. Throws InputError for a topology that contradicts
+/// itself, IllegalScenario where the job does not fit or faults cut it in two.
+TopologySpec resolve_cluster(const ClusterInput& cluster);
 
-/// Reads a scenario file with the `--set` assignments laid over it. Paths in it are relative to
-/// the file. Throws InputError for malformed input, IllegalScenario for an impossible plan.
+/// Reads a scenario file under `--set` assignments and resolves it. Throws as both steps do.
 Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings);
-/// The same under settings with places of their own.
-Scenario read_scenario_with(const std::filesystem::path& path,
-                            const std::vector<TomlSetting>& settings);
 
 } // namespace moesim

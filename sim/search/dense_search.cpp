@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/search/step_bound.hpp"
+#include "sim/workload/plan_input.hpp"
 
 #include <fmt/format.h>
 
@@ -25,17 +26,17 @@ std::vector<Workload> dense_candidates(const Workload& base, const Topology& top
     for (std::int64_t pipeline = 1;
          pipeline <= std::min(layers, base.plan.gpus / (tensor * base.plan.context)); pipeline *= 2)
       for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+        PlanInput plan{base.plan};
+        plan.written.tensor = tensor;
+        plan.written.pipeline = pipeline;
+        plan.written.virtual_stages = 1;
+        plan.written.schedule = Schedule::one_forward_one_backward;
+        plan.written.overlap_batches = false;
+        plan.written.expert_tensor = 1;
+        plan.written.sequence_parallel = true;
+        plan.written.recompute = recompute;
         Workload candidate = base;
-        candidate.plan.tensor = tensor;
-        candidate.plan.pipeline = pipeline;
-        candidate.plan.virtual_stages = 1;
-        candidate.plan.schedule = Schedule::one_forward_one_backward;
-        candidate.plan.overlap_batches = false;
-        candidate.plan.expert = 1;
-        candidate.plan.expert_tensor = 1;
-        candidate.plan.sequence_parallel = true;
-        candidate.plan.recompute = recompute;
-        candidate.plan.layers_per_stage = spread_layers(layers, pipeline);
+        candidate.plan = resolve_plan(plan, base.model, base.plan.gpus);
         if (find_plan_fault(candidate.plan, candidate.model, candidate.training) ||
             fullest_stage(candidate).total() > topology.spec().gpu.memory)
           continue;

@@ -110,16 +110,16 @@ CollectiveScenario read_collective(const TomlDocument& document,
   read_algorithm(table, scenario.work);
   table.finish();
   const TomlTable cluster_table = root.table("cluster");
-  const ClusterChoice cluster = read_cluster(cluster_table, folder);
+  const ClusterInput cluster = parse_cluster(cluster_table, folder);
+  scenario.topology = resolve_cluster(cluster);
   if (cluster.gpus < 2)
     cluster_table.fail("gpus", "a collective takes 2 GPUs or more");
   if (fans_out && scenario.work.fan_out.experts % cluster.gpus != 0)
     cluster_table.fail("gpus", fmt::format("{} experts cannot be split over {} GPUs",
                                            scenario.work.fan_out.experts, cluster.gpus));
-  scenario.topology = cluster.topology;
   scenario.plan.gpus = cluster.gpus;
   scenario.plan.expert = cluster.gpus;
-  scenario.fidelity = read_fidelity(root);
+  scenario.fidelity = parse_fidelity(root);
   root.finish();
   return scenario;
 }

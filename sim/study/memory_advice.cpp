@@ -1,6 +1,7 @@
 #include "sim/study/memory_advice.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/workload/plan_input.hpp"
 
 #include <fmt/format.h>
 
@@ -29,15 +30,13 @@ std::string setting_of(const MemoryChange& change) {
 }
 
 void add_longer_pipeline(const Workload& workload, ChangeList& changes) {
-  const auto layers = static_cast<std::int64_t>(workload.model.layers.size());
-  const auto spread = [&](const ParallelPlan& plan) {
-    // A pipeline longer than the model is illegal, whatever its layers are.
-    return spread_layers(layers, std::min(plan.virtual_stage_count(), layers));
-  };
+  const ParallelPlan& own = workload.plan;
+  PlanInput plan{own, own.expert};
+  const bool own_split =
+      own.layers_per_stage != resolve_plan(plan, workload.model, own.gpus).layers_per_stage;
+  plan.written.pipeline *= 2;
   Workload changed = workload;
-  changed.plan.pipeline *= 2;
-  changed.plan.layers_per_stage = spread(changed.plan);
-  const bool own_split = workload.plan.layers_per_stage != spread(workload.plan);
+  changed.plan = resolve_plan(plan, workload.model, own.gpus);
   changes.add(
       "parallel.pipeline",
       fmt::format("{}{}", changed.plan.pipeline, own_split ? " without layers_per_stage" : ""),

@@ -43,7 +43,7 @@ SweepPoint read_point(const fs::path& scenario, const std::vector<TomlSetting>& 
                       std::vector<std::string> values, SweepPlan& plan) {
   SweepPoint point{std::move(values), std::nullopt, ""};
   try {
-    point.scenario = read_scenario_with(scenario, settings);
+    point.scenario = resolve_scenario(parse_scenario_with(scenario, settings));
     remember_inputs(point.scenario->inputs, plan);
     remember_inputs(graph_files(*point.scenario), plan);
   } catch (const IllegalScenario& illegal) {

@@ -1,5 +1,6 @@
 #include "sim/study/sweep_run.hpp"
 
+#include "sim/routing/trained_loads.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/result_text.hpp"
 #include "sim/study/simulate.hpp"
@@ -162,6 +163,8 @@ std::optional<ChildTask> SweepRun::next_task() {
     const Scenario& scenario = *plan_.points[points_[place].number].scenario;
     const Costs& costs = costs_.of(scenario.topology);
     const Twins twins = options_.twins ? Twins::later : Twins::skip;
+    if (scenario.workload.routing.load == LoadKind::trained)
+      trained_loads_of(scenario.workload); // here, so that points of the same router share it
     task = {place, [&scenario, &costs, twins] {
               return result_text(simulate(scenario, costs, {}, twins).result);
             }};

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <vector>
@@ -39,6 +41,23 @@ enum class Balancing {
   expert_choice,
 };
 
+/// The training of a router, as far as a scenario says: sim/routing/router_training.hpp.
+struct RouterSpec {
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+  Balancing balancing = Balancing::none;
+  double coefficient = 0.0; ///< α, z or u; without effect for none and expert choice
+  /// From this step on tokens come from the first `narrow_topics` topics alone: a fine-tuning.
+  std::int64_t narrow_from_step = never;
+  std::int64_t narrow_topics = 1; ///< from 1 to all topics
+  /// At this step experts are added behind the others, without competence or bias, their logits
+  /// drawn as at the start, around the mean of each topic.
+  std::int64_t experts_added_at = never;
+  std::int64_t experts_added = 0;
+
+  auto operator<=>(const RouterSpec&) const = default;
+};
+
 /// The rule by which experts get their ranks.
 enum class PlacementKind {
   contiguous,     ///< rank r of R has experts r E / R up to (r + 1) E / R, rounded down
@@ -71,7 +90,8 @@ struct RoutingSpec {
   double zipf_alpha = 0.0;              ///< of `zipf`: 0 is uniform
   double dirichlet_concentration = 0.0; ///< of `dirichlet`: large is near uniform
   double hot_load = 1.0; ///< of `hot_expert` and `hot_rank`: in multiples of the mean
-  std::shared_ptr<const LoadTrace> trace = nullptr; ///< of `trace` and `trained`
+  std::shared_ptr<const LoadTrace> trace = nullptr; ///< of `trace`
+  RouterSpec router = {};                           ///< of `trained`
   std::int64_t step = 0;                            ///< of the training; draws differ by step
   /// Two-level gates: a token chooses a group of experts by the law, then experts of the group by
   /// it again (Shazeer et al., arXiv 1701.06538, appendix B). So many groups; 1: one gate.

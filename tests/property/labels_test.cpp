@@ -35,8 +35,9 @@ std::string figures(const StepGraph& graph, const ReplayLayout& layout, const Sc
 TEST_CASE("labels are for people: no figure depends on them") {
   for (RandomCase& drawn : random_cases(50'000, 25, {{8, 16, 32}, 3000})) {
     INFO(drawn.text());
-    Scenario scenario = scenario_of(drawn);
-    scenario.workload.graphs.full_iteration = false; // hosts wait for dispatches
+    ScenarioInput input = input_of(drawn);
+    input.graphs.full_iteration = false; // hosts wait for dispatches
+    const Scenario scenario = resolve_scenario(input);
     const ExpertLoads loads(scenario.workload);
     const Topology topology(scenario.topology, scenario.workload.plan.gpus);
     const ReplayLayout layout =

@@ -176,9 +176,13 @@ std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
   return found;
 }
 
-Scenario scenario_of(const RandomCase& drawn) {
+ScenarioInput input_of(const RandomCase& drawn) {
   const std::filesystem::path workloads = std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads";
-  return read_scenario(workloads / drawn.workload / "scenario.toml", drawn.settings);
+  return parse_scenario(workloads / drawn.workload / "scenario.toml", drawn.settings);
+}
+
+Scenario scenario_of(const RandomCase& drawn) {
+  return resolve_scenario(input_of(drawn));
 }
 
 const Costs& costs_of(const Scenario& scenario) {

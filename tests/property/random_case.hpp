@@ -32,7 +32,9 @@ struct CaseLimits {
 std::vector<RandomCase> random_cases(std::uint64_t seed, std::size_t count,
                                      const CaseLimits& limits);
 
-/// Reads a case; throws IllegalScenario if it cannot run.
+/// Reads a case, for callers that change it.
+ScenarioInput input_of(const RandomCase& drawn);
+/// Reads and resolves a case; throws IllegalScenario if it cannot run.
 Scenario scenario_of(const RandomCase& drawn);
 
 /// The shipped costs of a scenario's GPU, read once a process.

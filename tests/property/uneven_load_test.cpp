@@ -21,15 +21,15 @@ namespace {
 const CaseLimits small_cases{{8, 16, 32, 64}, 2000};
 
 /// A case whose experts are loaded unevenly, by one law or the other; dropless.
-Scenario uneven(const RandomCase& drawn) {
-  Scenario scenario = scenario_of(drawn);
-  RoutingSpec& routing = scenario.workload.routing;
+ScenarioInput uneven(const RandomCase& drawn) {
+  ScenarioInput input = input_of(drawn);
+  RoutingSpec& routing = input.routing.written;
   routing.load = drawn.seed % 2 == 0 ? LoadKind::zipf : LoadKind::dirichlet;
   routing.zipf_alpha = 0.25 + 0.25 * static_cast<double>(drawn.seed % 4);
   routing.dirichlet_concentration = 0.5 + static_cast<double>(drawn.seed % 3);
   routing.capacity_factor = 0.0;
   routing.seed = drawn.seed;
-  return scenario;
+  return input;
 }
 
 StepReplay replay_of(const Scenario& scenario, Fidelity fidelity) {
@@ -63,7 +63,8 @@ double expert_flops(const StageView& work) {
 // Tokens of each expert are rounded up to whole numbers: below one in a hundred here.
 TEST_CASE("uneven experts compute as many tokens together as even ones") {
   for (const RandomCase& drawn : random_cases(9000, 60, small_cases)) {
-    Scenario scenario = uneven(drawn);
+    ScenarioInput input = uneven(drawn);
+    const Scenario scenario = resolve_scenario(input);
     if (!is_moe(scenario))
       continue;
     INFO(drawn.text());
@@ -71,8 +72,8 @@ TEST_CASE("uneven experts compute as many tokens together as even ones") {
     double together = 0.0;
     for (std::int64_t rank = 0; rank < plan.expert; ++rank)
       together += expert_flops(stage_work(scenario.workload, 0, {nullptr, 0, rank}));
-    scenario.workload.routing.load = LoadKind::uniform;
-    const double even = expert_flops(stage_work(scenario.workload, 0));
+    input.routing.written.load = LoadKind::uniform;
+    const double even = expert_flops(stage_work(resolve_scenario(input).workload, 0));
     CHECK(together >= static_cast<double>(plan.expert) * even * (1.0 - 1e-2));
     CHECK(together <= static_cast<double>(plan.expert) * even * (1.0 + 1e-2));
   }
@@ -81,16 +82,16 @@ TEST_CASE("uneven experts compute as many tokens together as even ones") {
 TEST_CASE("uneven loads: ranks agree with flows, and a step is no faster than an even one") {
   std::size_t checked = 0;
   for (const RandomCase& drawn : random_cases(9100, 60, small_cases)) {
-    const Scenario scenario = uneven(drawn);
+    ScenarioInput input = uneven(drawn);
+    const Scenario scenario = resolve_scenario(input);
     if (!is_moe(scenario))
       continue;
     INFO(drawn.text());
     const Seconds flows = step_time(scenario, Fidelity::flows);
     CHECK(step_time(scenario, Fidelity::ranks) / flows == Approx(1.0).epsilon(0.02));
     CHECK(step_time(scenario, Fidelity::folded) / flows == Approx(1.0).epsilon(1e-6));
-    Scenario even = scenario;
-    even.workload.routing.load = LoadKind::uniform;
-    CHECK(step_time(even, Fidelity::flows) <= flows * (1.0 + 1e-9));
+    input.routing.written.load = LoadKind::uniform;
+    CHECK(step_time(resolve_scenario(input), Fidelity::flows) <= flows * (1.0 + 1e-9));
     ++checked;
   }
   CHECK(checked >= of_that_kind(20));
@@ -101,7 +102,7 @@ TEST_CASE("uneven loads: ranks agree with flows, and a step is no faster than an
 TEST_CASE("uneven loads: ranks of equal load fold as exactly, beyond 64 GPUs too") {
   std::size_t folded = 0;
   for (const RandomCase& drawn : random_cases(9400, 300, {{80, 96, 112, 128}, 3000})) {
-    const Scenario scenario = uneven(drawn);
+    const Scenario scenario = resolve_scenario(uneven(drawn));
     if (!is_moe(scenario))
       continue;
     INFO(drawn.text());
@@ -118,12 +119,13 @@ TEST_CASE("uneven loads: ranks of equal load fold as exactly, beyond 64 GPUs too
 TEST_CASE("uneven experts on ranks that are alike fold into one rank, as exactly as even ones") {
   std::size_t checked = 0;
   for (const RandomCase& drawn : random_cases(9200, 60, small_cases)) {
-    Scenario scenario = uneven(drawn);
+    ScenarioInput input = uneven(drawn);
+    input.routing.written.capacity_factor = 1.25;
+    input.routing.written.pad_to_capacity = true;
+    const Scenario scenario = resolve_scenario(input);
     if (!is_moe(scenario))
       continue;
     INFO(drawn.text());
-    scenario.workload.routing.capacity_factor = 1.25;
-    scenario.workload.routing.pad_to_capacity = true;
     REQUIRE(ExpertLoads(scenario.workload).ranks_alike());
     const Seconds flows = step_time(scenario, Fidelity::flows);
     CHECK(step_time(scenario, Fidelity::folded) / flows == Approx(1.0).epsilon(1e-6));
@@ -135,8 +137,8 @@ TEST_CASE("uneven experts on ranks that are alike fold into one rank, as exactly
 namespace {
 
 /// So many layers of 64 experts on 64 H100s, an expert-parallel group of so many ranks.
-Scenario sixty_four_experts(std::int64_t layers, std::int64_t expert) {
-  return read_scenario(
+ScenarioInput sixty_four_experts(std::int64_t layers, std::int64_t expert) {
+  return parse_scenario(
       std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads/mixtral-8x7b/scenario.toml",
       {"model.layers=" + std::to_string(layers), "model.experts=64", "model.experts_per_token=6",
        "model.expert_hidden=1408", "cluster.gpus=64", "parallel.pipeline=1",
@@ -159,9 +161,10 @@ std::shared_ptr<const LoadTrace> recorded_sequences(const ModelSpec& model, std:
   return std::make_shared<const LoadTrace>(std::move(trace));
 }
 
-void check_ranks_against_flows(Scenario scenario, const std::shared_ptr<const LoadTrace>& trace) {
-  scenario.workload.routing.load = LoadKind::trace;
-  scenario.workload.routing.trace = trace;
+void check_ranks_against_flows(ScenarioInput input, const std::shared_ptr<const LoadTrace>& trace) {
+  input.routing.written.load = LoadKind::trace;
+  input.routing.written.trace = trace;
+  const Scenario scenario = resolve_scenario(input);
   const Seconds flows = step_time(scenario, Fidelity::flows);
   CHECK(step_time(scenario, Fidelity::ranks) / flows == Approx(1.0).epsilon(0.02));
 }
@@ -170,9 +173,9 @@ void check_ranks_against_flows(Scenario scenario, const std::shared_ptr<const Lo
 
 TEST_CASE("uneven recordings of sequences: ranks agree with flows, EP 8 to 64") {
   for (const std::int64_t expert : {8, 16, 32, 64}) {
-    const Scenario scenario = sixty_four_experts(1, expert);
+    const ScenarioInput input = sixty_four_experts(1, expert);
     INFO(expert << " ranks");
-    check_ranks_against_flows(scenario, recorded_sequences(scenario.workload.model, 5));
+    check_ranks_against_flows(input, recorded_sequences(resolve_scenario(input).workload.model, 5));
   }
 }
 
@@ -183,15 +186,14 @@ TEST_CASE("uneven published recordings: ranks agree with flows, EP 8 to 64") {
   const std::filesystem::path folder = std::filesystem::path(samples) / "moe_load";
   for (const std::int64_t expert : {8, 16, 32, 64}) {
     INFO(expert << " ranks");
-    Scenario scenario = sixty_four_experts(2, expert);
+    const ScenarioInput input = sixty_four_experts(2, expert);
     // Its layers 1 and 2 are the recording's.
-    scenario.workload.model.layers.insert(scenario.workload.model.layers.begin(), LayerSpec{});
-    LoadTrace recorded =
-        read_load_trace(folder / "derived-esft-law-counts.csv", scenario.workload.model);
-    scenario.workload.model.layers.erase(scenario.workload.model.layers.begin());
+    ModelSpec model = resolve_scenario(input).workload.model;
+    model.layers.insert(model.layers.begin(), LayerSpec{});
+    const LoadTrace recorded = read_load_trace(folder / "derived-esft-law-counts.csv", model);
     LoadTrace trace;
     for (const auto& [layer, rows] : recorded.layers)
       trace.layers[layer - 1] = rows;
-    check_ranks_against_flows(scenario, std::make_shared<const LoadTrace>(std::move(trace)));
+    check_ranks_against_flows(input, std::make_shared<const LoadTrace>(std::move(trace)));
   }
 }

@@ -1,4 +1,4 @@
-#include "sim/platform/topology_spec.hpp"
+#include "sim/platform/topology_input.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
@@ -197,6 +197,40 @@ TEST_CASE("scale_up_gpus joins whole nodes to a domain, or splits one") {
   CHECK(smaller.node.scale_up_gpus == 2);
   CHECK(smaller.node.gpus == 2);
   CHECK(smaller.node.nics == 1);
+}
+
+TEST_CASE("what follows from a topology follows from an edited one as from an edited file") {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.write("rails.toml", rails);
+  const TopologyInput input = parse_topology(file, TomlDocument::parse("", "s.toml").root());
+  TopologyInput edited = input;
+  edited.scale_up_gpus = 2; // a node of 2 GPUs has 1 of the 4 NICs of 8
+  TopologySpec spec = resolve_topology(edited);
+  CHECK(spec.node.gpus == 2);
+  CHECK(spec.node.scale_up_switch_gpus == 2);
+  CHECK(spec.node.nics == 1);
+  edited.written.node.gpus = 2; // now a node's own, with 2 NICs for each GPU
+  spec = resolve_topology(edited);
+  CHECK(spec.node.gpus == 2);
+  CHECK(spec.node.nics == 2);
+  CHECK(spec.node.nic == gbit_per_s(800.0));
+  edited = input;
+  edited.written.gpu.bf16 = tflops(500.0);
+  CHECK(resolve_topology(edited).gpu.fp8 == tflops(2000.0)); // which the file says
+  edited.fp8.reset();
+  CHECK(resolve_topology(edited).gpu.fp8 == tflops(500.0));
+}
+
+TEST_CASE("a contradiction in an edited topology is told where its key is written") {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.write("rails.toml", rails);
+  TopologyInput input = parse_topology(file, TomlDocument::parse("", "s.toml").root());
+  input.written.node.nics = 3;
+  CHECK_THROWS_WITH(resolve_topology(input),
+                    Catch::Contains("rails.toml:13:8: error: 8 GPUs cannot "
+                                    "share 3 NICs evenly"));
+  input.written.node.nics = 0;
+  CHECK_THROWS_WITH(resolve_topology(input), Catch::Contains("a rail-optimised fabric needs NICs"));
 }
 
 TEST_CASE("a node without NICs ignores a sweep over their speed") {

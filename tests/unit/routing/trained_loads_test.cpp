@@ -61,3 +61,35 @@ TEST_CASE("experts that are not there yet have no load") {
   CHECK(without(9) == 4);
   CHECK(without(11) == 0);
 }
+
+TEST_CASE("workloads of the same router share what it was trained to, and others do not") {
+  Workload workload;
+  workload.model = five_moe_layers();
+  workload.model.experts.experts_per_token = 2;
+  workload.routing.load = LoadKind::trained;
+  workload.routing.seed = 1;
+  workload.routing.step = 50;
+  const LoadTrace& first = trained_loads_of(workload);
+  CHECK(first.layers == trained_loads(training_of(1), workload.model, 50).layers);
+  Workload same = workload;
+  same.plan.gpus = 64;
+  same.routing.capacity_factor = 1.25;
+  same.model.hidden = 64;
+  CHECK(&trained_loads_of(same) == &first);
+  for (const auto& change : std::vector<void (*)(Workload&)>{
+           [](Workload& other) { other.routing.seed = 2; },
+           [](Workload& other) { other.routing.step = 51; },
+           [](Workload& other) { other.routing.router.balancing = Balancing::bias; },
+           [](Workload& other) { other.routing.router.coefficient = 0.5; },
+           [](Workload& other) { other.routing.router.narrow_from_step = 10; },
+           [](Workload& other) { other.routing.router.narrow_topics = 2; },
+           [](Workload& other) { other.routing.router.experts_added = 1; },
+           [](Workload& other) { other.routing.router.experts_added_at = 10; },
+           [](Workload& other) { other.model.experts.experts = 32; },
+           [](Workload& other) { other.model.experts.experts_per_token = 4; },
+           [](Workload& other) { other.model.layers[0].moe = true; }}) {
+    Workload other = workload;
+    change(other);
+    CHECK(&trained_loads_of(other) != &first);
+  }
+}

@@ -18,10 +18,14 @@ const std::filesystem::path project = MOESIM_SOURCE_DIR;
 using Settings = std::vector<std::string>;
 
 /// Mixtral with 4 layers on 32 GPUs.
-Scenario small_mixtral(const Settings& settings) {
+ScenarioInput small_mixtral_input(const Settings& settings) {
   Settings all{"model.layers=4", "cluster.gpus=32", "training.global_batch=256"};
   all.insert(all.end(), settings.begin(), settings.end());
-  return read_scenario(project / "workloads/mixtral-8x7b/scenario.toml", all);
+  return parse_scenario(project / "workloads/mixtral-8x7b/scenario.toml", all);
+}
+
+Scenario small_mixtral(const Settings& settings) {
+  return resolve_scenario(small_mixtral_input(settings));
 }
 
 std::string both_keys(const Settings& settings) {
@@ -160,8 +164,8 @@ TEST_CASE("the active dense twin does not depend on the number of experts") {
 }
 
 TEST_CASE("where a fault is written does not change the problem of a twin") {
-  Scenario scenario = small_mixtral({"cluster.fault=[{rail=1, capacity_share=0.5}]"});
-  const std::string key = key_of(dense_twin_problem(scenario));
-  scenario.topology.faults.front().where = {"another.toml", 7, 3};
-  CHECK(key_of(dense_twin_problem(scenario)) == key);
+  ScenarioInput input = small_mixtral_input({"cluster.fault=[{rail=1, capacity_share=0.5}]"});
+  const std::string key = key_of(dense_twin_problem(resolve_scenario(input)));
+  input.cluster.topology.written.faults.front().where = {"another.toml", 7, 3};
+  CHECK(key_of(dense_twin_problem(resolve_scenario(input))) == key);
 }

@@ -55,6 +55,18 @@ TEST_CASE("an impossible plan is a point with its reason") {
   CHECK(plan.points[1].illegal_reason == "65 GPUs cannot be split into tensor 1 x pipeline 4");
 }
 
+// Either router would be trained for days.
+TEST_CASE("points are checked without training their routers") {
+  const TemporaryFolder folder;
+  const auto path = write_sweep(folder, "[set]\nrouting.load = \"trained\"\n"
+                                        "routing.step = 1_000_000_000\n"
+                                        "[axes]\nrouting.balancing = [\"none\", \"bias\"]\n");
+  const SweepPlan plan = read_sweep(path, {});
+  REQUIRE(plan.points.size() == 2);
+  CHECK(plan.points[0].scenario->workload.routing.router.balancing == Balancing::none);
+  CHECK(plan.points[1].scenario->workload.routing.router.balancing == Balancing::bias);
+}
+
 TEST_CASE("a path on an axis is relative to the sweep file") {
   const TemporaryFolder folder;
   std::filesystem::copy_file(std::string(MOESIM_SOURCE_DIR) + "/topologies/nvlink-only.toml",

@@ -1,0 +1,259 @@
+#include "sim/scenario/scenario_input.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Range<std::int64_t> count{1, 1'000'000'000};
+
+std::optional<std::int64_t> optional_count(const TomlTable& table, const std::string& key,
+                                           Range<std::int64_t> range = count) {
+  if (!table.has(key))
+    return std::nullopt;
+  return table.integer(key, range);
+}
+
+ModelInput parse_model(const TomlTable& table, const fs::path& folder) {
+  ModelInput model;
+  model.config = folder / table.text("config");
+  model.published = read_model(model.config);
+  ModelOverrides& overrides = model.overrides;
+  overrides.layers = optional_count(table, "layers", {1, layers_max});
+  overrides.experts = optional_count(table, "experts", {0, count.high});
+  overrides.experts_per_token = optional_count(table, "experts_per_token");
+  overrides.expert_hidden = optional_count(table, "expert_hidden");
+  overrides.shared_experts = optional_count(table, "shared_experts", {0, count.high});
+  overrides.mtp_layers = optional_count(table, "mtp_layers", {0, layers_max});
+  table.finish();
+  return model;
+}
+
+CudaGraphs parse_cuda_graphs(const TomlTable& table) {
+  CudaGraphs graphs;
+  if (!table.has("cuda_graph_scope"))
+    return graphs;
+  const std::vector<std::pair<std::string, bool CudaGraphs::*>> scopes = {
+      {"full_iteration", &CudaGraphs::full_iteration},
+      {"attn", &CudaGraphs::attention},
+      {"moe_router", &CudaGraphs::router},
+      {"moe_preprocess", &CudaGraphs::preprocess},
+      {"mlp", &CudaGraphs::dense}};
+  graphs.full_iteration = false;
+  if (table.is_text("cuda_graph_scope")) {
+    table.choice("cuda_graph_scope", {"none"});
+    return graphs;
+  }
+  for (const TomlValue& value : table.list("cuda_graph_scope")) {
+    const auto known = std::find_if(scopes.begin(), scopes.end(),
+                                    [&](const auto& scope) { return scope.first == value.text; });
+    if (known == scopes.end())
+      table.fail("cuda_graph_scope", fmt::format("there is no scope \"{}\"", value.text),
+                 "the scopes are full_iteration, attn, moe_router, moe_preprocess, mlp, or "
+                 "cuda_graph_scope = \"none\"");
+    graphs.*known->second = true;
+  }
+  return graphs;
+}
+
+Fp8Recipe parse_fp8_recipe(const TomlTable& table, Precision precision) {
+  if (table.has("fp8_recipe") && precision != Precision::fp8)
+    throw InputError(table.where("fp8_recipe"), "fp8_recipe: the training does not run in fp8",
+                     "set precision = \"fp8\", or leave it out");
+  const std::string name =
+      table.choice_or("fp8_recipe", {"per-tensor", "blockwise", "mxfp8"}, "blockwise");
+  return name == "per-tensor" ? Fp8Recipe::per_tensor
+         : name == "mxfp8"    ? Fp8Recipe::mx
+                              : Fp8Recipe::blockwise;
+}
+
+void parse_training(const TomlTable& table, ScenarioInput& input) {
+  TrainingSpec& training = input.training;
+  input.graphs = parse_cuda_graphs(table);
+  training.sequence_length = table.integer("sequence_length", count);
+  training.global_batch = table.integer("global_batch", count);
+  training.micro_batch = table.integer_or("micro_batch", count, 1);
+  training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
+                           ? Precision::fp8
+                           : Precision::bf16;
+  training.fp8_recipe = parse_fp8_recipe(table, training.precision);
+  training.fused_experts = table.flag_or("fused_experts", false);
+  training.compressed_activations = table.flag_or("compressed_activations", false);
+  training.fp32_gradients =
+      table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";
+  training.fp32_moments = table.choice_or("moment_precision", {"fp32", "bf16"}, "fp32") == "fp32";
+  training.master_weights = table.flag_or("master_weights", true);
+  training.expandable_segments = table.flag_or("expandable_segments", false);
+  table.finish();
+}
+
+/// A list of module names, as values of an enum in the order of `names`.
+template <typename Module>
+std::set<Module> parse_modules(const TomlTable& table, const std::string& key,
+                               const std::string& purpose, const std::vector<std::string>& names) {
+  std::set<Module> modules;
+  for (const TomlValue& value : table.list(key)) {
+    const auto known = std::find(names.begin(), names.end(), value.text);
+    if (known == names.end())
+      table.fail(key, fmt::format("there is no module \"{}\" to {}", value.text, purpose),
+                 fmt::format("the modules are {}", fmt::join(names, ", ")));
+    modules.insert(static_cast<Module>(known - names.begin()));
+  }
+  return modules;
+}
+
+void parse_recompute(const TomlTable& table, ParallelPlan& plan) {
+  const std::string recompute = table.choice_or("recompute", {"none", "selective", "full"}, "none");
+  plan.recompute = recompute == "full"        ? Recompute::full
+                   : recompute == "selective" ? Recompute::selective
+                                              : Recompute::none;
+  if (!table.has("recompute_modules")) {
+    plan.recompute_modules = {RecomputeModule::core_attention}; // Megatron-Core's default
+    return;
+  }
+  if (plan.recompute != Recompute::selective)
+    table.fail("recompute_modules", "only selective recompute has modules",
+               "use recompute = \"selective\"");
+  plan.recompute_modules = parse_modules<RecomputeModule>(table, "recompute_modules", "recompute",
+                                                          recompute_module_names());
+}
+
+/// Nothing for "auto".
+std::optional<std::int64_t> parse_expert_degree(const TomlTable& table) {
+  if (!table.has("expert") || !table.is_text("expert"))
+    return table.integer_or("expert", count, 1);
+  if (const std::string word = table.text("expert"); word != "auto")
+    table.fail("expert", fmt::format("\"{}\" is neither a whole number nor \"auto\"", word));
+  return std::nullopt;
+}
+
+void parse_parallel(const TomlTable& table, PlanInput& input) {
+  ParallelPlan& plan = input.written;
+  plan.tensor = table.integer_or("tensor", count, 1);
+  plan.pipeline = table.integer_or("pipeline", count, 1);
+  plan.virtual_stages = table.integer_or("virtual_stages", count, 1);
+  plan.context = table.integer_or("context", count, 1);
+  plan.expert_tensor = table.integer_or("expert_tensor", count, 1);
+  plan.sequence_parallel = table.flag_or("sequence_parallel", true);
+  const std::string schedule =
+      table.choice_or("schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"}, "1f1b");
+  plan.schedule = schedule == "interleaved"   ? Schedule::interleaved
+                  : schedule == "zero-bubble" ? Schedule::zero_bubble
+                  : schedule == "dualpipe"    ? Schedule::dual_pipe
+                                              : Schedule::one_forward_one_backward;
+  plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
+  parse_recompute(table, plan);
+  plan.offload_layers = table.integer_or("offload_layers", {0, layers_max}, 0);
+  if (table.has("offload_modules"))
+    plan.offload_modules =
+        parse_modules<OffloadModule>(table, "offload_modules", "offload", offload_module_names());
+  if (table.has("layers_per_stage"))
+    input.layers_per_stage = table.integers("layers_per_stage", {0, count.high});
+  input.expert = parse_expert_degree(table);
+  table.finish();
+}
+
+/// The place of a name that a table has chosen of `names`, as in the enumeration of that order.
+template <typename Enumeration>
+Enumeration chosen_of(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<Enumeration>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+void parse_communication(const TomlTable& table, ScenarioInput& input) {
+  CommunicationSpec& communication = input.communication;
+  const std::vector<std::string> dispatchers = {"alltoall", "allgather", "hierarchical",
+                                                "node-limited"};
+  communication.dispatcher =
+      chosen_of<Dispatcher>(dispatchers, table.choice_or("dispatcher", dispatchers, "alltoall"));
+  if (table.has("dispatch_library")) {
+    const std::vector<std::string>& libraries = dispatch_library_names();
+    communication.library = dispatch_libraries.at(static_cast<std::size_t>(
+        std::find(libraries.begin(), libraries.end(), table.choice("dispatch_library", libraries)) -
+        libraries.begin()));
+    if (communication.dispatcher != Dispatcher::node_limited)
+      table.fail("dispatch_library", "only the node-limited dispatcher has a library to choose",
+                 "use dispatcher = \"node-limited\"");
+  }
+  communication.dispatch_precision =
+      table.choice_or("dispatch_precision", {"bf16", "fp8"}, "bf16") == "fp8" ? Precision::fp8
+                                                                              : Precision::bf16;
+  const std::string overlap =
+      table.choice_or("overlap", {"none", "shared-expert", "batch"}, "none");
+  communication.overlap_shared_expert = overlap == "shared-expert";
+  input.plan.written.overlap_batches = overlap == "batch";
+  communication.wait_for_ranks =
+      microseconds(table.number_or("wait_for_ranks_us", {0.0, 1e6}, 0.0));
+  communication.overlap_tensor = table.flag_or("overlap_tensor", false);
+  communication.overlap_data_parallel = table.flag_or("overlap_data_parallel", true);
+  table.finish();
+}
+
+/// A table that may be left out as a whole.
+TomlTable table_or_empty(const TomlTable& root, const std::string& key, const TomlDocument& empty) {
+  const auto table = root.optional_table(key);
+  return table ? *table : empty.root();
+}
+
+ScenarioTables tables_of(const TomlTable& root, const std::string& file) {
+  const TomlDocument empty = TomlDocument::parse("", file);
+  return {.model = root.table("model"),
+          .cluster = root.table("cluster"),
+          .training = root.table("training"),
+          .parallel = table_or_empty(root, "parallel", empty),
+          .routing = table_or_empty(root, "routing", empty),
+          .communication = table_or_empty(root, "communication", empty)};
+}
+
+} // namespace
+
+ClusterInput parse_cluster(const TomlTable& table, const fs::path& folder) {
+  const fs::path file = folder / table.text("topology");
+  ClusterInput cluster{file, parse_topology(file, table), table.integer("gpus", count), table};
+  table.finish();
+  return cluster;
+}
+
+Fidelity parse_fidelity(const TomlTable& root) {
+  const auto table = root.optional_table("simulation");
+  if (!table)
+    return Fidelity::folded;
+  const std::string fidelity = table->choice_or("fidelity", {"folded", "ranks", "flows"}, "folded");
+  table->finish();
+  return fidelity == "flows"   ? Fidelity::flows
+         : fidelity == "ranks" ? Fidelity::ranks
+                               : Fidelity::folded;
+}
+
+ScenarioInput parse_scenario(const fs::path& path, const std::vector<std::string>& settings) {
+  std::vector<TomlSetting> parsed;
+  std::transform(settings.begin(), settings.end(), std::back_inserter(parsed), parse_setting);
+  return parse_scenario_with(path, parsed);
+}
+
+ScenarioInput parse_scenario_with(const fs::path& path, const std::vector<TomlSetting>& settings) {
+  TomlDocument document = TomlDocument::read(path);
+  for (const TomlSetting& setting : settings)
+    document.set(setting);
+  const TomlTable root = document.root();
+  const fs::path folder = path.parent_path();
+  const ScenarioTables tables = tables_of(root, path.string());
+  ScenarioInput input{.file = path,
+                      .model = parse_model(tables.model, folder),
+                      .cluster = parse_cluster(tables.cluster, folder),
+                      .tables = tables};
+  parse_training(tables.training, input);
+  parse_parallel(tables.parallel, input.plan);
+  input.routing = parse_routing(tables.routing, folder);
+  parse_communication(tables.communication, input);
+  input.fidelity = parse_fidelity(root);
+  root.finish();
+  return input;
+}
+
+} // namespace moesim
