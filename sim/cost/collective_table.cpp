@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace moesim {
@@ -121,6 +122,18 @@ const std::vector<CollectiveRow>& rows() {
   return all;
 }
 
+// Three bits for the pattern and for the algorithm, two for the library.
+constexpr std::size_t keys = 256;
+constexpr std::uint8_t no_row = 255;
+std::size_t key_of(Collective collective) {
+  const auto bits = [](auto value, unsigned width) {
+    INVARIANT(static_cast<unsigned>(value) >> width == 0, "{}", static_cast<unsigned>(value));
+    return static_cast<std::size_t>(value);
+  };
+  return bits(collective.pattern, 3) << 5U | bits(collective.algorithm, 3) << 2U |
+         bits(collective.library, 2);
+}
+
 } // namespace
 
 std::span<const CollectiveRow> collective_rows() {
@@ -128,13 +141,18 @@ std::span<const CollectiveRow> collective_rows() {
 }
 
 std::size_t row_index(Collective collective) {
-  const auto found = std::find_if(rows().begin(), rows().end(), [&](const CollectiveRow& row) {
-    return row.collective == collective;
-  });
-  INVARIANT(found != rows().end(), "no row for pattern {} algorithm {} library {}",
+  static const std::array<std::uint8_t, keys> indices = [] {
+    std::array<std::uint8_t, keys> found{};
+    found.fill(no_row);
+    for (std::size_t row = 0; row < rows().size(); ++row)
+      found[key_of(rows()[row].collective)] = static_cast<std::uint8_t>(row);
+    return found;
+  }();
+  const std::uint8_t row = indices[key_of(collective)];
+  INVARIANT(row != no_row, "no row for pattern {} algorithm {} library {}",
             static_cast<int>(collective.pattern), static_cast<int>(collective.algorithm),
             library_name(collective.library));
-  return static_cast<std::size_t>(found - rows().begin());
+  return row;
 }
 
 const CollectiveRow& row_of(Collective collective) {

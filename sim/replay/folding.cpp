@@ -114,16 +114,12 @@ bool fills_evenly(const ParallelPlan& plan, std::int64_t unit) {
 bool sit_alike_by_arithmetic(const ParallelPlan& plan, const Topology& topology) {
   const NodeSpec& node = topology.spec().node;
   const FabricSpec& fabric = topology.spec().fabric;
-  const std::int64_t leaf = node.gpus * std::max<std::int64_t>(1, fabric.nodes_per_leaf);
-  const bool rails = fabric.kind != FabricKind::leaf_spine;
-  const std::int64_t leaves_alike = fabric.kind == FabricKind::rail_optimised ? node.nics : 1;
-  const std::int64_t pod =
-      leaf * std::max<std::int64_t>(1, fabric.leaves_per_pod / (rails ? leaves_alike : 1));
   const auto fills = [&](std::int64_t unit) {
     return plan.gpus <= unit || fills_evenly(plan, unit);
   };
   return fills_evenly(plan, node.gpus) && fills(node.scale_up_switch_gpus) &&
-         fills(node.scale_up_gpus) && fills(leaf) && (fabric.tiers < 3 || fills(pod));
+         fills(node.scale_up_gpus) && fills(topology.spec().leaf_gpus()) &&
+         (fabric.tiers < 3 || fills(topology.spec().pod_gpus()));
 }
 
 /// True if the profiles of all ranks of each stage are equal.
@@ -187,6 +183,16 @@ std::int64_t folded_devices_max(const ParallelPlan& plan) {
 bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology) {
   return topology.regular() &&
          (sit_alike_by_arithmetic(plan, topology) || sit_alike_by_profile(plan, topology));
+}
+
+bool stages_sit_alike(const ParallelPlan& plan, const Topology& topology) {
+  const NodeSpec& node = topology.spec().node;
+  const std::int64_t ranks = plan.stage_ranks();
+  const auto units = {node.gpus, node.scale_up_switch_gpus, node.scale_up_gpus,
+                      topology.spec().leaf_gpus(), topology.spec().pod_gpus()};
+  return topology.regular() && std::all_of(units.begin(), units.end(), [&](std::int64_t unit) {
+           return ranks % unit == 0 || unit % ranks == 0;
+         });
 }
 
 ReplayLayout fold_stages(const ParallelPlan& plan) {

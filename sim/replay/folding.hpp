@@ -38,6 +38,11 @@ std::int64_t folded_devices_max(const ParallelPlan& plan);
 /// Whether the ranks of each stage sit alike in a regular topology.
 bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology);
 
+/// Enough for the collectives of all stages to take the same routes, moved by whole stages: the
+/// topology is regular, and each of its units (node, scale-up switch and domain, leaf, pod) holds
+/// whole stages or divides one.
+bool stages_sit_alike(const ParallelPlan& plan, const Topology& topology);
+
 /// One rank stands for its stage.
 ReplayLayout fold_stages(const ParallelPlan& plan);
 

@@ -36,23 +36,12 @@ bool nest(std::int64_t a, std::int64_t b) {
   return a % b == 0 || b % a == 0;
 }
 
-/// GPUs under one leaf (of each rail).
-std::int64_t leaf_gpus(const TopologySpec& spec) {
-  return spec.node.gpus * std::max<std::int64_t>(1, spec.fabric.nodes_per_leaf);
-}
-
-/// Leaf groups of a pod.
-std::int64_t pod_groups(const TopologySpec& spec) {
-  const std::int64_t leaves = spec.fabric.kind == FabricKind::rail_optimised ? spec.node.nics : 1;
-  return std::max<std::int64_t>(1, spec.fabric.leaves_per_pod / leaves);
-}
-
 bool has_closed_form(const Topology& topology) {
   const TopologySpec& spec = topology.spec();
   const NodeSpec& node = spec.node;
   return topology.regular() && !node.nics_on_switch() && topology.gpus() % node.gpus == 0 &&
-         node.scale_up_switch_gpus % node.gpus == 0 && nest(leaf_gpus(spec), node.scale_up_gpus) &&
-         nest(leaf_gpus(spec) * pod_groups(spec), node.scale_up_gpus);
+         node.scale_up_switch_gpus % node.gpus == 0 && nest(spec.leaf_gpus(), node.scale_up_gpus) &&
+         nest(spec.pod_gpus(), node.scale_up_gpus);
 }
 
 class Counter {
@@ -99,10 +88,10 @@ private:
   bool rails() const { return topology_.spec().fabric.kind != FabricKind::leaf_spine; }
   std::int64_t nic_of(std::int64_t local) const { return local / topology_.spec().gpus_per_nic(); }
   std::int64_t leaf_group(std::int64_t node) const {
-    return node / std::max<std::int64_t>(1, topology_.spec().fabric.nodes_per_leaf);
+    return node * node_.gpus / topology_.spec().leaf_gpus();
   }
   std::int64_t pod(std::int64_t node) const {
-    return leaf_group(node) / pod_groups(topology_.spec());
+    return node * node_.gpus / topology_.spec().pod_gpus();
   }
   std::int64_t scale_up_switch(std::int64_t node) const {
     return node * node_.gpus / node_.scale_up_switch_gpus;

@@ -27,9 +27,10 @@ struct StageTimes {
 /// Times the blocks of a workload, each once, and adds them up by stage.
 class StageBounds {
 public:
-  StageBounds(const Workload& workload, const ComputeCost& cost)
-      : workload_(workload), loads_(workload), tables_(workload, works_), times_(works_, cost),
-        rule_(data_parallel_rule(workload)) {}
+  /// `stages_alike`: a collective takes as long in each stage.
+  StageBounds(const Workload& workload, const ComputeCost& cost, bool stages_alike)
+      : workload_(workload), stages_alike_(stages_alike), loads_(workload),
+        tables_(workload, works_), times_(works_, cost), rule_(data_parallel_rule(workload)) {}
 
   /// The computes of a pass forward and back of a stage.
   Seconds computes(std::int64_t stage) {
@@ -110,11 +111,11 @@ private:
   Seconds time_of(const Segment& segment, TrafficPlanner& planner, DeviceId device) {
     if (segment.kind == OpKind::compute)
       return times_.of(works_.computes[segment.work]);
-    const auto [known, added] = collectives_.try_emplace({segment.work, device});
+    const DeviceId at = stages_alike_ ? DeviceId(0) : device;
+    const auto [known, added] = collectives_.try_emplace({segment.work, at});
     if (added) {
       const CollectiveWork& work = works_.collectives[segment.work];
-      known->second =
-          time_alone(planner.collective(work, {work.group, {device}}), planner.folding());
+      known->second = time_alone(planner.collective(work, {work.group, {at}}), planner.folding());
     }
     return known->second;
   }
@@ -146,6 +147,7 @@ private:
   }
 
   const Workload& workload_;
+  bool stages_alike_;
   ExpertLoads loads_;
   Works works_;
   StepTables tables_;
@@ -176,7 +178,7 @@ Seconds round_trip_bound(const std::vector<StageTimes>& stages, std::size_t firs
 } // namespace
 
 Seconds compute_bound(const Workload& workload, const Costs& costs) {
-  StageBounds bounds(workload, costs.compute);
+  StageBounds bounds(workload, costs.compute, false);
   Seconds busiest;
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage)
     busiest = std::max(busiest, bounds.computes(stage));
@@ -189,7 +191,7 @@ Seconds step_time_bound(const Workload& workload, const Topology& topology, cons
                                                                    ? LoadModel::representative
                                                                    : LoadModel::group_links};
   TrafficPlanner planner(layout, workload.plan, topology, costs.network, &costs.compute);
-  StageBounds bounds(workload, costs.compute);
+  StageBounds bounds(workload, costs.compute, stages_sit_alike(workload.plan, topology));
   std::vector<StageTimes> stages;
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage)
     stages.push_back(bounds.stage(stage, planner));
