@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -131,12 +132,8 @@ void note_unwritten(const SimulateOptions& options, const Prediction& prediction
       std::cerr << fmt::format("{}: not written, as the step did not run\n", file);
 }
 
-void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
-  const Scenario scenario = read_scenario(options.scenario, options.settings);
-  const Costs costs = load_costs(context.calibration, scenario.topology);
-  const Prediction prediction = simulate(scenario, costs, observer_of(options),
-                                         options.no_twins ? Twins::skip : Twins::search);
-  note_unwritten(options, prediction);
+/// Prints the result to stdout, for JSON with the diagnostics, which else go to stderr.
+void print_prediction(const SimulateOptions& options, const Prediction& prediction) {
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
     return;
@@ -147,6 +144,19 @@ void simulate_and_print(const SimulateOptions& options, const AppContext& contex
                     : render(as_row(prediction.result, options.settings), options.format));
   for (const auto& [name, value] : prediction.diagnostics)
     std::cerr << fmt::format("{}: {}\n", name, value);
+}
+
+void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
+  const Scenario scenario = read_scenario(options.scenario, options.settings);
+  const Costs costs = load_costs(context.calibration, scenario.topology);
+  const auto begin = std::chrono::steady_clock::now();
+  const Prediction prediction = simulate(scenario, costs, observer_of(options),
+                                         options.no_twins ? Twins::skip : Twins::search);
+  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
+  note_unwritten(options, prediction);
+  print_prediction(options, prediction);
+  // Not among the diagnostics: a result is the same bytes from run to run.
+  std::cerr << fmt::format("simulation_wall_ms: {:.1f}\n", wall.count());
 }
 
 } // namespace

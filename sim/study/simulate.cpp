@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 
 namespace moesim {
@@ -144,7 +143,6 @@ void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
 
 Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
                     Twins twins) {
-  const auto begin = std::chrono::steady_clock::now();
   Prediction prediction;
   StepResult& result = prediction.result;
   const ExpertLoads loads(scenario.workload);
@@ -177,8 +175,6 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
         "active_dense_twin", active_dense_twin_problem(scenario), topology, costs, prediction);
     compare_with_twins(scenario, dense, active_dense, result);
   }
-  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
-  prediction.diagnostics.emplace_back("simulation_wall_ms", fmt::format("{:.1f}", wall.count()));
   return prediction;
 }
 

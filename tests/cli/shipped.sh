@@ -6,10 +6,12 @@ source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for scenario in "$source"/workloads/*/scenario.toml; do
-  "$moesim" simulate "$scenario" --format csv >"$work/first" 2>/dev/null
-  "$moesim" simulate "$scenario" --format csv >"$work/second" 2>/dev/null
+  for run in first second; do
+    "$moesim" simulate "$scenario" --format json >"$work/$run" 2>"$work/err"
+    grep -q '^simulation_wall_ms: [0-9.]*$' "$work/err"
+  done
   cmp "$work/first" "$work/second"
-  grep -q '^ok,' "$work/first" || { echo "$scenario: $(tail -1 "$work/first")"; exit 1; }
+  grep -q '^  "status": "ok",' "$work/first" || { echo "$scenario: $(head -5 "$work/first")"; exit 1; }
   for stage in model topology schedule memory; do
     "$moesim" show "$stage" "$scenario" --format csv >"$work/$stage"
     (($(wc -l <"$work/$stage") > 3)) || { echo "$scenario: show $stage is empty"; exit 1; }
