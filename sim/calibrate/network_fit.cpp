@@ -1,7 +1,7 @@
 #include "sim/calibrate/network_fit.hpp"
 
 #include "sim/base/input_error.hpp"
-#include "sim/calibrate/median.hpp"
+#include "sim/base/median.hpp"
 #include "sim/calibrate/residuals.hpp"
 
 #include <Eigen/QR>

@@ -1,6 +1,7 @@
 #include "sim/study/sweep_report.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/base/median.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/study/axis_effects.hpp"
 #include "sim/study/output_file.hpp"
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace moesim {
@@ -25,14 +27,24 @@ std::vector<std::string> extrapolation_notes(const ReportTable& results) {
   for (const auto& row : results.rows)
     if (column < row.size() && !row[column].empty())
       shares.push_back(std::stod(row[column]));
-  if (shares.empty() || *std::max_element(shares.begin(), shares.end()) <= 10.0)
+  if (shares.empty())
     return {};
-  std::sort(shares.begin(), shares.end());
+  const double largest = *std::max_element(shares.begin(), shares.end());
+  if (largest <= 10.0)
+    return {};
   return {fmt::format(
       "Kernel costs outside measured tables, or derived from them by a stated rule, make up {:.0f} "
-      "% "
-      "of the compute time at the median point (up to {:.0f} %); see calibration/README.md.",
-      shares[shares.size() / 2], shares.back())};
+      "% of the compute time at the median (up to {:.0f} %); see calibration/README.md.",
+      median(shares), largest)};
+}
+
+/// The cells of a summary's row; empty ones without values.
+std::array<std::string, 3> least_median_most(const std::vector<double>& values) {
+  if (values.empty())
+    return {};
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return {fmt::format("{:.1f}", *least), fmt::format("{:.1f}", median(values)),
+          fmt::format("{:.1f}", *most)};
 }
 
 } // namespace
@@ -120,12 +132,11 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
       if (!row[measure].empty())
         measured.push_back(std::stod(row[measure]));
     }
-    std::sort(measured.begin(), measured.end());
     std::vector<std::string> cells{shown_value(value)};
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
-    for (const std::size_t rank : {std::size_t{0}, measured.size() / 2, measured.size() - 1})
-      cells.push_back(measured.empty() ? "" : fmt::format("{:.1f}", measured[rank]));
+    for (const std::string& cell : least_median_most(measured))
+      cells.push_back(cell);
     table.rows.push_back(std::move(cells));
   }
   return table;
