@@ -1,5 +1,6 @@
 #include "sim/platform/topology_spec.hpp"
 
+#include "sim/input/named_file.hpp"
 #include "sim/platform/cluster_graph.hpp"
 #include "sim/platform/overridden.hpp"
 
@@ -12,6 +13,8 @@
 namespace moesim {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 const std::vector<std::string> scale_up_media = {"nvlink3", "nvlink4", "nvlink5", "nvlink6",
                                                  "pcie"};
@@ -121,6 +124,20 @@ NodeSpec read_media(const Overridden& table) {
   return node;
 }
 
+/// Reads the files of an explicit graph. An error in one points at the key of `[fabric]` that names
+/// it.
+ClusterGraph read_graph(const TomlTable& fabric, const TopologySpec& topology) {
+  try {
+    return read_explicit_graph(topology);
+  } catch (InputError& error) {
+    const fs::path& nodes = topology.fabric.nodes_file;
+    const bool in_nodes = error.where().file == nodes.string();
+    point_at_name(fabric, in_nodes ? "nodes" : "links",
+                  in_nodes ? nodes : topology.fabric.links_file, error);
+    throw;
+  }
+}
+
 /// The fastest links of a kind stand for the node's own; measured efficiencies refer to them.
 void read_capacities(const ClusterGraph& cluster, NodeSpec& node) {
   std::map<std::int64_t, std::int64_t> nics;
@@ -137,8 +154,8 @@ void read_capacities(const ClusterGraph& cluster, NodeSpec& node) {
     node.nics = std::max(node.nics, std::min(count, node.gpus));
 }
 
-void read_sizes(TopologySpec& topology) {
-  const ClusterGraph cluster = read_explicit_graph(topology);
+void read_sizes(const TomlTable& fabric, TopologySpec& topology) {
+  const ClusterGraph cluster = read_graph(fabric, topology);
   std::map<std::int64_t, std::int64_t> of_domain;
   for (const ClusterGraph::Gpu& gpu : cluster.gpus) {
     topology.node.gpus = std::max(topology.node.gpus, gpu.local + 1);
@@ -147,8 +164,8 @@ void read_sizes(TopologySpec& topology) {
   read_capacities(cluster, topology.node);
   topology.gpus_max = static_cast<std::int64_t>(cluster.gpus.size());
   if (topology.gpus_max == 0)
-    throw InputError({.file = topology.fabric.nodes_file.string(), .source_line = ""},
-                     "there is no gpu among the nodes");
+    fabric.fail("nodes", fmt::format("{}: there is no gpu among the nodes",
+                                     topology.fabric.nodes_file.string()));
 }
 
 void check_torus(const TomlTable& root, const TopologySpec& topology) {
@@ -174,7 +191,7 @@ TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& c
                              : read_node({root.table("node"), cluster});
   topology.fabric = read_fabric({fabric, cluster}, topology.node, path.parent_path());
   if (from_graph)
-    read_sizes(topology);
+    read_sizes(fabric, topology);
   else
     topology.gpus_max = Overridden(root, cluster).integer("gpus_max", positive_count);
   if (topology.fabric.kind == FabricKind::none && topology.gpus_max > topology.node.scale_up_gpus)

@@ -1,5 +1,6 @@
 #include "sim/scenario/routing_table.hpp"
 
+#include "sim/input/named_file.hpp"
 #include "sim/routing/expert_placement.hpp"
 #include "sim/routing/load_trace.hpp"
 #include "sim/routing/trained_loads.hpp"
@@ -96,7 +97,9 @@ void read_load(const TomlTable& table, const fs::path& folder, const Workload& w
     routing.load = LoadKind::trace;
     const fs::path file = folder / table.text("trace");
     inputs.push_back(file);
-    routing.trace = std::make_shared<const LoadTrace>(read_load_trace(file, workload.model));
+    routing.trace = read_named(table, "trace", file, [&](const fs::path& path) {
+      return std::make_shared<const LoadTrace>(read_load_trace(path, workload.model));
+    });
   } else if (load == "trained") {
     routing.load = LoadKind::trained;
     const RouterTraining training = read_training(table, workload.model, routing);

@@ -1,5 +1,6 @@
 #include "sim/scenario/scenario.hpp"
 
+#include "sim/input/named_file.hpp"
 #include "sim/platform/topology.hpp"
 #include "sim/scenario/routing_table.hpp"
 
@@ -33,7 +34,7 @@ InputLocation where_overridden(const TomlTable& table) {
 ModelSpec read_model_table(const TomlTable& table, const fs::path& folder, Scenario& scenario) {
   const fs::path config = folder / table.text("config");
   scenario.inputs.push_back(config);
-  ModelSpec model = read_model(config);
+  ModelSpec model = read_named(table, "config", config, read_model);
   ModelOverrides overrides;
   overrides.layers = optional_count(table, "layers", {1, layers_max});
   overrides.experts = optional_count(table, "experts", {0, count.high});
@@ -238,7 +239,8 @@ TomlTable table_or_empty(const TomlTable& root, const std::string& key, const To
 ClusterChoice read_cluster(const TomlTable& table, const fs::path& folder) {
   ClusterChoice cluster;
   cluster.file = folder / table.text("topology");
-  cluster.topology = read_topology(cluster.file, table);
+  const auto read_file = [&](const fs::path& file) { return read_topology(file, table); };
+  cluster.topology = read_named(table, "topology", cluster.file, read_file);
   cluster.gpus = table.integer("gpus", count);
   table.finish();
   if (cluster.gpus > cluster.topology.gpus_max)
@@ -248,7 +250,8 @@ ClusterChoice read_cluster(const TomlTable& table, const fs::path& folder) {
   // Faults and explicit graphs may not hold the job together.
   if (!cluster.topology.faults.empty() ||
       cluster.topology.fabric.kind == FabricKind::explicit_graph)
-    Topology(cluster.topology, cluster.gpus);
+    read_named(table, "topology", cluster.file,
+               [&](const fs::path&) { return Topology(cluster.topology, cluster.gpus).gpus(); });
   return cluster;
 }
 
