@@ -213,9 +213,11 @@ const NetworkCurve& NetworkCost::curve(const std::string& medium, Collective col
 NetworkEfficiency NetworkCost::efficiency(const std::string& medium, Collective collective,
                                           const TierUse& use) const {
   const NetworkCurve& costs = curve(medium, collective);
-  return {costs.share(use), costs.medium != medium || costs.collective != collective ||
-                                use.bytes < costs.smallest || use.bytes > costs.largest ||
-                                use.members < costs.members_min || use.members > costs.members_max};
+  const bool own = costs.medium == medium && costs.collective == collective;
+  return {costs.share(use),
+          !own || use.bytes < costs.smallest || use.bytes > costs.largest ||
+              use.members < costs.members_min || use.members > costs.members_max,
+          own ? nullptr : &costs};
 }
 
 Seconds NetworkCost::startup(const std::string& medium, Collective collective,

@@ -82,6 +82,16 @@ std::string extrapolated_text(const StepReplay& replay) {
   return fmt::format("{}", fmt::join(costs, "; "));
 }
 
+/// "attention: the table of h200-sxm; all_to_all on nvlink6: the curve of all_to_all on nvlink5".
+std::string stand_in_text(const Workload& workload, const StepReplay& replay) {
+  std::vector<std::string> costs = replay.metrics.stand_ins;
+  costs.insert(costs.end(), replay.stand_ins.begin(), replay.stand_ins.end());
+  if (workload.communication.dispatcher == Dispatcher::node_limited &&
+      workload.communication.library == DispatchLibrary::uccl_ep && workload.plan.expert > 1)
+    costs.emplace_back("dispatch and combine of uccl-ep: the curves of deepep");
+  return fmt::format("{}", fmt::join(costs, "; "));
+}
+
 void fill_plan(const Workload& workload, const ExpertLoads& loads, StepResult& result) {
   result.expert_parallel = static_cast<double>(workload.plan.expert);
   result.data_parallel = static_cast<double>(workload.plan.data());
@@ -166,6 +176,7 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
         "busiest links");
   prediction.extrapolated_share = replay.metrics.extrapolated / replay.metrics.step_time;
   result.extrapolated_costs = extrapolated_text(replay);
+  result.stand_ins = stand_in_text(scenario.workload, replay);
   if (twins != Twins::skip)
     fill_imbalance(scenario, loads, topology, costs, result);
   if (twins == Twins::search && scenario.workload.model.is_moe()) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <sstream>
 
 namespace moesim {
 
@@ -36,6 +37,28 @@ std::vector<std::string> extrapolation_notes(const ReportTable& results) {
       "Kernel costs outside measured tables, or derived from them by a stated rule, make up {:.0f} "
       "% of the compute time at the median (up to {:.0f} %); see calibration/README.md.",
       median(shares), largest)};
+}
+
+/// Costs that measurements of something else stand in for, and at how many points that ran.
+std::vector<std::string> stand_in_notes(const ReportTable& results) {
+  const TableReader reader(results);
+  std::vector<std::pair<std::string, std::size_t>> counts; // in the order of the table
+  std::size_t points = 0;
+  for (std::size_t row = 0; row < reader.size(); ++row) {
+    points += reader.is_ok(row) ? 1 : 0;
+    std::istringstream costs(reader.text(row, "stand_ins"));
+    for (std::string cost; std::getline(costs >> std::ws, cost, ';');) {
+      const auto known = std::find_if(counts.begin(), counts.end(),
+                                      [&](const auto& counted) { return counted.first == cost; });
+      ++(known == counts.end() ? counts.emplace_back(cost, 0) : *known).second;
+    }
+  }
+  if (counts.empty())
+    return {};
+  std::string list;
+  for (const auto& [cost, times] : counts)
+    list += fmt::format("{}{} (at {} of {} points)", list.empty() ? "" : ", ", cost, times, points);
+  return {"Measurements of something else stand in for " + list + "."};
 }
 
 /// The cells of a summary's row; empty ones without values.
@@ -68,8 +91,9 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
   for (const fs::path& input : plan.inputs)
     origin.inputs.emplace_back(input.lexically_normal().string(), read_file(input));
   origin.notes = unchanged_notes(axis_effects(results, plan.axes, plan.row_keys));
-  for (std::string& note : extrapolation_notes(results))
-    origin.notes.push_back(std::move(note));
+  for (const auto& notes_of : {extrapolation_notes, stand_in_notes})
+    for (std::string& note : notes_of(results))
+      origin.notes.push_back(std::move(note));
   return origin;
 }
 

@@ -72,6 +72,8 @@ TEST_CASE("borrowed times are scaled by the peaks that bound them") {
   CHECK(device_microseconds(time) == Approx(4.194304 / 4).epsilon(1e-9));
   CHECK(time.basis == CostBasis::other_device);
   CHECK(time.error == Approx(std::hypot(0.02, 0.3)));
+  REQUIRE(time.stand_in != nullptr);
+  CHECK(*time.stand_in == "old");
   CHECK(device_microseconds(cost.time(gemm(KernelPart::dense, Precision::fp8, 256, 64, 64))) ==
         Approx(4.194304 / 8).epsilon(1e-9));
   // The experts take twice the time of one product.

@@ -90,6 +90,12 @@ TEST_CASE("a medium without a measurement takes the nearest one's, and says so")
   CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096)).extrapolated);
   CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096)).share ==
         Approx(std::sqrt(0.12)));
+  // An NVLink 6 takes the nearest generation's; the curve tells whose it is.
+  CHECK(cost.efficiency("nvlink4", Collective::all_gather, use_of(4096)).stand_in == nullptr);
+  CHECK(cost.efficiency("nvlink6", Collective::all_gather, use_of(4096)).stand_in->medium ==
+        "nvlink4");
+  CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096))
+            .stand_in->collective == Collective::all_gather);
   CHECK(cost.measured("nvlink4", Collective::all_gather));
   CHECK_FALSE(cost.measured("nvlink5", Collective::all_gather));
 }

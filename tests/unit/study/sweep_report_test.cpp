@@ -31,6 +31,20 @@ TEST_CASE("the summary of a sweep and its report have the same median") {
   CHECK_THAT(answer_html(TableReader(odd), {"cluster.topology"}), Contains("(median 20 %)"));
 }
 
+TEST_CASE("a report's notes name the measurements that stand in, and at how many points") {
+  ReportTable results = kept({"30", "20", "10"});
+  results.columns.emplace_back("stand_ins");
+  results.rows[0].emplace_back("attention: the table of h200-sxm");
+  results.rows[1].emplace_back("");
+  results.rows[2].emplace_back("all_to_all on nvlink6: the curve of all_to_all on nvlink5; "
+                               "attention: the table of h200-sxm");
+  CHECK(sweep_origin({}, results, "", "").notes ==
+        std::vector<std::string>{
+            "Measurements of something else stand in for attention: the table of h200-sxm (at 2 of "
+            "3 points), all_to_all on nvlink6: the curve of all_to_all on nvlink5 (at 1 of 3 "
+            "points)."});
+}
+
 TEST_CASE("the summary of points that did not run has no shares") {
   ReportTable results = kept({"30", ""});
   results.rows.back() = {"out-of-memory", "", "b.toml", ""};
