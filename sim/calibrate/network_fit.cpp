@@ -296,7 +296,7 @@ void describe(NetworkCurve& curve, const Rows& rows, const StartupFit& startups)
   for (const std::string& table : tables)
     curve.tables += (curve.tables.empty() ? "" : " ") + table;
   curve.residual_percent = 100.0 * median(errors);
-  curve.provenance = "measured";
+  curve.provenance = "fitted";
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "sim/cost/network_cost.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/cost/provenance.hpp"
 #include "sim/input/csv_table.hpp"
 
 #include <fmt/format.h>
@@ -117,6 +118,7 @@ void NetworkCost::read_startup(const std::filesystem::path& path) {
                         "members_min", "members_max", "residual_percent", "p90_error_percent",
                         "provenance", "tables"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
+    check_provenance(table, row);
     NetworkCurve curve;
     curve.medium = medium_names()[name_at(table, row, "medium", medium_names())];
     curve.collective =

@@ -161,8 +161,8 @@ TEST_CASE("malformed rows of devices.csv are refused with their place") {
         "  new,none,1,2,1,assumption,x\n"
         "  ^");
   CHECK(message("new,old,1,2,1,guess,x\n") ==
-        "devices.csv:2:15: error: provenance: \"guess\" is not measured, published, datasheet or "
-        "assumption\n"
+        "devices.csv:2:15: error: provenance: \"guess\" is not one of measured, fitted, published, "
+        "datasheet, assumption\n"
         "  new,old,1,2,1,guess,x\n"
         "                ^");
   CHECK(message("new,old,,2,1,assumption,x\n").rfind("devices.csv:2:9: error: ", 0) == 0);
