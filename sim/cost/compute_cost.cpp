@@ -348,19 +348,13 @@ double ComputeCost::common_error() const {
   return tables_->constants.sustained_throughput_ratio.error;
 }
 
-const std::string& ComputeCost::sms_medium() const {
-  static const std::string newest = "nvlink5";
-  const std::string& medium = tables_->peaks.scale_up_medium;
-  return medium == "pcie" || medium == "nvlink3" || medium == "nvlink4" ? medium : newest;
+std::string ComputeCost::sms_medium() const {
+  return tables_->constants.sms_on(tables_->peaks.scale_up_medium).first;
 }
 
 double ComputeCost::slowdown_beside(Collective communication) const {
   const ComputeConstants& constants = tables_->constants;
-  const std::string& medium = sms_medium();
-  const CommunicationSms& sms = medium == "pcie"      ? constants.sms_pcie
-                                : medium == "nvlink3" ? constants.sms_nvlink3
-                                : medium == "nvlink4" ? constants.sms_nvlink4
-                                                      : constants.sms_nvlink5;
+  const CommunicationSms& sms = constants.sms_on(tables_->peaks.scale_up_medium).second;
   double held = sms.ring;
   switch (communication) {
   case Collective::all_to_all:

@@ -68,7 +68,7 @@ public:
   double common_error() const;
 
   /// The scale-up medium whose communication's SMs are taken: NVLink 5's stand in for NVLink 6's.
-  const std::string& sms_medium() const;
+  std::string sms_medium() const;
 
   /// How much longer a compute takes while a communication runs beside it: the kernels of the
   /// communication hold some SMs, and the compute has the rest.

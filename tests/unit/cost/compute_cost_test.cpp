@@ -73,15 +73,6 @@ TEST_CASE("communication takes its SMs from the compute beside it") {
   CHECK(cost.slowdown_beside(Collective::all_to_all) == Approx(132.0 / 116.0));
 }
 
-TEST_CASE("an NVLink generation without counts of SMs takes those of NVLink 5") {
-  DevicePeaks device = h100();
-  CHECK(ComputeCost::load(calibration, device).sms_medium() == "nvlink4");
-  device.scale_up_medium = "nvlink6";
-  const ComputeCost cost = ComputeCost::load(calibration, device);
-  CHECK(cost.sms_medium() == "nvlink5");
-  CHECK(cost.slowdown_beside(Collective::all_to_all) == Approx(132.0 / 100.0)); // 32 SMs
-}
-
 TEST_CASE("kernels that move tokens are slower beside computes") {
   const ComputeCost cost = ComputeCost::load(calibration, h100());
   CHECK(cost.rate_beside_compute(Collective::combine).value == Approx(0.68));
