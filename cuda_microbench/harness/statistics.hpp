@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/base/median.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -25,13 +27,8 @@ public:
   double total_us() const { return std::accumulate(times_us_.begin(), times_us_.end(), 0.0); }
   double mean_us() const { return total_us() / count(); }
 
-  /// The middle one; of an even number, the mean of the middle two. At least one sample.
-  double median_us() const {
-    std::vector<double> sorted = times_us_;
-    std::sort(sorted.begin(), sorted.end());
-    const std::size_t half = sorted.size() / 2;
-    return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-  }
+  /// At least one sample.
+  double median_us() const { return median(times_us_); }
 
   /// The standard deviation (over n - 1) relative to the mean; 0 of one sample or of zeros.
   double noise() const {

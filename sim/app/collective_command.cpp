@@ -60,7 +60,9 @@ std::int64_t parse_size(const std::string& text) {
 TomlDocument document_of(const CollectiveOptions& options) {
   TomlDocument document = TomlDocument::parse("[collective]\n[cluster]\n[simulation]\n", "--set");
   document.set("collective.name=\"" + options.name + "\"");
-  document.set("cluster.topology=\"" + options.topology + "\"");
+  // An argument of its own: an error about the file points at no setting.
+  const InputLocation place{.file = "TOPOLOGY.toml", .source_line = ""};
+  document.set({"cluster.topology", toml_string(options.topology), place, place});
   document.set(fmt::format("cluster.gpus={}", options.gpus));
   document.set("simulation.fidelity=\"" + options.fidelity + "\"");
   std::vector<std::int64_t> sizes;
@@ -79,9 +81,11 @@ void time_and_print(const CollectiveOptions& options, const AppContext& context)
                      "bottleneck", "algorithm"},
                     {}};
   std::set<std::string> extrapolated;
+  std::set<std::string> stand_ins;
   for (const CollectiveResult& result :
        time_collective(scenario, NetworkCost::load(context.calibration))) {
     extrapolated.insert(result.extrapolated.begin(), result.extrapolated.end());
+    stand_ins.insert(result.stand_ins.begin(), result.stand_ins.end());
     table.rows.push_back(
         {std::to_string(result.size.value), fmt::format("{:.9g}", result.time.value * 1e6),
          fmt::format("{:.9g}", result.algbw_gbyte_per_s),
@@ -91,6 +95,9 @@ void time_and_print(const CollectiveOptions& options, const AppContext& context)
   if (!extrapolated.empty())
     std::cerr << fmt::format("warning: network costs beyond what was measured: {}\n",
                              fmt::join(extrapolated, ", "));
+  if (!stand_ins.empty())
+    std::cerr << fmt::format("warning: measurements of something else stand in for {}\n",
+                             fmt::join(stand_ins, ", "));
 }
 
 } // namespace

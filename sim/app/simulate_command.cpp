@@ -7,11 +7,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <string_view>
 
 namespace moesim {
 
@@ -48,14 +52,26 @@ ResultTable as_row(const StepResult& result, const std::vector<std::string>& set
   return table;
 }
 
+/// The columns that hold a list of costs: for people it stands below the others.
+struct CostList {
+  std::string_view column;
+  std::string StepResult::*costs;
+};
+constexpr std::array cost_lists = {CostList{"extrapolated_costs", &StepResult::extrapolated_costs},
+                                   CostList{"stand_ins", &StepResult::stand_ins}};
+
+bool is_cost_list(const ResultColumn& column) {
+  return std::any_of(cost_lists.begin(), cost_lists.end(),
+                     [&](const CostList& list) { return list.column == column.name; });
+}
+
 /// For people: a line for each column, with what it means.
 ResultTable as_lines(const Prediction& prediction) {
   const StepResult& result = prediction.result;
   ResultTable table{{"column", "value", "meaning"}, {}};
   table.rows.push_back({"status", result.status, result.reason});
   for (const ResultColumn& column : result_columns())
-    if (const std::string cell = cell_text(result, column);
-        !cell.empty() && cell != result.extrapolated_costs)
+    if (const std::string cell = cell_text(result, column); !cell.empty() && !is_cost_list(column))
       table.rows.push_back({column.name, cell, column.description});
   if (!result.bottleneck.empty())
     table.rows.push_back({"bottleneck_use_percent",
@@ -78,12 +94,18 @@ std::string banner(const Prediction& prediction) {
       100.0 * prediction.extrapolated_share, 100.0 * half_width / result.step_time_ms);
 }
 
-/// A line for each cost outside what was measured.
-std::string extrapolated_lines(const StepResult& result) {
-  std::string text = result.extrapolated_costs.empty() ? "" : "\nextrapolated_costs\n  ";
-  for (const char letter : result.extrapolated_costs)
-    text += letter == ';' ? "\n " : std::string(1, letter);
-  return text.empty() ? text : text + "\n";
+/// Each list of costs that is not empty: its name, and a line for each cost.
+std::string cost_list_lines(const StepResult& result) {
+  std::string text;
+  for (const auto& [column, costs] : cost_lists) {
+    if ((result.*costs).empty())
+      continue;
+    text += fmt::format("\n{}\n  ", column);
+    for (const char letter : result.*costs)
+      text += letter == ';' ? "\n " : std::string(1, letter);
+    text += "\n";
+  }
+  return text;
 }
 
 /// Throws InputError before the step is simulated rather than after. Leaves no file behind that was
@@ -131,22 +153,31 @@ void note_unwritten(const SimulateOptions& options, const Prediction& prediction
       std::cerr << fmt::format("{}: not written, as the step did not run\n", file);
 }
 
-void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
-  const Scenario scenario = read_scenario(options.scenario, options.settings);
-  const Costs costs = load_costs(context.calibration, scenario.topology);
-  const Prediction prediction = simulate(scenario, costs, observer_of(options),
-                                         options.no_twins ? Twins::skip : Twins::search);
-  note_unwritten(options, prediction);
+/// Prints the result to stdout, for JSON with the diagnostics, which else go to stderr.
+void print_prediction(const SimulateOptions& options, const Prediction& prediction) {
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
     return;
   }
   std::cout << (options.format == TableFormat::table
                     ? banner(prediction) + render(as_lines(prediction), options.format) +
-                          extrapolated_lines(prediction.result)
+                          cost_list_lines(prediction.result)
                     : render(as_row(prediction.result, options.settings), options.format));
   for (const auto& [name, value] : prediction.diagnostics)
     std::cerr << fmt::format("{}: {}\n", name, value);
+}
+
+void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
+  const Scenario scenario = read_scenario(options.scenario, options.settings);
+  const Costs costs = load_costs(context.calibration, scenario.topology);
+  const auto begin = std::chrono::steady_clock::now();
+  const Prediction prediction = simulate(scenario, costs, observer_of(options),
+                                         options.no_twins ? Twins::skip : Twins::search);
+  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
+  note_unwritten(options, prediction);
+  print_prediction(options, prediction);
+  // Not among the diagnostics: a result is the same bytes from run to run.
+  std::cerr << fmt::format("simulation_wall_ms: {:.1f}\n", wall.count());
 }
 
 } // namespace

@@ -1,6 +1,6 @@
 #include "sim/app/commands.hpp"
 
-#include "sim/calibrate/median.hpp"
+#include "sim/base/median.hpp"
 #include "sim/report/scatter_svg.hpp"
 #include "sim/study/output_file.hpp"
 #include "sim/study/validation_statistics.hpp"

@@ -37,12 +37,15 @@ std::string draw_caret(const std::string& line, int column) {
                      end < line.size() ? "..." : "", indent);
 }
 
+/// "links.csv:4:12", or the file alone.
+std::string place_text(const InputLocation& where) {
+  return where.line > 0 ? fmt::format("{}:{}:{}", where.file, where.line, std::max(where.column, 1))
+                        : where.file;
+}
+
 std::string compose(const InputLocation& where, const std::string& message,
                     const std::string& hint) {
-  std::string text = where.file;
-  if (where.line > 0)
-    text += fmt::format(":{}:{}", where.line, std::max(where.column, 1));
-  text += fmt::format(": error: {}", message);
+  std::string text = fmt::format("{}: error: {}", place_text(where), message);
   if (!where.source_line.empty())
     text += draw_caret(where.source_line, where.column);
   if (!hint.empty())
@@ -69,7 +72,23 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 
 InputError::InputError(const InputLocation& where, const std::string& message,
                        const std::string& hint)
-    : std::runtime_error(compose(where, message, hint)), message_(message) {}
+    : std::runtime_error(message), where_(where), message_(message), hint_(hint),
+      text_(compose(where, message, hint)) {}
+
+void InputError::add_naming(const InputLocation& place, const std::string& hint) {
+  if (place.line == 0)
+    return;
+  if (where_.line > 0) {
+    text_ += fmt::format("\n{}: the file is named here{}", place_text(place),
+                         draw_caret(place.source_line, place.column));
+    return;
+  }
+  message_ = fmt::format("{}: {}", where_.file, message_);
+  where_ = place;
+  if (hint_.empty())
+    hint_ = hint;
+  text_ = compose(where_, message_, hint_);
+}
 
 InputError InputError::relayed(const std::string& text) {
   return InputError(text);

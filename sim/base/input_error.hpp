@@ -22,13 +22,24 @@ public:
   InputError(const InputLocation& where, const std::string& message, const std::string& hint = "");
   /// The error of another process: its whole text, place included, is both text and message.
   static InputError relayed(const std::string& text);
+  const char* what() const noexcept override { return text_.c_str(); }
   /// The message alone, without place and caret: the reason in a sweep's row.
   const std::string& message() const { return message_; }
+  const InputLocation& where() const { return where_; }
+
+  /// Adds the place that names the file of this error. A line of that file stays first, and the
+  /// place follows it. An error about the whole file moves to the place; it takes `hint` if it has
+  /// none of its own. A place without a line adds nothing.
+  void add_naming(const InputLocation& place, const std::string& hint);
 
 private:
-  explicit InputError(const std::string& text) : std::runtime_error(text), message_(text) {}
+  explicit InputError(const std::string& text)
+      : std::runtime_error(text), message_(text), text_(text) {}
 
+  InputLocation where_;
   std::string message_;
+  std::string hint_;
+  std::string text_;
 };
 
 /// A scenario that is well formed but cannot run: a plan that does not divide, more GPUs than the

@@ -1,7 +1,7 @@
 #include "sim/calibrate/network_fit.hpp"
 
 #include "sim/base/input_error.hpp"
-#include "sim/calibrate/median.hpp"
+#include "sim/base/median.hpp"
 #include "sim/calibrate/residuals.hpp"
 
 #include <Eigen/QR>
@@ -292,7 +292,7 @@ void describe(NetworkCurve& curve, const Rows& rows, const StartupFit& startups)
   for (const std::string& table : tables)
     curve.tables += (curve.tables.empty() ? "" : " ") + table;
   curve.residual_percent = 100.0 * median(errors);
-  curve.provenance = "measured";
+  curve.provenance = "fitted";
 }
 
 } // namespace

@@ -1,6 +1,6 @@
 #include "sim/calibrate/residuals.hpp"
 
-#include "sim/calibrate/median.hpp"
+#include "sim/base/median.hpp"
 
 #include <algorithm>
 #include <cmath>

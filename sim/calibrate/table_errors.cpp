@@ -1,6 +1,6 @@
 #include "sim/calibrate/table_errors.hpp"
 
-#include "sim/calibrate/median.hpp"
+#include "sim/base/median.hpp"
 #include "sim/cost/compute_devices.hpp"
 #include "sim/cost/device_grids.hpp"
 

@@ -70,6 +70,17 @@ void read_row(const CsvTable& table, std::size_t row, std::span<const Entry> ent
 
 } // namespace
 
+std::pair<std::string, const CommunicationSms&>
+ComputeConstants::sms_on(const std::string& medium) const {
+  if (medium == "pcie")
+    return {medium, sms_pcie};
+  if (medium == "nvlink3")
+    return {medium, sms_nvlink3};
+  if (medium == "nvlink4")
+    return {medium, sms_nvlink4};
+  return {"nvlink5", sms_nvlink5};
+}
+
 ComputeConstants ComputeConstants::read(const std::filesystem::path& path) {
   const CsvTable table = CsvTable::read(path);
   table.expect_columns({"constant", "value", "unit", "error_percent", "provenance", "source"});

@@ -3,6 +3,8 @@
 #include "sim/base/units.hpp"
 
 #include <filesystem>
+#include <string>
+#include <utility>
 
 namespace moesim {
 
@@ -47,6 +49,10 @@ struct ComputeConstants {
   Uncertain all_to_all_beside_compute_ratio;    ///< the same of NCCL's all-to-all
   /// The rate over EFA of NCCL's all-to-all inside a training step over that of a benchmark.
   Uncertain efa_all_to_all_in_training_ratio;
+
+  /// The SMs that communication holds on a scale-up medium, and the medium that they are of: those
+  /// of NVLink 5 stand in for NVLink 6's.
+  std::pair<std::string, const CommunicationSms&> sms_on(const std::string& medium) const;
 
   /// Throws InputError if the file is missing, malformed, or lacks or repeats a constant.
   static ComputeConstants read(const std::filesystem::path& path);

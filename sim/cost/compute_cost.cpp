@@ -29,6 +29,7 @@ template <typename Grid> struct Source {
   Grid grid;
   std::optional<PeakRates> measured_on; ///< no value: as measured
   bool other_device = false;            ///< of another GPU kind, or of other peaks
+  std::string stand_in;                 ///< the other GPU kind; empty where it is the kind's own
   std::array<double, error_case_count> errors{};
 
   double error(ErrorCase error_case) const { return errors[static_cast<std::size_t>(error_case)]; }
@@ -95,12 +96,13 @@ template <typename Grid>
 Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
                                          const ComputeErrors& errors, const char* table,
                                          Precision precision) const {
-  Source<Grid> source{std::move(grid), folder.measured_on, folder.borrowed, {}};
+  const std::string device = folder.path.filename().string();
+  Source<Grid> source{
+      std::move(grid), folder.measured_on, folder.borrowed, folder.borrowed ? device : "", {}};
   if (const auto& measured = folder.measured_on)
     source.other_device |= !alike(measured->bf16.value, peaks.bf16.value) ||
                            !alike(measured->fp8.value, peaks.fp8.value) ||
                            !alike(measured->memory.value, peaks.memory_bandwidth.value);
-  const std::string device = folder.path.filename().string();
   const auto read = [&](const std::string& whose, ErrorCase error_case) {
     source.errors[static_cast<std::size_t>(error_case)] =
         errors.p90(whose, table, precision, error_case);
@@ -187,6 +189,8 @@ void ComputeCost::Tables::add_device_error(const Source<Grid>& from, const Kerne
   if (!from.other_device)
     return;
   estimate.depends_on(CostBasis::other_device, from.error(ErrorCase::other_device));
+  if (!from.stand_in.empty())
+    estimate.stand_in = &from.stand_in;
   if (from.measured_on)
     estimate.seconds *=
         rate_ratio(kernel, *from.measured_on, {peaks.bf16, peaks.fp8, peaks.memory_bandwidth});
@@ -318,7 +322,8 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   const Uncertain& share = tables.constants.memory_bandwidth_share;
   const Seconds added = executed.accumulated / tables.peaks.memory_bandwidth / share.value;
   estimate.follow({added.value, CostBasis::measured, share.error * share.error});
-  return {Seconds{estimate.seconds}, estimate.basis, std::sqrt(estimate.squared_error)};
+  return {Seconds{estimate.seconds}, estimate.basis, std::sqrt(estimate.squared_error),
+          estimate.stand_in};
 }
 
 const HostCost& ComputeCost::host() const {
@@ -329,13 +334,13 @@ double ComputeCost::common_error() const {
   return tables_->constants.sustained_throughput_ratio.error;
 }
 
+std::string ComputeCost::sms_medium() const {
+  return tables_->constants.sms_on(tables_->peaks.scale_up_medium).first;
+}
+
 double ComputeCost::slowdown_beside(Collective communication) const {
   const ComputeConstants& constants = tables_->constants;
-  const std::string& medium = tables_->peaks.scale_up_medium;
-  const CommunicationSms& sms = medium == "pcie"      ? constants.sms_pcie
-                                : medium == "nvlink3" ? constants.sms_nvlink3
-                                : medium == "nvlink4" ? constants.sms_nvlink4
-                                                      : constants.sms_nvlink5;
+  const CommunicationSms& sms = constants.sms_on(tables_->peaks.scale_up_medium).second;
   const double held = [&]() -> double {
     switch (row_of(communication).sms) {
     case KernelSms::ring:

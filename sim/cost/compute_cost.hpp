@@ -39,6 +39,8 @@ struct KernelTime {
   /// With a confidence of 90 % the time is off by at most this share of it. What all kernels share,
   /// clocks under long load, is not in it: ComputeCost::common_error.
   double error = 0.0;
+  /// The other GPU kind whose table stands in; null where none does. Lives as long as the cost.
+  const std::string* stand_in = nullptr;
 };
 
 /// Times of kernels on one kind of GPU, from the measured tables of `calibration/<kind>/`, for what
@@ -64,6 +66,9 @@ public:
 
   /// The error, as KernelTime's, that all times have in common: long runs against short ones.
   double common_error() const;
+
+  /// The scale-up medium whose communication's SMs are taken: NVLink 5's stand in for NVLink 6's.
+  std::string sms_medium() const;
 
   /// How much longer a compute takes while a communication runs beside it: the kernels of the
   /// communication hold some SMs, and the compute has the rest.

@@ -4,6 +4,7 @@
 #include "sim/cost/compute_cost.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace moesim {
 
@@ -12,6 +13,7 @@ struct Estimate {
   double seconds = 0.0;
   CostBasis basis = CostBasis::measured;
   double squared_error = 0.0;
+  const std::string* stand_in = nullptr; ///< as KernelTime's
 
   void depends_on(CostBasis on, double error) {
     basis = std::max(basis, on);
@@ -27,6 +29,8 @@ struct Estimate {
         (total * total);
     seconds = total;
     basis = std::max(basis, other.basis);
+    if (!stand_in)
+      stand_in = other.stand_in;
   }
   /// Divides the time by a ratio of which a rule speaks.
   void divide_by(const Uncertain& ratio) {

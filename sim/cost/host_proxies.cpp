@@ -81,7 +81,7 @@ PostingTime HostProxies::time(const PostedCopies& posted) const {
     --group;
   const double tokens = posted.combine ? group->second.combine : group->second.dispatch;
   return {microseconds(rate.operation_us + posted.copies / tokens * rate.message_us), rate.error,
-          rate.medium != posted.medium};
+          rate.medium};
 }
 
 } // namespace moesim

@@ -27,7 +27,7 @@ struct PostedCopies {
 struct PostingTime {
   Seconds time;
   double error = 0.0;
-  bool extrapolated = false; ///< measured on NICs of another medium
+  std::string medium; ///< of the NICs that it was measured on
 };
 
 /// What a Xeon takes to post such messages inside a training step, beside their transfer. From

@@ -1,6 +1,7 @@
 #include "sim/cost/network_cost.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/cost/provenance.hpp"
 #include "sim/input/csv_table.hpp"
 
 #include <fmt/format.h>
@@ -83,6 +84,7 @@ void NetworkCost::read_startup(const std::filesystem::path& path) {
                         "members_min", "members_max", "residual_percent", "p90_error_percent",
                         "provenance", "tables"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
+    check_provenance(table, row);
     NetworkCurve curve;
     curve.medium = medium_names()[name_at(table, row, "medium", medium_names())];
     curve.collective = collective_at(table, row);
@@ -198,10 +200,11 @@ const NetworkCurve& NetworkCost::curve(const std::string& medium, Collective col
 NetworkEfficiency NetworkCost::efficiency(const std::string& medium, Collective collective,
                                           const TierUse& use) const {
   const NetworkCurve& costs = curve(medium, collective);
-  return {costs.share(use), costs.medium != medium ||
-                                costs.collective != row_of(collective).costs ||
-                                use.bytes < costs.smallest || use.bytes > costs.largest ||
-                                use.members < costs.members_min || use.members > costs.members_max};
+  const bool own = costs.medium == medium && costs.collective == row_of(collective).costs;
+  return {costs.share(use),
+          !own || use.bytes < costs.smallest || use.bytes > costs.largest ||
+              use.members < costs.members_min || use.members > costs.members_max,
+          own ? nullptr : &costs};
 }
 
 Seconds NetworkCost::startup(const std::string& medium, Collective collective,

@@ -12,6 +12,8 @@ namespace moesim {
 struct NetworkEfficiency {
   double share = 1.0;        ///< in (0, 1]
   bool extrapolated = false; ///< beyond the measured messages or groups, or measured elsewhere
+  /// The curve of another medium or collective that stands in; null where the medium measured it.
+  const NetworkCurve* stand_in = nullptr;
 };
 
 /// How much of a link a transfer reaches, and how long a collective takes to start: from

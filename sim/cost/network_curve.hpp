@@ -41,7 +41,7 @@ struct NetworkCurve {
   /// Nine in ten measured rows of 1 MB and more are off by at most this; those held out are among
   /// them.
   double p90_error_percent = 0.0;
-  std::string provenance; ///< measured | assumption
+  std::string provenance; ///< one that check_provenance accepts
   std::string tables;     ///< names of the fitted tables, with spaces between
 
   /// The share of the capacity, between points linear in the logarithms of both, beyond them that

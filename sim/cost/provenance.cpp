@@ -1,6 +1,7 @@
 #include "sim/cost/provenance.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string>
@@ -11,12 +12,12 @@ namespace moesim {
 void check_provenance(const CsvTable& table, std::size_t row) {
   const std::size_t column = table.column("provenance");
   const std::string& provenance = table.text(row, column);
-  const std::vector<std::string> known = {"measured", "published", "datasheet", "assumption"};
+  const std::vector<std::string> known = {"measured", "fitted", "published", "datasheet",
+                                          "assumption"};
   if (std::find(known.begin(), known.end(), provenance) == known.end())
     throw InputError(
         table.where(row, column),
-        fmt::format("provenance: \"{}\" is not measured, published, datasheet or assumption",
-                    provenance),
+        fmt::format("provenance: \"{}\" is not one of {}", provenance, fmt::join(known, ", ")),
         suggest_name(provenance, known));
 }
 

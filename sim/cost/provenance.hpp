@@ -6,8 +6,12 @@
 
 namespace moesim {
 
-/// Throws InputError unless the cell of `row` in the column `provenance` is one of measured,
-/// published, datasheet and assumption.
+/// Throws InputError unless the cell of `row` in the column `provenance` is one of these:
+/// - measured: a measurement of the quantity, or a mean of several
+/// - fitted: the value with which predictions come nearest to measurements of something else
+/// - published: a statement of its source
+/// - datasheet: of the vendor
+/// - assumption: none of these, with its reason
 void check_provenance(const CsvTable& table, std::size_t row);
 
 } // namespace moesim

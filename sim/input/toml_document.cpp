@@ -134,10 +134,6 @@ TomlTable TomlDocument::root() const {
   return TomlTable(std::move(state));
 }
 
-const std::string& TomlDocument::name() const {
-  return content_->name;
-}
-
 TomlTable::TomlTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 bool TomlTable::has(const std::string& key) const {
@@ -375,6 +371,13 @@ InputLocation TomlTable::where_key(const std::string& key) const {
   if (found == state_->table->end() || found->first.source().begin.line == 0)
     return where(key);
   return state_->content->locate(state_->dotted(key), found->first.source());
+}
+
+bool TomlTable::owns(const InputLocation& place) const {
+  const auto& [name, text, table, assigned] = *state_->content;
+  return place.file == name || std::any_of(assigned.begin(), assigned.end(), [&](const auto& set) {
+           return set.second.value.file == place.file;
+         });
 }
 
 void TomlTable::fail(const std::string& key, const std::string& message,

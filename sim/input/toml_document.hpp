@@ -53,7 +53,6 @@ public:
   void set(const TomlSetting& setting);
 
   TomlTable root() const;
-  const std::string& name() const;
 
 private:
   struct Content;
@@ -109,6 +108,8 @@ public:
   InputLocation here() const;
   /// The place of a key's own name rather than of its value.
   InputLocation where_key(const std::string& key) const;
+  /// Whether a place is in this table's document or in a setting laid over it.
+  bool owns(const InputLocation& place) const;
   /// Throws InputError at a key of this table.
   [[noreturn]] void fail(const std::string& key, const std::string& message,
                          const std::string& hint = "") const;

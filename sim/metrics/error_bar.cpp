@@ -52,6 +52,8 @@ void ErrorBar::add_kernel(const Kernel& kernel, const KernelTime& time, double r
     products_ += total;
   if (time.basis != CostBasis::measured)
     extrapolated_[{kernel.kind, time.basis}] += total;
+  if (time.stand_in)
+    stand_ins_.insert(std::string(name_of(kernel.kind)) + ": the table of " + *time.stand_in);
 }
 
 void ErrorBar::add_collective(Stream stream, Seconds time, double error) {

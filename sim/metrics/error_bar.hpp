@@ -5,6 +5,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,8 @@ public:
   Seconds half_width(const std::map<Stream, Seconds>& exposed, Seconds waited_for_host = {}) const;
   /// Of the kernels, the longest first.
   std::vector<ExtrapolatedCost> extrapolated() const;
+  /// Kernels that the table of another GPU kind stands in for: "attention: the table of h200-sxm".
+  const std::set<std::string>& stand_ins() const { return stand_ins_; }
 
 private:
   static constexpr std::size_t kernel_kinds = 6;
@@ -53,6 +56,7 @@ private:
   std::map<Stream, Collectives> collectives_;
   HostWork host_;
   std::map<std::pair<KernelKind, CostBasis>, Seconds> extrapolated_;
+  std::set<std::string> stand_ins_;
 };
 
 } // namespace moesim

@@ -39,6 +39,8 @@ struct StepMetrics {
   std::array<Seconds, kernel_part_count> parts{};
   Seconds extrapolated;                             ///< its compute that no measured table covers
   std::vector<ExtrapolatedCost> extrapolated_costs; ///< what that is, the longest first
+  /// Its computes' costs that measurements of another GPU kind or medium stand in for, and whose.
+  std::vector<std::string> stand_ins;
   /// With a confidence of 90 % the step takes its time plus or minus this: the errors of the
   /// critical device's costs (see ErrorBar), and its bubbles in proportion.
   Seconds error_bar;

@@ -87,6 +87,10 @@ constexpr auto columns = std::to_array<ResultColumn>({
     {"bottleneck", "the resource with the highest use", &R::bottleneck},
     {"extrapolated_costs", "costs outside measurements; kernels with their share of the step",
      &R::extrapolated_costs},
+    {"stand_ins",
+     "costs of this cluster without a measurement, each with the measurement of something else "
+     "that stands in",
+     &R::stand_ins},
 });
 
 } // namespace

@@ -64,6 +64,7 @@ struct StepResult {
   double micro_batches = no_value;
   std::string bottleneck;
   std::string extrapolated_costs;
+  std::string stand_ins;
 };
 
 /// A column of a result: its only declaration.

@@ -1,5 +1,6 @@
 #include "sim/platform/topology_spec.hpp"
 
+#include "sim/input/named_file.hpp"
 #include "sim/platform/cluster_graph.hpp"
 #include "sim/platform/topology_input.hpp"
 
@@ -11,6 +12,8 @@
 namespace moesim {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 /// A domain smaller than a node splits the node, and its NICs in the same proportion.
 void split_node(const TomlTable& source, NodeSpec& node) {
@@ -65,6 +68,20 @@ void resolve_node(const TopologyInput& input, NodeSpec& node) {
     source.fail("nics", fmt::format("{} GPUs cannot share {} NICs evenly", node.gpus, node.nics));
 }
 
+/// Reads the files of an explicit graph. An error in one points at the key of `[fabric]` that names
+/// it.
+ClusterGraph read_graph(const TomlTable& fabric, const TopologySpec& topology) {
+  try {
+    return read_explicit_graph(topology);
+  } catch (InputError& error) {
+    const fs::path& nodes = topology.fabric.nodes_file;
+    const bool in_nodes = error.where().file == nodes.string();
+    point_at_name(fabric, in_nodes ? "nodes" : "links",
+                  in_nodes ? nodes : topology.fabric.links_file, error);
+    throw;
+  }
+}
+
 /// The fastest links of a kind stand for the node's own; measured efficiencies refer to them.
 void read_capacities(const ClusterGraph& cluster, NodeSpec& node) {
   std::map<std::int64_t, std::int64_t> nics;
@@ -81,8 +98,8 @@ void read_capacities(const ClusterGraph& cluster, NodeSpec& node) {
     node.nics = std::max(node.nics, std::min(count, node.gpus));
 }
 
-void read_sizes(TopologySpec& topology) {
-  const ClusterGraph cluster = read_explicit_graph(topology);
+void read_sizes(const TomlTable& fabric, TopologySpec& topology) {
+  const ClusterGraph cluster = read_graph(fabric, topology);
   std::map<std::int64_t, std::int64_t> of_domain;
   for (const ClusterGraph::Gpu& gpu : cluster.gpus) {
     topology.node.gpus = std::max(topology.node.gpus, gpu.local + 1);
@@ -91,8 +108,8 @@ void read_sizes(TopologySpec& topology) {
   read_capacities(cluster, topology.node);
   topology.gpus_max = static_cast<std::int64_t>(cluster.gpus.size());
   if (topology.gpus_max == 0)
-    throw InputError({.file = topology.fabric.nodes_file.string(), .source_line = ""},
-                     "there is no gpu among the nodes");
+    fabric.fail("nodes", fmt::format("{}: there is no gpu among the nodes",
+                                     topology.fabric.nodes_file.string()));
 }
 
 void check_torus(const TomlTable& root, const TopologySpec& topology) {
@@ -109,7 +126,7 @@ TopologySpec resolve_topology(const TopologyInput& input) {
   TopologySpec topology = input.written;
   topology.gpu.fp8 = input.fp8.value_or(topology.gpu.bf16);
   if (topology.fabric.kind == FabricKind::explicit_graph)
-    read_sizes(topology);
+    read_sizes(input.fabric.file(), topology);
   else
     resolve_node(input, topology.node);
   check_fabric(topology.fabric, topology.node, input.fabric);

@@ -83,8 +83,11 @@ void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
   const PostingTime posting = compute_->host().posting_time(
       {work.kind.library, work.role == Role::combine,
        static_cast<std::int64_t>(flows.ranks().size()), copies, node.nic_medium, node.nic});
-  if (posting.extrapolated)
-    extrapolated_.insert("messages of a host on " + node.nic_medium);
+  if (posting.medium != node.nic_medium) {
+    const std::string name = "messages of a host on " + node.nic_medium;
+    extrapolated_.insert(name);
+    stand_ins_.insert(name + ": those on " + posting.medium);
+  }
   const Seconds transfer = time_alone(plan, folding_);
   plan.phases.front().startup += posting.time;
   plan.error = std::hypot(transfer.value * plan.error, posting.time.value * posting.error) /

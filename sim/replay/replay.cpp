@@ -75,6 +75,7 @@ void note_traffic(const StepTraffic& traffic, const TrafficPlanner& planner,
   timeline.errors = traffic.errors();
   timeline.uneven = planner.uneven();
   timeline.extrapolated.assign(planner.extrapolated().begin(), planner.extrapolated().end());
+  timeline.stand_ins.assign(planner.stand_ins().begin(), planner.stand_ins().end());
 }
 
 } // namespace

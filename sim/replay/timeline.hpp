@@ -54,7 +54,8 @@ struct Timeline {
   std::vector<FlowSpan> flows; ///< in the order in which the replay met them
   /// Network costs that left what was measured: "all_to_all on infiniband", ….
   std::vector<std::string> extrapolated;
-  std::uint64_t activities = 0; ///< that SimGrid simulated
+  std::vector<std::string> stand_ins; ///< as TrafficPlanner's
+  std::uint64_t activities = 0;       ///< that SimGrid simulated
 };
 
 /// Whether one rank could stand for all of its class (ReplayLayout::rings_together): links that one

@@ -43,8 +43,13 @@ double TrafficPlanner::efficiency(const RankFlow& flow, const FlowKind& kind) co
   const TierUse use = inside ? TierUse{bytes, kind.members_inside, node.scale_up}
                              : TierUse{bytes, kind.members_outside, nic};
   const NetworkEfficiency efficiency = network_.efficiency(medium, collective, use);
-  if (efficiency.extrapolated)
-    extrapolated_.insert(collective_name(row_of(collective).costs) + " on " + medium);
+  if (efficiency.extrapolated) {
+    const std::string name = collective_name(row_of(collective).costs) + " on " + medium;
+    const bool added = extrapolated_.insert(name).second;
+    if (const NetworkCurve* curve = efficiency.stand_in; curve && added)
+      stand_ins_.insert(name + ": the curve of " + collective_name(curve->collective) + " on " +
+                        curve->medium);
+  }
   return efficiency.share * (inside ? 1.0 : rate_in_training(collective).value);
 }
 

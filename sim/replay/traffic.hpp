@@ -62,6 +62,9 @@ public:
   const LinkFolding& folding() const { return folding_; }
   /// The costs that were asked for beyond what was measured: "all_to_all on infiniband", ….
   const std::set<std::string>& extrapolated() const { return extrapolated_; }
+  /// Costs that measurements of something else stand in for: "all_to_all on nvlink6: the curve of
+  /// all_to_all on nvlink5", ….
+  const std::set<std::string>& stand_ins() const { return stand_ins_; }
   /// A flow was planned that stands for links which do not all carry as much.
   bool uneven() const { return uneven_; }
 
@@ -181,6 +184,7 @@ private:
   const ComputeCost* compute_;
   LinkFolding folding_;
   mutable std::set<std::string> extrapolated_;
+  mutable std::set<std::string> stand_ins_;
   bool uneven_ = false;
   std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> collectives_;
   std::map<std::pair<CollectiveWork, std::int64_t>, std::vector<LinkAmounts>>

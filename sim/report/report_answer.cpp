@@ -1,5 +1,6 @@
 #include "sim/report/report_answer.hpp"
 
+#include "sim/base/median.hpp"
 #include "sim/metrics/resource_class.hpp"
 #include "sim/report/html_text.hpp"
 
@@ -69,10 +70,12 @@ std::vector<Kept> kept_savings(const TableReader& results) {
   return kept;
 }
 
-double median(const std::vector<Kept>& sorted) {
-  const std::size_t middle = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[middle].percent
-                                : (sorted[middle - 1].percent + sorted[middle].percent) / 2.0;
+/// The median of the shares that some points keep; at least one.
+double median_percent(const std::vector<Kept>& kept) {
+  std::vector<double> percents;
+  for (const Kept& point : kept)
+    percents.push_back(point.percent);
+  return median(percents);
 }
 
 std::string percent(double value) {
@@ -187,7 +190,7 @@ std::string topology_table(const TableReader& results, const std::vector<Kept>& 
     html += members.empty()
                 ? "<td>–<td>–<td>–\n"
                 : fmt::format("<td>{}<td>{}<td>{}\n", percent(members.front().percent),
-                              percent(median(members)), percent(members.back().percent));
+                              percent(median_percent(members)), percent(members.back().percent));
   }
   return html + "</tbody></table>\n";
 }
@@ -202,7 +205,7 @@ std::string answer_html(const TableReader& results, const std::vector<std::strin
   if (kept.size() > 1)
     text = fmt::format("The MoE keeps between <b>{}</b> and <b>{}</b> (median {})",
                        percent(kept.front().percent), percent(kept.back().percent),
-                       percent(median(kept)));
+                       percent(median_percent(kept)));
   text += " of its compute saving.";
   const auto slower = std::count_if(kept.begin(), kept.end(),
                                     [](const Kept& point) { return point.percent < 0.0; });

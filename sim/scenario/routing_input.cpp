@@ -1,5 +1,6 @@
 #include "sim/scenario/routing_input.hpp"
 
+#include "sim/input/named_file.hpp"
 #include "sim/routing/expert_placement.hpp"
 #include "sim/routing/load_trace.hpp"
 #include "sim/routing/router_training.hpp"
@@ -162,7 +163,9 @@ RoutingSpec resolve_routing(const RoutingInput& input, const TomlTable& table,
   routing.scale_up_gpus = scale_up_gpus;
   check_hot_load(routing, table, workload);
   if (routing.load == LoadKind::trace && input.recording)
-    routing.trace = std::make_shared<const LoadTrace>(read_load_trace(*input.recording, model));
+    routing.trace = read_named(table, "trace", *input.recording, [&](const fs::path& path) {
+      return std::make_shared<const LoadTrace>(read_load_trace(path, model));
+    });
   if (routing.load == LoadKind::trained) {
     routing.router.coefficient =
         input.balancing_coefficient.value_or(published_coefficient(routing.router.balancing));

@@ -1,5 +1,6 @@
 #include "sim/scenario/scenario.hpp"
 
+#include "sim/input/named_file.hpp"
 #include "sim/platform/topology.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +10,8 @@
 namespace moesim {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 /// The override that a contradiction is about, as far as the keys tell; one of them is there.
 InputLocation where_overridden(const TomlTable& table) {
@@ -64,14 +67,17 @@ std::vector<std::filesystem::path> files_of(const ScenarioInput& input) {
 } // namespace
 
 TopologySpec resolve_cluster(const ClusterInput& cluster) {
-  TopologySpec topology = resolve_topology(cluster.topology);
+  TopologySpec topology = read_named(cluster.table, "topology", cluster.file, [&](const fs::path&) {
+    return resolve_topology(cluster.topology);
+  });
   if (cluster.gpus > topology.gpus_max)
     throw IllegalScenario(cluster.table.where("gpus"),
                           fmt::format("{} GPUs are more than the {} that {} holds", cluster.gpus,
                                       topology.gpus_max, topology.name));
   // Faults and explicit graphs may not hold the job together.
   if (!topology.faults.empty() || topology.fabric.kind == FabricKind::explicit_graph)
-    Topology(topology, cluster.gpus);
+    read_named(cluster.table, "topology", cluster.file,
+               [&](const fs::path&) { return Topology(topology, cluster.gpus).gpus(); });
   return topology;
 }
 

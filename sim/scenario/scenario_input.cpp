@@ -1,5 +1,7 @@
 #include "sim/scenario/scenario_input.hpp"
 
+#include "sim/input/named_file.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +25,7 @@ std::optional<std::int64_t> optional_count(const TomlTable& table, const std::st
 ModelInput parse_model(const TomlTable& table, const fs::path& folder) {
   ModelInput model;
   model.config = folder / table.text("config");
-  model.published = read_model(model.config);
+  model.published = read_named(table, "config", model.config, read_model);
   ModelOverrides& overrides = model.overrides;
   overrides.layers = optional_count(table, "layers", {1, layers_max});
   overrides.experts = optional_count(table, "experts", {0, count.high});
@@ -214,7 +216,9 @@ ScenarioTables tables_of(const TomlTable& root, const std::string& file) {
 
 ClusterInput parse_cluster(const TomlTable& table, const fs::path& folder) {
   const fs::path file = folder / table.text("topology");
-  ClusterInput cluster{file, parse_topology(file, table), table.integer("gpus", count), table};
+  const auto parse = [&](const fs::path& path) { return parse_topology(path, table); };
+  ClusterInput cluster{file, read_named(table, "topology", file, parse),
+                       table.integer("gpus", count), table};
   table.finish();
   return cluster;
 }

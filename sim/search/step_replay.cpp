@@ -34,22 +34,24 @@ void read_waterfall(const json& values, Waterfall& waterfall) {
 
 json metrics_json(const StepMetrics& metrics) {
   const auto& [step_time, waterfall, ep_total, dispatch, combine, parts, extrapolated,
-               extrapolated_costs, error_bar, bottleneck, bottleneck_use] = metrics;
+               extrapolated_costs, stand_ins, error_bar, bottleneck, bottleneck_use] = metrics;
   json part_values = json::array();
   for (const Seconds part : parts)
     part_values.push_back(part.value);
   json costs = json::array();
   for (const auto& [cost, time] : extrapolated_costs)
     costs.push_back({cost, time.value});
-  return {
-      step_time.value, waterfall_json(waterfall), ep_total.value, dispatch.value,  combine.value,
-      part_values,     extrapolated.value,        costs,          error_bar.value, bottleneck,
-      bottleneck_use};
+  return {step_time.value,    waterfall_json(waterfall),
+          ep_total.value,     dispatch.value,
+          combine.value,      part_values,
+          extrapolated.value, costs,
+          error_bar.value,    bottleneck,
+          bottleneck_use,     stand_ins};
 }
 
 void read_metrics(const json& values, StepMetrics& metrics) {
   auto& [step_time, waterfall, ep_total, dispatch, combine, parts, extrapolated, extrapolated_costs,
-         error_bar, bottleneck, bottleneck_use] = metrics;
+         stand_ins, error_bar, bottleneck, bottleneck_use] = metrics;
   step_time.value = values.at(0);
   read_waterfall(values.at(1), waterfall);
   ep_total.value = values.at(2);
@@ -63,24 +65,27 @@ void read_metrics(const json& values, StepMetrics& metrics) {
   error_bar.value = values.at(8);
   bottleneck = values.at(9);
   bottleneck_use = values.at(10);
+  stand_ins = values.at(11).get<std::vector<std::string>>();
 }
 
 } // namespace
 
 std::string to_text(const StepReplay& replay) {
-  const auto& [metrics, operations, activities, approximate, extrapolated] = replay;
-  return json{metrics_json(metrics), operations, activities, approximate, extrapolated}.dump();
+  const auto& [metrics, operations, activities, approximate, extrapolated, stand_ins] = replay;
+  return json{metrics_json(metrics), operations, activities, approximate, extrapolated, stand_ins}
+      .dump();
 }
 
 StepReplay replay_from_text(const std::string& text) {
   const json values = json::parse(text);
   StepReplay replay;
-  auto& [metrics, operations, activities, approximate, extrapolated] = replay;
+  auto& [metrics, operations, activities, approximate, extrapolated, stand_ins] = replay;
   read_metrics(values.at(0), metrics);
   operations = values.at(1);
   activities = values.at(2);
   approximate = values.at(3);
   extrapolated = values.at(4).get<std::vector<std::string>>();
+  stand_ins = values.at(5).get<std::vector<std::string>>();
   return replay;
 }
 
@@ -100,6 +105,7 @@ std::optional<StepReplay> measure(const StepGraph& graph, const Timeline& timeli
   result.activities = timeline.activities;
   result.approximate = layout.approximate;
   result.extrapolated = timeline.extrapolated;
+  result.stand_ins = timeline.stand_ins;
   return result;
 }
 

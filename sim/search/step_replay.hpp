@@ -31,6 +31,7 @@ struct StepReplay {
   std::uint64_t activities = 0;
   bool approximate = false;              ///< as in PlayedStep
   std::vector<std::string> extrapolated; ///< network costs beyond those measured
+  std::vector<std::string> stand_ins;    ///< network costs of something else, as TrafficPlanner's
 
   bool operator==(const StepReplay&) const = default;
 };

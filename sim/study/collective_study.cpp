@@ -57,6 +57,7 @@ CollectiveResult replay_collective(const CollectiveWork& work, const ParallelPla
   result.time = timeline.end;
   result.algorithm = algorithm_name(timeline.algorithms.front());
   result.extrapolated = timeline.extrapolated;
+  result.stand_ins = timeline.stand_ins;
   double highest = 0.0;
   for (const LinkUse& link : timeline.links)
     if (const double use = link.bytes / link.capacity.value; use > highest) {
@@ -80,8 +81,8 @@ std::vector<CollectiveResult> time_collective(const CollectiveScenario& scenario
     const json answer = json::parse(run_in_child([&] {
       const CollectiveResult r =
           replay_collective(work, scenario.plan, topology, scenario.fidelity, network);
-      return json{r.time.value,        r.algorithm,         r.bottleneck,
-                  r.algbw_gbyte_per_s, r.busbw_gbyte_per_s, r.extrapolated}
+      return json{r.time.value,        r.algorithm,    r.bottleneck, r.algbw_gbyte_per_s,
+                  r.busbw_gbyte_per_s, r.extrapolated, r.stand_ins}
           .dump();
     }));
     results.push_back({size,
@@ -90,7 +91,8 @@ std::vector<CollectiveResult> time_collective(const CollectiveScenario& scenario
                        answer[2],
                        answer[3],
                        answer[4],
-                       answer[5].get<std::vector<std::string>>()});
+                       answer[5].get<std::vector<std::string>>(),
+                       answer[6].get<std::vector<std::string>>()});
   }
   return results;
 }

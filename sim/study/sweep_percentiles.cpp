@@ -1,6 +1,6 @@
 #include "sim/study/sweep_percentiles.hpp"
 
-#include "sim/calibrate/median.hpp"
+#include "sim/base/median.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/study/output_file.hpp"
 #include "sim/study/sweep.hpp"

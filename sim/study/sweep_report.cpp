@@ -1,6 +1,7 @@
 #include "sim/study/sweep_report.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/base/median.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/study/axis_effects.hpp"
 #include "sim/study/output_file.hpp"
@@ -9,7 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <sstream>
 
 namespace moesim {
 
@@ -25,14 +28,46 @@ std::vector<std::string> extrapolation_notes(const ReportTable& results) {
   for (const auto& row : results.rows)
     if (column < row.size() && !row[column].empty())
       shares.push_back(std::stod(row[column]));
-  if (shares.empty() || *std::max_element(shares.begin(), shares.end()) <= 10.0)
+  if (shares.empty())
     return {};
-  std::sort(shares.begin(), shares.end());
+  const double largest = *std::max_element(shares.begin(), shares.end());
+  if (largest <= 10.0)
+    return {};
   return {fmt::format(
       "Kernel costs outside measured tables, or derived from them by a stated rule, make up {:.0f} "
-      "% "
-      "of the compute time at the median point (up to {:.0f} %); see calibration/README.md.",
-      shares[shares.size() / 2], shares.back())};
+      "% of the compute time at the median (up to {:.0f} %); see calibration/README.md.",
+      median(shares), largest)};
+}
+
+/// Costs that measurements of something else stand in for, and at how many points that ran.
+std::vector<std::string> stand_in_notes(const ReportTable& results) {
+  const TableReader reader(results);
+  std::vector<std::pair<std::string, std::size_t>> counts; // in the order of the table
+  std::size_t points = 0;
+  for (std::size_t row = 0; row < reader.size(); ++row) {
+    points += reader.is_ok(row) ? 1 : 0;
+    std::istringstream costs(reader.text(row, "stand_ins"));
+    for (std::string cost; std::getline(costs >> std::ws, cost, ';');) {
+      const auto known = std::find_if(counts.begin(), counts.end(),
+                                      [&](const auto& counted) { return counted.first == cost; });
+      ++(known == counts.end() ? counts.emplace_back(cost, 0) : *known).second;
+    }
+  }
+  if (counts.empty())
+    return {};
+  std::string list;
+  for (const auto& [cost, times] : counts)
+    list += fmt::format("{}{} (at {} of {} points)", list.empty() ? "" : ", ", cost, times, points);
+  return {"Measurements of something else stand in for " + list + "."};
+}
+
+/// The cells of a summary's row; empty ones without values.
+std::array<std::string, 3> least_median_most(const std::vector<double>& values) {
+  if (values.empty())
+    return {};
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return {fmt::format("{:.1f}", *least), fmt::format("{:.1f}", median(values)),
+          fmt::format("{:.1f}", *most)};
 }
 
 } // namespace
@@ -56,8 +91,9 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
   for (const fs::path& input : plan.inputs)
     origin.inputs.emplace_back(input.lexically_normal().string(), read_file(input));
   origin.notes = unchanged_notes(axis_effects(results, plan.axes, plan.row_keys));
-  for (std::string& note : extrapolation_notes(results))
-    origin.notes.push_back(std::move(note));
+  for (const auto& notes_of : {extrapolation_notes, stand_in_notes})
+    for (std::string& note : notes_of(results))
+      origin.notes.push_back(std::move(note));
   return origin;
 }
 
@@ -120,12 +156,11 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
       if (!row[measure].empty())
         measured.push_back(std::stod(row[measure]));
     }
-    std::sort(measured.begin(), measured.end());
     std::vector<std::string> cells{shown_value(value)};
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
-    for (const std::size_t rank : {std::size_t{0}, measured.size() / 2, measured.size() - 1})
-      cells.push_back(measured.empty() ? "" : fmt::format("{:.1f}", measured[rank]));
+    for (const std::string& cell : least_median_most(measured))
+      cells.push_back(cell);
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -1,6 +1,6 @@
 #include "sim/study/validation_statistics.hpp"
 
-#include "sim/calibrate/median.hpp"
+#include "sim/base/median.hpp"
 #include "sim/study/rank_correlation.hpp"
 
 #include <algorithm>

@@ -39,8 +39,11 @@ expect 'broken.toml:1:7: error: not TOML' "$moesim" simulate "$work/broken.toml"
 sed "s|config.json|$work/config.json|; s|../../topologies|$source/topologies|" "$scenario" >"$work/scenario.toml"
 printf '{"model_type": "mixtral",}' >"$work/config.json"
 expect 'config.json:1:26: error: not JSON' "$moesim" simulate "$work/scenario.toml"
+expect 'scenario.toml:3:10: the file is named here' "$moesim" simulate "$work/scenario.toml"
 printf '{"model_type": "mixtral", "hidden_size": 8}' >"$work/config.json"
 expect 'the key "vocab_size" is missing' "$moesim" simulate "$work/scenario.toml"
+expect '--set model.config=confg.json:1:14: error: ' "$moesim" simulate "$scenario" --set model.config=confg.json
+expect 'did you mean "config.json"?' "$moesim" simulate "$scenario" --set model.config=confg.json
 
 cluster=$source/topologies/hgx-h100-ndr400.toml
 expect 'did you mean "all-to-all"?' "$moesim" collective all-to-al "$cluster" --gpus 16 --bytes 1M

@@ -31,6 +31,32 @@ steps=$(grep -c ',tokens_per_s_per_gpu,' "$work/out")
 cmp "$work/plot.svg" "$source/calibration/validation.svg" || fail "the plot is not that of today"
 cmp "$work/summary.csv" "$source/calibration/validation.csv" || fail "the summary is not of today"
 
+# The documents say what is printed here.
+# says FILE TEXT: the file holds the text.
+says() { grep -qF -- "$2" "$source/$1" || { echo "$1 does not say: $2"; exit 1; }; }
+# of TIER FIELD: its cases, median or 90th percentile as printed.
+of() {
+  sed -n "s/^$1: \([0-9]*\) cases.*median \([0-9.]*\) %, 90th percentile \([0-9.]*\) %.*/\1 \2 \3/p" \
+    "$work/err" | cut -d' ' -f"$2"
+}
+# ends: "LEAST–MOST" of the numbers that are read, with one decimal.
+ends() { sort -n | awk 'NR == 1 { least = $1 } END { printf "%.1f–%.1f", least, $1 }'; }
+for tier in step-moe step-dense step-assumed step-fitted; do
+  says calibration/TRAINING.md "| $tier | $(of $tier 1) | $(of $tier 2) % | $(of $tier 3) % |"
+done
+for tier in step-moe step-dense step-assumed memory-allocated; do
+  says README.md "| $(of $tier 1) | $(of $tier 2) % | $(of $tier 3) % |"
+done
+nvlink='nccl-.*-nvlink'
+says README.md "| $(of "$nvlink" 1 | awk '{ sum += $1 } END { print sum }') | $(
+  of "$nvlink" 2 | ends) % | $(of "$nvlink" 3 | ends) % |"
+infiniband=nccl-all-reduce-infiniband
+says README.md "| $(($(of $infiniband 1) + $(of deepep 1))) | $(of $infiniband 2), $(of deepep 2) % | $(
+  of $infiniband 3), $(of deepep 3) % |"
+says README.md "among them $steps training steps"
+says README.md "off by $(awk -F, '$4 == "inside" { print $6 }' \
+  "$source/calibration/compute_errors.csv" | ends) %"
+
 # The rest on few cases: collectives and the first steps, beside the files that they name.
 mkdir -p "$work/calibration"
 cp -r "$reference" "$work/calibration/reference"

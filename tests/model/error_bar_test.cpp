@@ -53,6 +53,18 @@ TEST_CASE("the host's error counts for the time that it is waited for") {
   CHECK(costs.compute.host().launch_error(30, 15) > 0.0);
 }
 
+TEST_CASE("kernels that another GPU's table stands in for are named, each once") {
+  const Costs costs = ideal_costs();
+  ErrorBar bar(costs.compute);
+  const std::string other = "h200-sxm";
+  KernelTime borrowed = time_of(1.0, 0.1, CostBasis::other_device);
+  borrowed.stand_in = &other;
+  bar.add_kernel(product, borrowed, 1.0);
+  bar.add_kernel(product, borrowed, 2.0);
+  bar.add_kernel(streaming, time_of(1.0, 0.1), 1.0);
+  CHECK(bar.stand_ins() == std::set<std::string>{"matrix products: the table of h200-sxm"});
+}
+
 TEST_CASE("what was extrapolated is listed, the longest first") {
   const Costs costs = ideal_costs();
   ErrorBar bar(costs.compute);

@@ -166,6 +166,40 @@ TEST_CASE("a broken invariant names its place, its condition and the values") {
   }
 }
 
+TEST_CASE("an error in a line of a named file is followed by the place that names the file") {
+  InputError error({"links.csv", 4, 12, "leaf0,spine0,40O"}, "not a number", "use digits");
+  error.add_naming({"graph.toml", 9, 9, "links = \"links.csv\""}, "unused");
+  error.add_naming({"s.toml", 2, 1, "topology = \"graph.toml\""}, "");
+  CHECK(std::string(error.what()) == "links.csv:4:12: error: not a number\n"
+                                     "  leaf0,spine0,40O\n"
+                                     "             ^\n"
+                                     "  hint: use digits\n"
+                                     "graph.toml:9:9: the file is named here\n"
+                                     "  links = \"links.csv\"\n"
+                                     "          ^\n"
+                                     "s.toml:2:1: the file is named here\n"
+                                     "  topology = \"graph.toml\"\n"
+                                     "  ^");
+  CHECK(error.message() == "not a number");
+  CHECK(error.where().file == "links.csv");
+}
+
+TEST_CASE("an error about a whole named file stands at the place that names the file") {
+  InputError error({"links.csv"}, "cannot be read");
+  error.add_naming({"--bytes"}, "unused"); // no line: nothing to point at
+  CHECK(std::string(error.what()) == "links.csv: error: cannot be read");
+  error.add_naming({"graph.toml", 9, 9, "links = \"links.csv\""}, "is it there?");
+  CHECK(std::string(error.what()) == "graph.toml:9:9: error: links.csv: cannot be read\n"
+                                     "  links = \"links.csv\"\n"
+                                     "          ^\n"
+                                     "  hint: is it there?");
+  CHECK(error.message() == "links.csv: cannot be read");
+  InputError hinted({"links.csv"}, "cannot be read", "own hint");
+  hinted.add_naming({"s.toml", 1, 2, ""}, "another");
+  CHECK(std::string(hinted.what()) ==
+        "s.toml:1:2: error: links.csv: cannot be read\n  hint: own hint");
+}
+
 TEST_CASE("the error of another process keeps its text") {
   const InputError error({"links.csv", 4, 12, "leaf0,spine0,40O"}, "not a number", "use digits");
   CHECK(InputError::relayed(error.what()).what() == std::string(error.what()));

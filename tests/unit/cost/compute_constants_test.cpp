@@ -53,6 +53,15 @@ TEST_CASE("no communication kernel holds more SMs than the smallest GPU of its g
   }
 }
 
+TEST_CASE("an NVLink generation without counts of SMs takes those of NVLink 5") {
+  const ComputeConstants constants = ComputeConstants::read(shipped);
+  for (const char* own : {"pcie", "nvlink3", "nvlink4", "nvlink5"})
+    CHECK(constants.sms_on(own).first == own);
+  CHECK(constants.sms_on("nvlink4").second.ring == 16.0);
+  CHECK(constants.sms_on("nvlink6").first == "nvlink5");
+  CHECK(constants.sms_on("nvlink6").second.ring == 32.0);
+}
+
 TEST_CASE("each count of SMs is read into its own place") {
   const ComputeConstants constants = ComputeConstants::read(shipped);
   CHECK(constants.sms_nvlink4.ring == 16.0);

@@ -72,6 +72,8 @@ TEST_CASE("borrowed times are scaled by the peaks that bound them") {
   CHECK(device_microseconds(time) == Approx(4.194304 / 4).epsilon(1e-9));
   CHECK(time.basis == CostBasis::other_device);
   CHECK(time.error == Approx(std::hypot(0.02, 0.3)));
+  REQUIRE(time.stand_in != nullptr);
+  CHECK(*time.stand_in == "old");
   CHECK(device_microseconds(cost.time(gemm(KernelPart::dense, Precision::fp8, 256, 64, 64))) ==
         Approx(4.194304 / 8).epsilon(1e-9));
   // The experts take twice the time of one product.
@@ -159,8 +161,8 @@ TEST_CASE("malformed rows of devices.csv are refused with their place") {
         "  new,none,1,2,1,assumption,x\n"
         "  ^");
   CHECK(message("new,old,1,2,1,guess,x\n") ==
-        "devices.csv:2:15: error: provenance: \"guess\" is not measured, published, datasheet or "
-        "assumption\n"
+        "devices.csv:2:15: error: provenance: \"guess\" is not one of measured, fitted, published, "
+        "datasheet, assumption\n"
         "  new,old,1,2,1,guess,x\n"
         "                ^");
   CHECK(message("new,old,,2,1,assumption,x\n").rfind("devices.csv:2:9: error: ", 0) == 0);

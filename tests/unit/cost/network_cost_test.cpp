@@ -90,6 +90,12 @@ TEST_CASE("a medium without a measurement takes the nearest one's, and says so")
   CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096)).extrapolated);
   CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096)).share ==
         Approx(std::sqrt(0.12)));
+  // An NVLink 6 takes the nearest generation's; the curve tells whose it is.
+  CHECK(cost.efficiency("nvlink4", Collective::all_gather, use_of(4096)).stand_in == nullptr);
+  CHECK(cost.efficiency("nvlink6", Collective::all_gather, use_of(4096)).stand_in->medium ==
+        "nvlink4");
+  CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096))
+            .stand_in->collective == Collective::all_gather);
   CHECK(cost.measured("nvlink4", Collective::all_gather));
   CHECK_FALSE(cost.measured("nvlink5", Collective::all_gather));
 }
@@ -193,6 +199,10 @@ TEST_CASE("malformed network tables are refused with their place") {
         "  nvlink9,all_to_all,2,0.5,0,0,1024,16384,2,8,1,5,measured,toy\n"
         "  ^\n"
         "  hint: did you mean \"nvlink3\"?");
+  CHECK_THAT(
+      refusal(curve_header, startup_header + "nvlink4,all_to_all,2,0.5,0,0,1024,16384,2,8,1,"
+                                             "5,guess,toy\n"),
+      Catch::StartsWith("network_startup.csv:2:49: error: provenance: \"guess\" is not one"));
   CHECK(refusal(curve_header, one) == "network.csv: error: no row for all_to_all on nvlink4");
   CHECK(refusal(curve_header + "nvlink4,all_to_all,64,0.2\n", one) ==
         "network.csv: error: no row for all_gather on nvlink3 or a medium near it");

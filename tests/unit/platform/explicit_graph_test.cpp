@@ -90,10 +90,23 @@ struct Refusal {
   std::string message;
 };
 
+/// A message about a line of a table, followed by the line of the topology that names the table.
+std::string with_naming(const std::string& message) {
+  if (message.starts_with("nodes.csv:"))
+    return message + "\ngraph.toml:11:9: the file is named here\n"
+                     "  nodes = \"nodes.csv\"\n"
+                     "          ^";
+  if (message.starts_with("links.csv:"))
+    return message + "\ngraph.toml:12:9: the file is named here\n"
+                     "  links = \"links.csv\"\n"
+                     "          ^";
+  return message;
+}
+
 void check(const std::vector<Refusal>& refusals) {
   for (const Refusal& row : refusals) {
     INFO(row.rule);
-    CHECK(message_of(row.nodes, row.links) == row.message);
+    CHECK(message_of(row.nodes, row.links) == with_naming(row.message));
   }
 }
 
@@ -217,9 +230,14 @@ TEST_CASE("a malformed nodes table of an explicit graph is refused with its plac
        "nodes.csv:3:1: error: 2 cells where the header has 3 columns\n"
        "  a1,gpu\n"
        "  ^"},
-      {"an empty file", "", links, "nodes.csv: error: has no header row"},
+      {"an empty file", "", links,
+       "graph.toml:11:9: error: nodes.csv: has no header row\n"
+       "  nodes = \"nodes.csv\"\n"
+       "          ^"},
       {"no GPU", "name,kind,node\nleaf1,switch,\n", "source,sink,kind,gbyte_per_s,latency_us\n",
-       "nodes.csv: error: there is no gpu among the nodes"},
+       "graph.toml:11:9: error: nodes.csv: there is no gpu among the nodes\n"
+       "  nodes = \"nodes.csv\"\n"
+       "          ^"},
   });
 }
 
@@ -306,10 +324,10 @@ TEST_CASE("a link of an explicit graph that its kind cannot make is refused") {
 }
 
 TEST_CASE("an explicit graph in two parts is refused") {
-  check({{"no way between the nodes", nodes, with(links, "bNic,leaf2,nic,50,0.6\n", ""),
-          "links.csv: error: the job is cut in two: 2 of its GPUs, b0 among them, cannot reach the "
-          "2 on the side of a0\n"
-          "  hint: leave a way between them, or place the job on one side"}});
+  CHECK(message_of(nodes, with(links, "bNic,leaf2,nic,50,0.6\n", "")) ==
+        "links.csv: error: the job is cut in two: 2 of its GPUs, b0 among them, cannot reach the "
+        "2 on the side of a0\n"
+        "  hint: leave a way between them, or place the job on one side");
 }
 
 TEST_CASE("the tables of an explicit graph must be there") {
@@ -317,5 +335,9 @@ TEST_CASE("the tables of an explicit graph must be there") {
   const std::string path = folder.path().string() + "/";
   folder.write("nodes.csv", nodes);
   CHECK_THROWS_WITH(read_topology(folder.write("graph.toml", topology_file)),
-                    path + "links.csv: error: cannot be read: No such file or directory");
+                    path + "graph.toml:12:9: error: " + path +
+                        "links.csv: cannot be read: No such file or directory\n"
+                        "  links = \"links.csv\"\n"
+                        "          ^\n"
+                        "  hint: a path is relative to the folder of the file that names it");
 }

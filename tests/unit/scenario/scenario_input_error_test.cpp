@@ -46,28 +46,6 @@ const std::vector<Refusal> malformed = {
      "s.toml:1:9: error: model must be a table, not a string\n"
      "  model = \"config.json\"\n"
      "          ^"},
-    {"a missing config",
-     "config.json",
-     "confg.json",
-     {},
-     false,
-     "confg.json: error: cannot be read: No such file or directory"},
-    {"a config that is no JSON",
-     "config.json",
-     "broken.json",
-     {},
-     false,
-     "broken.json:1:26: error: not JSON: syntax error while parsing object key - unexpected '}'; "
-     "expected string literal\n"
-     "  {\"model_type\": \"mixtral\",}\n"
-     "                           ^"},
-    {"a folder for a config", "config.json", ".", {}, false, ".: error: is a folder, not a file"},
-    {"a missing topology",
-     "hgx-h100-ndr400.toml",
-     "hgx-h100.toml",
-     {},
-     false,
-     "SOURCE/topologies/hgx-h100.toml: error: cannot be read: No such file or directory"},
 };
 
 const std::vector<Refusal> unknown_keys = {

@@ -19,6 +19,7 @@ TEST_CASE("a replay comes back from its text as it was") {
   metrics.extrapolated = Seconds{0.41};
   metrics.extrapolated_costs = {{"attention: \"a rule\"", Seconds{0.42}},
                                 {"products", Seconds{0.43}}};
+  metrics.stand_ins = {"attention: the table of h200-sxm"};
   metrics.error_bar = Seconds{0.44};
   metrics.bottleneck = "Node[0].Gpu[1]";
   metrics.bottleneck_use = 0.45;
@@ -26,6 +27,7 @@ TEST_CASE("a replay comes back from its text as it was") {
   replay.activities = 52;
   replay.approximate = true;
   replay.extrapolated = {"all_to_all on infiniband", "messages"};
+  replay.stand_ins = {"all_to_all on nvlink6: the curve of all_to_all on nvlink5"};
   CHECK(replay_from_text(to_text(replay)) == replay);
   CHECK(replay_from_text(to_text(StepReplay{})) == StepReplay{});
 }

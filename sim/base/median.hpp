@@ -7,14 +7,15 @@
 
 namespace moesim {
 
-/// The middle of some values, or the mean of the two in the middle. There must be at least one.
+/// The middle value, or the mean of the two in the middle; `values` must not be empty.
 inline double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
-/// What at least `share` of some values do not exceed, one of them. There must be at least one.
+/// Nearest-rank percentile: the smallest value that at least `share` (0 to 1) of the values do not
+/// exceed; `values` must not be empty.
 inline double percentile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
   const double rank = std::ceil(share * static_cast<double>(values.size()));
