@@ -158,21 +158,26 @@ private:
   std::map<std::pair<std::uint32_t, DeviceId>, Seconds> collectives_;
 };
 
-/// In the steady state of 1F1B, k + 1 micro-batches pass from stage `first` to the k-th after it
-/// and back before that one may go on (see one_forward_one_backward): all their passes and 2 k
-/// sends.
-Seconds round_trip_bound(const std::vector<StageTimes>& stages, std::size_t first,
-                         double micro_batches) {
-  const double warm_up = static_cast<double>(stages.size() - 1 - first);
+/// The time from the first forward pass of a stage to its last backward pass under 1F1B, at least.
+/// With w stages after it, the stage does the forward passes 0 to w, then the backward pass i
+/// before the forward pass w + 1 + i. Its k-th successor does the backward pass i + k + 1 after the
+/// forward pass w + 1 + i. So the backward passes i and i + k + 1 of the stage are a round trip to
+/// that successor apart: all passes between and 2 k sends. The backward pass 0 ends after a round
+/// trip to the last stage.
+Seconds round_trips(const std::vector<StageTimes>& stages, std::size_t first,
+                    double micro_batches) {
+  const auto warm_up = static_cast<double>(stages.size() - 1 - first);
+  const double steady = std::max(0.0, micro_batches - warm_up - 1.0);
   Seconds trip = stages[first].pass();
-  Seconds bound;
+  Seconds longest = (micro_batches - 1.0) * trip;
   for (std::size_t last = first + 1; last < stages.size(); ++last) {
     trip += 2.0 * stages[last - 1].send + stages[last].pass();
-    const auto in_turn = static_cast<double>(last - first + 1);
-    bound =
-        std::max(bound, std::floor(std::max(0.0, micro_batches - warm_up - 1.0) / in_turn) * trip);
+    const auto apart = static_cast<double>(last - first + 1);
+    const double trips = std::ceil(steady / apart);
+    const double after = micro_batches - 1.0 - trips * apart;
+    longest = std::max(longest, trips * trip + after * stages[first].backward);
   }
-  return bound;
+  return trip + longest;
 }
 
 } // namespace
@@ -203,11 +208,11 @@ Seconds step_time_bound(const Workload& workload, const Topology& topology, cons
     const StageTimes& now = stages[stage];
     const Seconds first = std::max(filled + now.forward, now.gather);
     const Seconds after = std::max(now.end, drained + stages.front().end);
+    bound = std::max(bound, filled + round_trips(stages, stage, micro_batches) + after);
     bound = std::max(bound, first + (micro_batches - 1.0) * now.pass() +
                                 std::max(now.backward + after, now.reduce + now.end));
     filled += now.forward + now.send;
     drained += now.backward + now.send;
-    bound = std::max(bound, round_trip_bound(stages, stage, micro_batches));
   }
   return bound;
 }
