@@ -133,7 +133,7 @@ std::size_t row_index(Collective collective) {
   });
   INVARIANT(found != rows().end(), "no row for pattern {} algorithm {} library {}",
             static_cast<int>(collective.pattern), static_cast<int>(collective.algorithm),
-            library_name(collective.library));
+            name_of(library_names, collective.library));
   return static_cast<std::size_t>(found - rows().begin());
 }
 

@@ -3,8 +3,6 @@
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/compute_cost.hpp"
 
-#include <algorithm>
-
 namespace moesim {
 
 /// A time on the way to a KernelTime: independent errors add up in quadrature.
@@ -14,7 +12,7 @@ struct Estimate {
   double squared_error = 0.0;
 
   void depends_on(CostBasis on, double error) {
-    basis = std::max(basis, on);
+    basis = farther(basis, on);
     squared_error += error * error;
   }
   /// Adds what runs one after the other, with errors of its own.
@@ -26,7 +24,7 @@ struct Estimate {
         (squared_error * seconds * seconds + other.squared_error * other.seconds * other.seconds) /
         (total * total);
     seconds = total;
-    basis = std::max(basis, other.basis);
+    basis = farther(basis, other.basis);
   }
   /// Divides the time by a ratio of which a rule speaks.
   void divide_by(const Uncertain& ratio) {

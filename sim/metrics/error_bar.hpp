@@ -41,14 +41,13 @@ public:
   std::vector<ExtrapolatedCost> extrapolated() const;
 
 private:
-  static constexpr std::size_t kernel_kinds = 6;
   struct Collectives {
     Seconds time;
     Seconds error;
   };
 
   const ComputeCost& cost_;
-  std::array<Seconds, kernel_kinds> errors_{}; ///< by KernelKind
+  std::array<Seconds, enumerator_count<KernelKind>> errors_{}; ///< by KernelKind
   Seconds products_; ///< whose times share the error that is common to all
   std::map<Stream, Collectives> collectives_;
   HostWork host_;

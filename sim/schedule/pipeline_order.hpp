@@ -15,7 +15,6 @@ enum class Pass : std::uint8_t {
   backward_input, ///< the gradients of inputs: what the virtual stage before waits for
   backward_weight ///< the gradients of weights, after those of the inputs
 };
-constexpr std::size_t pass_count = 4;
 
 /// A stage that exchanges with its neighbours only between its turns, each of one pass or two.
 struct Turn {

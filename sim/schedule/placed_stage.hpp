@@ -34,7 +34,7 @@ struct PassKey {
 struct PlacedStage {
   std::vector<DeviceId> devices;
   /// By GroupKind: indices of StepGraph::groups.
-  std::array<std::vector<std::uint32_t>, group_kinds.size()> groups;
+  std::array<std::vector<std::uint32_t>, enumerator_count<GroupKind>> groups;
   std::map<PassKey, std::vector<Segment>> passes; ///< those that the stage does
   std::vector<OrderedPass> order;                 ///< of the step
   std::vector<Segment> start;                     ///< of the step

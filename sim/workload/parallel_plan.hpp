@@ -6,7 +6,6 @@
 #include "sim/workload/offload.hpp"
 #include "sim/workload/recompute.hpp"
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +28,13 @@ enum class Fp8Recipe {
   blockwise,  ///< 1 × 128 values (DeepSeek-V3, arXiv 2412.19437, section 3.3.2)
   mx          ///< 1 × 32 values (OCP MX specification 1.0)
 };
+
+/// The names in scenarios.
+inline constexpr auto fp8_recipe_names =
+    std::to_array<Named<Fp8Recipe>>({{Fp8Recipe::per_tensor, "per-tensor"},
+                                     {Fp8Recipe::blockwise, "blockwise"},
+                                     {Fp8Recipe::mx, "mxfp8"}});
+static_assert(names_each(fp8_recipe_names));
 
 /// How much one optimizer step trains on.
 struct TrainingSpec {
@@ -141,9 +147,6 @@ enum class GroupKind {
   expert_tensor,
   expert_data
 };
-constexpr std::array<GroupKind, 6> group_kinds = {GroupKind::tensor,        GroupKind::context,
-                                                  GroupKind::data,          GroupKind::expert,
-                                                  GroupKind::expert_tensor, GroupKind::expert_data};
 
 /// The ranks of the group of `rank`, in the order of the group.
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank);
