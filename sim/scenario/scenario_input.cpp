@@ -135,12 +135,8 @@ void parse_parallel(const TomlTable& table, PlanInput& input) {
   plan.context = table.integer_or("context", count, 1);
   plan.expert_tensor = table.integer_or("expert_tensor", count, 1);
   plan.sequence_parallel = table.flag_or("sequence_parallel", true);
-  const std::string schedule =
-      table.choice_or("schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"}, "1f1b");
-  plan.schedule = schedule == "interleaved"   ? Schedule::interleaved
-                  : schedule == "zero-bubble" ? Schedule::zero_bubble
-                  : schedule == "dualpipe"    ? Schedule::dual_pipe
-                                              : Schedule::one_forward_one_backward;
+  plan.schedule =
+      schedule_named(table.choice_or("schedule", schedule_names(), schedules.front()->name));
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
   parse_recompute(table, plan);
   plan.offload_layers = table.integer_or("offload_layers", {0, layers_max}, 0);

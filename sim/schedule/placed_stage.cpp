@@ -15,7 +15,7 @@ namespace {
 
 /// Whole backward passes that run beside a forward pass delay gradients of weights.
 bool delays_weight_gradients(const ParallelPlan& plan) {
-  return plan.schedule == Schedule::dual_pipe && plan.overlap_batches;
+  return plan.schedule.delays_weight_gradients && plan.overlap_batches;
 }
 
 /// The segments of a pass.

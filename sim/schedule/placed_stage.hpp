@@ -2,8 +2,8 @@
 
 #include "sim/routing/expert_load.hpp"
 #include "sim/schedule/pass_segments.hpp"
-#include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/step_graph.hpp"
+#include "sim/workload/pipeline_order.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <array>
