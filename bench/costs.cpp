@@ -63,9 +63,14 @@ void measure(const std::string& name, const ComputeCost& cost, const std::vector
 } // namespace
 
 int main() {
-  // By KernelKind.
-  constexpr const char* kinds[] = {"products",  "grouped products",   "weight gradients",
-                                   "attention", "attention backward", "memory-bound"};
+  constexpr auto kinds =
+      std::to_array<Named<KernelKind>>({{KernelKind::gemm, "products"},
+                                        {KernelKind::grouped_gemm, "grouped products"},
+                                        {KernelKind::grouped_weight_gradient, "weight gradients"},
+                                        {KernelKind::attention_forward, "attention"},
+                                        {KernelKind::attention_backward, "attention backward"},
+                                        {KernelKind::memory_bound, "memory-bound"}});
+  static_assert(names_each(kinds));
   for (const char* name : {"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b"}) {
     const Scenario scenario =
         read_scenario((source / "workloads" / name / "scenario.toml").string(), {});
@@ -76,6 +81,6 @@ int main() {
     for (const Kernel& kernel : kernels)
       by_kind[kernel.kind].push_back(kernel);
     for (const auto& [kind, some] : by_kind)
-      measure(fmt::format("  {}", kinds[static_cast<std::size_t>(kind)]), costs.compute, some);
+      measure(fmt::format("  {}", name_of(kinds, kind)), costs.compute, some);
   }
 }

@@ -72,8 +72,8 @@ ResultTable error_table(const std::vector<TableError>& errors) {
   ResultTable table{
       {"device", "table", "precision", "case", "rows", "median_percent", "p90_percent"}, {}};
   for (const TableError& error : errors)
-    table.rows.push_back({error.device, error.table, name_of(error.precision),
-                          name_of(error.error_case), std::to_string(error.rows),
+    table.rows.push_back({error.device, error.table, name_of(precision_names, error.precision),
+                          name_of(error_case_names, error.error_case), std::to_string(error.rows),
                           fmt::format("{:.1f}", error.median_percent),
                           fmt::format("{:.1f}", error.p90_percent)});
   return table;

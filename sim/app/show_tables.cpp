@@ -5,10 +5,10 @@
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
 #include "sim/schedule/memory_estimate.hpp"
-#include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/placed_stage.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 #include "sim/study/memory_advice.hpp"
+#include "sim/workload/pipeline_order.hpp"
 
 #include <fmt/format.h>
 
@@ -86,7 +86,7 @@ void add_last(const ShownPass& shown, const std::vector<Segment>& last,
 /// Adds the passes of a chunk of a stage.
 void add_chunk(const Workload& workload, std::int64_t stage, std::int64_t chunk,
                const ExpertLoads& loads, StepTables& tables, ResultTable& table) {
-  const Schedule schedule = workload.plan.schedule;
+  const Schedule& schedule = workload.plan.schedule;
   const Works& works = tables.works.works();
   ChunkPasses passes(workload, workload.plan.virtual_stage(stage, chunk), {&loads, 0, std::nullopt},
                      tables.works, tables.blocks, tables.gradients);

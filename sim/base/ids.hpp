@@ -1,6 +1,7 @@
 #pragma once
 
-#include <cstddef>
+#include "sim/base/enumeration.hpp"
+
 #include <cstdint>
 
 /// Numbers that name things. Strong, so that a rank is never taken for a device.
@@ -14,9 +15,5 @@ enum class DeviceId : std::uint32_t {};
 enum class OpId : std::uint32_t {};
 /// A directed link of a topology.
 enum class LinkId : std::uint32_t {};
-
-template <typename Id> constexpr std::size_t index(Id id) {
-  return static_cast<std::size_t>(id);
-}
 
 } // namespace moesim

@@ -40,8 +40,8 @@ std::string own_text(const std::vector<TableComparison>& own) {
                      "10 % |\n| --- | --- | --- | ---: | ---: | ---: | ---: |\n";
   for (const TableComparison& row : own)
     text += fmt::format("| {} | {} | {} | {} | {:.2f} | {:.1f} % | {} |\n", row.device, row.table,
-                        name_of(row.precision), row.rows, row.median_ratio, row.p90_percent,
-                        row.far_off);
+                        name_of(precision_names, row.precision), row.rows, row.median_ratio,
+                        row.p90_percent, row.far_off);
   return text;
 }
 
@@ -70,8 +70,9 @@ std::string calibration_report(const CalibrationFindings& findings) {
   std::string text = head;
   for (const TableError& error : findings.tables)
     text += fmt::format("| {} | {} | {} | {} | {} | {:.1f} % | {:.1f} % |\n", error.device,
-                        error.table, name_of(error.precision), name_of(error.error_case),
-                        error.rows, error.median_percent, error.p90_percent);
+                        error.table, name_of(precision_names, error.precision),
+                        name_of(error_case_names, error.error_case), error.rows,
+                        error.median_percent, error.p90_percent);
   return text + own_text(findings.own) + network_text(findings);
 }
 

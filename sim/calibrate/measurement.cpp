@@ -28,13 +28,12 @@ public:
       refuse(column, "must be 1 or more");
     return value;
   }
-  std::size_t choice(const std::string& column, const std::vector<std::string>& known) const {
-    const auto found = std::find(known.begin(), known.end(), text(column));
-    if (found == known.end())
+  std::string choice(const std::string& column, const std::vector<std::string>& known) const {
+    if (std::find(known.begin(), known.end(), text(column)) == known.end())
       throw InputError(table_.where(row_, table_.column(column)),
                        fmt::format("{}: \"{}\" is not known", column, text(column)),
                        suggest_name(text(column), known));
-    return static_cast<std::size_t>(found - known.begin());
+    return text(column);
   }
   [[noreturn]] void refuse(const std::string& column, const std::string& message) const {
     throw InputError(table_.where(row_, table_.column(column)),
@@ -71,22 +70,22 @@ Measurement read_row(const Row& row) {
   if (measured.group.ranks % measured.group.domains != 0)
     row.refuse("domains", fmt::format("{} do not divide {} ranks", measured.group.domains,
                                       measured.group.ranks));
-  measured.links.scale_up = medium_names()[row.choice("scale_up", medium_names())];
+  measured.links.scale_up = row.choice("scale_up", medium_names());
   measured.links.scale_up_capacity = gbyte_per_s(row.positive("scale_up_gbyte_per_s"));
-  measured.tier =
-      row.choice("tier", {"scale_up", "scale_out"}) == 0 ? Tier::scale_up : Tier::scale_out;
+  measured.tier = row.choice("tier", {"scale_up", "scale_out"}) == "scale_up" ? Tier::scale_up
+                                                                              : Tier::scale_out;
   if (measured.group.domains > 1) {
-    measured.links.scale_out = medium_names()[row.choice("network", medium_names())];
+    measured.links.scale_out = row.choice("network", medium_names());
     measured.links.scale_out_capacity = gbyte_per_s(row.positive("network_gbyte_per_s"));
   } else if (measured.tier == Tier::scale_out) {
     row.refuse("tier", "one domain has no network");
   }
   const std::vector<std::string>& collectives = measured_collective_names();
-  measured.collective = collective_named(collectives[row.choice("collective", collectives)]);
+  measured.collective = collective_named(row.choice("collective", collectives));
   measured.size = row.positive("size_bytes");
   measured.bytes = read_bytes(row, measured);
   measured.time = microseconds(row.positive("time_us"));
-  measured.fit = row.choice("fit", {"no", "yes"}) == 1;
+  measured.fit = row.choice("fit", {"no", "yes"}) == "yes";
   measured.source = row.text("source");
   if (measured.source.empty())
     row.refuse("source", "a measurement needs its source");

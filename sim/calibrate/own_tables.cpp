@@ -59,7 +59,7 @@ std::vector<TableComparison> compare_own_tables(const fs::path& calibration) {
     std::map<Precision, TimeTable> own;
     if (has_published_gemm(folder))
       own = read_gemm_tables(folder / "measured");
-    for (const Precision precision : table_precisions) {
+    for (const Precision precision : enumerators<Precision>) {
       const TimeTable& points = products[precision].products;
       if (points.empty())
         continue;

@@ -104,7 +104,7 @@ public:
 
   std::vector<TableError> measure() {
     const std::vector<std::string> devices = measured_kinds(calibration_);
-    for (const Precision precision : table_precisions)
+    for (const Precision precision : enumerators<Precision>)
       for (const char* table : {"gemm", "expert"})
         errors("any", table, precision, ErrorCase::other_device);
     errors("any", "attention", Precision::bf16, ErrorCase::other_device);
@@ -143,12 +143,12 @@ private:
 void Collector::add_device(const std::string& device) {
   const DeviceGrids grids = DeviceGrids::load(calibration_ / device);
   std::map<Precision, ProductTable> products = product_tables(calibration_ / device);
-  for (const Precision precision : table_precisions) {
-    if (const auto& gemm = grids.gemm[place_of(precision)])
+  for (const Precision precision : enumerators<Precision>) {
+    if (const auto& gemm = grids.gemm[index(precision)])
       add_grid_errors(*gemm, products[precision].products, 3,
                       errors(device, "gemm", precision, ErrorCase::inside),
                       errors(device, "gemm", precision, ErrorCase::edge));
-    if (!grids.experts[place_of(precision)].empty())
+    if (!grids.experts[index(precision)].empty())
       add_experts(device, precision, grids);
   }
   if (grids.attention)
@@ -159,8 +159,8 @@ void Collector::add_device(const std::string& device) {
 
 void Collector::add_experts(const std::string& device, Precision precision,
                             const DeviceGrids& grids) {
-  const TimeGrid& gemm = *grids.gemm[place_of(precision)];
-  const std::vector<ExpertGrid>& all = grids.experts[place_of(precision)];
+  const TimeGrid& gemm = *grids.gemm[index(precision)];
+  const std::vector<ExpertGrid>& all = grids.experts[index(precision)];
   Errors& inside = errors(device, "expert", precision, ErrorCase::inside);
   Errors& edge = errors(device, "expert", precision, ErrorCase::edge);
   Errors& others = errors(device, "expert", precision, ErrorCase::other_experts);
@@ -189,8 +189,8 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
   const DeviceGrids own = DeviceGrids::load(calibration_ / device);
   std::map<Precision, ProductTable> products = product_tables(calibration_ / device);
   const Move move{there, here};
-  for (const Precision precision : table_precisions) {
-    const std::size_t place = place_of(precision);
+  for (const Precision precision : enumerators<Precision>) {
+    const std::size_t place = index(precision);
     if (from.gemm[place])
       for (const auto& [shape, seconds] : products[precision].products)
         if (const auto found = from.gemm[place]->at(shape); found.measured) {

@@ -122,16 +122,15 @@ const std::vector<CollectiveRow>& rows() {
   return all;
 }
 
-// Three bits for the pattern and for the algorithm, two for the library.
-constexpr std::size_t keys = 256;
+constexpr std::size_t keys =
+    enumerator_count<Pattern> * enumerator_count<Algorithm> * enumerator_count<Library>;
 constexpr std::uint8_t no_row = 255;
+
+/// A number below `keys` of its own for each pattern, algorithm and library.
 std::size_t key_of(Collective collective) {
-  const auto bits = [](auto value, unsigned width) {
-    INVARIANT(static_cast<unsigned>(value) >> width == 0, "{}", static_cast<unsigned>(value));
-    return static_cast<std::size_t>(value);
-  };
-  return bits(collective.pattern, 3) << 5U | bits(collective.algorithm, 3) << 2U |
-         bits(collective.library, 2);
+  return (index(collective.pattern) * enumerator_count<Algorithm> + index(collective.algorithm)) *
+             enumerator_count<Library> +
+         index(collective.library);
 }
 
 } // namespace
@@ -151,7 +150,7 @@ std::size_t row_index(Collective collective) {
   const std::uint8_t row = indices[key_of(collective)];
   INVARIANT(row != no_row, "no row for pattern {} algorithm {} library {}",
             static_cast<int>(collective.pattern), static_cast<int>(collective.algorithm),
-            library_name(collective.library));
+            name_of(library_names, collective.library));
   return row;
 }
 

@@ -30,9 +30,9 @@ template <typename Grid> struct Source {
   std::optional<PeakRates> measured_on; ///< no value: as measured
   bool other_device = false;            ///< of another GPU kind, or of other peaks
   std::string stand_in;                 ///< the other GPU kind; empty where it is the kind's own
-  std::array<double, error_case_count> errors{};
+  std::array<double, enumerator_count<ErrorCase>> errors{};
 
-  double error(ErrorCase error_case) const { return errors[static_cast<std::size_t>(error_case)]; }
+  double error(ErrorCase error_case) const { return errors[index(error_case)]; }
   void add_shape_error(bool inside, Estimate& estimate) const {
     if (inside)
       estimate.depends_on(CostBasis::measured, error(ErrorCase::inside));
@@ -104,8 +104,7 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
                            !alike(measured->fp8.value, peaks.fp8.value) ||
                            !alike(measured->memory.value, peaks.memory_bandwidth.value);
   const auto read = [&](const std::string& whose, ErrorCase error_case) {
-    source.errors[static_cast<std::size_t>(error_case)] =
-        errors.p90(whose, table, precision, error_case);
+    source.errors[index(error_case)] = errors.p90(whose, table, precision, error_case);
   };
   read(device, ErrorCase::inside);
   read(device, ErrorCase::edge);
@@ -126,8 +125,8 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
     if (complete())
       break; // the nearest kinds have all that is needed
     DeviceGrids grids = DeviceGrids::load(folder.path);
-    for (const Precision precision : table_precisions) {
-      const std::size_t place = place_of(precision);
+    for (const Precision precision : enumerators<Precision>) {
+      const std::size_t place = index(precision);
       if (!experts[place] && !grids.experts[place].empty())
         experts[place] = source(ExpertTables{std::move(grids.experts[place]), *grids.gemm[place]},
                                 folder, errors, "expert", precision);
@@ -161,7 +160,7 @@ Estimate ComputeCost::Tables::cast_time(const Kernel& kernel) const {
   const bool by_group = launches > 1 && kernel.precision == Precision::fp8;
   const Uncertain& ratio =
       by_group ? constants.mx_grouped_cast_time_ratio : constants.cast_time_ratio;
-  const auto& from = casts[place_of(kernel.precision)];
+  const auto& from = casts[index(kernel.precision)];
   if (!from) {
     Estimate estimate = streamed(Bytes{kernel.groups * kernel.m * kernel.k * kernel.cast.input});
     estimate.squared_error += ratio.error * ratio.error;
@@ -206,7 +205,7 @@ Estimate ComputeCost::Tables::table_time(const GridSource& from, const TimeGrid:
 }
 
 Estimate ComputeCost::Tables::gemm_time(const Kernel& kernel) const {
-  const std::optional<GridSource>& from = gemm[place_of(kernel.precision)];
+  const std::optional<GridSource>& from = gemm[index(kernel.precision)];
   if (!from)
     return roofline(kernel, constants.gemm_roofline_efficiency);
   return table_time(
@@ -221,7 +220,7 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
     return gemm_time(
         gradient ? moesim::gemm(kernel.part, kernel.precision, kernel.k, kernel.n, kernel.m)
                  : moesim::gemm(kernel.part, kernel.precision, kernel.m, kernel.n, kernel.k));
-  const std::optional<Source<ExpertTables>>& from = experts[place_of(kernel.precision)];
+  const std::optional<Source<ExpertTables>>& from = experts[index(kernel.precision)];
   if (!from) {
     Estimate estimate = gemm_time(
         moesim::gemm(kernel.part, kernel.precision, kernel.groups * kernel.m, kernel.n, kernel.k));

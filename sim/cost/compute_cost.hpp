@@ -1,11 +1,14 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/host_cost.hpp"
 #include "sim/workload/collective.hpp"
 #include "sim/workload/kernel.hpp"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -32,6 +35,18 @@ enum class CostBasis {
   other_device,  ///< a table of another GPU kind, or of other peaks
   datasheet      ///< a roofline over datasheet peaks: no table for this device and kind
 };
+
+/// From the nearest to a measurement to the farthest.
+inline constexpr std::array cost_bases = {CostBasis::measured,     CostBasis::beyond_table,
+                                          CostBasis::rule,         CostBasis::other_experts,
+                                          CostBasis::other_device, CostBasis::datasheet};
+static_assert(cost_bases.size() == enumerator_count<CostBasis>);
+
+/// The one of two that is farther from a measurement.
+constexpr CostBasis farther(CostBasis a, CostBasis b) {
+  const auto* first = std::find(cost_bases.begin(), cost_bases.end(), a);
+  return std::find(first, cost_bases.end(), b) == cost_bases.end() ? a : b;
+}
 
 struct KernelTime {
   Seconds time;

@@ -11,29 +11,23 @@ namespace moesim {
 
 namespace {
 
-const std::vector<std::string> case_names = {"inside", "edge", "other-experts", "other-device"};
-
 constexpr const char* head =
     "# How far the tables of kernel times are off where they were not measured. Written by moesim\n"
     "# calibrate; what the cases mean: sim/cost/compute_errors.hpp.\n"
     "device,table,precision,case,rows,median_percent,p90_percent\n";
 
-std::size_t choice(const CsvTable& table, std::size_t row, std::size_t column,
-                   const std::vector<std::string>& names) {
+template <typename Enumeration, std::size_t n>
+Enumeration choice(const CsvTable& table, std::size_t row, std::size_t column,
+                   const std::array<Named<Enumeration>, n>& names) {
   const std::string& text = table.text(row, column);
-  const auto found = std::find(names.begin(), names.end(), text);
-  if (found == names.end())
-    throw InputError(table.where(row, column),
-                     fmt::format("\"{}\" is not one of {}", text, fmt::join(names, ", ")),
-                     suggest_name(text, names));
-  return static_cast<std::size_t>(found - names.begin());
+  if (const auto found = value_named(names, text))
+    return *found;
+  throw InputError(table.where(row, column),
+                   fmt::format("\"{}\" is not one of {}", text, fmt::join(names_of(names), ", ")),
+                   suggest_name(text, names_of(names)));
 }
 
 } // namespace
-
-const std::string& name_of(ErrorCase error_case) {
-  return case_names[static_cast<std::size_t>(error_case)];
-}
 
 ComputeErrors ComputeErrors::read(const std::filesystem::path& path) {
   ComputeErrors errors;
@@ -44,10 +38,8 @@ ComputeErrors ComputeErrors::read(const std::filesystem::path& path) {
   table.expect_columns(
       {"device", "table", "precision", "case", "rows", "median_percent", "p90_percent"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const auto precision = static_cast<Precision>(
-        choice(table, row, table.column("precision"), {"bf16", "fp8", "fp8_per_tensor"}));
-    const auto error_case =
-        static_cast<ErrorCase>(choice(table, row, table.column("case"), case_names));
+    const Precision precision = choice(table, row, table.column("precision"), precision_names);
+    const ErrorCase error_case = choice(table, row, table.column("case"), error_case_names);
     const double percent = table.number(row, table.column("p90_percent"));
     if (percent < 0.0)
       throw InputError(table.where(row, table.column("p90_percent")), "an error is not negative");
@@ -63,7 +55,8 @@ double ComputeErrors::p90(const std::string& device, const std::string& table, P
   if (found == p90_.end())
     throw InputError({.file = name_, .source_line = ""},
                      fmt::format("the error of {} {} of {}, {}, is not known", table,
-                                 name_of(precision), device, name_of(error_case)),
+                                 name_of(precision_names, precision), device,
+                                 name_of(error_case_names, error_case)),
                      "moesim calibrate CALIBRATION/*/*.csv --out CALIBRATION measures it");
   return found->second;
 }
@@ -72,7 +65,8 @@ std::string compute_errors_csv(const std::vector<TableError>& errors) {
   std::string text = head;
   for (const TableError& error : errors)
     text += fmt::format("{},{},{},{},{},{:.2f},{:.2f}\n", error.device, error.table,
-                        name_of(error.precision), name_of(error.error_case), error.rows,
+                        name_of(precision_names, error.precision),
+                        name_of(error_case_names, error.error_case), error.rows,
                         error.median_percent, error.p90_percent);
   return text;
 }

@@ -18,10 +18,13 @@ enum class ErrorCase {
   other_device   ///< another GPU kind: each measured kind, from the tables of each other
 };
 
-constexpr std::size_t error_case_count = 4;
-
-/// "inside", "edge", "other-experts", "other-device".
-const std::string& name_of(ErrorCase error_case);
+/// The names in `compute_errors.csv`.
+inline constexpr auto error_case_names =
+    std::to_array<Named<ErrorCase>>({{ErrorCase::inside, "inside"},
+                                     {ErrorCase::edge, "edge"},
+                                     {ErrorCase::other_experts, "other-experts"},
+                                     {ErrorCase::other_device, "other-device"}});
+static_assert(names_each(error_case_names));
 
 /// How far a table is off in one case.
 struct TableError {

@@ -20,23 +20,38 @@ constexpr double microsecond = 1e-6;
 /// What cuda_microbench measured, below a device's folder of published tables.
 constexpr const char* own_measurements = "measured";
 
-/// One of `names` in a cell, by its index.
-std::size_t choice_at(const CsvTable& table, std::size_t row, const char* column_name,
-                      const std::vector<std::string>& names) {
+/// The gradient, or none, that a product was timed for.
+enum class ProductPass { forward, data_gradient, weight_gradient };
+constexpr auto product_pass_names =
+    std::to_array<Named<ProductPass>>({{ProductPass::forward, "forward"},
+                                       {ProductPass::data_gradient, "data_gradient"},
+                                       {ProductPass::weight_gradient, "weight_gradient"}});
+static_assert(names_each(product_pass_names));
+
+/// How the tokens of a timed product lay over its groups.
+enum class TokenDistribution { equal, zipf, trace };
+constexpr auto token_distribution_names =
+    std::to_array<Named<TokenDistribution>>({{TokenDistribution::equal, "equal"},
+                                             {TokenDistribution::zipf, "zipf"},
+                                             {TokenDistribution::trace, "trace"}});
+static_assert(names_each(token_distribution_names));
+
+/// The enumerator that a cell names.
+template <typename Enumeration, std::size_t n>
+Enumeration choice_at(const CsvTable& table, std::size_t row, const char* column_name,
+                      const std::array<Named<Enumeration>, n>& names) {
   const std::size_t column = table.column(column_name);
   const std::string_view text = table.view(row, column);
-  const auto found = std::find(names.begin(), names.end(), text);
-  if (found == names.end())
-    throw InputError(
-        table.where(row, column),
-        fmt::format("{}: \"{}\" is not {}", column_name, text, fmt::join(names, " or ")),
-        suggest_name(std::string(text), names));
-  return static_cast<std::size_t>(found - names.begin());
+  if (const auto found = value_named(names, text))
+    return *found;
+  throw InputError(
+      table.where(row, column),
+      fmt::format("{}: \"{}\" is not {}", column_name, text, fmt::join(names_of(names), " or ")),
+      suggest_name(std::string(text), names_of(names)));
 }
 
 Precision precision_at(const CsvTable& table, std::size_t row) {
-  static const std::vector<std::string> names = {"bf16", "fp8", "fp8_per_tensor"};
-  return static_cast<Precision>(choice_at(table, row, "precision", names));
+  return choice_at(table, row, "precision", precision_names);
 }
 
 /// A table of a device folder; no value if there is no such file.
@@ -125,8 +140,7 @@ TablesByPrecision read_fused(const CsvTable& table) {
   TablesByPrecision experts;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const Precision here = precision_at(table, row);
-    const auto [groups, tokens, hidden, moe_ffn, unused] =
-        reader.shape(row, static_cast<std::size_t>(here));
+    const auto [groups, tokens, hidden, moe_ffn, unused] = reader.shape(row, index(here));
     const double seconds = table.positive_number(row, time) * microsecond;
     for (const Precision served : served_by(here)) {
       ExpertTable& kind =
@@ -142,26 +156,27 @@ TablesByPrecision read_fused(const CsvTable& table) {
 
 /// Single products, of equal loads; the rows of uneven ones are for comparison.
 TablesByPrecision read_products(const CsvTable& table) {
-  const std::vector<std::string> passes = {"forward", "data_gradient", "weight_gradient"};
-  const std::vector<std::string> distributions = {"equal", "zipf", "trace"};
   RowReader reader(table, {"groups", "tokens", "n", "k"});
   const std::size_t time = table.column("time_us");
   TablesByPrecision experts;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const Precision here = precision_at(table, row);
-    const std::size_t pass = choice_at(table, row, "pass", passes);
-    const std::size_t distribution = choice_at(table, row, "distribution", distributions);
-    const auto [groups, tokens, n, k, unused] = reader.shape(
-        row, (static_cast<std::size_t>(here) * passes.size() + pass) * distributions.size() +
-                 distribution);
+    const ProductPass pass = choice_at(table, row, "pass", product_pass_names);
+    const TokenDistribution distribution =
+        choice_at(table, row, "distribution", token_distribution_names);
+    const std::size_t variant = (index(here) * enumerator_count<ProductPass> + index(pass)) *
+                                    enumerator_count<TokenDistribution> +
+                                index(distribution);
+    const auto [groups, tokens, n, k, unused] = reader.shape(row, variant);
     const double seconds = table.positive_number(row, time) * microsecond;
-    if (distribution != 0)
+    if (distribution != TokenDistribution::equal)
       continue;
     for (const Precision served : served_by(here)) {
       ExpertTable& kind =
-          table_named(experts[served], fmt::format("{} of k {} by n {}", passes[pass], k, n));
+          table_named(experts[served],
+                      fmt::format("{} of k {} by n {}", name_of(product_pass_names, pass), k, n));
       kind.products = {{n, k}};
-      kind.weight_gradient = pass == 2;
+      kind.weight_gradient = pass == ProductPass::weight_gradient;
       kind.times.push_back({{groups, tokens / groups}, seconds});
     }
   }
@@ -186,7 +201,7 @@ std::map<Precision, TimeTable> read_gemm_tables(const fs::path& folder) {
   std::map<Precision, TimeTable> tables;
   for (std::size_t row = 0; row < table->rows(); ++row) {
     const Precision precision = precision_at(*table, row);
-    const TimeGrid::Shape shape = reader.shape(row, static_cast<std::size_t>(precision));
+    const TimeGrid::Shape shape = reader.shape(row, index(precision));
     tables[precision].push_back({shape, table->positive_number(row, time) * microsecond});
   }
   reader.expect_each_once();

@@ -22,14 +22,14 @@ DeviceGrids DeviceGrids::load(const std::filesystem::path& folder) {
   DeviceGrids grids;
   std::map<Precision, ProductTable> products = product_tables(folder);
   std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder);
-  for (const Precision precision : table_precisions) {
-    const std::size_t place = place_of(precision);
+  for (const Precision precision : enumerators<Precision>) {
+    const std::size_t place = index(precision);
     if (const auto found = products.find(precision); found != products.end()) {
       grids.gemm[place] = gemm_grid(found->second.products);
       grids.casts[place] = std::move(found->second.casts);
     } else if (precision == Precision::fp8_per_tensor) {
-      grids.gemm[place] = grids.gemm[place_of(Precision::fp8)];
-      grids.casts[place] = grids.casts[place_of(Precision::fp8)];
+      grids.gemm[place] = grids.gemm[index(Precision::fp8)];
+      grids.casts[place] = grids.casts[index(Precision::fp8)];
     }
     if (grids.gemm[place])
       for (ExpertTable& table : tables[precision])

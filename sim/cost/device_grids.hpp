@@ -11,14 +11,8 @@
 
 namespace moesim {
 
-/// The precisions that tables have, in the order of their arrays.
-constexpr std::array<Precision, 3> table_precisions = {Precision::bf16, Precision::fp8,
-                                                       Precision::fp8_per_tensor};
-constexpr std::size_t place_of(Precision precision) {
-  return static_cast<std::size_t>(precision);
-}
-/// A table for each of them.
-template <typename Table> using ByPrecision = std::array<Table, table_precisions.size()>;
+/// A table for each precision.
+template <typename Table> using ByPrecision = std::array<Table, enumerator_count<Precision>>;
 
 /// One table of grouped products as a grid over (groups, tokens per group).
 struct ExpertGrid {

@@ -3,7 +3,6 @@
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/compute_cost.hpp"
 
-#include <algorithm>
 #include <string>
 
 namespace moesim {
@@ -16,7 +15,7 @@ struct Estimate {
   const std::string* stand_in = nullptr; ///< as KernelTime's
 
   void depends_on(CostBasis on, double error) {
-    basis = std::max(basis, on);
+    basis = farther(basis, on);
     squared_error += error * error;
   }
   /// Adds what runs one after the other, with errors of its own.
@@ -28,7 +27,7 @@ struct Estimate {
         (squared_error * seconds * seconds + other.squared_error * other.seconds * other.seconds) /
         (total * total);
     seconds = total;
-    basis = std::max(basis, other.basis);
+    basis = farther(basis, other.basis);
     if (!stand_in)
       stand_in = other.stand_in;
   }

@@ -60,7 +60,7 @@ void HostProxies::read_messages(const std::filesystem::path& file) {
 }
 
 PostingTime HostProxies::time(const PostedCopies& posted) const {
-  const std::string library = library_name(posted.library);
+  const std::string library = name_of(library_names, posted.library);
   const auto rates = rates_.find(library);
   const auto messages = messages_.find(library);
   if (rates == rates_.end() || messages == messages_.end())

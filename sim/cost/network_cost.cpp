@@ -13,20 +13,18 @@ namespace moesim {
 
 namespace {
 
-std::size_t name_at(const CsvTable& table, std::size_t row, const std::string& column,
+std::string name_at(const CsvTable& table, std::size_t row, const std::string& column,
                     const std::vector<std::string>& names) {
   const std::size_t place = table.column(column);
   const std::string& text = table.text(row, place);
-  const auto found = std::find(names.begin(), names.end(), text);
-  if (found == names.end())
+  if (std::find(names.begin(), names.end(), text) == names.end())
     throw InputError(table.where(row, place), fmt::format("{}: \"{}\" is not known", column, text),
                      suggest_name(text, names));
-  return static_cast<std::size_t>(found - names.begin());
+  return text;
 }
 
 Collective collective_at(const CsvTable& table, std::size_t row) {
-  const std::vector<std::string>& names = measured_collective_names();
-  return collective_named(names[name_at(table, row, "collective", names)]);
+  return collective_named(name_at(table, row, "collective", measured_collective_names()));
 }
 
 double not_negative(const CsvTable& table, std::size_t row, const std::string& column) {
@@ -86,7 +84,7 @@ void NetworkCost::read_startup(const std::filesystem::path& path) {
   for (std::size_t row = 0; row < table.rows(); ++row) {
     check_provenance(table, row);
     NetworkCurve curve;
-    curve.medium = medium_names()[name_at(table, row, "medium", medium_names())];
+    curve.medium = name_at(table, row, "medium", medium_names());
     curve.collective = collective_at(table, row);
     for (const NetworkCurve& other : curves_)
       if (other.medium == curve.medium && other.collective == curve.collective)
@@ -113,7 +111,7 @@ void NetworkCost::read_efficiency(const std::filesystem::path& path) {
   const CsvTable table = CsvTable::read(path);
   table.expect_columns({"medium", "collective", "message_bytes", "efficiency"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const std::string& medium = medium_names()[name_at(table, row, "medium", medium_names())];
+    const std::string& medium = name_at(table, row, "medium", medium_names());
     const Collective collective = collective_at(table, row);
     const auto curve = std::find_if(curves_.begin(), curves_.end(), [&](const NetworkCurve& other) {
       return other.medium == medium && other.collective == collective;

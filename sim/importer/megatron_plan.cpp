@@ -246,7 +246,7 @@ private:
       return note_partial_recompute();
     if (!has("recompute-modules"))
       return assume("recompute_modules", "[\"core_attn\"]", "Megatron's default");
-    add_modules("recompute_modules", "recompute-modules", recompute_module_names());
+    add_modules("recompute_modules", "recompute-modules", names_of(recompute_module_names));
   }
 
   void add_offloading() {
@@ -254,7 +254,7 @@ private:
       add("offload_layers", std::to_string(arguments_.integer("cpu-offloading-num-layers")),
           "cpu-offloading-num-layers");
     if (has("fine-grained-activation-offloading") && has("offload-modules"))
-      add_modules("offload_modules", "offload-modules", offload_module_names());
+      add_modules("offload_modules", "offload-modules", names_of(offload_module_names));
   }
 
   void add_modules(const std::string& key, const std::string& argument,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
 #include "sim/base/input_error.hpp"
 
 #include <cstdint>
@@ -122,5 +123,17 @@ private:
   std::shared_ptr<State> state_;
   friend class TomlDocument;
 };
+
+/// The enumerator whose name a key holds, one of `names`; errors as `TomlTable::choice`.
+template <typename Enumeration, std::size_t n>
+Enumeration chosen(const TomlTable& table, const std::string& key,
+                   const std::array<Named<Enumeration>, n>& names) {
+  return *value_named(names, table.choice(key, names_of(names)));
+}
+template <typename Enumeration, std::size_t n>
+Enumeration chosen_or(const TomlTable& table, const std::string& key,
+                      const std::array<Named<Enumeration>, n>& names, Enumeration otherwise) {
+  return table.has(key) ? chosen(table, key, names) : otherwise;
+}
 
 } // namespace moesim

@@ -47,7 +47,7 @@ const char* name_of(CostBasis basis) {
 
 void ErrorBar::add_kernel(const Kernel& kernel, const KernelTime& time, double runs) {
   const Seconds total = time.time * runs;
-  errors_[static_cast<std::size_t>(kernel.kind)] += total * time.error;
+  errors_[index(kernel.kind)] += total * time.error;
   if (kernel.kind != KernelKind::memory_bound)
     products_ += total;
   if (time.basis != CostBasis::measured)

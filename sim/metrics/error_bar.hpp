@@ -44,14 +44,13 @@ public:
   const std::set<std::string>& stand_ins() const { return stand_ins_; }
 
 private:
-  static constexpr std::size_t kernel_kinds = 6;
   struct Collectives {
     Seconds time;
     Seconds error;
   };
 
   const ComputeCost& cost_;
-  std::array<Seconds, kernel_kinds> errors_{}; ///< by KernelKind
+  std::array<Seconds, enumerator_count<KernelKind>> errors_{}; ///< by KernelKind
   Seconds products_; ///< whose times share the error that is common to all
   std::map<Stream, Collectives> collectives_;
   HostWork host_;

@@ -1,7 +1,6 @@
 #include "sim/metrics/link_utilisation.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/metrics/resource_class.hpp"
 
 #include <algorithm>
 #include <map>
@@ -79,7 +78,7 @@ std::vector<LinkUtilisation> link_utilisation(const Timeline& timeline, std::siz
   for (const auto& [kind, links] : classes)
     for (std::size_t bin = 0; bin < bins; ++bin) {
       rows.push_back(measure(timeline, links, bytes, parts, bin));
-      rows.back().link_class = link_class(kind, timeline.links[links.front()].name);
+      rows.back().link_class = row_of(kind).title;
     }
   return rows;
 }

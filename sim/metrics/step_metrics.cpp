@@ -12,7 +12,7 @@ namespace moesim {
 
 namespace {
 
-/// What a device may be busy with; the order is the order of precedence.
+/// The kinds of work that a device may be busy with.
 enum class State : std::uint8_t {
   optimizer,
   compute,
@@ -21,7 +21,12 @@ enum class State : std::uint8_t {
   data_parallel,
   host
 };
-constexpr std::size_t state_count = 6;
+
+/// Where a device is busy with several, the first of these takes the time.
+constexpr std::array precedence = {State::optimizer,       State::compute,
+                                   State::expert_parallel, State::tensor_parallel,
+                                   State::data_parallel,   State::host};
+static_assert(precedence.size() == enumerator_count<State>);
 
 /// Whether a compute is the optimizer's.
 bool is_optimizer(const Works& works, const ComputeWork& work) {
@@ -92,8 +97,8 @@ bool runs_on(const StepGraph& graph, const Op& op, std::size_t device) {
   return found;
 }
 
-Seconds& part_of(Waterfall& waterfall, std::size_t state) {
-  switch (static_cast<State>(state)) {
+Seconds& part_of(Waterfall& waterfall, State state) {
+  switch (state) {
   case State::optimizer:
     return waterfall.optimizer;
   case State::compute:
@@ -112,19 +117,20 @@ Seconds& part_of(Waterfall& waterfall, std::size_t state) {
 
 Waterfall sweep(std::vector<Edge> edges, Seconds step_time, bool pipelined) {
   std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
-    return std::tie(a.time, a.change, a.state) < std::tie(b.time, b.change, b.state);
+    return std::tie(a.time, a.change) < std::tie(b.time, b.change);
   });
   Waterfall waterfall;
-  std::array<int, state_count> active{};
+  std::array<int, enumerator_count<State>> active{};
   double now = 0.0;
   for (const Edge& edge : edges) {
     const Seconds passed{edge.time - now};
-    const auto first = std::find_if(active.begin(), active.end(), [](int n) { return n > 0; });
-    if (first == active.end())
+    const auto* first = std::find_if(precedence.begin(), precedence.end(),
+                                     [&](State state) { return active[index(state)] > 0; });
+    if (first == precedence.end())
       waterfall.pp_bubble += passed;
     else
-      part_of(waterfall, static_cast<std::size_t>(first - active.begin())) += passed;
-    active[static_cast<std::size_t>(edge.state)] += edge.change;
+      part_of(waterfall, *first) += passed;
+    active[index(edge.state)] += edge.change;
     now = edge.time;
   }
   // Under a pipeline the end of a stage's work is the bubble of the drain.
@@ -190,7 +196,7 @@ void add_kernels(const StepGraph& graph, const ComputeTimes& times, std::size_t 
     for (std::size_t kernel = 0; kernel < kernels.size(); ++kernel) {
       const KernelTime& time = list_time.kernels[kernel];
       errors.add_kernel(kernels[kernel], time, runs[list]);
-      metrics.parts[static_cast<std::size_t>(kernels[kernel].part)] += time.time * runs[list];
+      metrics.parts[index(kernels[kernel].part)] += time.time * runs[list];
       if (time.basis != CostBasis::measured)
         metrics.extrapolated += time.time * runs[list];
     }

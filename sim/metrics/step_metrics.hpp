@@ -11,8 +11,6 @@
 
 namespace moesim {
 
-constexpr std::size_t kernel_part_count = 8;
-
 /// Where the time of one device went. At each moment the device is in one state, the first of this
 /// list that applies; so the parts add up to the step time.
 struct Waterfall {
@@ -36,7 +34,7 @@ struct StepMetrics {
   Seconds dispatch;    ///< of that: tokens, or gradients of results, to the experts
   Seconds combine;     ///< of that: results, or gradients of tokens, back
   /// Its compute by part of the model, indexed by KernelPart.
-  std::array<Seconds, kernel_part_count> parts{};
+  std::array<Seconds, enumerator_count<KernelPart>> parts{};
   Seconds extrapolated;                             ///< its compute that no measured table covers
   std::vector<ExtrapolatedCost> extrapolated_costs; ///< what that is, the longest first
   /// Its computes' costs that measurements of another GPU kind or medium stand in for, and whose.

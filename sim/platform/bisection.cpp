@@ -80,7 +80,7 @@ Bisection Topology::bisection() const {
       ++cut[graph[*edge].kind];
   Bisection bisection{{static_cast<double>(rate)}, {}};
   for (const auto& [kind, links] : cut)
-    bisection.cut.emplace_back(moesim::name_of(kind), links);
+    bisection.cut.emplace_back(row_of(kind).name, links);
   return bisection;
 }
 

@@ -12,12 +12,6 @@ namespace {
 
 using VertexId = ClusterGraph::VertexId;
 
-constexpr std::array<const char*, link_kinds> link_names = {
-    "scale_up_egress", "scale_up_ingress", "scale_up_uplink", "scale_up_downlink",
-    "pcie_egress",     "pcie_ingress",     "nic_egress",      "nic_ingress",
-    "leaf_uplink",     "leaf_downlink",    "spine_uplink",    "spine_downlink",
-    "local_link",      "global_link",      "torus_link",      "fabric_link"};
-
 /// Adds nodes and scale-up domains; the switches above the NICs come after.
 class NodeBuilder {
 public:
@@ -135,10 +129,6 @@ private:
 
 } // namespace
 
-const char* name_of(LinkKind kind) {
-  return link_names[static_cast<std::size_t>(kind)];
-}
-
 LinkId ClusterGraph::add_link(VertexId from, VertexId to, const std::string& name, LinkKind kind,
                               BytesPerSecond capacity, Seconds latency) {
   const auto id = LinkId(static_cast<std::uint32_t>(boost::num_edges(graph)));
@@ -153,12 +143,22 @@ ClusterGraph build_cluster(const TopologySpec& spec, std::int64_t gpus) {
   const NicVertices nics = NodeBuilder(spec, gpus, cluster).build();
   if (nics.empty())
     return cluster;
-  if (spec.fabric.kind == FabricKind::dragonfly)
+  switch (spec.fabric.kind) {
+  case FabricKind::dragonfly:
     add_dragonfly(spec, nics, cluster);
-  else if (spec.fabric.kind == FabricKind::torus)
+    break;
+  case FabricKind::torus:
     add_torus(spec, nics, cluster);
-  else
+    break;
+  case FabricKind::rail_optimised:
+  case FabricKind::leaf_spine:
+  case FabricKind::multi_plane:
     add_tree(spec, nics, cluster);
+    break;
+  case FabricKind::none:
+  case FabricKind::explicit_graph:
+    break;
+  }
   return cluster;
 }
 

@@ -2,6 +2,7 @@
 
 #include "sim/base/ids.hpp"
 #include "sim/base/units.hpp"
+#include "sim/platform/link_kind.hpp"
 
 #include <boost/graph/adjacency_list.hpp>
 
@@ -18,7 +19,6 @@ constexpr std::size_t at(std::int64_t position) {
 }
 
 enum class VertexKind { gpu, scale_up_switch, nic, leaf, spine, core, network_switch };
-constexpr std::size_t vertex_kinds = 7;
 
 /// A device of the cluster.
 struct Vertex {
@@ -26,45 +26,6 @@ struct Vertex {
   VertexKind kind = VertexKind::gpu;
   std::int64_t node = -1; ///< the host of a GPU or a NIC; -1 for switches
 };
-
-enum class LinkKind {
-  scale_up_egress,
-  scale_up_ingress,
-  scale_up_uplink, ///< between the two levels of scale-up switches
-  scale_up_downlink,
-  pcie_egress,
-  pcie_ingress,
-  nic_egress,
-  nic_ingress,
-  leaf_uplink,
-  leaf_downlink,
-  spine_uplink,
-  spine_downlink,
-  local_link,  ///< dragonfly: within a group
-  global_link, ///< dragonfly: between groups
-  torus_link,
-  fabric_link ///< between switches of an explicit graph
-};
-constexpr std::size_t link_kinds = 16;
-
-/// "scale_up_egress", …: the word for a link class in tables.
-const char* name_of(LinkKind kind);
-
-/// True for the links of a scale-up domain.
-constexpr bool is_scale_up(LinkKind kind) {
-  return kind <= LinkKind::scale_up_downlink;
-}
-
-/// True for the links up from a switch of a regular fabric.
-constexpr bool is_switch_uplink(LinkKind kind) {
-  return kind == LinkKind::scale_up_uplink || kind == LinkKind::leaf_uplink ||
-         kind == LinkKind::spine_uplink;
-}
-
-/// True for the direction towards a GPU, of the classes that a regular fabric has.
-constexpr bool is_inbound(LinkKind kind) {
-  return kind <= LinkKind::spine_downlink && static_cast<int>(kind) % 2 == 1;
-}
 
 /// One direction of a cable, or of all cables between two stages of switches, over which traffic
 /// is spread evenly.
@@ -96,17 +57,15 @@ struct ClusterGraph {
   std::int64_t nodes = 0;
   std::int64_t domains = 0;
   /// Of a regular fabric: the links of a kind that the traffic of each GPU uses, by GPU.
-  std::array<std::vector<LinkId>, link_kinds> own;
+  std::array<std::vector<LinkId>, enumerator_count<LinkKind>> own;
 
   VertexId add_vertex(const std::string& name, VertexKind kind, std::int64_t node = -1) {
     return boost::add_vertex(Vertex{name, kind, node}, graph);
   }
   LinkId add_link(VertexId from, VertexId to, const std::string& name, LinkKind kind,
                   BytesPerSecond capacity, Seconds latency);
-  LinkId own_link(std::size_t gpu, LinkKind kind) const {
-    return own[static_cast<std::size_t>(kind)][gpu];
-  }
-  void set_own(LinkKind kind, LinkId link) { own[static_cast<std::size_t>(kind)].push_back(link); }
+  LinkId own_link(std::size_t gpu, LinkKind kind) const { return own[index(kind)][gpu]; }
+  void set_own(LinkKind kind, LinkId link) { own[index(kind)].push_back(link); }
 };
 
 struct TopologySpec;

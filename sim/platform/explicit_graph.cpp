@@ -13,7 +13,12 @@ namespace {
 
 using VertexId = ClusterGraph::VertexId;
 
-const std::vector<std::string> vertex_words = {"gpu", "scale_up_switch", "nic", "switch"};
+/// The kinds of vertex that a table of nodes may have.
+constexpr auto vertex_words =
+    std::to_array<Named<VertexKind>>({{VertexKind::gpu, "gpu"},
+                                      {VertexKind::scale_up_switch, "scale_up_switch"},
+                                      {VertexKind::nic, "nic"},
+                                      {VertexKind::network_switch, "switch"}});
 const std::vector<std::string> link_words = {"scale_up", "pcie", "nic", "fabric"};
 
 std::string word_at(const CsvTable& table, std::size_t row, const std::string& column,
@@ -50,14 +55,15 @@ public:
 private:
   void add_vertex(std::size_t row) {
     const std::string& name = vertices_.text(row, vertices_.column("name"));
-    const std::string kind = word_at(vertices_, row, "kind", vertex_words);
+    const std::string kind = word_at(vertices_, row, "kind", names_of(vertex_words));
     const std::string& host = vertices_.text(row, vertices_.column("node"));
     if (name.empty())
       throw InputError(vertices_.where(row, vertices_.column("name")), "name: is empty");
     if (by_name_.contains(name))
       throw InputError(vertices_.where(row, vertices_.column("name")),
                        fmt::format("name: \"{}\" is given twice", name));
-    const bool hosted = kind == "gpu" || kind == "nic";
+    const VertexKind as = *value_named(vertex_words, kind);
+    const bool hosted = as == VertexKind::gpu || as == VertexKind::nic;
     if (hosted == host.empty())
       throw InputError(vertices_.where(row, vertices_.column("node")),
                        hosted ? fmt::format("node: a {} belongs to a node", kind)
@@ -66,10 +72,6 @@ private:
     std::int64_t node = -1;
     if (hosted)
       node = hosts_.emplace(host, static_cast<std::int64_t>(hosts_.size())).first->second;
-    const VertexKind as = kind == "gpu"               ? VertexKind::gpu
-                          : kind == "nic"             ? VertexKind::nic
-                          : kind == "scale_up_switch" ? VertexKind::scale_up_switch
-                                                      : VertexKind::network_switch;
     const VertexId vertex = cluster_.add_vertex(name, as, node);
     by_name_.emplace(name, vertex);
     names_.push_back(name);

@@ -9,9 +9,6 @@ namespace moesim {
 
 namespace {
 
-const std::vector<std::string> fabric_names = {
-    "none", "rail-optimised", "leaf-spine", "multi-plane", "dragonfly", "torus", "explicit"};
-
 /// `oversubscription` is a number, of the leaves, or a list with a number for each tier.
 void read_oversubscription(const Overridden& table, FabricSpec& fabric) {
   constexpr Range<double> range{1.0, 1000.0};
@@ -31,7 +28,12 @@ void read_oversubscription(const Overridden& table, FabricSpec& fabric) {
     fabric.pod_oversubscription = tiers[1];
 }
 
+void read_switch_latency(const Overridden& table, FabricSpec& fabric) {
+  fabric.switch_latency = microseconds(table.number("switch_latency_us", not_negative_number));
+}
+
 void read_tree(const Overridden& table, FabricSpec& fabric) {
+  read_switch_latency(table, fabric);
   const TomlTable& file = table.file();
   fabric.tiers = table.integer_or("tiers", {2, 3}, 2);
   fabric.nodes_per_leaf = table.integer("nodes_per_leaf", positive_count);
@@ -43,6 +45,7 @@ void read_tree(const Overridden& table, FabricSpec& fabric) {
 }
 
 void read_dragonfly(const Overridden& table, FabricSpec& fabric) {
+  read_switch_latency(table, fabric);
   fabric.nodes_per_leaf = table.integer("nodes_per_leaf", positive_count);
   fabric.routers_per_group = table.integer("routers_per_group", positive_count);
   fabric.local_link = gbit_per_s(table.number("local_gbit_per_s", positive_number));
@@ -50,6 +53,7 @@ void read_dragonfly(const Overridden& table, FabricSpec& fabric) {
 }
 
 void read_torus(const Overridden& table, FabricSpec& fabric) {
+  read_switch_latency(table, fabric);
   const auto sizes = table.file().integers("dimensions", {1, 10'000});
   if (sizes.size() != fabric.dimensions.size())
     table.file().fail("dimensions", fmt::format("a torus has 3 dimensions, not {}", sizes.size()),
@@ -64,22 +68,26 @@ void read_torus(const Overridden& table, FabricSpec& fabric) {
 FabricSpec read_fabric(const Overridden& table, const std::filesystem::path& folder) {
   FabricSpec fabric;
   const TomlTable& file = table.file();
-  const std::string kind = file.choice("kind", fabric_names);
-  for (std::size_t i = 0; i < fabric_names.size(); ++i)
-    if (fabric_names[i] == kind)
-      fabric.kind = static_cast<FabricKind>(i);
+  fabric.kind = chosen(file, "kind", fabric_names);
   file.text_or("source", "");
-  if (fabric.kind == FabricKind::explicit_graph) {
+  switch (fabric.kind) {
+  case FabricKind::none:
+    break;
+  case FabricKind::rail_optimised:
+  case FabricKind::leaf_spine:
+  case FabricKind::multi_plane:
+    read_tree(table, fabric);
+    break;
+  case FabricKind::dragonfly:
+    read_dragonfly(table, fabric);
+    break;
+  case FabricKind::torus:
+    read_torus(table, fabric);
+    break;
+  case FabricKind::explicit_graph:
     fabric.nodes_file = folder / file.text("nodes");
     fabric.links_file = folder / file.text("links");
-  } else if (fabric.kind != FabricKind::none) {
-    fabric.switch_latency = microseconds(table.number("switch_latency_us", not_negative_number));
-    if (fabric.kind == FabricKind::dragonfly)
-      read_dragonfly(table, fabric);
-    else if (fabric.kind == FabricKind::torus)
-      read_torus(table, fabric);
-    else
-      read_tree(table, fabric);
+    break;
   }
   file.finish();
   return fabric;
@@ -90,7 +98,7 @@ void check_fabric(const FabricSpec& fabric, const NodeSpec& node, const Overridd
     return;
   if (node.nics == 0)
     table.file().fail("kind", fmt::format("a {} fabric needs NICs, but [node] nics is 0",
-                                          fabric_names[static_cast<std::size_t>(fabric.kind)]));
+                                          name_of(fabric_names, fabric.kind)));
   if (fabric.kind == FabricKind::rail_optimised && fabric.tiers == 3 &&
       fabric.leaves_per_pod % node.nics != 0)
     table.source("leaves_per_pod")

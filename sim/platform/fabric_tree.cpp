@@ -54,6 +54,11 @@ private:
     LinkId uplink{};
     LinkId downlink{};
   };
+  /// The classes of the two directions of a cable.
+  struct BothWays {
+    LinkKind up;
+    LinkKind down;
+  };
 
   std::int64_t leaf_of(std::int64_t node, std::int64_t nic) const {
     const std::int64_t group = node / fabric_.nodes_per_leaf;
@@ -106,23 +111,22 @@ private:
       spines_.push_back({cluster_.add_vertex(name, VertexKind::spine)});
       if (fabric_.tiers == 3)
         connect(spines_.back(), cores_[at(planes_ ? spine % node_.nics : 0)], name,
-                LinkKind::spine_uplink, spine_capacity());
+                {LinkKind::spine_uplink, LinkKind::spine_downlink}, spine_capacity());
     }
     for (std::int64_t leaf = 0; leaf < leaves; ++leaf) {
       const std::string name = fmt::format("Leaf[{}]", leaf);
       leaves_.push_back({cluster_.add_vertex(name, VertexKind::leaf)});
-      connect(leaves_.back(), spines_[at(spine_of(leaf))].vertex, name, LinkKind::leaf_uplink,
-              leaf_capacity());
+      connect(leaves_.back(), spines_[at(spine_of(leaf))].vertex, name,
+              {LinkKind::leaf_uplink, LinkKind::leaf_downlink}, leaf_capacity());
     }
   }
 
-  void connect(Switch& lower, VertexId upper, const std::string& name, LinkKind up,
+  void connect(Switch& lower, VertexId upper, const std::string& name, BothWays kinds,
                BytesPerSecond capacity) {
-    const auto down = static_cast<LinkKind>(static_cast<int>(up) + 1);
-    lower.uplink = cluster_.add_link(lower.vertex, upper, name + ".Uplink", up, capacity,
+    lower.uplink = cluster_.add_link(lower.vertex, upper, name + ".Uplink", kinds.up, capacity,
                                      fabric_.switch_latency);
-    lower.downlink = cluster_.add_link(upper, lower.vertex, name + ".Downlink", down, capacity,
-                                       fabric_.switch_latency);
+    lower.downlink = cluster_.add_link(upper, lower.vertex, name + ".Downlink", kinds.down,
+                                       capacity, fabric_.switch_latency);
   }
 
   void add_nic(std::int64_t node, std::int64_t nic) {

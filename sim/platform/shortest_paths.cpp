@@ -18,11 +18,17 @@ constexpr int forward_from_nic = 1;
 constexpr int second_departure = 10'000;
 
 int plain_length(LinkKind kind) {
-  if (is_scale_up(kind))
+  switch (row_of(kind).level) {
+  case LinkLevel::scale_up_gpu:
+  case LinkLevel::scale_up_switch:
     return scale_up_length;
-  if (kind == LinkKind::global_link)
-    return global_length;
-  return kind <= LinkKind::nic_ingress ? nic_length : switch_length;
+  case LinkLevel::pcie:
+  case LinkLevel::nic:
+    return nic_length;
+  case LinkLevel::network:
+    break;
+  }
+  return kind == LinkKind::global_link ? global_length : switch_length;
 }
 
 } // namespace

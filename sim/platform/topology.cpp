@@ -23,8 +23,18 @@ std::int64_t gpus_built(const TopologySpec& spec, std::int64_t gpus) {
 }
 
 bool has_own_links(FabricKind kind) {
-  return kind != FabricKind::dragonfly && kind != FabricKind::torus &&
-         kind != FabricKind::explicit_graph;
+  switch (kind) {
+  case FabricKind::none:
+  case FabricKind::rail_optimised:
+  case FabricKind::leaf_spine:
+  case FabricKind::multi_plane:
+    return true;
+  case FabricKind::dragonfly:
+  case FabricKind::torus:
+  case FabricKind::explicit_graph:
+    return false;
+  }
+  INVARIANT(false, "fabric {}", index(kind));
 }
 
 } // namespace
@@ -52,21 +62,20 @@ void Topology::index_links() {
   const Graph& graph = cluster_.graph;
   links_.resize(boost::num_edges(graph));
   for (ClusterGraph::VertexId vertex = 0; vertex < boost::num_vertices(graph); ++vertex) {
-    ++counts_[static_cast<std::size_t>(graph[vertex].kind)];
+    ++counts_[index(graph[vertex].kind)];
     for (auto [edge, end] = boost::out_edges(vertex, graph); edge != end; ++edge)
       links_[index(graph[*edge].id)] = &graph[*edge];
   }
   if (!regular_)
     return;
   link_owner_.resize(links_.size());
-  for (std::size_t kind = 0; kind < link_kinds; ++kind) {
-    const auto& own = cluster_.own[kind];
-    const auto as = static_cast<LinkKind>(kind);
-    const bool pcie = as == LinkKind::pcie_egress || as == LinkKind::pcie_ingress;
-    const bool own_alone =
-        as <= LinkKind::scale_up_ingress || (pcie && !spec_.node.nics_on_switch());
+  for (const LinkKind kind : enumerators<LinkKind>) {
+    const auto& own = cluster_.own[index(kind)];
+    const LinkLevel level = row_of(kind).level;
+    const bool own_alone = level == LinkLevel::scale_up_gpu ||
+                           (level == LinkLevel::pcie && !spec_.node.nics_on_switch());
     if (!own.empty() && !own_alone)
-      shared_kinds_.push_back(as);
+      shared_kinds_.push_back(kind);
     else
       for (std::uint32_t rank = 0; rank < own.size() && rank < gpus(); ++rank)
         link_owner_[index(own[rank])] = RankId(rank);
@@ -97,13 +106,12 @@ void Topology::check_connected() const {
 }
 
 std::int64_t Topology::count(VertexKind kind) const {
-  return counts_[static_cast<std::size_t>(kind)];
+  return counts_[index(kind)];
 }
 
 void Topology::append_scale_up(Route& route, RankId source, RankId sink) const {
   append_own(route, source, LinkKind::scale_up_egress);
-  const std::size_t up = static_cast<std::size_t>(LinkKind::scale_up_uplink);
-  if (!cluster_.own[up].empty() &&
+  if (!cluster_.own[index(LinkKind::scale_up_uplink)].empty() &&
       own_link(source, LinkKind::scale_up_uplink) != own_link(sink, LinkKind::scale_up_uplink)) {
     append_own(route, source, LinkKind::scale_up_uplink);
     append_own(route, sink, LinkKind::scale_up_downlink);

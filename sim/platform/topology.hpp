@@ -110,7 +110,7 @@ private:
   std::vector<const Link*> links_; ///< by LinkId; points into the graph's edges
   std::vector<RankId> link_owner_; ///< by LinkId; rank 0 for links that are no GPU's
   std::vector<LinkKind> shared_kinds_;
-  std::array<std::int64_t, vertex_kinds> counts_{};
+  std::array<std::int64_t, enumerator_count<VertexKind>> counts_{};
   /// The paths from the source that was asked for last.
   mutable std::unique_ptr<ShortestPaths> paths_;
 };

@@ -53,6 +53,17 @@ enum class FabricKind {
   explicit_graph  ///< from nodes.csv and links.csv
 };
 
+/// The names in topology files.
+inline constexpr auto fabric_names =
+    std::to_array<Named<FabricKind>>({{FabricKind::none, "none"},
+                                      {FabricKind::rail_optimised, "rail-optimised"},
+                                      {FabricKind::leaf_spine, "leaf-spine"},
+                                      {FabricKind::multi_plane, "multi-plane"},
+                                      {FabricKind::dragonfly, "dragonfly"},
+                                      {FabricKind::torus, "torus"},
+                                      {FabricKind::explicit_graph, "explicit"}});
+static_assert(names_each(fabric_names));
+
 /// The network between nodes.
 struct FabricSpec {
   FabricKind kind = FabricKind::none;

@@ -127,7 +127,7 @@ bool sit_alike_by_profile(const ParallelPlan& plan, const Topology& topology) {
   const LinkSharers sharers = count_sharers(plan, topology);
   const auto places = find_places(plan, topology);
   std::vector<std::vector<std::vector<std::int64_t>>> peers;
-  for (const GroupKind kind : group_kinds)
+  for (const GroupKind kind : enumerators<GroupKind>)
     peers.push_back(count_peers(plan, kind, places));
   Profile first;
   Profile other;

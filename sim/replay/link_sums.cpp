@@ -74,9 +74,9 @@ std::vector<BusyLink> LinkSums::busiest(const std::vector<double>& bytes,
   for (std::size_t row = 0; row < rows_->ends.size(); ++row)
     sums.push_back(rows_->sum(row, amounts));
   const auto time = [&](const LinkClass& links) { return sums[links.row] / links.capacity.value; };
-  std::array<const LinkClass*, link_kinds> worst{};
+  std::array<const LinkClass*, enumerator_count<LinkKind>> worst{};
   for (const LinkClass& links : classes_) {
-    const LinkClass*& most = worst[static_cast<std::size_t>(links.kind)];
+    const LinkClass*& most = worst[index(links.kind)];
     if (sums[links.row] > 0.0 && (most == nullptr || time(links) > time(*most)))
       most = &links;
   }

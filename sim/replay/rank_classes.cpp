@@ -42,7 +42,7 @@ public:
     std::vector<Collective> rings = {Collective::all_reduce};
     if (topology.spec().node.in_switch_reduction)
       rings.push_back(Collective::all_reduce_in_switch);
-    for (const GroupKind group : group_kinds)
+    for (const GroupKind group : enumerators<GroupKind>)
       if (group == GroupKind::expert) {
         add(group, Collective::all_to_all);
         add(group, Collective::two_phase_all_to_all);

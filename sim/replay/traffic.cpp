@@ -8,8 +8,8 @@ namespace moesim {
 namespace {
 
 bool is_switch_link(LinkKind kind) {
-  return kind >= LinkKind::leaf_uplink || kind == LinkKind::scale_up_uplink ||
-         kind == LinkKind::scale_up_downlink;
+  const LinkLevel level = row_of(kind).level;
+  return level == LinkLevel::network || level == LinkLevel::scale_up_switch;
 }
 
 bool is_nic_link(LinkKind kind) {

@@ -18,8 +18,18 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::array<const char*, stream_count> stream_names = {
-    "compute", "expert parallel", "tensor parallel", "pipeline", "data parallel", "host"};
+/// The rows of a device, from the top.
+constexpr auto stream_names =
+    std::to_array<Named<Stream>>({{Stream::compute, "compute"},
+                                  {Stream::expert_parallel, "expert parallel"},
+                                  {Stream::tensor_parallel, "tensor parallel"},
+                                  {Stream::pipeline, "pipeline"},
+                                  {Stream::data_parallel, "data parallel"},
+                                  {Stream::host, "host"}});
+static_assert(names_each(stream_names));
+
+/// A value for each stream.
+template <typename Value> using ByStream = std::array<Value, enumerator_count<Stream>>;
 
 /// An operation on one of its devices.
 struct DeviceEvent {
@@ -116,14 +126,13 @@ void add_collective(const CollectiveWork& work, Collective algorithm, ordered_js
 
 /// Orders events in time and gives each the first row of its stream that is free; the number of
 /// rows that each stream takes.
-std::array<std::uint32_t, stream_count> assign_lanes(const StepGraph& graph,
-                                                     std::vector<DeviceEvent>& events) {
+ByStream<std::uint32_t> assign_lanes(const StepGraph& graph, std::vector<DeviceEvent>& events) {
   std::sort(events.begin(), events.end(), [](const DeviceEvent& a, const DeviceEvent& b) {
     return std::tie(a.start_ns, a.finish_ns, a.op) < std::tie(b.start_ns, b.finish_ns, b.op);
   });
-  std::array<std::vector<std::int64_t>, stream_count> free_from_ns;
+  ByStream<std::vector<std::int64_t>> free_from_ns;
   for (DeviceEvent& event : events) {
-    auto& lanes = free_from_ns[static_cast<std::size_t>(graph.ops[event.op].stream)];
+    auto& lanes = free_from_ns[index(graph.ops[event.op].stream)];
     const auto free = std::find_if(lanes.begin(), lanes.end(),
                                    [&](std::int64_t from_ns) { return from_ns <= event.start_ns; });
     event.lane = static_cast<std::uint32_t>(free - lanes.begin());
@@ -132,8 +141,8 @@ std::array<std::uint32_t, stream_count> assign_lanes(const StepGraph& graph,
     else
       *free = event.finish_ns;
   }
-  std::array<std::uint32_t, stream_count> counts{};
-  for (std::size_t stream = 0; stream < stream_count; ++stream)
+  ByStream<std::uint32_t> counts{};
+  for (std::size_t stream = 0; stream < stream_names.size(); ++stream)
     counts[stream] = static_cast<std::uint32_t>(free_from_ns[stream].size());
   return counts;
 }
@@ -211,19 +220,19 @@ private:
       return;
     const auto lanes = assign_lanes(graph_, events);
     name_rows(device, lanes);
-    std::array<std::size_t, stream_count> first_row{};
-    for (std::size_t stream = 0; stream < stream_count; ++stream) {
+    ByStream<std::size_t> first_row{};
+    for (std::size_t stream = 0; stream < stream_names.size(); ++stream) {
       first_row[stream] = next_row_;
       next_row_ += lanes[stream];
     }
     for (const DeviceEvent& event : events) {
-      const auto stream = static_cast<std::size_t>(graph_.ops[event.op].stream);
+      const auto stream = index(graph_.ops[event.op].stream);
       write_event(device, event, first_row[stream] + event.lane);
     }
   }
 
   /// Names the process of a device and its rows, in the order in which they are to be shown.
-  void name_rows(std::uint32_t device, const std::array<std::uint32_t, stream_count>& lanes) {
+  void name_rows(std::uint32_t device, const ByStream<std::uint32_t>& lanes) {
     const std::size_t process = process_of(device);
     const auto describe = [&](const char* what, std::size_t row, ordered_json args) {
       write_line({{"ph", "M"}, {"name", what}, {"pid", process}, {"tid", row}, {"args", args}});
@@ -231,10 +240,9 @@ private:
     std::size_t row = next_row_;
     describe("process_name", row, {{"name", name_of(graph_.devices[device])}});
     describe("process_sort_index", row, {{"sort_index", device}});
-    for (std::size_t stream = 0; stream < stream_count; ++stream)
-      for (std::uint32_t lane = 0; lane < lanes[stream]; ++lane, ++row) {
-        const std::string name =
-            lane == 0 ? stream_names[stream] : fmt::format("{} {}", stream_names[stream], lane + 1);
+    for (const auto& [stream, title] : stream_names)
+      for (std::uint32_t lane = 0; lane < lanes[index(stream)]; ++lane, ++row) {
+        const std::string name = lane == 0 ? title : fmt::format("{} {}", title, lane + 1);
         describe("thread_name", row, {{"name", name}});
         describe("thread_sort_index", row, {{"sort_index", row}});
       }

@@ -27,10 +27,7 @@ constexpr Range<std::int64_t> any_integer{std::numeric_limits<std::int64_t>::min
 /// The training of the router, by the keys of `trained` loads.
 void parse_router(const TomlTable& table, RoutingInput& input) {
   RouterSpec& router = input.written.router;
-  const std::vector<std::string> mechanisms = {"none", "auxiliary-loss", "z-loss", "bias"};
-  const std::string chosen = table.choice("balancing", mechanisms);
-  router.balancing = static_cast<Balancing>(
-      std::find(mechanisms.begin(), mechanisms.end(), chosen) - mechanisms.begin());
+  router.balancing = chosen(table, "balancing", balancing_names);
   if (table.has("balancing_coefficient"))
     input.balancing_coefficient = table.number("balancing_coefficient", {0.0, 1e3});
   router.narrow_from_step = table.integer_or("narrow_from_step", any_count, RouterSpec::never);
@@ -80,11 +77,7 @@ void parse_gates(const TomlTable& table, RoutingSpec& routing) {
 }
 
 void parse_placement(const TomlTable& table, RoutingSpec& routing) {
-  const std::vector<std::string> kinds = {"contiguous", "round-robin", "load-aware",
-                                          "topology-aware"};
-  const std::string kind = table.choice_or("placement", kinds, kinds.front());
-  routing.placement =
-      static_cast<PlacementKind>(std::find(kinds.begin(), kinds.end(), kind) - kinds.begin());
+  routing.placement = chosen_or(table, "placement", placement_names, PlacementKind::contiguous);
   routing.redundant_experts = table.integer_or("redundant_experts", any_count, 0);
 }
 

@@ -68,11 +68,7 @@ Fp8Recipe parse_fp8_recipe(const TomlTable& table, Precision precision) {
   if (table.has("fp8_recipe") && precision != Precision::fp8)
     throw InputError(table.where("fp8_recipe"), "fp8_recipe: the training does not run in fp8",
                      "set precision = \"fp8\", or leave it out");
-  const std::string name =
-      table.choice_or("fp8_recipe", {"per-tensor", "blockwise", "mxfp8"}, "blockwise");
-  return name == "per-tensor" ? Fp8Recipe::per_tensor
-         : name == "mxfp8"    ? Fp8Recipe::mx
-                              : Fp8Recipe::blockwise;
+  return chosen_or(table, "fp8_recipe", fp8_recipe_names, Fp8Recipe::blockwise);
 }
 
 void parse_training(const TomlTable& table, ScenarioInput& input) {
@@ -95,26 +91,24 @@ void parse_training(const TomlTable& table, ScenarioInput& input) {
   table.finish();
 }
 
-/// A list of module names, as values of an enum in the order of `names`.
-template <typename Module>
+/// The modules that a list names.
+template <typename Module, std::size_t n>
 std::set<Module> parse_modules(const TomlTable& table, const std::string& key,
-                               const std::string& purpose, const std::vector<std::string>& names) {
+                               const std::string& purpose,
+                               const std::array<Named<Module>, n>& names) {
   std::set<Module> modules;
   for (const TomlValue& value : table.list(key)) {
-    const auto known = std::find(names.begin(), names.end(), value.text);
-    if (known == names.end())
+    const std::optional<Module> known = value_named(names, value.text);
+    if (!known)
       table.fail(key, fmt::format("there is no module \"{}\" to {}", value.text, purpose),
-                 fmt::format("the modules are {}", fmt::join(names, ", ")));
-    modules.insert(static_cast<Module>(known - names.begin()));
+                 fmt::format("the modules are {}", fmt::join(names_of(names), ", ")));
+    modules.insert(*known);
   }
   return modules;
 }
 
 void parse_recompute(const TomlTable& table, ParallelPlan& plan) {
-  const std::string recompute = table.choice_or("recompute", {"none", "selective", "full"}, "none");
-  plan.recompute = recompute == "full"        ? Recompute::full
-                   : recompute == "selective" ? Recompute::selective
-                                              : Recompute::none;
+  plan.recompute = chosen_or(table, "recompute", recompute_names, Recompute::none);
   if (!table.has("recompute_modules")) {
     plan.recompute_modules = {RecomputeModule::core_attention}; // Megatron-Core's default
     return;
@@ -122,8 +116,8 @@ void parse_recompute(const TomlTable& table, ParallelPlan& plan) {
   if (plan.recompute != Recompute::selective)
     table.fail("recompute_modules", "only selective recompute has modules",
                "use recompute = \"selective\"");
-  plan.recompute_modules = parse_modules<RecomputeModule>(table, "recompute_modules", "recompute",
-                                                          recompute_module_names());
+  plan.recompute_modules =
+      parse_modules(table, "recompute_modules", "recompute", recompute_module_names);
 }
 
 /// Nothing for "auto".
@@ -143,41 +137,25 @@ void parse_parallel(const TomlTable& table, PlanInput& input) {
   plan.context = table.integer_or("context", count, 1);
   plan.expert_tensor = table.integer_or("expert_tensor", count, 1);
   plan.sequence_parallel = table.flag_or("sequence_parallel", true);
-  const std::string schedule =
-      table.choice_or("schedule", {"1f1b", "interleaved", "zero-bubble", "dualpipe"}, "1f1b");
-  plan.schedule = schedule == "interleaved"   ? Schedule::interleaved
-                  : schedule == "zero-bubble" ? Schedule::zero_bubble
-                  : schedule == "dualpipe"    ? Schedule::dual_pipe
-                                              : Schedule::one_forward_one_backward;
+  plan.schedule =
+      schedule_named(table.choice_or("schedule", schedule_names(), schedules.front()->name));
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
   parse_recompute(table, plan);
   plan.offload_layers = table.integer_or("offload_layers", {0, layers_max}, 0);
   if (table.has("offload_modules"))
-    plan.offload_modules =
-        parse_modules<OffloadModule>(table, "offload_modules", "offload", offload_module_names());
+    plan.offload_modules = parse_modules(table, "offload_modules", "offload", offload_module_names);
   if (table.has("layers_per_stage"))
     input.layers_per_stage = table.integers("layers_per_stage", {0, count.high});
   input.expert = parse_expert_degree(table);
   table.finish();
 }
 
-/// The place of a name that a table has chosen of `names`, as in the enumeration of that order.
-template <typename Enumeration>
-Enumeration chosen_of(const std::vector<std::string>& names, const std::string& name) {
-  return static_cast<Enumeration>(std::find(names.begin(), names.end(), name) - names.begin());
-}
-
 void parse_communication(const TomlTable& table, ScenarioInput& input) {
   CommunicationSpec& communication = input.communication;
-  const std::vector<std::string> dispatchers = {"alltoall", "allgather", "hierarchical",
-                                                "node-limited"};
   communication.dispatcher =
-      chosen_of<Dispatcher>(dispatchers, table.choice_or("dispatcher", dispatchers, "alltoall"));
+      chosen_or(table, "dispatcher", dispatcher_names, Dispatcher::all_to_all);
   if (table.has("dispatch_library")) {
-    const std::vector<std::string>& libraries = dispatch_library_names();
-    communication.library = dispatch_libraries.at(static_cast<std::size_t>(
-        std::find(libraries.begin(), libraries.end(), table.choice("dispatch_library", libraries)) -
-        libraries.begin()));
+    communication.library = chosen(table, "dispatch_library", dispatch_library_names);
     if (communication.dispatcher != Dispatcher::node_limited)
       table.fail("dispatch_library", "only the node-limited dispatcher has a library to choose",
                  "use dispatcher = \"node-limited\"");
@@ -227,11 +205,9 @@ Fidelity parse_fidelity(const TomlTable& root) {
   const auto table = root.optional_table("simulation");
   if (!table)
     return Fidelity::folded;
-  const std::string fidelity = table->choice_or("fidelity", {"folded", "ranks", "flows"}, "folded");
+  const Fidelity fidelity = chosen_or(*table, "fidelity", fidelity_names, Fidelity::folded);
   table->finish();
-  return fidelity == "flows"   ? Fidelity::flows
-         : fidelity == "ranks" ? Fidelity::ranks
-                               : Fidelity::folded;
+  return fidelity;
 }
 
 ScenarioInput parse_scenario(const fs::path& path, const std::vector<std::string>& settings) {

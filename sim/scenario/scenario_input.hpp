@@ -19,6 +19,11 @@ enum class Fidelity {
   flows   ///< every rank a device, every pair of an all-to-all a flow
 };
 
+/// The names in scenarios.
+inline constexpr auto fidelity_names = std::to_array<Named<Fidelity>>(
+    {{Fidelity::folded, "folded"}, {Fidelity::ranks, "ranks"}, {Fidelity::flows, "flows"}});
+static_assert(names_each(fidelity_names));
+
 /// `[model]`: a published config, and the scenario's own sizes.
 struct ModelInput {
   std::filesystem::path config;

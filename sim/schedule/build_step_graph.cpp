@@ -131,8 +131,7 @@ private:
       const std::vector<OpId>& other = backward_lanes_[index(device)].last;
       std::vector<OpId>& last = lanes_[index(device)].last;
       last.insert(last.end(), other.begin(), other.end());
-      const auto last_compute =
-          stream_ends_[index(device)][static_cast<std::size_t>(Stream::compute)];
+      const auto last_compute = stream_ends_[index(device)][index(Stream::compute)];
       std::erase_if(last, [&](OpId op) {
         return graph_.ops[index(op)].stream == Stream::compute && op != last_compute;
       });
@@ -283,8 +282,7 @@ private:
       }
       std::optional<OpId> stream_end;
       if (streams)
-        stream_end = std::exchange((*streams)[index(device)][static_cast<std::size_t>(op.stream)],
-                                   std::optional(id));
+        stream_end = std::exchange((*streams)[index(device)][index(op.stream)], std::optional(id));
       if (stream_end)
         graph_.add_dependency(*stream_end, id);
       // What runs in a pair of passes waits for all before it already.

@@ -15,6 +15,14 @@ namespace {
 
 constexpr std::size_t columns_max = 120;
 
+/// The letter of each kind of pass, and its meaning.
+constexpr auto pass_legends =
+    std::to_array<Named<Pass>>({{Pass::forward, "F forward"},
+                                {Pass::backward, "B backward"},
+                                {Pass::backward_input, "I gradients of inputs"},
+                                {Pass::backward_weight, "W gradients of weights"}});
+static_assert(names_each(pass_legends));
+
 char letter_of(std::int64_t chunk) {
   return static_cast<char>('a' + chunk % 26);
 }
@@ -31,7 +39,7 @@ std::string draw_stage(const std::vector<PassSpan>& spans, std::size_t width, bo
       line += '&';
     else
       line.resize(static_cast<std::size_t>(std::lround(start)) * width, ' ');
-    line += fmt::format("{}{}", "FBIW"[static_cast<std::size_t>(pass.pass)], pass.micro_batch);
+    line += fmt::format("{}{}", *name_of(pass_legends, pass.pass), pass.micro_batch);
     if (chunks)
       line += letter_of(pass.chunk);
     const auto end = static_cast<std::size_t>(std::lround(finish)) * width - 1;
@@ -41,7 +49,7 @@ std::string draw_stage(const std::vector<PassSpan>& spans, std::size_t width, bo
   return line;
 }
 
-/// What the letters of the passes mean that are drawn.
+/// The meaning of the letters that are drawn.
 std::string legend(const std::vector<std::vector<PassSpan>>& stages, const ParallelPlan& plan) {
   const auto any = [&](const auto& is_so) {
     return std::any_of(stages.begin(), stages.end(), [&](const std::vector<PassSpan>& spans) {
@@ -49,16 +57,10 @@ std::string legend(const std::vector<std::vector<PassSpan>>& stages, const Paral
                          [&](const PassSpan& span) { return is_so(span.pass); });
     });
   };
-  const auto of_kind = [&](Pass pass) {
-    return any([&](const ChunkPass& drawn) { return drawn.pass == pass; });
-  };
-  std::vector<std::string> kinds{"F forward"};
-  if (of_kind(Pass::backward))
-    kinds.emplace_back("B backward");
-  if (of_kind(Pass::backward_input))
-    kinds.emplace_back("I gradients of inputs");
-  if (of_kind(Pass::backward_weight))
-    kinds.emplace_back("W gradients of weights");
+  std::vector<std::string> kinds;
+  for (const auto& [pass, meaning] : pass_legends)
+    if (any([kind = pass](const ChunkPass& drawn) { return drawn.pass == kind; }))
+      kinds.emplace_back(meaning);
   if (any([](const ChunkPass& drawn) { return drawn.beside_previous; }))
     kinds.emplace_back("& side by side");
   return fmt::format("{}; then micro-batch{}.\n", fmt::join(kinds, ", "),

@@ -40,7 +40,7 @@ using Lanes = std::vector<Lane>;
 
 /// The last operation of each stream of a device, while passes run side by side: those of one
 /// stream follow each other.
-using StreamEnds = std::array<std::optional<OpId>, stream_count>;
+using StreamEnds = std::array<std::optional<OpId>, enumerator_count<Stream>>;
 
 /// The operations that a device has under way beside its passes.
 struct Background {

@@ -2,8 +2,8 @@
 
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/kept_activations.hpp"
-#include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/stage_parameters.hpp"
+#include "sim/workload/pipeline_order.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/schedule/pipeline_order.hpp"
+#include "sim/workload/pipeline_order.hpp"
 
 #include <optional>
 #include <vector>

@@ -15,7 +15,7 @@ namespace {
 
 /// Whole backward passes that run beside a forward pass delay gradients of weights.
 bool delays_weight_gradients(const ParallelPlan& plan) {
-  return plan.schedule == Schedule::dual_pipe && plan.overlap_batches;
+  return plan.schedule.delays_weight_gradients && plan.overlap_batches;
 }
 
 /// The segments of a pass.
@@ -81,7 +81,7 @@ public:
 
 private:
   void place_groups() {
-    for (const GroupKind kind : group_kinds) {
+    for (const GroupKind kind : enumerators<GroupKind>) {
       std::set<DeviceId> placed;
       for (const DeviceId device : stage_.devices) {
         if (placed.contains(device))
@@ -90,8 +90,7 @@ private:
         for (const RankId rank : group_of(workload_.plan, kind, graph_.devices[index(device)].rank))
           if (const DeviceId member = layout_.device_of(rank); placed.insert(member).second)
             group.devices.push_back(member);
-        stage_.groups[static_cast<std::size_t>(kind)].push_back(
-            static_cast<std::uint32_t>(graph_.groups.size()));
+        stage_.groups[index(kind)].push_back(static_cast<std::uint32_t>(graph_.groups.size()));
         graph_.groups.push_back(std::move(group));
       }
     }

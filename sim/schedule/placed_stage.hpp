@@ -2,8 +2,8 @@
 
 #include "sim/routing/expert_load.hpp"
 #include "sim/schedule/pass_segments.hpp"
-#include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/step_graph.hpp"
+#include "sim/workload/pipeline_order.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <array>
@@ -34,7 +34,7 @@ struct PassKey {
 struct PlacedStage {
   std::vector<DeviceId> devices;
   /// By GroupKind: indices of StepGraph::groups.
-  std::array<std::vector<std::uint32_t>, group_kinds.size()> groups;
+  std::array<std::vector<std::uint32_t>, enumerator_count<GroupKind>> groups;
   std::map<PassKey, std::vector<Segment>> passes; ///< those that the stage does
   std::vector<OrderedPass> order;                 ///< of the step
   std::vector<Segment> start;                     ///< of the step

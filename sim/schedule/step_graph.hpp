@@ -19,7 +19,6 @@ enum class Stream : std::uint8_t {
   data_parallel,
   host ///< the processor that launches the device's kernels
 };
-constexpr std::size_t stream_count = 6;
 
 /// One operation: a piece of work at a place. Amounts only, no time.
 struct Op {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/schedule/pipeline_order.hpp"
 #include "sim/schedule/step_graph.hpp"
+#include "sim/workload/pipeline_order.hpp"
 
 #include <cstdint>
 #include <map>

@@ -86,7 +86,7 @@ json members(const ParallelPlan& plan) {
   const auto& [gpus, tensor, pipeline, virtual_stages, schedule, context, expert, expert_tensor,
                sequence_parallel, overlap_batches, zero_stage, recompute, recompute_modules,
                offload_layers, offload_modules, layers_per_stage] = plan;
-  return json::array({gpus, tensor, pipeline, virtual_stages, schedule, context, expert,
+  return json::array({gpus, tensor, pipeline, virtual_stages, schedule.name, context, expert,
                       expert_tensor, sequence_parallel, overlap_batches, zero_stage, recompute,
                       recompute_modules, offload_layers, offload_modules, layers_per_stage});
 }

@@ -55,9 +55,7 @@ void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   result.ep_total_ms = milliseconds(metrics.ep_total);
   result.dispatch_ms = milliseconds(metrics.dispatch);
   result.combine_ms = milliseconds(metrics.combine);
-  const auto part = [&](KernelPart kind) {
-    return milliseconds(metrics.parts[static_cast<std::size_t>(kind)]);
-  };
+  const auto part = [&](KernelPart kind) { return milliseconds(metrics.parts[index(kind)]); };
   result.attention_ms = part(KernelPart::attention);
   result.router_ms = part(KernelPart::router);
   result.permute_ms = part(KernelPart::permute);

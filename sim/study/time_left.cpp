@@ -11,20 +11,20 @@ constexpr std::size_t ended_min = 3;
 } // namespace
 
 void TimeLeft::add(SweepTask kind, double weight) {
-  Kind& tasks = kinds_.at(static_cast<std::size_t>(kind));
+  Kind& tasks = kinds_[index(kind)];
   ++tasks.left;
   tasks.weight_left += weight;
 }
 
 void TimeLeft::drop(SweepTask kind, double weight) {
-  Kind& tasks = kinds_.at(static_cast<std::size_t>(kind));
+  Kind& tasks = kinds_[index(kind)];
   --tasks.left;
   tasks.weight_left -= weight;
 }
 
 void TimeLeft::end(SweepTask kind, double weight, double seconds) {
   drop(kind, weight);
-  Kind& tasks = kinds_.at(static_cast<std::size_t>(kind));
+  Kind& tasks = kinds_[index(kind)];
   ++tasks.ended;
   tasks.weight_ended += weight;
   tasks.seconds += seconds;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
+
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -8,7 +10,6 @@ namespace moesim {
 
 /// The kinds of task of a sweep. Tasks of one kind take time in proportion to their weights.
 enum class SweepTask { point, twin };
-constexpr std::size_t sweep_tasks = 2;
 
 /// The time that the tasks of a sweep will take, from those that have ended in this run.
 class TimeLeft {
@@ -31,7 +32,7 @@ private:
     double weight_ended = 0.0;
     double seconds = 0.0; ///< of those that have ended
   };
-  std::array<Kind, sweep_tasks> kinds_;
+  std::array<Kind, enumerator_count<SweepTask>> kinds_;
 };
 
 } // namespace moesim

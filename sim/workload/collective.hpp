@@ -1,10 +1,10 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
+
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <string>
-#include <vector>
 
 namespace moesim {
 
@@ -44,14 +44,17 @@ enum class Library : std::uint8_t {
   uccl_ep   ///< uccl-project/uccl: DeepEP's calls, messages posted by threads of the host
 };
 
-/// The libraries of node-limited dispatches and combines.
-inline constexpr std::array dispatch_libraries = {Library::deepep, Library::hybridep,
-                                                  Library::uccl_ep};
+/// The names in tables.
+inline constexpr auto library_names =
+    std::to_array<Named<Library>>({{Library::nccl, "nccl"},
+                                   {Library::deepep, "deepep"},
+                                   {Library::hybridep, "hybridep"},
+                                   {Library::uccl_ep, "uccl-ep"}});
+static_assert(names_each(library_names));
 
-/// The name of a library in scenarios and tables, as "uccl-ep".
-const char* library_name(Library library);
-/// The names of `dispatch_libraries`, in their order.
-const std::vector<std::string>& dispatch_library_names();
+/// The libraries of node-limited dispatches and combines, with their names in scenarios.
+inline constexpr auto dispatch_library_names = std::to_array<Named<Library>>(
+    {{Library::deepep, "deepep"}, {Library::hybridep, "hybridep"}, {Library::uccl_ep, "uccl-ep"}});
 
 /// A kind of communication: a pattern, carried by an algorithm of a library. Each that the
 /// simulator knows has a name below and one row in `cost/collective_table.cpp`.

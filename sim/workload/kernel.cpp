@@ -43,18 +43,6 @@ Kernel attention(KernelKind kind, const AttentionShape& shape, double products) 
 
 } // namespace
 
-std::string name_of(Precision precision) {
-  switch (precision) {
-  case Precision::bf16:
-    return "bf16";
-  case Precision::fp8:
-    return "fp8";
-  case Precision::fp8_per_tensor:
-    break;
-  }
-  return "fp8_per_tensor";
-}
-
 std::int64_t cast_launches(const Kernel& kernel) {
   if (kernel.cast.input == 0)
     return 0;

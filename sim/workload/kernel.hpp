@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
 #include "sim/base/units.hpp"
 
 #include <cstdint>
@@ -14,11 +15,15 @@ enum class Precision {
   fp8_per_tensor ///< with one scale for a tensor: products of their own speed
 };
 
+/// The names of precisions in tables.
+inline constexpr auto precision_names =
+    std::to_array<Named<Precision>>({{Precision::bf16, "bf16"},
+                                     {Precision::fp8, "fp8"},
+                                     {Precision::fp8_per_tensor, "fp8_per_tensor"}});
+static_assert(names_each(precision_names));
+
 /// Of a value in bf16.
 constexpr std::int64_t bf16_bytes = 2;
-
-/// "bf16", "fp8" or "fp8_per_tensor".
-std::string name_of(Precision precision);
 
 constexpr bool is_fp8(Precision precision) {
   return precision != Precision::bf16;

@@ -22,10 +22,6 @@ std::int64_t nearest_divisor(std::int64_t total, std::int64_t wanted) {
   return best;
 }
 
-std::int64_t nearest_multiple(std::int64_t wanted, std::int64_t factor) {
-  return std::max<std::int64_t>(1, (wanted + factor / 2) / factor) * factor;
-}
-
 /// What is nearest to a plan whose GPUs cannot be split: their number, or one of the degrees.
 std::string nearest_splits(const ParallelPlan& plan, const ModelSpec& model) {
   const std::int64_t product = plan.tensor * plan.context * plan.pipeline;
@@ -94,63 +90,18 @@ std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelS
   return std::nullopt;
 }
 
-std::optional<PlanFault> find_interleaved_fault(const ParallelPlan& plan,
-                                                std::int64_t micro_batches,
-                                                const TrainingSpec& training) {
-  if (plan.pipeline == 1 || plan.virtual_stages == 1)
-    return PlanFault{"parallel", "schedule",
-                     fmt::format("there is nothing to interleave with pipeline {} and "
-                                 "virtual_stages {}",
-                                 plan.pipeline, plan.virtual_stages),
-                     "use 2 or more of both, or schedule = \"1f1b\""};
-  if (micro_batches % plan.pipeline != 0)
-    return PlanFault{
-        "training", "global_batch",
-        fmt::format("{} micro-batches do not come in groups of pipeline {}, which the interleaved "
-                    "schedule needs",
-                    micro_batches, plan.pipeline),
-        fmt::format("the nearest global_batch that does is {}",
-                    nearest_multiple(micro_batches, plan.pipeline) * plan.data() *
-                        training.micro_batch)};
-  return std::nullopt;
-}
-
-std::optional<PlanFault> find_dual_pipe_fault(const ParallelPlan& plan, std::int64_t micro_batches,
-                                              const TrainingSpec& training) {
-  if (plan.pipeline % 2 != 0)
-    return PlanFault{
-        "parallel", "pipeline",
-        fmt::format("pipeline {} is odd: DualPipe folds the stages onto each other", plan.pipeline),
-        fmt::format("use {} or {}", plan.pipeline - 1, plan.pipeline + 1)};
-  const std::int64_t nearest = std::max(nearest_multiple(micro_batches, 2), 2 * plan.pipeline);
-  if (micro_batches != nearest)
-    return PlanFault{
-        "training", "global_batch",
-        fmt::format("{} micro-batches are not an even number of at least 2 x pipeline {}, which "
-                    "DualPipe needs",
-                    micro_batches, plan.pipeline),
-        fmt::format("the nearest global_batch that is one is {}",
-                    nearest * plan.data() * training.micro_batch)};
-  return std::nullopt;
-}
-
 std::optional<PlanFault> find_schedule_fault(const ParallelPlan& plan,
                                              const TrainingSpec& training) {
-  const std::int64_t micro_batches = plan.micro_batches(training);
-  if (plan.schedule == Schedule::interleaved)
-    return find_interleaved_fault(plan, micro_batches, training);
-  if (plan.schedule == Schedule::zero_bubble && plan.virtual_stages > 2)
+  if (plan.virtual_stages > 1 && !plan.schedule.virtual_stages) {
+    std::vector<std::string> names;
+    for (const Schedule* schedule : schedules)
+      if (schedule->virtual_stages)
+        names.push_back(fmt::format("the {}", schedule->name));
     return PlanFault{"parallel", "virtual_stages",
-                     fmt::format("the zero-bubble schedule has 1 virtual stage or 2, not {}",
-                                 plan.virtual_stages),
-                     "use 1 (ZB-H1) or 2 (ZB-V)"};
-  if (plan.schedule != Schedule::zero_bubble && plan.virtual_stages > 1)
-    return PlanFault{"parallel", "virtual_stages",
-                     "only the interleaved and the zero-bubble schedule have virtual stages",
+                     fmt::format("only {} schedule have virtual stages", fmt::join(names, " and ")),
                      "use schedule = \"interleaved\""};
-  if (plan.schedule == Schedule::dual_pipe)
-    return find_dual_pipe_fault(plan, micro_batches, training);
-  return std::nullopt;
+  }
+  return plan.schedule.find_fault ? plan.schedule.find_fault(plan, training) : std::nullopt;
 }
 
 std::optional<PlanFault> find_overlap_fault(const ParallelPlan& plan) {
@@ -162,8 +113,7 @@ std::optional<PlanFault> find_overlap_fault(const ParallelPlan& plan) {
   if (plan.expert == 1)
     return fault("without expert parallelism there is no communication of experts to hide",
                  "use \"none\", or spread the experts of an MoE model");
-  if (plan.schedule == Schedule::interleaved || plan.schedule == Schedule::dual_pipe ||
-      (plan.schedule == Schedule::one_forward_one_backward && plan.pipeline == 1))
+  if (plan.schedule.pairs_passes && plan.schedule.pairs_passes(plan))
     return std::nullopt;
   return fault(
       "under a pipeline, micro-batches overlap only where the schedule pairs a forward pass "
@@ -292,6 +242,10 @@ std::vector<RankId> members(const GroupShape& shape, std::int64_t first) {
 
 } // namespace
 
+std::int64_t nearest_multiple(std::int64_t wanted, std::int64_t factor) {
+  return std::max<std::int64_t>(1, (wanted + factor / 2) / factor) * factor;
+}
+
 bool ParallelPlan::recomputes(RecomputeModule module) const {
   return recompute == Recompute::selective && recompute_modules.contains(module);
 }
@@ -307,22 +261,6 @@ std::int64_t ParallelPlan::expert_rank(RankId rank) const {
 
 std::int64_t ParallelPlan::stage_of(RankId rank) const {
   return static_cast<std::int64_t>(index(rank)) / stage_ranks();
-}
-
-std::int64_t ParallelPlan::virtual_stage(std::int64_t stage, std::int64_t chunk) const {
-  if (chunk == 1 && schedule == Schedule::dual_pipe)
-    return pipeline - 1 - stage;
-  if (chunk == 1 && schedule == Schedule::zero_bubble)
-    return 2 * pipeline - 1 - stage;
-  return chunk * pipeline + stage;
-}
-
-std::int64_t ParallelPlan::holder(std::int64_t virtual_stage, std::int64_t chunk) const {
-  if (chunk == 1 && schedule == Schedule::dual_pipe)
-    return pipeline - 1 - virtual_stage;
-  if (virtual_stage >= pipeline && schedule == Schedule::zero_bubble)
-    return 2 * pipeline - 1 - virtual_stage;
-  return virtual_stage % pipeline;
 }
 
 std::vector<std::int64_t> spread_layers(std::int64_t layers, std::int64_t stages) {

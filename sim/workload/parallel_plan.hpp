@@ -5,8 +5,8 @@
 #include "sim/workload/model_spec.hpp"
 #include "sim/workload/offload.hpp"
 #include "sim/workload/recompute.hpp"
+#include "sim/workload/schedule.hpp"
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,21 +14,19 @@
 
 namespace moesim {
 
-/// The order in which a pipeline stage works through its micro-batches:
-/// sim/schedule/pipeline_order.
-enum class Schedule {
-  one_forward_one_backward,
-  interleaved, ///< 1F1B over several virtual stages a device
-  zero_bubble, ///< weight gradients fill the drain: ZB-H1, with two virtual stages ZB-V
-  dual_pipe    ///< micro-batches enter from both ends of the pipeline, which holds the model twice
-};
-
 /// How operands of fp8 products are scaled.
 enum class Fp8Recipe {
   per_tensor, ///< one scale from the tensor's largest value, found before the cast
   blockwise,  ///< 1 × 128 values (DeepSeek-V3, arXiv 2412.19437, section 3.3.2)
   mx          ///< 1 × 32 values (OCP MX specification 1.0)
 };
+
+/// The names in scenarios.
+inline constexpr auto fp8_recipe_names =
+    std::to_array<Named<Fp8Recipe>>({{Fp8Recipe::per_tensor, "per-tensor"},
+                                     {Fp8Recipe::blockwise, "blockwise"},
+                                     {Fp8Recipe::mx, "mxfp8"}});
+static_assert(names_each(fp8_recipe_names));
 
 /// How much one optimizer step trains on.
 struct TrainingSpec {
@@ -103,14 +101,16 @@ struct ParallelPlan {
   /// Virtual stages that each stage holds, its chunks: under DualPipe one of each direction.
   std::int64_t chunks() const { return copies() * virtual_stages; }
   /// Stages that hold the same parameters.
-  std::int64_t copies() const { return schedule == Schedule::dual_pipe ? 2 : 1; }
-  /// The virtual stage that is a chunk of a stage. Stage s of p holds s, p + s, …; of ZB-V s and
-  /// 2 p − 1 − s, so that the model runs down the stages and up again; of DualPipe s, and
-  /// p − 1 − s for micro-batches from the other end.
-  std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const;
+  std::int64_t copies() const { return schedule.copies; }
+  /// The virtual stage that is a chunk of a stage.
+  std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const {
+    return schedule.virtual_stage(*this, stage, chunk);
+  }
   /// The stage that holds a virtual stage. Under DualPipe, the one for micro-batches that pass
   /// through chunk `chunk` of every stage.
-  std::int64_t holder(std::int64_t virtual_stage, std::int64_t chunk) const;
+  std::int64_t holder(std::int64_t virtual_stage, std::int64_t chunk) const {
+    return schedule.holder(*this, virtual_stage, chunk);
+  }
 };
 
 /// Layers of each stage when nobody says: as even as can be; the stages that hold one layer less
@@ -132,6 +132,9 @@ struct PlanFault {
 std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSpec& model,
                                          const TrainingSpec& training);
 
+/// The multiple of `factor`, at least one of it, that is nearest to `wanted`.
+std::int64_t nearest_multiple(std::int64_t wanted, std::int64_t factor);
+
 /// The groups of ranks that communicate.
 enum class GroupKind {
   tensor,
@@ -141,9 +144,6 @@ enum class GroupKind {
   expert_tensor,
   expert_data
 };
-constexpr std::array<GroupKind, 6> group_kinds = {GroupKind::tensor,        GroupKind::context,
-                                                  GroupKind::data,          GroupKind::expert,
-                                                  GroupKind::expert_tensor, GroupKind::expert_data};
 
 /// The ranks of the group of `rank`, in the order of the group.
 std::vector<RankId> group_of(const ParallelPlan& plan, GroupKind kind, RankId rank);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
+
 #include <compare>
 #include <cstdint>
 #include <limits>
@@ -41,6 +43,13 @@ enum class Balancing {
   expert_choice,
 };
 
+/// The names in scenarios. Expert choice is a policy there, not a mechanism.
+inline constexpr auto balancing_names =
+    std::to_array<Named<Balancing>>({{Balancing::none, "none"},
+                                     {Balancing::auxiliary_loss, "auxiliary-loss"},
+                                     {Balancing::z_loss, "z-loss"},
+                                     {Balancing::bias, "bias"}});
+
 /// The training of a router, as far as a scenario says: sim/routing/router_training.hpp.
 struct RouterSpec {
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
@@ -65,6 +74,14 @@ enum class PlacementKind {
   load_aware,     ///< EPLB: sim/routing/eplb.hpp
   topology_aware, ///< near the ranks that send most: sim/routing/placement.hpp
 };
+
+/// The names in scenarios.
+inline constexpr auto placement_names =
+    std::to_array<Named<PlacementKind>>({{PlacementKind::contiguous, "contiguous"},
+                                         {PlacementKind::round_robin, "round-robin"},
+                                         {PlacementKind::load_aware, "load-aware"},
+                                         {PlacementKind::topology_aware, "topology-aware"}});
+static_assert(names_each(placement_names));
 
 /// How many tokens each expert was chosen for in a recorded run.
 struct LoadTrace {

@@ -16,6 +16,14 @@ enum class Dispatcher {
   node_limited  ///< once to each scale-up domain, forwarded there: DeepEP, HybridEP
 };
 
+/// The names in scenarios.
+inline constexpr auto dispatcher_names =
+    std::to_array<Named<Dispatcher>>({{Dispatcher::all_to_all, "alltoall"},
+                                      {Dispatcher::all_gather, "allgather"},
+                                      {Dispatcher::hierarchical, "hierarchical"},
+                                      {Dispatcher::node_limited, "node-limited"}});
+static_assert(names_each(dispatcher_names));
+
 struct CommunicationSpec {
   Dispatcher dispatcher = Dispatcher::all_to_all;
   Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends

@@ -2,7 +2,6 @@
 
 #include "sim/base/check.hpp"
 #include "sim/metrics/link_utilisation.hpp"
-#include "sim/metrics/resource_class.hpp"
 #include "sim/replay/rank_flows.hpp"
 #include "sim/search/step_bound.hpp"
 #include "sim/study/simulate.hpp"
@@ -96,8 +95,8 @@ void expect_conserved_bins(const StepGraph&, const Timeline& timeline) {
     const double sum = std::accumulate(bytes[number].begin(), bytes[number].end(), 0.0);
     INVARIANT(std::abs(sum - link.bytes) <= 1e-9 * link.bytes, "{} carried {} bytes, in bins {}",
               link.name, link.bytes, sum);
-    expected[link_class(link.kind, link.name)] += link.bytes;
-    capacity[link_class(link.kind, link.name)] += link.capacity.value;
+    expected[row_of(link.kind).title] += link.bytes;
+    capacity[row_of(link.kind).title] += link.capacity.value;
   }
   std::map<std::string, double> used;
   for (const LinkUtilisation& row : link_utilisation(timeline, bins))

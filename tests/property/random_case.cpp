@@ -78,7 +78,7 @@ void draw_recompute(Draw& draw, Settings& set) {
   const std::string recompute = draw.one_of<std::string>({"\"none\"", "\"selective\"", "\"full\""});
   set("parallel.recompute", recompute);
   if (recompute == "\"selective\"" && draw.one_in(2)) {
-    const std::vector<std::string>& names = recompute_module_names();
+    const std::vector<std::string> names = names_of(recompute_module_names);
     set("parallel.recompute_modules",
         fmt::format("[\"{}\", \"{}\"]", draw.one_of(names), draw.one_of(names)));
   }

@@ -1,13 +1,11 @@
 #include "tests/tidy/functions.hpp"
+#include "tests/tidy/source_files.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,96 +13,14 @@
 namespace {
 
 using namespace moesim::tidy;
-namespace fs = std::filesystem;
-using Violations = std::vector<std::string>;
-
-const fs::path source_dir = MOESIM_SOURCE_DIR;
-
 /// Each module may use those before it.
 const std::vector<std::string> modules = {
     "base",     "input",  "workload", "routing", "platform", "scenario", "cost",     "calibrate",
     "schedule", "replay", "metrics",  "search",  "report",   "study",    "importer", "app"};
 
-/// Folders whose files are ours; what people install or build there is not.
-const std::vector<std::string> folders = {
-    "sim",         "tests",      "bench",     "cuda_microbench",
-    "calibration", "topologies", "workloads", "reports"};
-const std::set<std::string> foreign = {"node_modules", "build", "dist", "package-lock.json"};
-
 constexpr std::size_t columns_max = 100;
 constexpr std::size_t file_lines_max = 400;
 constexpr std::size_t function_lines_max = 60;
-
-struct SourceFile {
-  std::string path; ///< relative to the project, with slashes
-  std::string text;
-  std::vector<std::string> lines;
-
-  bool is(std::initializer_list<const char*> extensions) const {
-    const std::string own = fs::path(path).extension().string();
-    return std::find(extensions.begin(), extensions.end(), own) != extensions.end();
-  }
-  bool is_cpp() const { return is({".cpp", ".hpp", ".cu", ".cuh"}); }
-  bool is_cmake() const { return is({".cmake"}) || fs::path(path).filename() == "CMakeLists.txt"; }
-  bool is_data() const { return is({".csv", ".json", ".toml"}); }
-  bool is_in(const std::string& prefix) const {
-    return path.compare(0, prefix.size(), prefix) == 0;
-  }
-};
-
-SourceFile read(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  SourceFile file{fs::relative(path, source_dir).generic_string(), text.str(), {}};
-  std::istringstream lines(file.text);
-  for (std::string line; std::getline(lines, line);)
-    file.lines.push_back(line);
-  return file;
-}
-
-bool is_text(const fs::path& path) {
-  static const std::set<std::string> extensions = {
-      ".cpp", ".hpp",  ".cu",  ".cuh", ".txt",  ".cmake", ".toml", ".csv",
-      ".md",  ".json", ".mjs", ".js",  ".html", ".css",   ".py",   ".sh"};
-  return extensions.count(path.extension().string()) > 0;
-}
-
-/// Every text file of the project, in the order of their names.
-std::vector<SourceFile> read_project() {
-  std::vector<fs::path> paths;
-  for (const auto& entry : fs::directory_iterator(source_dir))
-    if (entry.is_regular_file() && entry.path().filename() != ".git" && // of a linked worktree
-        (is_text(entry.path()) || !entry.path().has_extension()))
-      paths.push_back(entry.path()); // scripts at the top have no extension
-  for (const std::string& folder : folders) {
-    if (!fs::exists(source_dir / folder))
-      continue;
-    for (auto entry = fs::recursive_directory_iterator(source_dir / folder);
-         entry != fs::recursive_directory_iterator(); ++entry)
-      if (foreign.count(entry->path().filename().string()) > 0)
-        entry.disable_recursion_pending();
-      else if (entry->is_regular_file() && is_text(entry->path()))
-        paths.push_back(entry->path());
-  }
-  std::sort(paths.begin(), paths.end());
-  std::vector<SourceFile> files;
-  for (const fs::path& path : paths)
-    files.push_back(read(path));
-  return files;
-}
-
-std::string place(const SourceFile& file, std::size_t line, const std::string& rule) {
-  return file.path + ":" + std::to_string(line + 1) + ": " + rule;
-}
-
-/// One line a violation, for the failure's message; empty if there are none.
-std::string listed(const Violations& violations) {
-  std::string text;
-  for (const std::string& violation : violations)
-    text += "\n" + violation;
-  return text;
-}
 
 /// Runs a rule over every line of the files that `applies` picks.
 template <typename Applies, typename Rule>
@@ -327,8 +243,8 @@ TEST_CASE("the table of a scenario's keys has those that are read, and no others
   const std::set<std::string> read_keys =
       names_in(read(source_dir / "sim/scenario/scenario_input.cpp").text +
                    read(source_dir / "sim/scenario/routing_input.cpp").text,
-               std::regex("(?:table(?:\\.|->)\\w+|optional_count|parse_modules<\\w+>)\\("
-                          "\\s*(?:table,\\s*)?\"([a-z0-9_]+)\""));
+               std::regex("(?:table(?:\\.|->)\\w+|optional_count|parse_modules|chosen(?:_or)?)\\("
+                          "\\s*(?:\\*?table,\\s*)?\"([a-z0-9_]+)\""));
   std::string first_cells;
   for (const std::string& line : read(source_dir / "workloads/SCENARIO.md").lines)
     if (line.starts_with("| `"))

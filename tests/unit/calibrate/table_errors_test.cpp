@@ -91,7 +91,7 @@ TEST_CASE("left out, shipped times are predicted within 5 %, grouped products wi
   std::size_t tables = 0;
   for (const TableError& error : table_errors(shipped_tables))
     if (error.error_case == ErrorCase::inside) {
-      INFO(error.device << " " << error.table << " " << name_of(error.precision));
+      INFO(error.device << " " << error.table << " " << name_of(precision_names, error.precision));
       CHECK(error.rows > 100);
       // What is left of short rows without their casts is uncertain (DEVIATIONS.md 2).
       const bool rest = error.device == "b200-sxm" && error.precision == Precision::fp8_per_tensor;

@@ -1,6 +1,6 @@
 #include "sim/metrics/resource_class.hpp"
 
-#include "sim/platform/topology_spec.hpp"
+#include "sim/platform/topology.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,11 +14,6 @@ TEST_CASE("resources are classed by their name without its indices") {
   CHECK(resource_class("Mesh[1][2].East") == "Mesh.East"); // no class knows it
 }
 
-TEST_CASE("a link's class is that of its kind, whatever its name") {
-  CHECK(link_class(LinkKind::nic_egress, "host7-port3") == "NIC egress");
-  CHECK(link_class(static_cast<LinkKind>(-1), "Mesh[1][2].East") == "Mesh.East");
-}
-
 TEST_CASE("every link of a shipped topology has a class, the same by kind and by name") {
   for (const char* name : {"hgx-h100-ndr400", "hgx-a100-hdr200", "ethernet-100g", "nvlink-only"}) {
     const auto file =
@@ -27,7 +22,7 @@ TEST_CASE("every link of a shipped topology has a class, the same by kind and by
     for (std::uint32_t link = 0; link < topology.links(); ++link) {
       const Link& real = topology.link(LinkId(link));
       INFO(real.name);
-      CHECK(link_class(real.kind, real.name) == resource_class(real.name));
+      CHECK(row_of(real.kind).title == resource_class(real.name));
       CHECK(resource_class(real.name).find('.') == std::string::npos);
     }
   }

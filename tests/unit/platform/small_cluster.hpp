@@ -46,7 +46,7 @@ inline std::map<std::string, double> switch_shares(const Topology& topology, std
                                                    std::uint32_t sink) {
   std::map<std::string, double> shares;
   for (const RouteHop& hop : topology.route(RankId(source), RankId(sink)))
-    if (topology.link(hop.link).kind > LinkKind::nic_ingress)
+    if (row_of(topology.link(hop.link).kind).level == LinkLevel::network)
       shares[topology.link(hop.link).name] += hop.share;
   return shares;
 }

@@ -11,6 +11,32 @@ using namespace moesim;
 
 namespace {
 
+StageOrder one_forward_one_backward(std::int64_t stages, std::int64_t stage,
+                                    std::int64_t micro_batches) {
+  return pipeline_order(plan_of(Schedule::one_forward_one_backward, stages, 1), stage,
+                        micro_batches);
+}
+
+StageOrder interleaved(std::int64_t stages, std::int64_t chunks, std::int64_t stage,
+                       std::int64_t micro_batches) {
+  return pipeline_order(plan_of(Schedule::interleaved, stages, chunks), stage, micro_batches);
+}
+
+StageOrder zero_bubble(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches) {
+  return pipeline_order(plan_of(Schedule::zero_bubble, stages, 1), stage, micro_batches);
+}
+
+StageOrder zero_bubble_v(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches) {
+  return pipeline_order(plan_of(Schedule::zero_bubble, stages, 2), stage, micro_batches);
+}
+
+StageOrder dual_pipe(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches,
+                     bool side_by_side) {
+  ParallelPlan plan = plan_of(Schedule::dual_pipe, stages, 1);
+  plan.overlap_batches = side_by_side;
+  return pipeline_order(plan, stage, micro_batches);
+}
+
 /// "F0 F1 B0 …"; passes side by side are joined by "&"; the chunk behind a point where there are
 /// several; I and W are the gradients of inputs and of weights.
 std::string text_of(const StageOrder& order, bool chunks = false) {

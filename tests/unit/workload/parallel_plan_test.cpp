@@ -239,7 +239,7 @@ TEST_CASE("the groups of each kind partition the ranks of every stage") {
   const std::vector<ParallelPlan> plans = many_plans();
   REQUIRE(plans.size() > 500);
   for (const ParallelPlan& plan : plans)
-    for (const GroupKind kind : group_kinds) {
+    for (const GroupKind kind : enumerators<GroupKind>) {
       INFO("gpus " << plan.gpus << " tensor " << plan.tensor << " pipeline " << plan.pipeline
                    << " expert " << plan.expert << " kind " << static_cast<int>(kind));
       REQUIRE(partitions(plan, kind));

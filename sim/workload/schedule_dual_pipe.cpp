@@ -1,6 +1,7 @@
-#include "sim/schedule/pipeline_order.hpp"
-
 #include "sim/base/check.hpp"
+#include "sim/workload/parallel_plan.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
@@ -118,19 +119,64 @@ void drain(DualOrder& order, std::int64_t before, std::int64_t within) {
     order.weight();
 }
 
-} // namespace
-
-StageOrder dual_pipe(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches,
-                     bool side_by_side) {
+/// DualPipe (DeepSeek-V3, arXiv 2412.19437, section 3.2.1, as published in deepseek-ai/DualPipe):
+/// half of the micro-batches enter at the first stage, the others at the last. Stage s passes the
+/// former (0 … micro_batches / 2 − 1) through its chunk 0, the latter through its chunk 1. In the
+/// steady state each forward pass has a backward pass of the other direction behind it; under
+/// `overlap_batches`, beside it. Gradients of weights are apart where they fill the ends. Keeps at
+/// most stages + 1 micro-batches.
+StageOrder order_of_dual_pipe(const ParallelPlan& plan, std::int64_t stage,
+                              std::int64_t micro_batches) {
+  const std::int64_t stages = plan.pipeline;
   INVARIANT(stages % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * stages,
             "{} micro-batches, {} stages", micro_batches, stages);
   const std::int64_t before = std::min(stage, stages - 1 - stage);
   const std::int64_t within = stages / 2 - 1 - before;
-  DualOrder order(stage < stages / 2 ? 0 : 1, micro_batches / 2, side_by_side);
+  DualOrder order(stage < stages / 2 ? 0 : 1, micro_batches / 2, plan.overlap_batches);
   warm_up(order, before, within);
   steady_state(order, within, micro_batches / 2 - stages + before + 1);
   drain(order, before, within);
   return order.take();
 }
+
+/// Stage s of p holds virtual stage s for micro-batches from its own end, p − 1 − s for those from
+/// the other.
+std::int64_t virtual_stage_of_dual_pipe(const ParallelPlan& plan, std::int64_t stage,
+                                        std::int64_t chunk) {
+  return chunk == 1 ? plan.pipeline - 1 - stage : stage;
+}
+
+std::optional<PlanFault> find_dual_pipe_fault(const ParallelPlan& plan,
+                                              const TrainingSpec& training) {
+  if (plan.pipeline % 2 != 0)
+    return PlanFault{
+        "parallel", "pipeline",
+        fmt::format("pipeline {} is odd: DualPipe folds the stages onto each other", plan.pipeline),
+        fmt::format("use {} or {}", plan.pipeline - 1, plan.pipeline + 1)};
+  const std::int64_t micro_batches = plan.micro_batches(training);
+  const std::int64_t nearest = std::max(nearest_multiple(micro_batches, 2), 2 * plan.pipeline);
+  if (micro_batches != nearest)
+    return PlanFault{
+        "training", "global_batch",
+        fmt::format("{} micro-batches are not an even number of at least 2 x pipeline {}, which "
+                    "DualPipe needs",
+                    micro_batches, plan.pipeline),
+        fmt::format("the nearest global_batch that is one is {}",
+                    nearest * plan.data() * training.micro_batch)};
+  return std::nullopt;
+}
+
+} // namespace
+
+constinit const Schedule Schedule::dual_pipe = {
+    .name = "dualpipe",
+    .order = order_of_dual_pipe,
+    .split_backward = true,
+    .copies = 2,
+    .delays_weight_gradients = true,
+    .virtual_stage = virtual_stage_of_dual_pipe,
+    .holder = virtual_stage_of_dual_pipe, // its own inverse
+    .pairs_passes = [](const ParallelPlan&) { return true; },
+    .find_fault = find_dual_pipe_fault};
 
 } // namespace moesim
