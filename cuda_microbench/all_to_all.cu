@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
-namespace moesim::microbench {
+namespace moesim::microbench::all_to_all {
 
 namespace {
 
@@ -250,4 +250,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::all_to_all

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace moesim::microbench {
+namespace moesim::microbench::copy {
 
 namespace {
 
@@ -128,4 +128,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::copy

@@ -18,7 +18,7 @@
 #include <map>
 #include <optional>
 
-namespace moesim::microbench {
+namespace moesim::microbench::expert_gemm {
 
 namespace {
 
@@ -348,4 +348,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::expert_gemm

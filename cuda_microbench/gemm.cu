@@ -4,7 +4,7 @@
 #include "cuda_microbench/harness/linear_product.hpp"
 #include "cuda_microbench/harness/sampled_error.hpp"
 
-namespace moesim::microbench {
+namespace moesim::microbench::gemm {
 
 namespace {
 
@@ -109,4 +109,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::gemm

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <optional>
 
-namespace moesim::microbench {
+namespace moesim::microbench::interference {
 
 namespace {
 
@@ -245,4 +245,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::interference

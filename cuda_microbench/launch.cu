@@ -6,7 +6,7 @@
 #include <chrono>
 #include <stdexcept>
 
-namespace moesim::microbench {
+namespace moesim::microbench::launch {
 
 namespace {
 
@@ -89,4 +89,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::launch

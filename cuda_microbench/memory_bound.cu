@@ -4,11 +4,9 @@
 #include "cuda_microbench/memory_bound/elementwise.hpp"
 #include "cuda_microbench/memory_bound/norms.hpp"
 
-namespace moesim::microbench {
+namespace moesim::microbench::memory_bound {
 
 namespace {
-
-using namespace memory_bound;
 
 /// Relative to the sum of the amounts that a value is the sum of. bf16: half a unit of its 8
 /// significant bits is 2^-8; a sixteenth more for the fp32 before. e4m3: half a unit of its 4
@@ -65,4 +63,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::memory_bound

@@ -9,7 +9,7 @@
 #include <numeric>
 #include <optional>
 
-namespace moesim::microbench {
+namespace moesim::microbench::permute {
 
 namespace {
 
@@ -332,4 +332,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::permute

@@ -8,11 +8,9 @@
 #include <algorithm>
 #include <limits>
 
-namespace moesim::microbench {
+namespace moesim::microbench::router {
 
 namespace {
-
-using namespace router;
 
 constexpr std::uint64_t token_seed = 1;
 constexpr std::uint64_t weight_seed = 2;
@@ -263,4 +261,4 @@ const Registration registration{
 
 } // namespace
 
-} // namespace moesim::microbench
+} // namespace moesim::microbench::router

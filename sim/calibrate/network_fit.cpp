@@ -34,12 +34,12 @@ struct StartPoint {
 
 /// Least squares of the relative error of base + slope × peers, neither negative.
 std::pair<double, double> fit_line(const std::vector<StartPoint>& points) {
-  Eigen::MatrixX2d terms(static_cast<Eigen::Index>(points.size()), 2);
+  Eigen::MatrixXd terms(static_cast<Eigen::Index>(points.size()), 2);
   for (std::size_t i = 0; i < points.size(); ++i)
     terms.row(static_cast<Eigen::Index>(i)) << 1.0 / points[i].time,
         points[i].peers / points[i].time;
   const Eigen::VectorXd ones = Eigen::VectorXd::Ones(terms.rows());
-  const Eigen::Vector2d both = terms.colPivHouseholderQr().solve(ones);
+  const Eigen::VectorXd both = terms.completeOrthogonalDecomposition().solve(ones);
   if (both[0] >= 0.0 && both[1] >= 0.0)
     return {both[0], both[1]};
   // One of them is zero at the constrained minimum: the better of the two single fits.

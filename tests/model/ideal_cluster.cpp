@@ -1,8 +1,8 @@
 #include "tests/model/ideal_cluster.hpp"
 
 #include "sim/cost/compute_constants.hpp"
-#include "tests/support/calibration.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/toy_constants.hpp"
 
 #include <cmath>
 
@@ -52,14 +52,16 @@ Costs ideal_costs() {
   folder.write("proxy_messages.csv",
                "library,ranks,dispatch_tokens,combine_tokens,provenance,source\n"
                "deepep,16,2,2,assumption,none\n");
-  std::filesystem::copy_file(calibration_folder / constants_file, folder.path() / constants_file);
+  folder.write(constants_file, toy_constants());
   return {ComputeCost::load(folder.path(), {"ideal", tflops(1000), tflops(1000), memory_bandwidth,
                                             100, "nvlink4"}),
           NetworkCost::load(folder.path())};
 }
 
 Kernel lasting(Seconds time) {
-  const ComputeConstants constants = ComputeConstants::read(calibration_folder / constants_file);
+  const TemporaryFolder folder;
+  folder.write(constants_file, toy_constants());
+  const ComputeConstants constants = ComputeConstants::read(folder.path() / constants_file);
   const double streamed = (time.value - constants.kernel_fixed_time_us.value * 1e-6) *
                           memory_bandwidth.value * constants.memory_bandwidth_share.value;
   return memory_bound(KernelPart::dense, Bytes{std::llround(streamed)});

@@ -211,7 +211,7 @@ TEST_CASE("one forward, one backward waits for each transfer in its turn") {
 // compute loses 16 % of the time that it runs beside one, and as the computes here stream, of what
 // is left the share of the memory's 1e15 B/s that reading and writing 720 MB takes: of 1 ms it
 // takes 1/0.84, of 2 ms b = 2 + lost(A), where A is an all-to-all of the pair at 0.8 of its rate
-// (compute_constants.csv), 1.75 ms. In the pair, B for backward: B1 0 to 2; its A to 2 + A beside
+// (toy_constants), 1.75 ms. In the pair, B for backward: B1 0 to 2; its A to 2 + A beside
 // F1 to 3.19; F's A, behind that of B, to 2 + 2A beside B2, from 2 + A to 2 + A + b; B's second A
 // to 2 + 2A + b beside F2; F's second A to 2 + 3A + b beside B3, from 2 + 2A + b to 2 + 2A + 2b; F3
 // 1 ms more.

@@ -1,14 +1,13 @@
 #include "sim/routing/router_training.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/routing/load_statistics.hpp"
+#include "tests/support/published_training.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <numeric>
 #include <vector>
 
@@ -22,36 +21,8 @@ const std::vector<Balancing> all_mechanisms = {Balancing::none, Balancing::auxil
                                                Balancing::z_loss, Balancing::bias,
                                                Balancing::expert_choice};
 
-RouterTraining published(Balancing balancing, std::uint64_t seed, std::int64_t experts = 64,
-                         std::int64_t experts_per_token = 6) {
-  RouterTraining training;
-  training.experts = experts;
-  training.experts_per_token = experts_per_token;
-  training.balancing = balancing;
-  training.coefficient = published_coefficient(balancing);
-  training.seed = seed;
-  return training;
-}
-
-RouterState state_after(const RouterTraining& training, std::int64_t steps) {
-  RouterState state = start_training(training);
-  while (state.step < steps)
-    train_step(training, state);
-  return state;
-}
-
-double max_over_mean(const Row& loads) {
-  return load_statistics(loads).max_over_mean;
-}
-
 double sum(const Row& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
-}
-
-/// Experts with less than 1 % of the mean load.
-std::int64_t dead(const Row& loads) {
-  const double mean = sum(loads) / static_cast<double>(loads.size());
-  return std::count_if(loads.begin(), loads.end(), [&](double load) { return load < 0.01 * mean; });
 }
 
 /// Two experts, one a token, one topic: logits ln 3 and 0, so that p = 3/4 and 1/4.
@@ -142,17 +113,6 @@ TEST_CASE("the z-loss descends the square of the logarithm of the sum") {
   CHECK(state.logits.front()[1] == Approx(expected).epsilon(1e-9));
 }
 
-TEST_CASE("without help most experts are dead after a few thousand steps") {
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    const auto small = load_history(published(Balancing::none, seed), {0, 5000});
-    CHECK(dead(small.front()) == 0);
-    CHECK(dead(small.back()) > 32);
-    const auto large = load_history(published(Balancing::none, seed, 256, 8), {0, 4000});
-    CHECK(dead(large.front()) == 0);
-    CHECK(dead(large.back()) > 128);
-  }
-}
-
 // 2 (3/4 3/4 + 1/4 1/4) = 5/4. Against the order nothing bounds it: 2 (1 0.1 + 0 0.9) = 0.2.
 TEST_CASE("the auxiliary loss is at its minimum for uniform traffic") {
   CHECK(auxiliary_loss({0.75, 0.25}, {0.75, 0.25}) == 1.25);
@@ -166,34 +126,6 @@ TEST_CASE("the auxiliary loss is at its minimum for uniform traffic") {
     training.assumptions.initial_spread = 0.0;
     const Routing uniform = route(training, start_training(training));
     CHECK(auxiliary_loss(uniform.load, uniform.probability.front()) == Approx(1.0).epsilon(1e-12));
-  }
-}
-
-TEST_CASE("the auxiliary loss keeps all experts alive, with a coefficient as published") {
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    for (const Row& loads :
-         load_history(published(Balancing::auxiliary_loss, seed), {500, 1000, 2000, 5000})) {
-      CHECK(dead(loads) == 0);
-      CHECK(max_over_mean(loads) < 2.0);
-    }
-    const Row large = loads_after(published(Balancing::auxiliary_loss, seed, 256, 8), 3000);
-    CHECK(dead(large) == 0);
-    CHECK(max_over_mean(large) < 2.0);
-    RouterTraining weak = published(Balancing::auxiliary_loss, seed);
-    weak.coefficient = 1e-4;
-    CHECK(max_over_mean(loads_after(weak, 5000)) > 2.0);
-  }
-}
-
-TEST_CASE("bias updates balance the loads") {
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    CHECK(max_over_mean(loads_after(published(Balancing::none, seed), 3000)) > 4.0);
-    Row mean(64, 0.0);
-    for (const Row& loads :
-         load_history(published(Balancing::bias, seed), {2600, 2700, 2800, 2900, 3000}))
-      std::transform(mean.begin(), mean.end(), loads.begin(), mean.begin(), std::plus<>());
-    CHECK(max_over_mean(mean) < 1.2);
-    CHECK(max_over_mean(loads_after(published(Balancing::bias, seed, 256, 8), 3000)) < 1.2);
   }
 }
 
@@ -242,53 +174,6 @@ TEST_CASE("expert choice is even whatever the logits are, and tokens have unequa
   }
 }
 
-TEST_CASE("the z-loss bounds the logits and delays collapse, but does not prevent it") {
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    const RouterTraining with = published(Balancing::z_loss, seed);
-    const RouterTraining without = published(Balancing::none, seed);
-    const RouterState bounded = state_after(with, 3000);
-    const Routing held = route(with, bounded);
-    const Routing free = route(without, state_after(without, 3000));
-    for (std::size_t topic = 0; topic < held.log_sum.size(); ++topic)
-      CHECK(std::abs(held.log_sum[topic]) < 0.5 * free.log_sum[topic]);
-    CHECK(max_over_mean(loads_after(with, 1000)) < 0.5 * max_over_mean(loads_after(without, 1000)));
-    CHECK(max_over_mean(held.load) > 4.0);
-  }
-}
-
-TEST_CASE("a narrow fine-tuning distribution degrades balance") {
-  for (const Balancing balancing : {Balancing::auxiliary_loss, Balancing::bias})
-    for (const std::uint64_t seed : {1, 2, 3}) {
-      RouterTraining training = published(balancing, seed);
-      training.narrow_from_step = 2000;
-      training.narrow_topics = 2;
-      const auto loads = load_history(training, {1999, 2000, 2100, 7000});
-      CHECK(max_over_mean(loads[0]) < 1.2);
-      CHECK(max_over_mean(loads[1]) > 3.0);
-      CHECK(max_over_mean(loads[2]) > 3.0);
-      CHECK(max_over_mean(loads[3]) < max_over_mean(loads[2]) / 2.0); // held again in the end
-    }
-}
-
-TEST_CASE("experts that are added get few tokens at once, and their part later if biases help") {
-  for (const std::uint64_t seed : {1, 2, 3})
-    for (const Balancing balancing : {Balancing::bias, Balancing::none}) {
-      RouterTraining training = published(balancing, seed);
-      training.experts_added_at = 2000;
-      training.experts_added = 8;
-      const auto loads = load_history(training, {1999, 2000, 6000});
-      REQUIRE(loads[0].size() == 64);
-      REQUIRE(loads[1].size() == 72);
-      for (std::size_t added = 64; added < 72; ++added) {
-        CHECK(loads[1][added] < 0.5 / 72.0);
-        if (balancing == Balancing::bias)
-          CHECK(loads[2][added] > 0.5 / 72.0);
-        else
-          CHECK(loads[2][added] < 0.05 / 72.0);
-      }
-    }
-}
-
 TEST_CASE("shares add up to 1 under every mechanism") {
   for (const Balancing balancing : all_mechanisms)
     for (const std::uint64_t seed : {1, 2, 3}) {
@@ -313,24 +198,6 @@ TEST_CASE("the same seed gives the same loads, another seed others") {
     if (balancing != Balancing::expert_choice) // it is even for all seeds
       CHECK(loads_after(published(balancing, 2), 100) != first.back());
   }
-}
-
-TEST_CASE("half or twice an assumption changes when loads collapse, not what holds them") {
-  for (double RouterAssumptions::*field :
-       {&RouterAssumptions::initial_spread, &RouterAssumptions::gradient_noise,
-        &RouterAssumptions::benefit, &RouterAssumptions::training_rate,
-        &RouterAssumptions::forgetting_rate})
-    for (const double factor : {0.5, 2.0}) {
-      RouterTraining training = published(Balancing::none, 1, 32, 2);
-      training.assumptions.*field *= factor;
-      CHECK(max_over_mean(loads_after(training, 3000)) > 3.0);
-      training.balancing = Balancing::bias;
-      training.coefficient = published_coefficient(Balancing::bias);
-      CHECK(max_over_mean(loads_after(training, 3000)) < 1.2);
-      training.balancing = Balancing::auxiliary_loss;
-      training.coefficient = published_coefficient(Balancing::auxiliary_loss);
-      CHECK(max_over_mean(loads_after(training, 3000)) < 2.0);
-    }
 }
 
 TEST_CASE("a router that is not described is refused") {
