@@ -70,8 +70,7 @@ BesideCompute TrafficPlanner::beside_compute(const CollectiveWork& work, const D
 
 // The links are idle meanwhile: transfer and messages are timed apart, as if none ran beside the
 // other.
-void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
-                                    TrafficPlan& plan) const {
+void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member, TrafficPlan& plan) {
   if (!compute_)
     return;
   const NodeSpec& node = topology_.spec().node;
@@ -84,7 +83,7 @@ void TrafficPlanner::add_host_posts(const CollectiveWork& work, RankId member,
       {work.kind.library, work.role == Role::combine,
        static_cast<std::int64_t>(flows.ranks().size()), copies, node.nic_medium, node.nic});
   if (posting.extrapolated)
-    extrapolated_.insert("messages of a host on " + node.nic_medium);
+    notes_.extrapolated.insert("messages of a host on " + node.nic_medium);
   const Seconds transfer = time_alone(plan, folding_);
   plan.phases.front().startup += posting.time;
   plan.error = std::hypot(transfer.value * plan.error, posting.time.value * posting.error) /
@@ -105,7 +104,7 @@ void TrafficPlanner::slow_beside_computes(const CollectiveWork& work, const Devi
   Uncertain rate = compute_->rate_beside_compute(work.kind);
   // What slows it in any step hides what computes beside it would.
   if (leaves_domain(work, device.rank))
-    rate.value = std::min(1.0, rate.value / rate_in_training(work.kind).value);
+    rate.value = std::min(1.0, rate.value / costs_.rate_in_training(work.kind).value);
   const std::vector<LinkAmounts>& amounts = stage_amounts(work, device.stage);
   for (std::size_t phase = 0; phase < plan.phases.size(); ++phase) {
     // All flows of a phase end together.

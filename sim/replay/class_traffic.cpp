@@ -30,7 +30,7 @@ const std::vector<ClassFlow>& TrafficPlanner::classes_of(const CollectiveFlows& 
 
 std::vector<ClassFlow> TrafficPlanner::fold(const std::vector<std::vector<RankFlow>>& groups) {
   FoldedFlows folded = fold_flows(groups, layout_, topology_, folding_);
-  uneven_ |= !folded.even;
+  notes_.uneven |= !folded.even;
   return std::move(folded.flows);
 }
 
@@ -38,20 +38,20 @@ std::vector<PlannedFlow> TrafficPlanner::plan_classes(const std::vector<RankFlow
                                                       const std::vector<ClassFlow>& classes,
                                                       const FlowKind& kind) {
   std::vector<PlannedFlow> planned;
-  const double mean = mean_amount(flows, kind);
+  const double mean = costs_.mean_amount(flows, kind);
   double mixed_amount = 0.0; // of a flow that stands in for others: that of all these
   for (const ClassFlow& one : classes) {
     const RankFlow& flow = flows[one.flow];
     if (flow.bytes <= 0.0)
       continue;
-    const double amount = amount_of(flow, kind) / one.parts;
+    const double amount = costs_.amount(flow, kind) / one.parts;
     PlannedFlow& added = planned.emplace_back(one.route, flow.bytes / one.parts, amount);
     added.route.weight = amount / mean;
     added.mixed = one.mixed;
     if (one.mixed) {
       constexpr double rounding = 1e-9;
       const double whole = amount * one.parts;
-      uneven_ |= mixed_amount > 0.0 && std::abs(whole / mixed_amount - 1.0) > rounding;
+      notes_.uneven |= mixed_amount > 0.0 && std::abs(whole / mixed_amount - 1.0) > rounding;
       mixed_amount = whole;
     }
   }

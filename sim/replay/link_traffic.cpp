@@ -26,13 +26,13 @@ std::optional<Seconds> TrafficPlanner::add_uniform_loads(const CollectiveFlows& 
   double outside = 0.0;
   for (const RankFlow& flow : sent)
     (topology_.domain_of(flow.source) == topology_.domain_of(flow.sink) ? inside : outside) =
-        amount_of(flow, kind);
+        costs_.amount(flow, kind);
   const double message = sent.empty() ? 0.0 : sent.front().bytes;
   for (std::size_t link = 0; link < bytes.size(); ++link) {
     bytes[link] += message * (counts->inside[link] + counts->outside[link]);
     amounts[link] += inside * counts->inside[link] + outside * counts->outside[link];
   }
-  return startup(kind, flows.peers(0, 0));
+  return costs_.startup(kind, flows.peers(0, 0));
 }
 
 TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows, std::size_t phase,
@@ -47,14 +47,14 @@ TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows,
       planned.startup = std::max(planned.startup, *latest);
       std::vector<RankFlow> sent;
       flows.append(phase, 0, sent);
-      means.push_back(mean_amount(sent, kind));
+      means.push_back(costs_.mean_amount(sent, kind));
       return;
     }
-    means.push_back(mean_amount(flows.all(phase), kind));
+    means.push_back(costs_.mean_amount(flows.all(phase), kind));
     for (std::size_t place = 0; place < flows.ranks().size(); ++place) {
       std::vector<RankFlow> sent;
       flows.append(phase, place, sent);
-      planned.startup = std::max(planned.startup, startup(kind, flows.peers(phase, place)));
+      planned.startup = std::max(planned.startup, costs_.startup(kind, flows.peers(phase, place)));
       add_rank_loads(sent, kind, bytes, amounts);
     }
   };
@@ -71,7 +71,7 @@ TrafficPhase TrafficPlanner::plan_link_loads(const CollectiveFlows& group_flows,
     group_flows.append(phase, place, sent);
   else
     sent = group_flows.all(phase);
-  planned.startup += find_farthest(sent, device.rank).path;
+  planned.startup += find_farthest(sent, device.rank, topology_).path;
   const double mean =
       std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size());
   planned.flows = flows_of_loads(bytes, amounts, mean);
@@ -121,7 +121,7 @@ std::vector<PlannedFlow> TrafficPlanner::plan_stage_transfer(const Device& sourc
     add_rank_loads({flow}, kind, link_bytes, amounts);
   }
   return flows_of_loads(link_bytes, amounts,
-                        amount_of({source.rank, sink.rank, bytes, bytes}, kind));
+                        costs_.amount({source.rank, sink.rank, bytes, bytes}, kind));
 }
 
 void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
@@ -134,7 +134,7 @@ void TrafficPlanner::add_rank_loads(const std::vector<RankFlow>& sent, const Flo
   std::vector<double> sent_amounts;
   Route route;
   for (const RankFlow& flow : sent) {
-    const double amount = amount_of(flow, kind);
+    const double amount = costs_.amount(flow, kind);
     if (flow.source == flow.sink) {
       find_route(topology_, flow, route);
       for (const RouteHop& hop : route) {

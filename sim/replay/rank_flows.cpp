@@ -40,6 +40,19 @@ void find_route(const Topology& topology, const RankFlow& flow, Route& route) {
   topology.append_to_switch_and_back(flow.source, route);
 }
 
+FarthestFlow find_farthest(const std::vector<RankFlow>& flows, RankId first,
+                           const Topology& topology) {
+  FarthestFlow farthest{first, {}};
+  Route route;
+  for (const RankFlow& flow : flows) {
+    find_route(topology, flow, route);
+    const Seconds path = topology.latency(route);
+    if (path > farthest.path || (path == farthest.path && flow.source == first))
+      farthest = {flow.source, path};
+  }
+  return farthest;
+}
+
 CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId> ranks,
                                  const Topology& topology)
     : topology_(topology), kind_(work.kind), shape_(row_of(work.kind).flows),

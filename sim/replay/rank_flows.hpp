@@ -20,6 +20,15 @@ struct RankFlow {
 /// The route of a flow; of one from a rank to itself, to the first scale-up switch and back.
 void find_route(const Topology& topology, const RankFlow& flow, Route& route);
 
+/// The flow with the longest path, by the sum of the latencies of its links.
+struct FarthestFlow {
+  RankId sender{};
+  Seconds path; ///< 0 without flows
+};
+/// `first` is the sender if a flow of its is as far as any.
+FarthestFlow find_farthest(const std::vector<RankFlow>& flows, RankId first,
+                           const Topology& topology);
+
 /// What the start-up of a rank in a phase of a collective depends on. Rings count the other domains
 /// outside, trees the levels above one, all others each rank beyond the domain.
 struct PeerCount {

@@ -73,8 +73,9 @@ void note_traffic(const StepTraffic& traffic, const TrafficPlanner& planner,
   }
   timeline.algorithms = traffic.algorithms();
   timeline.errors = traffic.errors();
-  timeline.uneven = planner.uneven();
-  timeline.extrapolated.assign(planner.extrapolated().begin(), planner.extrapolated().end());
+  timeline.uneven = planner.notes().uneven;
+  const std::set<std::string>& extrapolated = planner.notes().extrapolated;
+  timeline.extrapolated.assign(extrapolated.begin(), extrapolated.end());
 }
 
 } // namespace

@@ -63,7 +63,7 @@ TrafficPlanner::route_stage(const std::vector<CollectiveFlows>& groups,
     for (std::size_t place = 0; place < flows.ranks().size(); ++place) {
       sent.clear();
       flows.append(phase, place, sent);
-      latest = std::max(latest, startup(kind, flows.peers(phase, place)));
+      latest = std::max(latest, costs_.startup(kind, flows.peers(phase, place)));
       for (const RankFlow& flow : sent) {
         find_route(topology_, flow, route);
         for (const RouteHop& hop : route)
@@ -83,8 +83,8 @@ TrafficPlanner::route_stage(const std::vector<CollectiveFlows>& groups,
   const auto place = std::find(ranks.begin(), ranks.end(), first) - ranks.begin();
   group_flows.append(phase, static_cast<std::size_t>(place), sent);
   return StageRoutes{kind, std::move(shapes), LinkSums(topology_, terms),
-                     latest + find_farthest(sent, first).path,
-                     error(kind, group_flows.peers(phase, 0))};
+                     latest + find_farthest(sent, first, topology_).path,
+                     costs_.error(kind, group_flows.peers(phase, 0))};
 }
 
 TrafficPlan TrafficPlanner::plan_by_routes(const CollectiveWork& work,
@@ -108,7 +108,7 @@ TrafficPlan TrafficPlanner::plan_by_routes(const CollectiveWork& work,
           const bool inside = topology_.domain_of(flow.source) == topology_.domain_of(flow.sink);
           std::optional<double>& share = efficiencies[inside ? 0 : 1];
           if (!share)
-            share = efficiency(flow, stage.kind);
+            share = costs_.efficiency(flow, stage.kind);
           bytes.push_back(flow.bytes);
           amounts.push_back(flow.bytes / *share);
         }

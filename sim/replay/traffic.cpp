@@ -32,84 +32,17 @@ bool TrafficPlanner::Crossing::counts(LinkKind kind) const {
   return is_switch_link(kind) || (ragged && is_nic_link(kind));
 }
 
-double TrafficPlanner::efficiency(const RankFlow& flow, const FlowKind& kind) const {
-  const NodeSpec& node = topology_.spec().node;
-  const Bytes bytes{std::llround(flow.message_bytes)};
-  const bool inside = topology_.domain_of(flow.source) == topology_.domain_of(flow.sink);
-  const BytesPerSecond nic =
-      node.nic * (static_cast<double>(node.nics) / static_cast<double>(node.gpus));
-  const std::string& medium = inside ? node.scale_up_medium : node.nic_medium;
-  const Collective collective = inside ? kind.inside : kind.outside;
-  const TierUse use = inside ? TierUse{bytes, kind.members_inside, node.scale_up}
-                             : TierUse{bytes, kind.members_outside, nic};
-  const NetworkEfficiency efficiency = network_.efficiency(medium, collective, use);
-  if (efficiency.extrapolated)
-    extrapolated_.insert(collective_name(row_of(collective).costs) + " on " + medium);
-  return efficiency.share * (inside ? 1.0 : rate_in_training(collective).value);
-}
-
-Uncertain TrafficPlanner::rate_in_training(Collective collective) const {
-  if (!compute_)
-    return {1.0, 0.0};
-  return compute_->rate_in_training(collective, topology_.spec().node.nic_medium);
-}
-
-TrafficPlanner::FlowKind TrafficPlanner::kind_of(const CollectiveFlows& flows) {
-  return {flows.inside_kind(), flows.outside_kind(), flows.members_inside(),
-          flows.members_outside()};
-}
-
-Seconds TrafficPlanner::startup(const FlowKind& kind, const PeerCount& peers) const {
-  const NodeSpec& node = topology_.spec().node;
-  Seconds time = network_.startup(node.scale_up_medium, kind.inside, peers.inside);
-  if (peers.outside > 0)
-    time += network_.startup(node.nic_medium, kind.outside, peers.outside);
-  return time;
-}
-
-double TrafficPlanner::error(const FlowKind& kind, const PeerCount& peers) const {
-  const NodeSpec& node = topology_.spec().node;
-  const double outside = network_.error(node.nic_medium, kind.outside, peers.outside);
-  return std::max(network_.error(node.scale_up_medium, kind.inside, peers.inside),
-                  peers.outside > 0 ? std::hypot(outside, rate_in_training(kind.outside).error)
-                                    : outside);
-}
-
-TrafficPlanner::Farthest TrafficPlanner::find_farthest(const std::vector<RankFlow>& flows,
-                                                       RankId first) const {
-  Farthest farthest{first, {}};
-  Route route;
-  for (const RankFlow& flow : flows) {
-    find_route(topology_, flow, route);
-    const Seconds path = topology_.latency(route);
-    if (path > farthest.path || (path == farthest.path && flow.source == first))
-      farthest = {flow.source, path};
-  }
-  return farthest;
-}
-
-double TrafficPlanner::amount_of(const RankFlow& flow, const FlowKind& kind) const {
-  return flow.bytes / efficiency(flow, kind);
-}
-
-double TrafficPlanner::mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const {
-  double total = 0.0;
-  for (const RankFlow& flow : flows)
-    total += amount_of(flow, kind);
-  return total / static_cast<double>(flows.size());
-}
-
 std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>& flows,
                                                     const FlowKind& kind) {
   std::vector<PlannedFlow> planned;
   Route route;
-  const double mean = mean_amount(flows, kind);
+  const double mean = costs_.mean_amount(flows, kind);
   for (const RankFlow& flow : flows) {
     if (flow.bytes <= 0.0)
       continue;
     find_route(topology_, flow, route);
     MachineRoute folded = folding_.route(flow.source, route);
-    const double amount = amount_of(flow, kind);
+    const double amount = costs_.amount(flow, kind);
     folded.weight = amount / mean;
     const auto same = std::find_if(planned.begin(), planned.end(), [&](const PlannedFlow& other) {
       return other.route.hops == folded.hops;
@@ -171,7 +104,7 @@ TrafficPlan TrafficPlanner::plan_collective(const CollectiveWork& work, const De
   for (std::size_t phase = 0; phase < flows.phases(); ++phase) {
     plan.phases.push_back(by_links ? plan_link_loads(flows, phase, work, device)
                                    : plan_phase(flows, phase, work, device));
-    plan.error = std::max(plan.error, error(kind_of(flows), flows.peers(phase, 0)));
+    plan.error = std::max(plan.error, costs_.error(kind_of(flows), flows.peers(phase, 0)));
   }
   return plan;
 }
@@ -191,22 +124,22 @@ TrafficPhase TrafficPlanner::plan_phase(const CollectiveFlows& group_flows, std:
     group_flows.append(phase, place, flows);
   else
     flows = group_flows.all(phase);
-  const Farthest farthest = find_farthest(flows, first);
+  const FarthestFlow farthest = find_farthest(flows, first, topology_);
   // Around a ring of ranks that sit differently, only some send to another domain, and all wait
   // for those.
   if (all_alike)
     std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != farthest.sender; });
   // The rank with the longest start-up starts last.
-  Seconds latest = startup(kind, group_flows.peers(phase, place));
+  Seconds latest = costs_.startup(kind, group_flows.peers(phase, place));
   for (std::size_t other = 0; !all_alike && other < ranks.size(); ++other)
-    latest = std::max(latest, startup(kind, group_flows.peers(phase, other)));
+    latest = std::max(latest, costs_.startup(kind, group_flows.peers(phase, other)));
   TrafficPhase planned;
   planned.startup = latest + farthest.path;
   planned.flows = all_alike
                       ? plan_flows(flows, kind)
                       : plan_classes(flows, classes_of(group_flows, phase, work, device), kind);
   if (all_alike && ring)
-    add_switch_crossing(work, device, kind, mean_amount(flows, kind), planned.flows);
+    add_switch_crossing(work, device, kind, costs_.mean_amount(flows, kind), planned.flows);
   return planned;
 }
 
@@ -263,31 +196,11 @@ void TrafficPlanner::add_switch_crossing(const CollectiveWork& work, const Devic
   const double scale = static_cast<double>(work.bytes.value) / crossing.of_bytes;
   flow.bytes *= scale;
   flow.message_bytes *= scale;
-  PlannedFlow planned{{}, flow.bytes, amount_of(flow, kind)};
+  PlannedFlow planned{{}, flow.bytes, costs_.amount(flow, kind)};
   planned.route.weight = planned.amount / mean_amount;
   for (const auto& [link_kind, load] : crossing.loads)
     planned.route.hops.push_back(folding_.hop(device.rank, link_kind, load));
   flows.push_back(std::move(planned));
-}
-
-Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding) {
-  std::map<std::uint32_t, double> amounts;
-  Seconds longest;
-  for (const PlannedFlow& flow : phase.flows) {
-    for (const MachineRoute::Hop& hop : flow.route.hops)
-      amounts[hop.link] += flow.amount * hop.times;
-    longest = std::max(longest, Seconds{flow.amount / flow.route.most.value});
-  }
-  for (const auto& [link, amount] : amounts)
-    longest = std::max(longest, Seconds{amount / folding.capacity(link).value});
-  return phase.startup + longest;
-}
-
-Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding) {
-  Seconds total;
-  for (const TrafficPhase& phase : plan.phases)
-    total += time_alone(phase, folding);
-  return total;
 }
 
 TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair& pair) {
@@ -296,8 +209,8 @@ TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair&
   const bool inside = topology_.domain_of(source) == topology_.domain_of(sink);
   const auto bytes = static_cast<double>(work.bytes.value);
   TrafficPhase phase;
-  const FlowKind kind{Collective::point_to_point, Collective::point_to_point, 2, 2};
-  phase.startup = startup(kind, {inside ? 1 : 0, inside ? 0 : 1}) +
+  const FlowKind kind = point_to_point_kind();
+  phase.startup = costs_.startup(kind, {inside ? 1 : 0, inside ? 0 : 1}) +
                   topology_.latency(topology_.route(source, sink));
   const Device& from = layout_.devices[index(pair.source)];
   const Device& to = layout_.devices[index(pair.sink)];

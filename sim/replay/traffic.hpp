@@ -1,11 +1,10 @@
 #pragma once
 
-#include "sim/cost/network_cost.hpp"
 #include "sim/replay/class_flows.hpp"
 #include "sim/replay/compute_times.hpp"
-#include "sim/replay/folding.hpp"
+#include "sim/replay/flow_costs.hpp"
 #include "sim/replay/link_sums.hpp"
-#include "sim/replay/rank_flows.hpp"
+#include "sim/replay/traffic_plan.hpp"
 
 #include <map>
 #include <optional>
@@ -15,33 +14,6 @@
 
 namespace moesim {
 
-/// A flow of the replay: an amount of work for a route. `bytes` is what arrives; `amount` is that
-/// divided by the efficiency of its messages, so that it takes its real time at full capacity.
-struct PlannedFlow {
-  MachineRoute route;
-  double bytes = 0.0;
-  double amount = 0.0;
-  bool mixed = false; ///< as of a ClassFlow
-};
-
-/// A start-up, then flows that run together.
-struct TrafficPhase {
-  Seconds startup;
-  std::vector<PlannedFlow> flows;
-};
-
-/// What a collective or a transfer does to the network: phases, one after the other.
-struct TrafficPlan {
-  Collective algorithm = Collective::all_to_all; ///< the one chosen
-  std::vector<TrafficPhase> phases;
-  double error = 0.0; ///< of its time, as a share with a confidence of 90 %
-};
-
-/// The time of a communication that has its links to itself; exact for one flow a phase, else a
-/// bound.
-Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
-Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding);
-
 /// Plans the traffic of the communications of a graph on the links of a replay. `compute` tells how
 /// slow communication is beside computes; null for a graph that computes nothing.
 class TrafficPlanner {
@@ -50,7 +22,10 @@ public:
   TrafficPlanner(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology,
                  const NetworkCost& network, const ComputeCost* compute)
       : layout_(layout.layout), model_(layout.model), plan_(plan), topology_(topology),
-        network_(network), compute_(compute), folding_(layout, plan, topology) {}
+        network_(network), compute_(compute), costs_(topology, network, compute, notes_),
+        folding_(layout, plan, topology) {}
+  TrafficPlanner(const TrafficPlanner&) = delete;
+  TrafficPlanner& operator=(const TrafficPlanner&) = delete;
 
   /// Valid until the planner dies. An all-reduce takes the algorithm that is fastest on its own, as
   /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
@@ -60,20 +35,9 @@ public:
   /// nothing else loads the links.
   BesideCompute beside_compute(const CollectiveWork& work, const DeviceGroup& group);
   const LinkFolding& folding() const { return folding_; }
-  /// The costs that were asked for beyond what was measured: "all_to_all on infiniband", ….
-  const std::set<std::string>& extrapolated() const { return extrapolated_; }
-  /// A flow was planned that stands for links which do not all carry as much.
-  bool uneven() const { return uneven_; }
+  const TrafficNotes& notes() const { return notes_; }
 
 private:
-  /// What decides the costs of the flows of a phase.
-  struct FlowKind {
-    Collective inside;
-    Collective outside;
-    std::int64_t members_inside = 0;
-    std::int64_t members_outside = 0;
-  };
-  static FlowKind kind_of(const CollectiveFlows& flows);
   /// A phase of one kind of collective between the ranks of each of its groups in a stage, as far
   /// as it does not depend on what they send.
   struct StageRoutes {
@@ -94,7 +58,7 @@ private:
   /// Slows down what runs beside computes; what its flows leave of their links is for others.
   void slow_beside_computes(const CollectiveWork& work, const Device& device, TrafficPlan& plan);
   /// Adds what the host takes to post the messages of a dispatch or combine.
-  void add_host_posts(const CollectiveWork& work, RankId member, TrafficPlan& plan) const;
+  void add_host_posts(const CollectiveWork& work, RankId member, TrafficPlan& plan);
   /// Whether the ranks of a collective are in several domains.
   bool leaves_domain(const CollectiveWork& work, RankId member) const;
   TrafficPlan plan_collective(const CollectiveWork& work, const DeviceGroup& group);
@@ -111,9 +75,6 @@ private:
                                          RankId first) const;
   /// The same plan as by `plan_link_loads`, in less time for each work but the first.
   TrafficPlan plan_by_routes(const CollectiveWork& work, std::vector<StageRoutes>& routes);
-  /// A flow's bytes over the efficiency of its messages.
-  double amount_of(const RankFlow& flow, const FlowKind& kind) const;
-  double mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const;
   /// A flow's weight is its amount over the mean: a larger message gets a larger share, as NCCL
   /// gives it more channels and as DeepEP sends tokens in their order. One flow for each class,
   /// with the amounts of one group's flows.
@@ -130,12 +91,6 @@ private:
   /// What the ranks of a device's class send to their counterparts in another stage.
   std::vector<PlannedFlow> plan_class_transfer(const Device& source, const Device& sink,
                                                double bytes, const FlowKind& kind);
-  /// The longest path of some flows, and who sends over it; `first` if it is among the equals.
-  struct Farthest {
-    RankId sender{};
-    Seconds path;
-  };
-  Farthest find_farthest(const std::vector<RankFlow>& flows, RankId first) const;
   /// How the rings of a stage load the links that only some of their neighbours use.
   struct Crossing {
     bool ragged = false;                     ///< only some ranks of a ring send to another domain
@@ -166,12 +121,6 @@ private:
   /// Adds what the flows of one rank load links with.
   void add_rank_loads(const std::vector<RankFlow>& sent, const FlowKind& kind,
                       std::vector<double>& bytes, std::vector<double>& amounts) const;
-  double efficiency(const RankFlow& flow, const FlowKind& kind) const;
-  /// Of a collective between domains; 1 where nothing computes.
-  Uncertain rate_in_training(Collective collective) const;
-  Seconds startup(const FlowKind& kind, const PeerCount& peers) const;
-  /// That of the tier whose costs are less certain.
-  double error(const FlowKind& kind, const PeerCount& peers) const;
 
   const DeviceLayout& layout_;
   LoadModel model_;
@@ -179,9 +128,9 @@ private:
   const Topology& topology_;
   const NetworkCost& network_;
   const ComputeCost* compute_;
+  TrafficNotes notes_;
+  FlowCosts costs_;
   LinkFolding folding_;
-  mutable std::set<std::string> extrapolated_;
-  bool uneven_ = false;
   std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> collectives_;
   std::map<std::pair<CollectiveWork, std::int64_t>, std::vector<LinkAmounts>>
       stage_amounts_; ///< by work and stage
