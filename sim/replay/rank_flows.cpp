@@ -81,6 +81,10 @@ void CollectiveFlows::take_amounts(const CollectiveWork& work) {
   token_domains_ = expected_parts(fan_out_, static_cast<std::int64_t>(domains()));
 }
 
+std::size_t CollectiveFlows::position_of(RankId rank) const {
+  return static_cast<std::size_t>(std::find(ranks_.begin(), ranks_.end(), rank) - ranks_.begin());
+}
+
 bool CollectiveFlows::sits_like(const CollectiveFlows& other) const {
   if (ranks_.size() != other.ranks_.size())
     return false;

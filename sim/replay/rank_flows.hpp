@@ -65,6 +65,8 @@ public:
   void take_amounts(const CollectiveWork& work);
 
   const std::vector<RankId>& ranks() const { return ranks_; }
+  /// The position of a rank of the group.
+  std::size_t position_of(RankId rank) const;
   std::size_t phases() const { return shape_ == FlowShape::two_phases && two_level() ? 2 : 1; }
   /// True if the ranks of the other group share domains as those of this one do: flows of equal
   /// work go between the same positions then, and carry as much.
