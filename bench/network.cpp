@@ -1,7 +1,7 @@
 // The speed of the network's model, on one core: what it costs to build a cluster, to route over
 // it, to play one all-to-all and to plan collectives whose loads all differ. Usage: bench_network
 
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/traffic_planner.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 

@@ -50,6 +50,9 @@ struct MegatronArgument {
 /// The arguments of a training run, the last of a name standing for all of that name. Every reader
 /// throws InputError, at the value, for one of a wrong kind and for one that the file does not
 /// tell.
+///
+/// More than 15 methods: a reader for each type of value, and the lists of arguments that no reader
+/// asks for, which the scenario's comments name.
 class MegatronArguments {
 public:
   /// Adds a known argument in place of an earlier one of its name; with no values, a flag.

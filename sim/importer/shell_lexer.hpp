@@ -5,6 +5,8 @@
 namespace moesim {
 
 /// Reads words off a script; `parse_shell` puts them together.
+///
+/// More than 15 methods: one for each kind of token, as all of them move one position in the text.
 class ShellLexer {
 public:
   ShellLexer(const std::string& file, const std::string& text);

@@ -37,6 +37,10 @@ bool is_assignment(const ShellWord& word) {
   return assigned_name(word.raw) > 0;
 }
 
+/// Runs the statements of a script, as far as its text tells their effects.
+///
+/// More than 15 methods: one for each kind of statement, as all of them share the variables and the
+/// doubt whether a statement runs.
 class ShellRunner {
 public:
   ShellRunner(const std::string& file, const std::string& text, const ShellDefinitions& definitions)

@@ -15,6 +15,9 @@ using EndWords = std::vector<std::string>;
 /// Statements within statements; real scripts have about five.
 constexpr int statement_depth_max = 50;
 
+/// Parses statements by recursive descent.
+///
+/// More than 15 methods: one for each rule of the grammar.
 class ShellParser {
 public:
   ShellParser(const std::string& file, const std::string& text) : lexer_(file, text) {}

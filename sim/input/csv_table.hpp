@@ -13,6 +13,9 @@ namespace moesim {
 /// A CSV file with a header row, its cells with their positions. Lines that start with `#` are
 /// comments; fields may be quoted with `"`, a quote inside is doubled. Duplicate columns, a row
 /// with the wrong number of cells and an unterminated quote are errors.
+///
+/// More than 15 methods: a reader for each type of cell, and the steps of parsing, which share the
+/// text that cells point into.
 class CsvTable {
 public:
   /// Throws InputError if the file cannot be read or is malformed.

@@ -65,6 +65,9 @@ private:
 /// One table of a document. Remembers the keys that were asked for; `finish` reports the others.
 /// Every reader throws InputError, at the value, for a wrong type or a value out of range, and at
 /// the table for a missing key.
+///
+/// More than 15 methods: a reader for each type of value, required or with a default, as all of
+/// them note the keys that were asked for.
 class TomlTable {
 public:
   bool has(const std::string& key) const;

@@ -28,6 +28,9 @@ struct Bisection {
 };
 
 /// The cluster of a job. Ranks sit on the healthy GPUs in order.
+///
+/// More than 15 methods: one for each question about ranks, links and routes, as all of them read
+/// the same graph and its indices. Most are one line.
 class Topology {
 public:
   using Graph = ClusterGraph::Graph;

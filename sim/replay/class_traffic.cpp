@@ -1,82 +1,98 @@
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/class_traffic.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 
-// The traffic of collectives and transfers as classes of flows: the part of the planner for ranks
-// that fold into classes, or not at all.
 namespace moesim {
 
-const std::vector<ClassFlow>& TrafficPlanner::classes_of(const CollectiveFlows& group_flows,
-                                                         std::size_t phase,
-                                                         const CollectiveWork& work,
-                                                         const Device& device) {
-  const DeviceId first = layout_.device_of(device.rank);
-  const auto [known, added] = classes_.try_emplace({StageKey{work.kind, work.group, first}, phase});
-  if (!added)
-    return known->second;
-  std::vector<std::vector<RankFlow>> groups = {group_flows.all(phase)};
-  for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage)) {
-    if (ranks == group_flows.ranks())
-      continue;
-    const auto same_class = [&](RankId rank) { return layout_.device_of(rank) == first; };
-    if (std::any_of(ranks.begin(), ranks.end(), same_class))
-      groups.push_back(CollectiveFlows(work, std::move(ranks), topology_).all(phase));
-  }
-  known->second = fold(groups);
-  return known->second;
-}
-
-std::vector<ClassFlow> TrafficPlanner::fold(const std::vector<std::vector<RankFlow>>& groups) {
-  FoldedFlows folded = fold_flows(groups, layout_, topology_, folding_);
-  uneven_ |= !folded.even;
+std::vector<ClassFlow> find_classes(const std::vector<std::vector<RankFlow>>& groups,
+                                    const TrafficContext& context) {
+  FoldedFlows folded = fold_flows(groups, context.layout, context.topology, context.folding);
+  context.notes.uneven |= !folded.even;
   return std::move(folded.flows);
 }
 
-std::vector<PlannedFlow> TrafficPlanner::plan_classes(const std::vector<RankFlow>& flows,
-                                                      const std::vector<ClassFlow>& classes,
-                                                      const FlowKind& kind) {
+std::vector<PlannedFlow> plan_classes(const std::vector<RankFlow>& flows,
+                                      const std::vector<ClassFlow>& classes, const FlowKind& kind,
+                                      const TrafficContext& context) {
   std::vector<PlannedFlow> planned;
-  const double mean = mean_amount(flows, kind);
+  const double mean = context.costs.mean_amount(flows, kind);
   double mixed_amount = 0.0; // of a flow that stands in for others: that of all these
   for (const ClassFlow& one : classes) {
     const RankFlow& flow = flows[one.flow];
     if (flow.bytes <= 0.0)
       continue;
-    const double amount = amount_of(flow, kind) / one.parts;
+    const double amount = context.costs.amount(flow, kind) / one.parts;
     PlannedFlow& added = planned.emplace_back(one.route, flow.bytes / one.parts, amount);
     added.route.weight = amount / mean;
     added.mixed = one.mixed;
     if (one.mixed) {
       constexpr double rounding = 1e-9;
       const double whole = amount * one.parts;
-      uneven_ |= mixed_amount > 0.0 && std::abs(whole / mixed_amount - 1.0) > rounding;
+      context.notes.uneven |= mixed_amount > 0.0 && std::abs(whole / mixed_amount - 1.0) > rounding;
       mixed_amount = whole;
     }
   }
   return planned;
 }
 
-std::vector<PlannedFlow> TrafficPlanner::plan_class_transfer(const Device& source,
-                                                             const Device& sink, double bytes,
-                                                             const FlowKind& kind) {
-  // A group's own loads count there: one pair of ranks, whoever the devices stand for.
-  if (model_ == LoadModel::group_links) {
-    const std::vector<RankFlow> pair = {{source.rank, sink.rank, bytes, bytes}};
-    return plan_classes(pair, fold({pair}), kind);
+TrafficPlan ClassTraffic::collective(const CollectiveWork& work, DeviceId device) {
+  const Device& member = context_.device(device);
+  const CollectiveFlows group = flows_of_group(work, member.rank, context_);
+  return plan_phases(group, context_.costs,
+                     [&](std::size_t phase) { return plan_phase(group, phase, work, member); });
+}
+
+TrafficPhase ClassTraffic::plan_phase(const CollectiveFlows& group, std::size_t phase,
+                                      const CollectiveWork& work, const Device& device) {
+  const FlowKind kind = kind_of(group);
+  const std::vector<RankFlow> flows = group.all(phase);
+  // The rank with the longest start-up starts last.
+  Seconds latest;
+  for (std::size_t position = 0; position < group.ranks().size(); ++position)
+    latest = std::max(latest, context_.costs.startup(kind, group.peers(phase, position)));
+  return {latest + find_farthest(flows, device.rank, context_.topology).path,
+          plan_classes(flows, classes_of(group, phase, work, device), kind, context_)};
+}
+
+const std::vector<ClassFlow>& ClassTraffic::classes_of(const CollectiveFlows& group,
+                                                       std::size_t phase,
+                                                       const CollectiveWork& work,
+                                                       const Device& device) {
+  const DeviceLayout& layout = context_.layout;
+  const DeviceId first = layout.device_of(device.rank);
+  const auto [known, added] = classes_.try_emplace({work.kind, work.group, first, phase});
+  if (!added)
+    return known->second;
+  std::vector<std::vector<RankFlow>> groups = {group.all(phase)};
+  for (std::vector<RankId>& ranks : groups_of_stage(context_.plan, work.group, device.stage)) {
+    if (ranks == group.ranks())
+      continue;
+    const auto same_class = [&](RankId rank) { return layout.device_of(rank) == first; };
+    if (std::any_of(ranks.begin(), ranks.end(), same_class))
+      groups.push_back(CollectiveFlows(work, std::move(ranks), context_.topology).all(phase));
   }
-  const std::size_t ranks = layout_.class_of_place.size();
-  const std::uint32_t own = layout_.class_of_place[index(source.rank) % ranks];
+  known->second = find_classes(groups, context_);
+  return known->second;
+}
+
+std::vector<PlannedFlow> ClassTraffic::transfer(DeviceId source, DeviceId sink, double bytes) {
+  const std::vector<std::uint32_t>& class_of_place = context_.layout.class_of_place;
+  const std::size_t ranks = class_of_place.size();
+  const auto rank_at = [ranks](const Device& device, std::size_t place) {
+    return RankId(
+        static_cast<std::uint32_t>(static_cast<std::size_t>(device.stage) * ranks + place));
+  };
+  const Device& from = context_.device(source);
+  const Device& to = context_.device(sink);
+  const std::uint32_t own = class_of_place[index(from.rank) % ranks];
   std::vector<std::vector<RankFlow>> sent;
   for (std::size_t place = 0; place < ranks; ++place)
-    if (layout_.class_of_place[place] == own)
-      sent.push_back({{RankId(static_cast<std::uint32_t>(
-                           static_cast<std::size_t>(source.stage) * ranks + place)),
-                       RankId(static_cast<std::uint32_t>(
-                           static_cast<std::size_t>(sink.stage) * ranks + place)),
-                       bytes, bytes}});
-  return plan_classes(sent.front(), fold(sent), kind);
+    if (class_of_place[place] == own)
+      sent.push_back({{rank_at(from, place), rank_at(to, place), bytes, bytes}});
+  return plan_classes(sent.front(), find_classes(sent, context_), point_to_point_kind(), context_);
 }
 
 } // namespace moesim

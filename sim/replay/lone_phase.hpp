@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/traffic_plan.hpp"
 
 #include <vector>
 

@@ -3,23 +3,28 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace moesim {
 
 namespace {
 
-/// Moments nearer than this are one: rounding may let a flow end just after the next begins.
-constexpr double same_moment_s = 1e-12;
-/// The end of a flow that the machine shares.
-constexpr double not_known = std::numeric_limits<double>::infinity();
+/// Checks that every operation has run, and none before those that it waits for.
+void check_order(const StepGraph& graph, std::size_t finished, const Timeline& timeline) {
+  INVARIANT(finished == graph.ops.size(), "{} of {} operations ran", finished, graph.ops.size());
+  for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
+    for (const OpId next : graph.successors(OpId(op)))
+      INVARIANT(timeline.ops[index(next)].start >= timeline.ops[op].finish,
+                "{} starts at {} before {} ends at {}", graph.name_of(next),
+                timeline.ops[index(next)].start.value, graph.name_of(OpId(op)),
+                timeline.ops[op].finish.value);
+}
 
 } // namespace
 
 Player::Player(const StepGraph& graph, const StepTraffic& traffic,
                const std::vector<double>& durations, const std::vector<MachineLink>& links)
     : graph_(graph), traffic_(traffic), durations_(durations), links_(links),
-      progress_(graph.ops.size()), spans_on_link_(links.size()) {
+      progress_(graph.ops.size()), under_way_(traffic, links.size()) {
   for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
     progress_[op].waits_for = graph.predecessor_count(OpId(op));
 }
@@ -42,7 +47,7 @@ bool Player::play(Sharing sharing, Timeline& timeline) {
   }
   if (refused_)
     return false;
-  check();
+  check_order(graph_, finished_, timeline);
   for (const OpSpan& span : timeline.ops)
     timeline.end = std::max(timeline.end, span.finish);
   timeline.activities = machine_ ? machine_->activities() : 0;
@@ -91,9 +96,9 @@ void Player::handle(const Event& event) {
 void Player::begin_flows(OpId op) {
   Progress& progress = progress_[index(op)];
   const StepPhase& phase = phase_of(op);
-  const std::vector<OpId>& met = find_met(op);
+  const std::vector<OpId>& met = under_way_.find_met(phase, now_, *timeline_);
   progress.shared = false;
-  note_flows(op, met.empty());
+  progress.first_span = under_way_.begin(op, phase, now_, met.empty(), *timeline_);
   if (met.empty()) {
     events_.push({now_ + phase.lone.value, static_cast<std::uint32_t>(index(op)),
                   progress.generation, false});
@@ -107,39 +112,6 @@ void Player::begin_flows(OpId op) {
   for (const OpId other : met)
     share(other);
   share(op);
-}
-
-const std::vector<OpId>& Player::find_met(OpId op) {
-  met_.clear();
-  const StepPhase& phase = phase_of(op);
-  for (std::uint32_t flow = 0; flow < phase.flow_count; ++flow)
-    for (const MachineRoute::Hop& hop :
-         traffic_.flows()[phase.first_flow + flow].planned.route.hops) {
-      std::vector<std::uint32_t>& spans = spans_on_link_[hop.link];
-      std::erase_if(spans, [this](std::uint32_t span) {
-        return timeline_->flows[span].finish.value <= now_ + same_moment_s;
-      });
-      for (const std::uint32_t span : spans)
-        if (const OpId other = timeline_->flows[span].op;
-            std::find(met_.begin(), met_.end(), other) == met_.end())
-          met_.push_back(other);
-    }
-  return met_;
-}
-
-/// Notes the flows of a phase that begins now. Ends are known where it is alone on its links.
-void Player::note_flows(OpId op, bool alone) {
-  const StepPhase& phase = phase_of(op);
-  progress_[index(op)].first_span = static_cast<std::uint32_t>(timeline_->flows.size());
-  for (std::uint32_t flow = 0; flow < phase.flow_count; ++flow) {
-    const std::uint32_t number = phase.first_flow + flow;
-    const StepFlow& noted = traffic_.flows()[number];
-    const auto span = static_cast<std::uint32_t>(timeline_->flows.size());
-    timeline_->flows.push_back(
-        {op, number, Seconds{now_}, Seconds{alone ? now_ + noted.lone.duration.value : not_known}});
-    for (const MachineRoute::Hop& hop : noted.planned.route.hops)
-      spans_on_link_[hop.link].push_back(span);
-  }
 }
 
 /// Hands the flows of an operation, or what is left of them, to the machine.
@@ -240,17 +212,6 @@ void Player::finish(OpId op, double time) {
     if (--progress.waits_for == 0)
       ready_.push_back(next);
   }
-}
-
-void Player::check() const {
-  INVARIANT(finished_ == graph_.ops.size(), "{} of {} operations ran", finished_,
-            graph_.ops.size());
-  for (std::uint32_t op = 0; op < graph_.ops.size(); ++op)
-    for (const OpId next : graph_.successors(OpId(op)))
-      INVARIANT(timeline_->ops[index(next)].start >= timeline_->ops[op].finish,
-                "{} starts at {} before {} ends at {}", graph_.name_of(next),
-                timeline_->ops[index(next)].start.value, graph_.name_of(OpId(op)),
-                timeline_->ops[op].finish.value);
 }
 
 } // namespace moesim

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/replay/step_traffic.hpp"
+#include "sim/replay/flows_under_way.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -62,9 +62,6 @@ private:
   void finish_phase(OpId op);
   void finish(OpId op, double time);
   const StepPhase& phase_of(OpId op) const;
-  /// Operations with flows under way on the links of a phase that is about to begin.
-  const std::vector<OpId>& find_met(OpId op);
-  void note_flows(OpId op, bool alone);
   void share(OpId op);
   void start_machine();
   void handle(const Event& event);
@@ -72,7 +69,6 @@ private:
   void run_machine();
   void end_flow(std::uint32_t span);
   void set_alarm();
-  void check() const;
 
   const StepGraph& graph_;
   const StepTraffic& traffic_;
@@ -81,10 +77,9 @@ private:
   Sharing sharing_ = Sharing::allowed;
   bool refused_ = false;
   Timeline* timeline_ = nullptr;
-  std::vector<Progress> progress_;                        ///< by OpId
-  std::vector<OpId> ready_;                               ///< wait for nothing any more
-  std::vector<OpId> met_;                                 ///< of find_met
-  std::vector<std::vector<std::uint32_t>> spans_on_link_; ///< of flows that may be under way
+  std::vector<Progress> progress_; ///< by OpId
+  std::vector<OpId> ready_;        ///< wait for nothing any more
+  FlowsUnderWay under_way_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   double now_ = 0.0;
   std::unique_ptr<Machine> machine_;

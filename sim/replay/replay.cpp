@@ -73,9 +73,10 @@ void note_traffic(const StepTraffic& traffic, const TrafficPlanner& planner,
   }
   timeline.algorithms = traffic.algorithms();
   timeline.errors = traffic.errors();
-  timeline.uneven = planner.uneven();
-  timeline.extrapolated.assign(planner.extrapolated().begin(), planner.extrapolated().end());
-  timeline.stand_ins.assign(planner.stand_ins().begin(), planner.stand_ins().end());
+  const TrafficNotes& notes = planner.notes();
+  timeline.uneven = notes.uneven;
+  timeline.extrapolated.assign(notes.extrapolated.begin(), notes.extrapolated.end());
+  timeline.stand_ins.assign(notes.stand_ins.begin(), notes.stand_ins.end());
 }
 
 } // namespace

@@ -4,7 +4,7 @@
 #include "sim/replay/compute_times.hpp"
 #include "sim/replay/player.hpp"
 #include "sim/replay/timeline.hpp"
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/traffic_planner.hpp"
 
 #include <optional>
 

@@ -1,53 +1,61 @@
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/stage_routes.hpp"
 
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
-// The traffic of collectives as loads of links: the part of the planner for the many collectives of
-// a stage that differ in their loads alone. Their flows take the same routes, so that these are
-// found once.
 namespace moesim {
 
 namespace {
 
-/// So many links on the routes of a stage take 32 MiB. Beyond, routes are found anew for each load.
+/// The most links on the routes of a phase: 32 MiB. Beyond, routes are found anew for each work.
 constexpr std::size_t terms_max = std::size_t{1} << 21;
 
 } // namespace
 
-std::vector<TrafficPlanner::StageRoutes>&
-TrafficPlanner::routes_of_stage(const CollectiveWork& work, const DeviceGroup& group) {
-  const StageKey key{work.kind, work.group, group.devices.front()};
-  const auto [known, added] = routes_.try_emplace(key);
-  std::vector<StageRoutes>& phases = known->second;
+std::optional<TrafficPlan> StageRoutes::plan(const CollectiveWork& work, DeviceId device) {
+  std::vector<Phase>& phases = phases_of(work, device);
+  if (phases.empty())
+    return std::nullopt;
+  TrafficPlan plan{work.kind, {}, 0.0};
+  for (std::size_t number = 0; number < phases.size(); ++number) {
+    plan.phases.push_back(plan_phase(work, number, phases[number]));
+    plan.error = std::max(plan.error, phases[number].error);
+  }
+  return plan;
+}
+
+std::vector<StageRoutes::Phase>& StageRoutes::phases_of(const CollectiveWork& work,
+                                                        DeviceId device) {
+  const auto [known, added] = known_.try_emplace({work.kind, work.group, device});
+  std::vector<Phase>& phases = known->second;
   if (!added)
     return phases;
-  const Device& device = layout_.devices[index(group.devices.front())];
-  const CollectiveFlows group_flows(work, group_of(plan_, work.group, device.rank), topology_);
+  const Device& member = context_.device(device);
+  const CollectiveFlows own = flows_of_group(work, member.rank, context_);
   std::vector<CollectiveFlows> groups;
-  for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage))
-    groups.emplace_back(work, std::move(ranks), topology_);
-  for (std::size_t phase = 0; phase < group_flows.phases(); ++phase) {
-    std::optional<StageRoutes> routes = route_stage(groups, group_flows, phase, device.rank);
-    if (!routes) {
+  for (std::vector<RankId>& ranks : groups_of_stage(context_.plan, work.group, member.stage))
+    groups.emplace_back(work, std::move(ranks), context_.topology);
+  for (std::size_t phase = 0; phase < own.phases(); ++phase) {
+    std::optional<Phase> found = find_phase(groups, own, phase, member.rank);
+    if (!found) {
       phases.clear();
       return phases;
     }
     // Stages that sit alike, and a dispatch and its combine, add up the same flows.
-    for (const auto& [other, of_other] : routes_)
-      if (phase < of_other.size() && routes->sums.share_rows(of_other[phase].sums))
+    for (const auto& [key, others] : known_)
+      if (phase < others.size() && found->sums.share_rows(others[phase].sums))
         break;
-    phases.push_back(std::move(*routes));
+    phases.push_back(std::move(*found));
   }
   return phases;
 }
 
-std::optional<TrafficPlanner::StageRoutes>
-TrafficPlanner::route_stage(const std::vector<CollectiveFlows>& groups,
-                            const CollectiveFlows& group_flows, std::size_t phase,
-                            RankId first) const {
-  const FlowKind kind = kind_of(group_flows);
+std::optional<StageRoutes::Phase>
+StageRoutes::find_phase(const std::vector<CollectiveFlows>& groups, const CollectiveFlows& own,
+                        std::size_t phase, RankId first) const {
+  const FlowKind kind = kind_of(own);
   std::vector<CollectiveFlows> shapes;
   std::vector<std::uint32_t> first_flows = {0}; // of each shape, and of one more
   std::vector<LinkTerm> terms;
@@ -60,12 +68,12 @@ TrafficPlanner::route_stage(const std::vector<CollectiveFlows>& groups,
                      [&](const CollectiveFlows& shape) { return flows.sits_like(shape); });
     const bool added = alike == shapes.end();
     std::uint32_t number = first_flows[static_cast<std::size_t>(alike - shapes.begin())];
-    for (std::size_t place = 0; place < flows.ranks().size(); ++place) {
+    for (std::size_t position = 0; position < flows.ranks().size(); ++position) {
       sent.clear();
-      flows.append(phase, place, sent);
-      latest = std::max(latest, startup(kind, flows.peers(phase, place)));
+      flows.append(phase, position, sent);
+      latest = std::max(latest, context_.costs.startup(kind, flows.peers(phase, position)));
       for (const RankFlow& flow : sent) {
-        find_route(topology_, flow, route);
+        find_route(context_.topology, flow, route);
         for (const RouteHop& hop : route)
           terms.push_back({hop.link, number, hop.share});
         ++number;
@@ -79,51 +87,42 @@ TrafficPlanner::route_stage(const std::vector<CollectiveFlows>& groups,
     }
   }
   sent.clear();
-  const std::vector<RankId>& ranks = group_flows.ranks();
-  const auto place = std::find(ranks.begin(), ranks.end(), first) - ranks.begin();
-  group_flows.append(phase, static_cast<std::size_t>(place), sent);
-  return StageRoutes{kind, std::move(shapes), LinkSums(topology_, terms),
-                     latest + find_farthest(sent, first).path,
-                     error(kind, group_flows.peers(phase, 0))};
+  own.append(phase, own.position_of(first), sent);
+  return Phase{kind, std::move(shapes), LinkSums(context_.topology, terms),
+               latest + find_farthest(sent, first, context_.topology).path,
+               context_.costs.error(kind, own.peers(phase, 0))};
 }
 
-TrafficPlan TrafficPlanner::plan_by_routes(const CollectiveWork& work,
-                                           std::vector<StageRoutes>& routes) {
-  TrafficPlan plan{work.kind, {}, 0.0};
+TrafficPhase StageRoutes::plan_phase(const CollectiveWork& work, std::size_t number,
+                                     Phase& phase) const {
+  const Topology& topology = context_.topology;
   std::vector<double> bytes;
   std::vector<double> amounts;
   std::vector<RankFlow> sent;
-  for (std::size_t phase = 0; phase < routes.size(); ++phase) {
-    StageRoutes& stage = routes[phase];
-    bytes.clear();
-    amounts.clear();
-    for (CollectiveFlows& shape : stage.shapes) {
-      shape.take_amounts(work);
-      for (std::size_t place = 0; place < shape.ranks().size(); ++place) {
-        sent.clear();
-        shape.append(phase, place, sent);
-        // What a rank sends inside its domain is of one efficiency, and what it sends beyond.
-        std::array<std::optional<double>, 2> efficiencies;
-        for (const RankFlow& flow : sent) {
-          const bool inside = topology_.domain_of(flow.source) == topology_.domain_of(flow.sink);
-          std::optional<double>& share = efficiencies[inside ? 0 : 1];
-          if (!share)
-            share = efficiency(flow, stage.kind);
-          bytes.push_back(flow.bytes);
-          amounts.push_back(flow.bytes / *share);
-        }
+  for (CollectiveFlows& shape : phase.shapes) {
+    shape.take_amounts(work);
+    for (std::size_t position = 0; position < shape.ranks().size(); ++position) {
+      sent.clear();
+      shape.append(number, position, sent);
+      // The flows of a rank inside its domain have one efficiency, and those beyond it another.
+      std::array<std::optional<double>, 2> efficiencies;
+      for (const RankFlow& flow : sent) {
+        const bool inside = topology.domain_of(flow.source) == topology.domain_of(flow.sink);
+        std::optional<double>& share = efficiencies[inside ? 0 : 1];
+        if (!share)
+          share = context_.costs.efficiency(flow, phase.kind);
+        bytes.push_back(flow.bytes);
+        amounts.push_back(flow.bytes / *share);
       }
     }
-    TrafficPhase planned{stage.startup, {}};
-    const double mean =
-        std::accumulate(amounts.begin(), amounts.end(), 0.0) / static_cast<double>(amounts.size());
-    for (const BusyLink& load : stage.sums.busiest(bytes, amounts))
-      planned.flows.push_back(
-          {{{folding_.hop(load.link)}, load.amount / mean}, load.bytes, load.amount});
-    plan.phases.push_back(std::move(planned));
-    plan.error = std::max(plan.error, stage.error);
   }
-  return plan;
+  TrafficPhase planned{phase.startup, {}};
+  const double mean =
+      std::accumulate(amounts.begin(), amounts.end(), 0.0) / static_cast<double>(amounts.size());
+  for (const BusyLink& load : phase.sums.busiest(bytes, amounts))
+    planned.flows.push_back(
+        {{{context_.folding.hop(load.link)}, load.amount / mean}, load.bytes, load.amount});
+  return planned;
 }
 
 } // namespace moesim

@@ -2,7 +2,7 @@
 
 #include "sim/replay/lone_phase.hpp"
 #include "sim/replay/timeline.hpp"
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/traffic_planner.hpp"
 
 #include <cstdint>
 #include <span>

@@ -1,6 +1,6 @@
 #include "sim/search/step_bound.hpp"
 
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/traffic_planner.hpp"
 #include "sim/schedule/build_step_graph.hpp"
 #include "sim/schedule/placed_stage.hpp"
 

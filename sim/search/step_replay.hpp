@@ -31,7 +31,7 @@ struct StepReplay {
   std::uint64_t activities = 0;
   bool approximate = false;              ///< as in PlayedStep
   std::vector<std::string> extrapolated; ///< network costs beyond those measured
-  std::vector<std::string> stand_ins;    ///< network costs of something else, as TrafficPlanner's
+  std::vector<std::string> stand_ins;    ///< network costs of something else, as TrafficNotes'
 
   bool operator==(const StepReplay&) const = default;
 };

@@ -1,4 +1,4 @@
-#include "sim/replay/traffic.hpp"
+#include "sim/replay/traffic_planner.hpp"
 #include "sim/schedule/build_step_graph.hpp"
 #include "tests/property/case_count.hpp"
 #include "tests/property/random_case.hpp"

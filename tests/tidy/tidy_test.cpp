@@ -1,3 +1,4 @@
+#include "tests/tidy/classes.hpp"
 #include "tests/tidy/functions.hpp"
 #include "tests/tidy/source_files.hpp"
 
@@ -21,6 +22,9 @@ const std::vector<std::string> modules = {
 constexpr std::size_t columns_max = 100;
 constexpr std::size_t file_lines_max = 400;
 constexpr std::size_t function_lines_max = 60;
+constexpr std::size_t methods_max = 15;
+/// The words before the reason, in the docstring of a class with more methods.
+const std::string methods_reason = "More than 15 methods: ";
 
 /// Runs a rule over every line of the files that `applies` picks.
 template <typename Applies, typename Rule>
@@ -70,26 +74,6 @@ std::size_t width_of(const std::string& line) {
 }
 
 } // namespace
-
-TEST_CASE("the counter of functions sees bodies, not classes, tables, literals or macros") {
-  const std::vector<Function> found = functions_of("#define OPEN \\\n  {\n"
-                                                   "namespace n {\n"
-                                                   "const int table[] = {\n  1'000,\n  2};\n"
-                                                   "struct S {\n"
-                                                   "  int f() const { return '{'; }\n"
-                                                   "};\n"
-                                                   "int g(int x) {\n"
-                                                   "  if (x) { // {\n"
-                                                   "    return h(\"}\", R\"(})\");\n"
-                                                   "  }\n"
-                                                   "}\n"
-                                                   "} // namespace n\n");
-  REQUIRE(found.size() == 2);
-  CHECK(found[0].line == 7);
-  CHECK(found[0].length == 1);
-  CHECK(found[1].line == 9);
-  CHECK(found[1].length == 5);
-}
 
 TEST_CASE("the project's files are found") {
   std::set<std::string> paths;
@@ -168,6 +152,22 @@ TEST_CASE("functions are at most 60 lines long") {
         if (function.length > function_lines_max)
           found.push_back(place(file, function.line,
                                 "the function has " + std::to_string(function.length) + " lines"));
+  CHECK(listed(found) == "");
+}
+
+TEST_CASE("classes have at most 15 methods, or a docstring with the reason for more") {
+  Violations found;
+  for (const SourceFile& file : read_project())
+    if (file.is_cpp())
+      for (const Class& one : classes_of(file.text)) {
+        const bool large = one.methods > methods_max;
+        const bool reasoned =
+            docstring_above(file.lines, one.line).find(methods_reason) != std::string::npos;
+        if (large != reasoned)
+          found.push_back(place(file, one.line,
+                                one.name + " has " + std::to_string(one.methods) + " methods and " +
+                                    (reasoned ? "a" : "no") + " reason for more than 15"));
+      }
   CHECK(listed(found) == "");
 }
 

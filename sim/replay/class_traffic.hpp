@@ -1,0 +1,44 @@
+#pragma once
+
+#include "sim/replay/class_flows.hpp"
+#include "sim/replay/traffic_model.hpp"
+
+#include <map>
+#include <tuple>
+
+namespace moesim {
+
+/// The classes of the flows of groups, as by `fold_flows`; notes if the links of a class carry
+/// unequal amounts.
+std::vector<ClassFlow> find_classes(const std::vector<std::vector<RankFlow>>& groups,
+                                    const TrafficContext& context);
+
+/// One flow for each class, with the amounts of one group's flows. The weight of a flow is its
+/// amount over the mean: a larger message gets a larger share, as NCCL gives it more channels and
+/// as DeepEP sends tokens in their order.
+std::vector<PlannedFlow> plan_classes(const std::vector<RankFlow>& flows,
+                                      const std::vector<ClassFlow>& classes, const FlowKind& kind,
+                                      const TrafficContext& context);
+
+/// Strategy for ranks that fold into classes, or not at all: one flow for each class of flows.
+class ClassTraffic final : public TrafficModel {
+public:
+  explicit ClassTraffic(const TrafficContext& context) : context_(context) {}
+
+  TrafficPlan collective(const CollectiveWork& work, DeviceId device) override;
+  std::vector<PlannedFlow> transfer(DeviceId source, DeviceId sink, double bytes) override;
+
+private:
+  TrafficPhase plan_phase(const CollectiveFlows& group, std::size_t phase,
+                          const CollectiveWork& work, const Device& device);
+  /// The classes of a phase's flows, found when they are first asked for.
+  const std::vector<ClassFlow>& classes_of(const CollectiveFlows& group, std::size_t phase,
+                                           const CollectiveWork& work, const Device& device);
+
+  TrafficContext context_;
+  /// By collective, group, the device of the rank and the phase.
+  std::map<std::tuple<Collective, GroupKind, DeviceId, std::size_t>, std::vector<ClassFlow>>
+      classes_;
+};
+
+} // namespace moesim

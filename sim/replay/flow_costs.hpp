@@ -1,0 +1,67 @@
+#pragma once
+
+#include "sim/cost/compute_cost.hpp"
+#include "sim/cost/network_cost.hpp"
+#include "sim/replay/rank_flows.hpp"
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// Kind of the flows of a phase: with the tier and the size of a message it decides their costs.
+struct FlowKind {
+  Collective inside;                ///< carries the part within a scale-up domain
+  Collective outside;               ///< carries the part between domains
+  std::int64_t members_inside = 0;  ///< ranks in the fullest domain
+  std::int64_t members_outside = 0; ///< domains that take part
+};
+FlowKind kind_of(const CollectiveFlows& flows);
+/// The kind of a flow between two ranks.
+FlowKind point_to_point_kind();
+
+/// Notes on the plans of a replay.
+struct TrafficNotes {
+  /// Costs that were asked for beyond the measurements: "all_to_all on infiniband", ….
+  std::set<std::string> extrapolated;
+  /// Costs that measurements of something else stand in for: "all_to_all on nvlink6: the curve of
+  /// all_to_all on nvlink5", ….
+  std::set<std::string> stand_ins;
+  /// A flow was planned for a class of links that do not all carry the same amount.
+  bool uneven = false;
+};
+
+/// Costs of the flows of a replay: efficiency, start-up and error. Notes extrapolated look-ups.
+class FlowCosts {
+public:
+  /// `compute` tells the rates in training; null for a graph that computes nothing. Arguments must
+  /// outlive the costs.
+  FlowCosts(const Topology& topology, const NetworkCost& network, const ComputeCost* compute,
+            TrafficNotes& notes)
+      : topology_(topology), network_(network), compute_(compute), notes_(notes) {}
+
+  /// The share of a link's capacity that a flow reaches.
+  double efficiency(const RankFlow& flow, const FlowKind& kind) const;
+  /// Bytes of a flow over its efficiency.
+  double amount(const RankFlow& flow, const FlowKind& kind) const {
+    return flow.bytes / efficiency(flow, kind);
+  }
+  double mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const;
+  /// The rate of a collective between domains in a training step over its rate in a benchmark; 1
+  /// where nothing computes.
+  Uncertain rate_in_training(Collective collective) const;
+  /// The start-up of a rank with so many peers.
+  Seconds startup(const FlowKind& kind, const PeerCount& peers) const;
+  /// The error of a time as a share, of the tier with the larger one; with a confidence of 90 %.
+  double error(const FlowKind& kind, const PeerCount& peers) const;
+
+private:
+  const Topology& topology_;
+  const NetworkCost& network_;
+  const ComputeCost* compute_;
+  TrafficNotes& notes_;
+};
+
+} // namespace moesim

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "sim/replay/step_traffic.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace moesim {
+
+/// Moments nearer than this are one: rounding may let a flow end just after the next begins.
+inline constexpr double same_moment_s = 1e-12;
+/// The end of a flow that the machine shares.
+inline constexpr double not_known = std::numeric_limits<double>::infinity();
+
+/// Flows of a replay that may be under way, by the links that they load.
+class FlowsUnderWay {
+public:
+  /// The traffic must outlive this object. `links`: their number in the replay.
+  FlowsUnderWay(const StepTraffic& traffic, std::size_t links)
+      : traffic_(traffic), spans_on_link_(links) {}
+
+  /// Operations with flows under way on the links of a phase that begins at `now` (s). Valid until
+  /// the next call.
+  const std::vector<OpId>& find_met(const StepPhase& phase, double now, const Timeline& timeline);
+  /// Adds the flows of a phase that begins at `now` (s) to the timeline; the index of the first of
+  /// them. Ends are known where the phase is alone on its links.
+  std::uint32_t begin(OpId op, const StepPhase& phase, double now, bool alone, Timeline& timeline);
+
+private:
+  const StepTraffic& traffic_;
+  std::vector<OpId> met_;
+  std::vector<std::vector<std::uint32_t>> spans_on_link_; ///< indices of Timeline::flows
+};
+
+} // namespace moesim

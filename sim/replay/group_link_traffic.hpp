@@ -1,0 +1,21 @@
+#pragma once
+
+#include "sim/replay/traffic_model.hpp"
+
+namespace moesim {
+
+/// Strategy for collectives as the loads that their own group puts on each link. The slowest link
+/// ends the collective.
+class GroupLinkTraffic final : public TrafficModel {
+public:
+  explicit GroupLinkTraffic(const TrafficContext& context) : context_(context) {}
+
+  TrafficPlan collective(const CollectiveWork& work, DeviceId device) override;
+  /// One pair of ranks, whichever ranks the devices stand for.
+  std::vector<PlannedFlow> transfer(DeviceId source, DeviceId sink, double bytes) override;
+
+private:
+  TrafficContext context_;
+};
+
+} // namespace moesim

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "sim/cost/host_cost.hpp"
+#include "sim/replay/traffic_model.hpp"
+
+namespace moesim {
+
+/// Adds the time of the host of `member` to post the messages of a dispatch or combine to its plan.
+/// The links are idle meanwhile: transfer and messages are timed apart, as if none ran beside the
+/// other.
+void add_host_posts(const CollectiveWork& work, RankId member, const HostCost& host,
+                    const TrafficContext& context, TrafficPlan& plan);
+
+} // namespace moesim

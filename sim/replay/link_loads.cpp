@@ -1,0 +1,118 @@
+#include "sim/replay/link_loads.hpp"
+
+#include "sim/replay/uniform_loads.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace moesim {
+
+LinkLoads::LinkLoads(const Topology& topology, const FlowCosts& costs)
+    : topology_(topology), costs_(costs), bytes_(topology.links(), 0.0),
+      amounts_(topology.links(), 0.0) {}
+
+void LinkLoads::add_group(const CollectiveFlows& group, std::size_t phase,
+                          const CollectiveWork& work, const FlowKind& kind) {
+  if (add_uniform(group, work, kind))
+    return;
+  means_.push_back(costs_.mean_amount(group.all(phase), kind));
+  for (std::size_t position = 0; position < group.ranks().size(); ++position) {
+    std::vector<RankFlow> sent;
+    group.append(phase, position, sent);
+    startup_ = std::max(startup_, costs_.startup(kind, group.peers(phase, position)));
+    add_flows(sent, kind);
+  }
+}
+
+bool LinkLoads::add_uniform(const CollectiveFlows& group, const CollectiveWork& work,
+                            const FlowKind& kind) {
+  const auto ranks = static_cast<std::int64_t>(group.ranks().size());
+  const bool even = kind.members_inside * kind.members_outside == ranks;
+  if (work.kind != Collective::all_to_all || work.loads || !even)
+    return false;
+  const auto counts = count_all_to_all(topology_, group.ranks());
+  if (!counts)
+    return false;
+  // All ranks send the same: the flows of one tell the efficiencies.
+  std::vector<RankFlow> sent;
+  group.append(0, 0, sent);
+  double inside = 0.0;
+  double outside = 0.0;
+  for (const RankFlow& flow : sent)
+    (topology_.domain_of(flow.source) == topology_.domain_of(flow.sink) ? inside : outside) =
+        costs_.amount(flow, kind);
+  const double message = sent.empty() ? 0.0 : sent.front().bytes;
+  for (std::size_t link = 0; link < bytes_.size(); ++link) {
+    bytes_[link] += message * (counts->inside[link] + counts->outside[link]);
+    amounts_[link] += inside * counts->inside[link] + outside * counts->outside[link];
+  }
+  startup_ = std::max(startup_, costs_.startup(kind, group.peers(0, 0)));
+  means_.push_back(costs_.mean_amount(sent, kind));
+  return true;
+}
+
+void LinkLoads::add_flows(const std::vector<RankFlow>& sent, const FlowKind& kind) {
+  if (sent.empty())
+    return;
+  std::vector<RankId> sinks;
+  std::vector<double> sent_bytes;
+  std::vector<double> sent_amounts;
+  Route route;
+  for (const RankFlow& flow : sent) {
+    const double amount = costs_.amount(flow, kind);
+    if (flow.source == flow.sink) {
+      find_route(topology_, flow, route);
+      for (const RouteHop& hop : route) {
+        bytes_[index(hop.link)] += flow.bytes;
+        amounts_[index(hop.link)] += amount;
+      }
+      continue;
+    }
+    sinks.push_back(flow.sink);
+    sent_bytes.push_back(flow.bytes);
+    sent_amounts.push_back(amount);
+  }
+  topology_.add_loads(sent.front().source, sinks, sent_bytes, bytes_);
+  topology_.add_loads(sent.front().source, sinks, sent_amounts, amounts_);
+}
+
+double LinkLoads::mean_amount() const {
+  return std::accumulate(means_.begin(), means_.end(), 0.0) / static_cast<double>(means_.size());
+}
+
+std::vector<LinkId> LinkLoads::loaded() const {
+  std::vector<LinkId> links;
+  for (std::uint32_t number = 0; number < amounts_.size(); ++number)
+    if (amounts_[number] > 0.0)
+      links.push_back(LinkId(number));
+  return links;
+}
+
+std::vector<LinkId> LinkLoads::busiest() const {
+  const auto time = [&](LinkId link) {
+    return amounts_[index(link)] / topology_.link(link).capacity.value;
+  };
+  std::map<LinkKind, LinkId> slowest;
+  for (const LinkId link : loaded()) {
+    LinkId& worst = slowest.emplace(topology_.link(link).kind, link).first->second;
+    if (time(link) > time(worst))
+      worst = link;
+  }
+  std::vector<LinkId> links;
+  for (const auto& [kind, link] : slowest)
+    links.push_back(link);
+  return links;
+}
+
+std::vector<PlannedFlow> LinkLoads::flows(const std::vector<LinkId>& links, double mean_amount,
+                                          LinkFolding& folding) const {
+  std::vector<PlannedFlow> flows;
+  for (const LinkId link : links)
+    flows.push_back({{{folding.hop(link)}, amounts_[index(link)] / mean_amount},
+                     bytes_[index(link)],
+                     amounts_[index(link)]});
+  return flows;
+}
+
+} // namespace moesim

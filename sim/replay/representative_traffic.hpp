@@ -1,0 +1,32 @@
+#pragma once
+
+#include "sim/replay/ring_crossings.hpp"
+#include "sim/replay/traffic_model.hpp"
+
+namespace moesim {
+
+/// Strategy for stages whose ranks all carry the same: the flows of one rank stand for its stage.
+class RepresentativeTraffic final : public TrafficModel {
+public:
+  explicit RepresentativeTraffic(const TrafficContext& context)
+      : context_(context), crossings_(context.plan, context.topology) {}
+
+  TrafficPlan collective(const CollectiveWork& work, DeviceId device) override;
+  std::vector<PlannedFlow> transfer(DeviceId source, DeviceId sink, double bytes) override;
+
+private:
+  TrafficPhase plan_phase(const CollectiveFlows& group, std::size_t phase,
+                          const CollectiveWork& work, const Device& device);
+  /// The flows that one rank sends. Those that take the same hops are joined.
+  std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, const FlowKind& kind);
+  /// Rings cross a switch's uplink only where neighbours are on different switches, so the crossing
+  /// is counted over all rings of the stage, and one flow stands for those of the busiest link;
+  /// NICs likewise, where only some ranks of a ring send to another domain.
+  void add_crossing(const CollectiveWork& work, const Device& device, const FlowKind& kind,
+                    double mean_amount, std::vector<PlannedFlow>& flows);
+
+  TrafficContext context_;
+  RingCrossings crossings_;
+};
+
+} // namespace moesim

@@ -1,0 +1,75 @@
+#include "sim/replay/ring_crossings.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace moesim {
+
+namespace {
+
+bool is_switch_link(LinkKind kind) {
+  const LinkLevel level = row_of(kind).level;
+  return level == LinkLevel::network || level == LinkLevel::scale_up_switch;
+}
+
+bool is_nic_link(LinkKind kind) {
+  return kind == LinkKind::nic_egress || kind == LinkKind::nic_ingress;
+}
+
+/// True for one ring over domains that hold unequal numbers of its ranks: only some of them send to
+/// another domain.
+bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topology& topology) {
+  const auto inside = std::count_if(ring.begin(), ring.end(), [&](const RankFlow& flow) {
+    return topology.domain_of(flow.source) == topology.domain_of(flow.sink);
+  });
+  return ring.size() == ranks && inside > 0 && inside < static_cast<std::ptrdiff_t>(ranks);
+}
+
+} // namespace
+
+// Where all ranks send to another domain, the sharers of a NIC are its load.
+bool RingCrossing::counts(LinkKind kind) const {
+  return is_switch_link(kind) || (ragged && is_nic_link(kind));
+}
+
+const RingCrossing& RingCrossings::of(const CollectiveWork& work, std::int64_t stage) {
+  const auto [known, added] = found_.try_emplace({work.group, stage, work.kind});
+  if (added)
+    known->second = find(work, stage);
+  return known->second;
+}
+
+RingCrossing RingCrossings::find(const CollectiveWork& work, std::int64_t stage) const {
+  RingCrossing crossing;
+  std::vector<RankFlow> rings;
+  for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, stage)) {
+    if (topology_.domain_of(ranks.front()) == topology_.domain_of(ranks.back()) &&
+        topology_.domain_gpus() == topology_.spec().node.scale_up_switch_gpus)
+      continue;
+    const CollectiveFlows flows(work, std::move(ranks), topology_);
+    const std::vector<RankFlow> own = flows.all(0);
+    crossing.ragged = crossing.ragged || is_ragged(own, flows.ranks().size(), topology_);
+    for (const RankFlow& flow : own)
+      if (flow.source != flow.sink)
+        rings.push_back(flow);
+  }
+  std::map<LinkKind, std::map<LinkId, std::uint32_t>> loads;
+  Route route;
+  for (const RankFlow& flow : rings) {
+    topology_.find_route(flow.source, flow.sink, route);
+    for (const RouteHop& hop : route)
+      if (crossing.counts(topology_.link(hop.link).kind)) {
+        ++loads[topology_.link(hop.link).kind][hop.link];
+        crossing.flow = flow;
+        crossing.of_bytes = static_cast<double>(work.bytes.value);
+      }
+  }
+  for (const auto& [kind, links] : loads)
+    for (const auto& [link, load] : links)
+      crossing.loads[kind] = std::max(crossing.loads[kind], load);
+  return crossing;
+}
+
+} // namespace moesim

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "sim/platform/topology.hpp"
+#include "sim/replay/rank_flows.hpp"
+
+#include <cstdint>
+#include <map>
+#include <tuple>
+
+namespace moesim {
+
+/// The loads that the rings of a stage put on links between switches, and on NICs where the rings
+/// are ragged. A ring is ragged if only some of its ranks send to another domain.
+struct RingCrossing {
+  bool ragged = false;
+  std::map<LinkKind, std::uint32_t> loads; ///< flows over the busiest link of a kind
+  RankFlow flow;                           ///< one of these flows …
+  double of_bytes = 1.0;                   ///< … of a collective of that many bytes
+
+  /// True for links of a kind that are counted over all rings of the stage.
+  bool counts(LinkKind kind) const;
+};
+
+/// The crossings of the stages of a plan, each found when it is first asked for.
+class RingCrossings {
+public:
+  /// Both must outlive the crossings.
+  RingCrossings(const ParallelPlan& plan, const Topology& topology)
+      : plan_(plan), topology_(topology) {}
+
+  /// The crossing of a ring collective, valid as long as this object. It holds for all works of the
+  /// collective between groups of the kind: only the bytes differ.
+  const RingCrossing& of(const CollectiveWork& work, std::int64_t stage);
+
+private:
+  RingCrossing find(const CollectiveWork& work, std::int64_t stage) const;
+
+  const ParallelPlan& plan_;
+  const Topology& topology_;
+  std::map<std::tuple<GroupKind, std::int64_t, Collective>, RingCrossing> found_;
+};
+
+} // namespace moesim

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "sim/replay/beside_computes.hpp"
+#include "sim/replay/collective_plans.hpp"
+#include "sim/replay/traffic_model.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace moesim {
+
+/// Plans the traffic of the communications of a graph on the links of a replay, by the strategy of
+/// its load model.
+class TrafficPlanner {
+public:
+  /// `compute` tells the rates of communication in training and beside computes; null for a graph
+  /// that computes nothing. Arguments must outlive the planner.
+  TrafficPlanner(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology,
+                 const NetworkCost& network, const ComputeCost* compute);
+  TrafficPlanner(const TrafficPlanner&) = delete;
+  TrafficPlanner& operator=(const TrafficPlanner&) = delete;
+
+  /// The plan of a collective by its fastest algorithm, valid as long as the planner.
+  const TrafficPlan& collective(const CollectiveWork& work, const DeviceGroup& group);
+  TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
+  /// The time and the memory traffic of a collective that runs beside a compute; the graph must
+  /// compute.
+  BesideCompute beside_compute(const CollectiveWork& work, const DeviceGroup& group);
+  const LinkFolding& folding() const { return folding_; }
+  const TrafficNotes& notes() const { return notes_; }
+
+private:
+  TrafficNotes notes_;
+  FlowCosts costs_;
+  LinkFolding folding_;
+  TrafficContext context_;
+  std::unique_ptr<TrafficModel> model_;
+  CollectivePlans plans_;
+  std::optional<BesideComputes> beside_; ///< none for a graph that computes nothing
+  /// Plans of collectives beside computes.
+  std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> slowed_;
+};
+
+} // namespace moesim
