@@ -122,6 +122,15 @@ TopologySpec resolve_topology(const TopologyInput& input) {
   return topology;
 }
 
+std::int64_t TopologySpec::leaf_gpus() const {
+  return node.gpus * std::max<std::int64_t>(1, fabric.nodes_per_leaf);
+}
+
+std::int64_t TopologySpec::pod_gpus() const {
+  const std::int64_t rails = fabric.kind == FabricKind::rail_optimised ? node.nics : 1;
+  return leaf_gpus() * std::max<std::int64_t>(1, fabric.leaves_per_pod / rails);
+}
+
 TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& cluster) {
   return resolve_topology(parse_topology(path, cluster));
 }

@@ -94,6 +94,10 @@ struct TopologySpec {
   std::vector<FaultSpec> faults;
 
   std::int64_t gpus_per_nic() const { return node.nics == 0 ? 0 : node.gpus / node.nics; }
+  /// GPUs under one leaf switch, or under the leaf switches of all rails.
+  std::int64_t leaf_gpus() const;
+  /// GPUs of a pod; those of a leaf where the fabric has no pods.
+  std::int64_t pod_gpus() const;
 };
 
 /// Reads a topology file under the keys of a scenario's `[cluster]` and resolves it
