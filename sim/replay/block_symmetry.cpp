@@ -1,5 +1,6 @@
 #include "sim/replay/block_symmetry.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 namespace moesim {
@@ -18,6 +19,15 @@ std::optional<BlockSymmetry> BlockSymmetry::find(const ParallelPlan& plan,
     block = std::lcm(block, ranks); // divides a stage's ranks too
   }
   return BlockSymmetry(topology, plan.stage_ranks(), block);
+}
+
+std::size_t members_in_first_block(const std::optional<BlockSymmetry>& symmetry,
+                                   const std::vector<RankId>& group) {
+  if (!symmetry)
+    return group.size();
+  const auto beyond = std::find_if_not(group.begin(), group.end(),
+                                       [&](RankId rank) { return symmetry->in_first_block(rank); });
+  return static_cast<std::size_t>(beyond - group.begin());
 }
 
 } // namespace moesim

@@ -3,8 +3,10 @@
 #include "sim/platform/topology.hpp"
 #include "sim/workload/parallel_plan.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace moesim {
 
@@ -27,9 +29,13 @@ public:
   LinkId in_stage(LinkId link, std::int64_t stage) const {
     return counterpart(link, stage, place_of_owner(link));
   }
-  /// The counterpart of a link in the first block of a stage.
-  LinkId in_first_block(LinkId link, std::int64_t stage) const {
+  /// The counterpart of a link in the first block of its stage.
+  LinkId in_first_block(LinkId link) const {
+    const auto stage = static_cast<std::int64_t>(index(topology_->owner(link))) / stage_ranks_;
     return counterpart(link, stage, place_of_owner(link) % block_);
+  }
+  bool in_first_block(RankId rank) const {
+    return static_cast<std::int64_t>(index(rank)) % stage_ranks_ < block_;
   }
 
 private:
@@ -47,5 +53,10 @@ private:
   std::int64_t stage_ranks_;
   std::int64_t block_;
 };
+
+/// How many members of a group, its first ones, are in the first block of their stage: all if
+/// there is no symmetry.
+std::size_t members_in_first_block(const std::optional<BlockSymmetry>& symmetry,
+                                   const std::vector<RankId>& group);
 
 } // namespace moesim

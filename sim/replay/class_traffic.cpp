@@ -16,20 +16,23 @@ const std::vector<ClassFlow>& TrafficPlanner::classes_of(const CollectiveFlows& 
   const auto [known, added] = classes_.try_emplace({StageKey{work.kind, work.group, first}, phase});
   if (!added)
     return known->second;
-  std::vector<std::vector<RankFlow>> groups = {group_flows.all(phase)};
+  const auto sent_in_first_block = [&](const CollectiveFlows& flows) {
+    return flows.sent_by_first(members_in_first_block(class_symmetry_, flows.ranks()), phase);
+  };
+  std::vector<std::vector<RankFlow>> groups = {sent_in_first_block(group_flows)};
   for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage)) {
-    if (ranks == group_flows.ranks())
+    if (ranks == group_flows.ranks() || members_in_first_block(class_symmetry_, ranks) == 0)
       continue;
     const auto same_class = [&](RankId rank) { return layout_.device_of(rank) == first; };
     if (std::any_of(ranks.begin(), ranks.end(), same_class))
-      groups.push_back(CollectiveFlows(work, std::move(ranks), topology_).all(phase));
+      groups.push_back(sent_in_first_block(CollectiveFlows(work, std::move(ranks), topology_)));
   }
   known->second = fold(groups);
   return known->second;
 }
 
 std::vector<ClassFlow> TrafficPlanner::fold(const std::vector<std::vector<RankFlow>>& groups) {
-  FoldedFlows folded = fold_flows(groups, layout_, topology_, folding_);
+  FoldedFlows folded = fold_flows(groups, layout_, topology_, folding_, class_symmetry_);
   uneven_ |= !folded.even;
   return std::move(folded.flows);
 }
@@ -69,7 +72,9 @@ std::vector<PlannedFlow> TrafficPlanner::plan_class_transfer(const Device& sourc
   const std::size_t ranks = layout_.class_of_place.size();
   const std::uint32_t own = layout_.class_of_place[index(source.rank) % ranks];
   std::vector<std::vector<RankFlow>> sent;
-  for (std::size_t place = 0; place < ranks; ++place)
+  const std::size_t looked_at =
+      class_symmetry_ ? static_cast<std::size_t>(class_symmetry_->block()) : ranks;
+  for (std::size_t place = 0; place < looked_at; ++place)
     if (layout_.class_of_place[place] == own)
       sent.push_back({{RankId(static_cast<std::uint32_t>(
                            static_cast<std::size_t>(source.stage) * ranks + place)),

@@ -96,9 +96,7 @@ public:
   std::int64_t ranks() const { return ranks_; }
   /// The links that flows may load, by number.
   const std::vector<LinkId>& links() const { return links_; }
-  std::uint32_t number_of(LinkId link) const {
-    return numbers_[index(symmetry_ ? symmetry_->in_first_block(link, 0) : link)];
-  }
+  std::uint32_t number_of(LinkId link) const { return numbers_[index(stand_in(link))]; }
 
 private:
   /// Numbers the links, or those of the first block of the first stage.
@@ -106,7 +104,7 @@ private:
     numbers_.resize(topology_.links(), 0);
     for (std::uint32_t number = 0; number < topology_.links(); ++number) {
       const LinkId link{number};
-      if (symmetry_ && symmetry_->in_first_block(link, 0) != link)
+      if (stand_in(link) != link)
         continue;
       numbers_[number] = static_cast<std::uint32_t>(links_.size());
       links_.push_back(link);
@@ -118,20 +116,22 @@ private:
     work.fan_out = {1, 1, 1, 1};
     for (std::int64_t stage = 0; stage < stages_ && !too_many(); ++stage)
       for (std::vector<RankId>& ranks : groups_of_stage(plan_, kind, stage)) {
-        if (too_many() || !looked_at(ranks.front()))
+        const std::size_t senders = members_in_first_block(symmetry_, ranks);
+        if (too_many() || senders == 0)
           continue;
         const CollectiveFlows flows(work, std::move(ranks), topology_);
         const std::uint32_t ring = kind == GroupKind::expert ? 0 : ++rings_;
         for (std::size_t phase = 0; phase < flows.phases() && !too_many(); ++phase)
-          add(flows, phase, ring);
+          add(flows, senders, phase, ring);
       }
     pattern_ += 2;
   }
 
-  void add(const CollectiveFlows& group, std::size_t phase, std::uint32_t ring) {
+  /// Adds the flows that the first `senders` ranks of a group send.
+  void add(const CollectiveFlows& group, std::size_t senders, std::size_t phase,
+           std::uint32_t ring) {
     const std::int64_t copies = symmetry_ ? symmetry_->blocks() * plan_.pipeline : 1;
-    for (std::size_t position = 0;
-         position < group.ranks().size() && looked_at(group.ranks()[position]); ++position) {
+    for (std::size_t position = 0; position < senders; ++position) {
       sent_.clear();
       group.append(phase, position, sent_);
       for (const RankFlow& flow : sent_)
@@ -162,17 +162,16 @@ private:
     for (const RouteHop& hop : route_)
       hops_.push_back(number_of(hop.link));
     hop_count_ += std::ssize(route_) * copies;
-    flows_.push_back({looked_at_for(flow.source), looked_at_for(flow.sink), pattern, ring,
+    flows_.push_back({stand_in(flow.source), stand_in(flow.sink), pattern, ring,
                       static_cast<std::uint32_t>(hops_.size())});
   }
 
-  /// True for ranks whose flows are added.
-  bool looked_at(RankId rank) const {
-    return !symmetry_ || static_cast<std::int64_t>(index(rank)) < ranks_;
-  }
-  /// The rank that stands for a rank.
-  RankId looked_at_for(RankId rank) const {
+  /// The rank, or the link, whose flows show those of another.
+  RankId stand_in(RankId rank) const {
     return symmetry_ ? RankId(index(rank) % static_cast<std::uint32_t>(ranks_)) : rank;
+  }
+  LinkId stand_in(LinkId link) const {
+    return symmetry_ ? symmetry_->in_first_block(symmetry_->in_stage(link, 0)) : link;
   }
 
   const ParallelPlan& plan_;

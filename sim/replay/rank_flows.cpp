@@ -50,6 +50,8 @@ CollectiveFlows::CollectiveFlows(const CollectiveWork& work, std::vector<RankId>
   std::map<std::int64_t, std::int64_t> members;
   for (const std::int64_t domain : domain_)
     members_inside_ = std::max(members_inside_, ++members[domain]);
+  for (const std::int64_t domain : domain_)
+    sharers_.push_back(members[domain]);
   members_outside_ = static_cast<std::int64_t>(members.size());
   take_amounts(work);
 }
@@ -225,9 +227,9 @@ void CollectiveFlows::append(std::size_t phase, std::size_t position,
     flows[i].message_bytes = stays(flows[i]) ? inside : outside;
 }
 
-std::vector<RankFlow> CollectiveFlows::all(std::size_t phase) const {
+std::vector<RankFlow> CollectiveFlows::sent_by_first(std::size_t members, std::size_t phase) const {
   std::vector<RankFlow> flows;
-  for (std::size_t position = 0; position < ranks_.size(); ++position)
+  for (std::size_t position = 0; position < members; ++position)
     append(phase, position, flows);
   return flows;
 }
@@ -242,7 +244,7 @@ PeerCount CollectiveFlows::peers(std::size_t phase, std::size_t position) const 
     const auto width = static_cast<std::int64_t>(width_);
     return phase == 0 ? PeerCount{width - 1, 0} : PeerCount{0, size / width - 1};
   }
-  const std::int64_t own = std::count(domain_.begin(), domain_.end(), domain_[position]);
+  const std::int64_t own = sharers_[position];
   if (is_ring(kind_))
     return {own - 1, outside_peers(kind_, {size, members_outside_})};
   return {own - 1, size - own};

@@ -63,7 +63,9 @@ public:
   /// Adds the flows that the rank at `position` sends in a phase.
   void append(std::size_t phase, std::size_t position, std::vector<RankFlow>& flows) const;
   /// The flows of all ranks.
-  std::vector<RankFlow> all(std::size_t phase) const;
+  std::vector<RankFlow> all(std::size_t phase) const { return sent_by_first(ranks_.size(), phase); }
+  /// Those of the first `members` ranks.
+  std::vector<RankFlow> sent_by_first(std::size_t members, std::size_t phase) const;
   PeerCount peers(std::size_t phase, std::size_t position) const;
   /// How the part within the domain is carried, and the part beyond it.
   Collective inside_kind() const;
@@ -96,8 +98,9 @@ private:
   double token_ranks_ = 0.0;
   double token_domains_ = 0.0;
   std::vector<RankId> ranks_;
-  std::size_t width_ = 0;            ///< ranks in each domain; 0 if they differ
-  std::vector<std::int64_t> domain_; ///< by position
+  std::size_t width_ = 0;             ///< ranks in each domain; 0 if they differ
+  std::vector<std::int64_t> domain_;  ///< by position
+  std::vector<std::int64_t> sharers_; ///< by position: ranks of the group in its domain
   std::int64_t members_inside_ = 0;
   std::int64_t members_outside_ = 0;
 };

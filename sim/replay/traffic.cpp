@@ -93,9 +93,16 @@ double TrafficPlanner::amount_of(const RankFlow& flow, const FlowKind& kind) con
 }
 
 double TrafficPlanner::mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const {
+  // Messages of one size have one efficiency, inside a domain and beyond.
+  std::map<std::pair<bool, double>, double> efficiencies;
   double total = 0.0;
-  for (const RankFlow& flow : flows)
-    total += amount_of(flow, kind);
+  for (const RankFlow& flow : flows) {
+    const bool inside = topology_.domain_of(flow.source) == topology_.domain_of(flow.sink);
+    const auto [known, added] = efficiencies.try_emplace({inside, flow.message_bytes});
+    if (added)
+      known->second = efficiency(flow, kind);
+    total += flow.bytes / known->second;
+  }
   return total / static_cast<double>(flows.size());
 }
 
@@ -127,17 +134,46 @@ std::vector<PlannedFlow> TrafficPlanner::plan_flows(const std::vector<RankFlow>&
 
 const TrafficPlan& TrafficPlanner::collective(const CollectiveWork& work,
                                               const DeviceGroup& group) {
-  const auto [known, added] = collectives_.try_emplace({work, group.devices.front()});
-  if (added) {
-    known->second = plan_fastest(work, group);
-    known->second.phases.front().startup += work.wait_for_ranks;
-    const Device& device = layout_.devices[index(group.devices.front())];
-    if (work.host_posted_tokens)
-      add_host_posts(work, device.rank, known->second);
-    if (work.beside_compute)
-      slow_beside_computes(work, device, known->second);
-  }
+  const DeviceId first = group.devices.front();
+  const auto [known, added] = collectives_.try_emplace({work, first});
+  if (!added)
+    return known->second;
+  if (!symmetry_)
+    return known->second = plan_alone(work, group);
+  const std::size_t classes = layout_.devices.size() / static_cast<std::size_t>(plan_.pipeline);
+  const auto [other, first_stage] = stage_plans_.try_emplace({work, index(first) % classes});
+  if (!first_stage)
+    return known->second = plan_as_in(other->second, work, group);
+  const std::size_t asked = folding_.asked().size();
+  known->second = plan_alone(work, group);
+  const auto begin = folding_.asked().begin() + static_cast<std::ptrdiff_t>(asked);
+  other->second = {first, {begin, folding_.asked().end()}};
   return known->second;
+}
+
+TrafficPlan TrafficPlanner::plan_as_in(const StagePlan& other, const CollectiveWork& work,
+                                       const DeviceGroup& group) {
+  const std::int64_t stage = layout_.devices[index(group.devices.front())].stage;
+  TrafficPlan plan = collectives_.at({work, other.device});
+  // Links get their numbers in the order in which this stage would have asked for them.
+  for (const LinkId link : other.links)
+    folding_.hop(symmetry_->in_stage(link, stage));
+  for (TrafficPhase& phase : plan.phases)
+    for (PlannedFlow& flow : phase.flows)
+      for (MachineRoute::Hop& hop : flow.route.hops)
+        hop = folding_.hop(symmetry_->in_stage(folding_.originals()[hop.link], stage), hop.times);
+  return plan;
+}
+
+TrafficPlan TrafficPlanner::plan_alone(const CollectiveWork& work, const DeviceGroup& group) {
+  TrafficPlan plan = plan_fastest(work, group);
+  plan.phases.front().startup += work.wait_for_ranks;
+  const Device& device = layout_.devices[index(group.devices.front())];
+  if (work.host_posted_tokens)
+    add_host_posts(work, device.rank, plan);
+  if (work.beside_compute)
+    slow_beside_computes(work, device, plan);
+  return plan;
 }
 
 TrafficPlan TrafficPlanner::plan_fastest(const CollectiveWork& work, const DeviceGroup& group) {
@@ -219,12 +255,13 @@ const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork
     return crossing;
   std::vector<RankFlow> rings;
   for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, device.stage)) {
-    if (topology_.domain_of(ranks.front()) == topology_.domain_of(ranks.back()) &&
-        topology_.domain_gpus() == topology_.spec().node.scale_up_switch_gpus)
+    const std::size_t senders = members_in_first_block(symmetry_, ranks);
+    if (senders == 0 || (topology_.domain_of(ranks.front()) == topology_.domain_of(ranks.back()) &&
+                         topology_.domain_gpus() == topology_.spec().node.scale_up_switch_gpus))
       continue;
     const CollectiveFlows flows(work, std::move(ranks), topology_);
-    const std::vector<RankFlow> own = flows.all(0);
-    crossing.ragged = crossing.ragged || is_ragged(own, flows.ranks().size(), topology_);
+    const std::vector<RankFlow> own = flows.sent_by_first(senders, 0);
+    crossing.ragged = crossing.ragged || is_ragged(own, senders, topology_);
     for (const RankFlow& flow : own)
       if (flow.source != flow.sink)
         rings.push_back(flow);
@@ -235,7 +272,8 @@ const TrafficPlanner::Crossing& TrafficPlanner::crossing_of(const CollectiveWork
     topology_.find_route(flow.source, flow.sink, route);
     for (const RouteHop& hop : route)
       if (crossing.counts(topology_.link(hop.link).kind)) {
-        ++loads[topology_.link(hop.link).kind][hop.link];
+        ++loads[topology_.link(hop.link).kind]
+               [symmetry_ ? symmetry_->in_first_block(hop.link) : hop.link];
         crossing.flow = flow;
         crossing.of_bytes = static_cast<double>(work.bytes.value);
       }

@@ -50,7 +50,11 @@ public:
   TrafficPlanner(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology,
                  const NetworkCost& network, const ComputeCost* compute)
       : layout_(layout.layout), model_(layout.model), plan_(plan), topology_(topology),
-        network_(network), compute_(compute), folding_(layout, plan, topology) {}
+        network_(network), compute_(compute), folding_(layout, plan, topology),
+        symmetry_(BlockSymmetry::find(plan, topology)) {
+    if (!layout.first_alike.empty())
+      class_symmetry_ = symmetry_;
+  }
 
   /// Valid until the planner dies. An all-reduce takes the algorithm that is fastest on its own, as
   /// NCCL's tuner chooses it: ring, tree or, where the scale-up switch can, in the switch.
@@ -84,6 +88,15 @@ private:
     double error = 0.0;
   };
   using StageKey = std::tuple<Collective, GroupKind, DeviceId>;
+  /// A plan in the first stage that asked for it, and the links asked for meanwhile, in order.
+  struct StagePlan {
+    DeviceId device{};
+    std::vector<LinkId> links;
+  };
+  /// The plan of another stage, moved to that of the group: the same where stages are copies.
+  TrafficPlan plan_as_in(const StagePlan& other, const CollectiveWork& work,
+                         const DeviceGroup& group);
+  TrafficPlan plan_alone(const CollectiveWork& work, const DeviceGroup& group);
   TrafficPlan plan_fastest(const CollectiveWork& work, const DeviceGroup& group);
   /// Amounts by link of the replay.
   using LinkAmounts = std::map<std::uint32_t, double>;
@@ -180,9 +193,12 @@ private:
   const NetworkCost& network_;
   const ComputeCost* compute_;
   LinkFolding folding_;
+  std::optional<BlockSymmetry> symmetry_;       ///< of ranks and links
+  std::optional<BlockSymmetry> class_symmetry_; ///< of their classes too
   mutable std::set<std::string> extrapolated_;
   bool uneven_ = false;
   std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> collectives_;
+  std::map<std::pair<CollectiveWork, std::size_t>, StagePlan> stage_plans_; ///< by work and class
   std::map<std::pair<CollectiveWork, std::int64_t>, std::vector<LinkAmounts>>
       stage_amounts_; ///< by work and stage
   std::map<StageKey, std::vector<StageRoutes>> routes_;

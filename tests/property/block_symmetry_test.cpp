@@ -1,9 +1,16 @@
 #include "sim/replay/rank_classes.hpp"
+#include "sim/replay/traffic.hpp"
 #include "tests/property/case_count.hpp"
 #include "tests/property/random_cluster.hpp"
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
 
 using namespace moesim;
 
@@ -38,7 +45,131 @@ void check_same(const std::optional<RankClasses>& block, const std::optional<Ran
   CHECK(block->first_alike == all->first_alike);
 }
 
+/// Works of groups of each kind.
+std::vector<CollectiveWork> all_works() {
+  std::vector<CollectiveWork> works;
+  const auto add = [&](GroupKind group, const std::vector<Collective>& kinds) {
+    for (const Collective kind : kinds) {
+      works.push_back({.kind = kind, .group = group, .bytes = Bytes{1 << 20}});
+      works.back().fan_out = {256, 8, 4, 4};
+      works.back().any_algorithm = true;
+    }
+  };
+  for (const GroupKind group : group_kinds)
+    if (group == GroupKind::expert)
+      add(group, {Collective::all_to_all, Collective::two_phase_all_to_all, Collective::dispatch,
+                  Collective::combine});
+    else
+      add(group, {Collective::all_gather, Collective::reduce_scatter, Collective::all_reduce,
+                  Collective::all_reduce_tree, Collective::all_reduce_in_switch});
+  return works;
+}
+
+/// Links, amounts and times of a plan.
+std::string text_of(const TrafficPlan& plan, const LinkFolding& folding) {
+  std::string text;
+  for (const TrafficPhase& phase : plan.phases) {
+    text += fmt::format("start-up {}\n", phase.startup.value);
+    for (const PlannedFlow& flow : phase.flows) {
+      text += fmt::format("{} bytes, amount {}, weight {}:", flow.bytes, flow.amount,
+                          flow.route.weight);
+      for (const MachineRoute::Hop& hop : flow.route.hops)
+        text += fmt::format(" {} times {}", index(folding.originals()[hop.link]), hop.times);
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+/// Plans the works of each stage after those of the stages before, then in a planner that knows no
+/// other stage, and compares the plans and the numbers of links.
+void check_stages(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology,
+                  const NetworkCost& network) {
+  TrafficPlanner all(layout, plan, topology, network, nullptr);
+  const std::vector<Device>& devices = layout.layout.devices;
+  for (std::uint32_t device = 0; device < devices.size(); ++device) {
+    TrafficPlanner alone(layout, plan, topology, network, nullptr);
+    const std::size_t known = all.folding().originals().size();
+    for (const CollectiveWork& work : all_works()) {
+      INFO(collective_name(work.kind) << " of device " << device);
+      const DeviceGroup group{work.group, {DeviceId(device)}};
+      CHECK(text_of(all.collective(work, group), all.folding()) ==
+            text_of(alone.collective(work, group), alone.folding()));
+    }
+    if (devices.size() != static_cast<std::size_t>(plan.pipeline))
+      continue; // devices of a stage share links
+    const std::vector<LinkId>& links = all.folding().originals();
+    CHECK(std::vector<LinkId>(links.begin() + static_cast<std::ptrdiff_t>(known), links.end()) ==
+          alone.folding().originals());
+  }
+}
+
+/// Folds the flows of the first stage's groups of the kind of `work` that have ranks of its first
+/// class: the flows that all ranks send, or those of the first block.
+FoldedFlows fold_stage(const CollectiveWork& work, const ReplayLayout& layout,
+                       const ParallelPlan& plan, const Topology& topology, LinkFolding& folding,
+                       const std::optional<BlockSymmetry>& symmetry) {
+  std::vector<std::vector<RankFlow>> groups;
+  for (const std::vector<RankId>& ranks : groups_of_stage(plan, work.group, 0)) {
+    const std::size_t senders = members_in_first_block(symmetry, ranks);
+    const bool of_class = std::any_of(ranks.begin(), ranks.end(), [&](RankId rank) {
+      return layout.layout.device_of(rank) == DeviceId(0);
+    });
+    if (of_class && senders > 0)
+      groups.push_back(CollectiveFlows(work, ranks, topology).sent_by_first(senders, 0));
+  }
+  return fold_flows(groups, layout.layout, topology, folding, symmetry);
+}
+
+void check_folds(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology,
+                 const BlockSymmetry& symmetry) {
+  for (const CollectiveWork& work : all_works()) {
+    INFO(collective_name(work.kind));
+    LinkFolding folding(layout, plan, topology);
+    const FoldedFlows all = fold_stage(work, layout, plan, topology, folding, std::nullopt);
+    const FoldedFlows block = fold_stage(work, layout, plan, topology, folding, symmetry);
+    CHECK(block.even == all.even);
+    REQUIRE(block.flows.size() == all.flows.size());
+    for (std::size_t flow = 0; flow < all.flows.size(); ++flow) {
+      CHECK(block.flows[flow].flow == all.flows[flow].flow);
+      CHECK(block.flows[flow].route.hops == all.flows[flow].route.hops);
+      CHECK(block.flows[flow].parts == all.flows[flow].parts);
+      CHECK(block.flows[flow].mixed == all.flows[flow].mixed);
+    }
+  }
+}
+
 } // namespace
+
+TEST_CASE("collectives of a stage are those of its copies, and those of a block of it") {
+  const NetworkCost network =
+      NetworkCost::load(std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration");
+  std::size_t repeat = 0;
+  for (std::uint64_t seed = 0; seed < cases(150); ++seed) {
+    const RandomCollective drawn = random_collective(seed, {64, 128, 192, 256});
+    if (drawn.cluster.fabric.kind > FabricKind::multi_plane)
+      continue; // no tree, so not regular
+    const ParallelPlan plan = random_plan(seed, drawn.gpus);
+    const Topology topology(drawn.cluster, drawn.gpus);
+    const auto symmetry = BlockSymmetry::find(plan, topology);
+    if (!symmetry || plan.pipeline == 1)
+      continue;
+    INFO(drawn.text() << "; " << text_of(plan));
+    ++repeat;
+    check_stages(fold_stages(plan), plan, topology, network);
+    for (const bool rings_together : {false, true}) {
+      auto classes = find_rank_classes(
+          plan, topology, {.rings_together = rings_together, .classes_max = 16}, symmetry);
+      if (!classes)
+        continue;
+      const ReplayLayout layout{one_rank_per_class(plan, std::move(classes->class_of_place)),
+                                LoadModel::classes, false, std::move(classes->first_alike)};
+      check_stages(layout, plan, topology, network);
+      check_folds(layout, plan, topology, *symmetry);
+    }
+  }
+  CHECK(repeat >= of_that_kind(20));
+}
 
 TEST_CASE("one block of a stage shows the classes of all ranks and links") {
   std::size_t repeat = 0;
