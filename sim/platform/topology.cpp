@@ -76,9 +76,8 @@ void Topology::index_links() {
                            (level == LinkLevel::pcie && !spec_.node.nics_on_switch());
     if (!own.empty() && !own_alone)
       shared_kinds_.push_back(kind);
-    else
-      for (std::uint32_t rank = 0; rank < own.size() && rank < gpus(); ++rank)
-        link_owner_[index(own[rank])] = RankId(rank);
+    for (std::size_t rank = std::min(own.size(), cluster_.gpus.size()); rank-- > 0;)
+      link_owner_[index(own[rank])] = RankId(static_cast<std::uint32_t>(rank));
   }
 }
 

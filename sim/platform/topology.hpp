@@ -84,7 +84,7 @@ public:
   LinkId own_link(RankId rank, LinkKind kind) const { return cluster_.own_link(index(rank), kind); }
   /// Regular fabrics: which kinds of links there are that several ranks may use, NIC and above.
   const std::vector<LinkKind>& shared_kinds() const { return shared_kinds_; }
-  /// Regular fabrics: the rank on whose GPU a scale-up or PCIe link ends.
+  /// Regular fabrics: the first rank whose own link it is.
   RankId owner(LinkId link) const { return link_owner_[index(link)]; }
   /// The sum of the latencies of a route, a mean where it has several ways.
   Seconds latency(const Route& route) const;
@@ -111,7 +111,7 @@ private:
   ClusterGraph cluster_;
   bool regular_ = false;
   std::vector<const Link*> links_; ///< by LinkId; points into the graph's edges
-  std::vector<RankId> link_owner_; ///< by LinkId; rank 0 for links that are no GPU's
+  std::vector<RankId> link_owner_; ///< by LinkId; regular fabrics
   std::vector<LinkKind> shared_kinds_;
   std::array<std::int64_t, enumerator_count<VertexKind>> counts_{};
   /// The paths from the source that was asked for last.

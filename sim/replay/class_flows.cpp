@@ -6,16 +6,15 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 namespace moesim {
 
 namespace {
 
-/// Flows with an equal key are a class: the devices of source and sink, if it is from a rank to
+/// Flows with an equal key are a class: the devices of source and sink, 1 if it is from a rank to
 /// itself, and the first links of the classes on the route, in order.
-using FlowKey = std::tuple<DeviceId, DeviceId, bool, std::vector<LinkId>>;
+using FlowKey = std::vector<std::size_t>;
 
 /// How many times each hop stands so that all shares are kept; nothing if more than `parts_max`.
 constexpr double parts_max = 64.0;
@@ -47,60 +46,71 @@ bool same_on_all(const LinkShares& shares, std::uint32_t alike) {
          });
 }
 
-/// Flows by class.
+/// Flows by class. With a symmetry the shares of a link are those of its counterparts in all
+/// blocks, by the one in the first.
 std::vector<Counted> count_flows(const std::vector<std::vector<RankFlow>>& groups,
                                  const DeviceLayout& layout, const Topology& topology,
-                                 const LinkFolding& folding) {
+                                 const LinkFolding& folding,
+                                 const std::optional<BlockSymmetry>& symmetry) {
   std::vector<Counted> classes;
   std::map<FlowKey, std::size_t> known;
   Route route;
+  FlowKey key;
   for (std::size_t group = 0; group < groups.size(); ++group)
     for (std::size_t number = 0; number < groups[group].size(); ++number) {
       const RankFlow& flow = groups[group][number];
       find_route(topology, flow, route);
-      std::vector<LinkId> links;
+      key = {index(layout.device_of(flow.source)), index(layout.device_of(flow.sink)),
+             flow.source == flow.sink ? std::size_t{1} : 0};
       for (const RouteHop& hop : route)
-        links.push_back(folding.first_alike(hop.link));
-      const auto [place, added] =
-          known.try_emplace({layout.device_of(flow.source), layout.device_of(flow.sink),
-                             flow.source == flow.sink, links},
-                            classes.size());
+        key.push_back(index(folding.first_alike(hop.link)));
+      const auto [place, added] = known.try_emplace(key, classes.size());
       if (added) {
         INVARIANT(group == 0, "a flow of group {} is of no class of the first", group);
-        const std::size_t hops = links.size();
-        classes.push_back({number, std::move(links), std::vector<LinkShares>(hops)});
+        classes.push_back({number, {}, std::vector<LinkShares>(route.size())});
+        for (const RouteHop& hop : route)
+          classes.back().links.push_back(folding.first_alike(hop.link));
       }
-      for (std::size_t hop = 0; hop < route.size(); ++hop)
-        classes[place->second].shares[hop][route[hop].link] += route[hop].share;
+      for (std::size_t hop = 0; hop < route.size(); ++hop) {
+        const LinkId link = symmetry ? symmetry->in_first_block(route[hop].link) : route[hop].link;
+        classes[place->second].shares[hop][link] += route[hop].share;
+      }
     }
   return classes;
 }
 
-/// What all flows of the first group's size load the links of each class with, by the first.
+/// Whether all flows together, each with the bytes of the first group's, load the links of each
+/// class evenly. `alike`: how many links of a class there are, by the first.
+template <typename Alike>
 bool loads_are_even(const std::vector<Counted>& classes, const std::vector<RankFlow>& flows,
-                    const LinkFolding& folding) {
+                    const Alike& alike) {
   std::map<LinkId, LinkShares> totals;
   for (const Counted& counted : classes)
     for (std::size_t hop = 0; hop < counted.links.size(); ++hop)
       for (const auto& [link, share] : counted.shares[hop])
         totals[counted.links[hop]][link] += share * flows[counted.flow].bytes;
   return std::all_of(totals.begin(), totals.end(), [&](const auto& total) {
-    return same_on_all(total.second, folding.alike(total.first));
+    return same_on_all(total.second, alike(total.first));
   });
 }
 
 } // namespace
 
 FoldedFlows fold_flows(const std::vector<std::vector<RankFlow>>& groups, const DeviceLayout& layout,
-                       const Topology& topology, LinkFolding& folding) {
-  const std::vector<Counted> classes = count_flows(groups, layout, topology, folding);
+                       const Topology& topology, LinkFolding& folding,
+                       const std::optional<BlockSymmetry>& symmetry) {
+  const std::vector<Counted> classes = count_flows(groups, layout, topology, folding, symmetry);
+  const auto alike_in_block = [&](LinkId first) {
+    const auto blocks = static_cast<std::uint32_t>(symmetry ? symmetry->blocks() : 1);
+    return folding.alike(first) / blocks;
+  };
   FoldedFlows folded;
   for (const Counted& counted : classes) {
     ClassFlow& flow = folded.flows.emplace_back();
     flow.flow = counted.flow;
     std::vector<double> times;
     for (std::size_t hop = 0; hop < counted.links.size(); ++hop) {
-      const std::uint32_t alike = folding.alike(counted.links[hop]);
+      const std::uint32_t alike = alike_in_block(counted.links[hop]);
       double all = 0.0;
       for (const auto& [link, share] : counted.shares[hop])
         all += share;
@@ -117,7 +127,7 @@ FoldedFlows fold_flows(const std::vector<std::vector<RankFlow>>& groups, const D
   }
   const bool mixed = std::any_of(folded.flows.begin(), folded.flows.end(),
                                  [](const ClassFlow& flow) { return flow.mixed; });
-  folded.even &= !mixed || loads_are_even(classes, groups.front(), folding);
+  folded.even &= !mixed || loads_are_even(classes, groups.front(), alike_in_block);
   return folded;
 }
 

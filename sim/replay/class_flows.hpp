@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/replay/block_symmetry.hpp"
 #include "sim/replay/folding.hpp"
 #include "sim/replay/rank_flows.hpp"
 
@@ -29,7 +30,11 @@ struct FoldedFlows {
 
 /// The classes of the flows of a phase. `groups`: the flows of every group of ranks of the same
 /// classes; those of the first hold one of each class. In the order of the first group's flows.
+///
+/// `symmetry`, where the classes of ranks and links have it: the groups hold the flows from the
+/// first block of a stage only, which stand for all.
 FoldedFlows fold_flows(const std::vector<std::vector<RankFlow>>& groups, const DeviceLayout& layout,
-                       const Topology& topology, LinkFolding& folding);
+                       const Topology& topology, LinkFolding& folding,
+                       const std::optional<BlockSymmetry>& symmetry = {});
 
 } // namespace moesim

@@ -9,7 +9,8 @@ namespace moesim {
 
 std::vector<ClassFlow> find_classes(const std::vector<std::vector<RankFlow>>& groups,
                                     const TrafficContext& context) {
-  FoldedFlows folded = fold_flows(groups, context.layout, context.topology, context.folding);
+  FoldedFlows folded =
+      fold_flows(groups, context.layout, context.topology, context.folding, context.class_symmetry);
   context.notes.uneven |= !folded.even;
   return std::move(folded.flows);
 }
@@ -66,13 +67,18 @@ const std::vector<ClassFlow>& ClassTraffic::classes_of(const CollectiveFlows& gr
   const auto [known, added] = classes_.try_emplace({work.kind, work.group, first, phase});
   if (!added)
     return known->second;
-  std::vector<std::vector<RankFlow>> groups = {group.all(phase)};
+  const std::optional<BlockSymmetry>& symmetry = context_.class_symmetry;
+  const auto sent_in_first_block = [&](const CollectiveFlows& flows) {
+    return flows.sent_by_first(members_in_first_block(symmetry, flows.ranks()), phase);
+  };
+  std::vector<std::vector<RankFlow>> groups = {sent_in_first_block(group)};
   for (std::vector<RankId>& ranks : groups_of_stage(context_.plan, work.group, device.stage)) {
-    if (ranks == group.ranks())
+    if (ranks == group.ranks() || members_in_first_block(symmetry, ranks) == 0)
       continue;
     const auto same_class = [&](RankId rank) { return layout.device_of(rank) == first; };
     if (std::any_of(ranks.begin(), ranks.end(), same_class))
-      groups.push_back(CollectiveFlows(work, std::move(ranks), context_.topology).all(phase));
+      groups.push_back(
+          sent_in_first_block(CollectiveFlows(work, std::move(ranks), context_.topology)));
   }
   known->second = find_classes(groups, context_);
   return known->second;
@@ -88,8 +94,10 @@ std::vector<PlannedFlow> ClassTraffic::transfer(DeviceId source, DeviceId sink, 
   const Device& from = context_.device(source);
   const Device& to = context_.device(sink);
   const std::uint32_t own = class_of_place[index(from.rank) % ranks];
+  const std::optional<BlockSymmetry>& symmetry = context_.class_symmetry;
+  const std::size_t looked_at = symmetry ? static_cast<std::size_t>(symmetry->block()) : ranks;
   std::vector<std::vector<RankFlow>> sent;
-  for (std::size_t place = 0; place < ranks; ++place)
+  for (std::size_t place = 0; place < looked_at; ++place)
     if (class_of_place[place] == own)
       sent.push_back({{rank_at(from, place), rank_at(to, place), bytes, bytes}});
   return plan_classes(sent.front(), find_classes(sent, context_), point_to_point_kind(), context_);

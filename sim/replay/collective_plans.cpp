@@ -8,13 +8,47 @@ namespace moesim {
 
 const TrafficPlan& CollectivePlans::of(const CollectiveWork& work, DeviceId device) {
   const auto [known, added] = known_.try_emplace({work, device});
-  TrafficPlan& plan = known->second;
-  if (added) {
-    plan = fastest(work, device);
-    plan.phases.front().startup += work.wait_for_ranks;
-    if (work.host_posted_tokens && compute_)
-      add_host_posts(work, context_.device(device).rank, compute_->host(), context_, plan);
-  }
+  if (added)
+    known->second = plan(work, device);
+  return known->second;
+}
+
+TrafficPlan CollectivePlans::plan(const CollectiveWork& work, DeviceId device) {
+  if (!context_.symmetry)
+    return plan_alone(work, device);
+  const std::size_t classes =
+      context_.layout.devices.size() / static_cast<std::size_t>(context_.plan.pipeline);
+  const auto [other, first_stage] = stage_plans_.try_emplace({work, index(device) % classes});
+  if (!first_stage)
+    return plan_as_in(other->second, work, device);
+  const std::vector<LinkId>& asked = context_.folding.asked();
+  const auto before = static_cast<std::ptrdiff_t>(asked.size());
+  TrafficPlan plan = plan_alone(work, device);
+  other->second = {device, {asked.begin() + before, asked.end()}};
+  return plan;
+}
+
+TrafficPlan CollectivePlans::plan_as_in(const StagePlan& other, const CollectiveWork& work,
+                                        DeviceId device) {
+  const std::int64_t stage = context_.device(device).stage;
+  LinkFolding& folding = context_.folding;
+  TrafficPlan plan = known_.at({work, other.device});
+  // Links get their numbers in the order in which this stage would have asked for them.
+  for (const LinkId link : other.links)
+    folding.hop(context_.symmetry->in_stage(link, stage));
+  for (TrafficPhase& phase : plan.phases)
+    for (PlannedFlow& flow : phase.flows)
+      for (MachineRoute::Hop& hop : flow.route.hops)
+        hop = folding.hop(context_.symmetry->in_stage(folding.originals()[hop.link], stage),
+                          hop.times);
+  return plan;
+}
+
+TrafficPlan CollectivePlans::plan_alone(const CollectiveWork& work, DeviceId device) {
+  TrafficPlan plan = fastest(work, device);
+  plan.phases.front().startup += work.wait_for_ranks;
+  if (work.host_posted_tokens && compute_)
+    add_host_posts(work, context_.device(device).rank, compute_->host(), context_, plan);
   return plan;
 }
 

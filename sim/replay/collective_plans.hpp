@@ -4,8 +4,10 @@
 #include "sim/cost/network_cost.hpp"
 #include "sim/replay/traffic_model.hpp"
 
+#include <cstddef>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace moesim {
 
@@ -23,6 +25,15 @@ public:
   const TrafficPlan& of(const CollectiveWork& work, DeviceId device);
 
 private:
+  /// A plan in the first stage that asked for it, and the links asked for meanwhile, in order.
+  struct StagePlan {
+    DeviceId device{};
+    std::vector<LinkId> links;
+  };
+  TrafficPlan plan(const CollectiveWork& work, DeviceId device);
+  TrafficPlan plan_alone(const CollectiveWork& work, DeviceId device);
+  /// The plan of another stage, moved to that of the device: the same where stages are copies.
+  TrafficPlan plan_as_in(const StagePlan& other, const CollectiveWork& work, DeviceId device);
   /// An all-reduce takes the algorithm that is fastest on its own, as NCCL's tuner chooses it:
   /// ring, tree or, where the scale-up switch can, in the switch.
   TrafficPlan fastest(const CollectiveWork& work, DeviceId device);
@@ -34,6 +45,8 @@ private:
   const ComputeCost* compute_;
   TrafficContext context_;
   std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> known_;
+  /// By work and class of ranks; filled where stages are copies.
+  std::map<std::pair<CollectiveWork, std::size_t>, StagePlan> stage_plans_;
 };
 
 } // namespace moesim

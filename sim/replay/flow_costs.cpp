@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace moesim {
 
@@ -36,9 +37,16 @@ double FlowCosts::efficiency(const RankFlow& flow, const FlowKind& kind) const {
 }
 
 double FlowCosts::mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const {
+  // Messages of one size have one efficiency, inside a domain and beyond.
+  std::map<std::pair<bool, double>, double> efficiencies;
   double total = 0.0;
-  for (const RankFlow& flow : flows)
-    total += amount(flow, kind);
+  for (const RankFlow& flow : flows) {
+    const bool inside = topology_.domain_of(flow.source) == topology_.domain_of(flow.sink);
+    const auto [known, added] = efficiencies.try_emplace({inside, flow.message_bytes});
+    if (added)
+      known->second = efficiency(flow, kind);
+    total += flow.bytes / known->second;
+  }
   return total / static_cast<double>(flows.size());
 }
 

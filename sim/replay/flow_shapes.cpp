@@ -148,6 +148,8 @@ GroupSeats::GroupSeats(std::vector<RankId> group, const Topology& topology)
   std::map<std::int64_t, std::int64_t> members;
   for (const std::int64_t of_rank : domain)
     members_inside = std::max(members_inside, ++members[of_rank]);
+  for (const std::int64_t of_rank : domain)
+    sharers.push_back(members[of_rank]);
   members_outside = static_cast<std::int64_t>(members.size());
 }
 

@@ -21,11 +21,12 @@ struct RankFlow {
 struct GroupSeats {
   GroupSeats(std::vector<RankId> group, const Topology& topology);
 
-  std::vector<RankId> ranks;        ///< in the order of the group
-  std::vector<std::int64_t> domain; ///< by position
-  std::size_t width = 0;            ///< ranks in each domain; 0 if they differ
-  std::int64_t members_inside = 0;  ///< ranks in the fullest domain
-  std::int64_t members_outside = 0; ///< domains that take part
+  std::vector<RankId> ranks;         ///< in the order of the group
+  std::vector<std::int64_t> domain;  ///< by position
+  std::vector<std::int64_t> sharers; ///< by position: ranks of the group in its domain
+  std::size_t width = 0;             ///< ranks in each domain; 0 if they differ
+  std::int64_t members_inside = 0;   ///< ranks in the fullest domain
+  std::int64_t members_outside = 0;  ///< domains that take part
 
   /// True if the group spans domains and each holds the same number of its ranks.
   bool two_level() const { return width > 0 && width < ranks.size(); }

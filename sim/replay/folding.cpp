@@ -161,8 +161,12 @@ std::optional<ReplayLayout> fold_regular(const ParallelPlan& plan, const Topolog
                                          bool experts_alike, bool rings_together) {
   if (!topology.regular())
     return std::nullopt;
-  const auto classes_max = static_cast<std::size_t>(folded_devices_max(plan) / plan.pipeline);
-  auto classes = find_rank_classes(plan, topology, experts_alike, classes_max, rings_together);
+  auto classes = find_rank_classes(
+      plan, topology,
+      {.experts_alike = experts_alike,
+       .rings_together = rings_together,
+       .classes_max = static_cast<std::size_t>(folded_devices_max(plan) / plan.pipeline)},
+      BlockSymmetry::find(plan, topology));
   if (!classes)
     return std::nullopt;
   return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_place)),
@@ -242,6 +246,7 @@ MachineRoute::Hop LinkFolding::number(LinkId original, std::uint32_t times) {
   const auto [place, added] = index_.emplace(original, next);
   if (added)
     originals_.push_back(original);
+  asked_.push_back(original);
   return {place->second, times};
 }
 

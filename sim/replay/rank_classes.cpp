@@ -3,6 +3,8 @@
 #include "sim/base/check.hpp"
 #include "sim/replay/rank_flows.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -12,8 +14,8 @@ namespace moesim {
 
 namespace {
 
-/// So many links on the routes of all flows take 32 MiB.
-constexpr std::size_t hops_max = std::size_t{1} << 23;
+/// Links on the routes of all flows that are looked at, at most: 32 MiB of memory.
+constexpr std::int64_t hops_max = std::int64_t{1} << 23;
 
 /// A flow of some collective: where its links stand in the list of all.
 struct PatternFlow {
@@ -34,11 +36,41 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return mixed ^ (mixed >> 31U);
 }
 
-/// The flows that a step may consist of.
+/// The links on the routes of all flows, at least.
+std::int64_t least_hops(const ParallelPlan& plan, const Topology& topology) {
+  // Each expert-parallel rank sends to each other: by two links in its domain, by four beyond.
+  const std::int64_t inside = std::min(plan.expert, topology.domain_gpus()) - 1;
+  return plan.gpus * (2 * inside + 4 * (plan.expert - 1 - inside));
+}
+
+/// The stages that a rank of a stage may send to: the next, the one before, and the one with the
+/// same parameters.
+std::set<std::int64_t> counterpart_stages(const ParallelPlan& plan, std::int64_t stage) {
+  std::set<std::int64_t> others = {stage - 1, stage + 1, 0, plan.pipeline - 1};
+  if (plan.copies() > 1)
+    others.insert(plan.pipeline - 1 - stage);
+  std::erase_if(others, [&](std::int64_t other) {
+    return other < 0 || other >= plan.pipeline || other == stage;
+  });
+  return others;
+}
+
+/// The flows that a step may consist of. Where the plan repeats, only those that the ranks of the
+/// first block of the first stage send, with their ends and links moved into that block. They show
+/// the same classes: a stage sees what each other sees, moved by whole stages, and of transfers
+/// between stages each rank of a stage has as many.
 class PatternFlows {
 public:
-  PatternFlows(const ParallelPlan& plan, const Topology& topology)
-      : plan_(plan), topology_(topology) {
+  PatternFlows(const ParallelPlan& plan, const Topology& topology,
+               const std::optional<BlockSymmetry>& symmetry)
+      : plan_(plan), topology_(topology), symmetry_(symmetry),
+        stages_(symmetry ? 1 : plan.pipeline),
+        ranks_(symmetry ? symmetry->block() : plan.stage_ranks()),
+        hop_count_(least_hops(plan, topology)) {
+    if (too_many())
+      return;
+    hop_count_ = 0;
+    number_links();
     std::vector<Collective> rings = {Collective::all_reduce};
     if (topology.spec().node.in_switch_reduction)
       rings.push_back(Collective::all_reduce_in_switch);
@@ -51,76 +83,126 @@ public:
         for (const Collective ring : rings)
           add(group, ring);
       }
-    add_transfers();
+    if (plan.pipeline > 1)
+      add_transfers();
   }
 
-  bool too_many() const { return hops_.size() > hops_max; }
+  bool too_many() const { return hop_count_ > hops_max; }
   const std::vector<PatternFlow>& flows() const { return flows_; }
-  const std::vector<LinkId>& hops() const { return hops_; }
+  /// Numbers of the links of all flows, one flow after the other.
+  const std::vector<std::uint32_t>& hops() const { return hops_; }
   std::size_t rings() const { return rings_; }
+  /// Places in a stage, or in its first block.
+  std::int64_t ranks() const { return ranks_; }
+  /// The links that flows may load, by number.
+  const std::vector<LinkId>& links() const { return links_; }
+  std::uint32_t number_of(LinkId link) const { return numbers_[index(stand_in(link))]; }
 
 private:
+  /// Numbers the links, or those of the first block of the first stage.
+  void number_links() {
+    numbers_.resize(topology_.links(), 0);
+    for (std::uint32_t number = 0; number < topology_.links(); ++number) {
+      const LinkId link{number};
+      if (stand_in(link) != link)
+        continue;
+      numbers_[number] = static_cast<std::uint32_t>(links_.size());
+      links_.push_back(link);
+    }
+  }
+
   void add(GroupKind kind, Collective collective) {
     CollectiveWork work{.kind = collective, .group = kind, .bytes = Bytes{1}};
     work.fan_out = {1, 1, 1, 1};
-    for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)
+    for (std::int64_t stage = 0; stage < stages_ && !too_many(); ++stage)
       for (std::vector<RankId>& ranks : groups_of_stage(plan_, kind, stage)) {
+        const std::size_t senders = members_in_first_block(symmetry_, ranks);
+        if (too_many() || senders == 0)
+          continue;
         const CollectiveFlows flows(work, std::move(ranks), topology_);
         const std::uint32_t ring = kind == GroupKind::expert ? 0 : ++rings_;
         for (std::size_t phase = 0; phase < flows.phases() && !too_many(); ++phase)
-          for (const RankFlow& flow : flows.all(phase))
-            add(flow, pattern_ + static_cast<std::uint32_t>(phase), ring);
+          add(flows, senders, phase, ring);
       }
     pattern_ += 2;
   }
 
-  /// Each rank to the one at its place in every stage that it may send to: the next, the one
-  /// before, and the one with the same parameters.
-  void add_transfers() {
-    const std::int64_t step = plan_.stage_ranks();
-    for (std::int64_t rank = 0; rank < plan_.gpus && !too_many(); ++rank) {
-      const std::int64_t stage = rank / step;
-      std::set<std::int64_t> others = {stage - 1, stage + 1, 0, plan_.pipeline - 1};
-      if (plan_.copies() > 1)
-        others.insert(plan_.pipeline - 1 - stage);
-      for (const std::int64_t other : others)
-        if (other >= 0 && other < plan_.pipeline && other != stage)
-          add({RankId(static_cast<std::uint32_t>(rank)),
-               RankId(static_cast<std::uint32_t>(rank + (other - stage) * step))},
-              pattern_);
+  /// Adds the flows that the first `senders` ranks of a group send.
+  void add(const CollectiveFlows& group, std::size_t senders, std::size_t phase,
+           std::uint32_t ring) {
+    const std::int64_t copies = symmetry_ ? symmetry_->blocks() * plan_.pipeline : 1;
+    for (std::size_t position = 0; position < senders; ++position) {
+      sent_.clear();
+      group.append(phase, position, sent_);
+      for (const RankFlow& flow : sent_)
+        add(flow, pattern_ + static_cast<std::uint32_t>(phase), copies, ring);
     }
   }
 
-  void add(const RankFlow& flow, std::uint32_t pattern, std::uint32_t ring = 0) {
+  /// Each rank to the one at its place in other stages.
+  void add_transfers() {
+    std::int64_t pairs = 0; // of stages
+    for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)
+      pairs += std::ssize(counterpart_stages(plan_, stage));
+    const auto add_pair = [&](std::int64_t source, std::int64_t sink, std::int64_t copies) {
+      add({RankId(static_cast<std::uint32_t>(source)), RankId(static_cast<std::uint32_t>(sink))},
+          pattern_, copies, 0);
+    };
+    for (std::int64_t place = 0; symmetry_ && place < ranks_; ++place)
+      add_pair(place, place + plan_.stage_ranks(), symmetry_->blocks() * pairs);
+    for (std::int64_t stage = 0; !symmetry_ && stage < stages_; ++stage)
+      for (const std::int64_t other : counterpart_stages(plan_, stage))
+        for (std::int64_t place = 0; place < ranks_ && !too_many(); ++place)
+          add_pair(stage * ranks_ + place, other * ranks_ + place, 1);
+  }
+
+  /// Adds a flow that stands for `copies`.
+  void add(const RankFlow& flow, std::uint32_t pattern, std::int64_t copies, std::uint32_t ring) {
     find_route(topology_, flow, route_);
     for (const RouteHop& hop : route_)
-      hops_.push_back(hop.link);
-    flows_.push_back(
-        {flow.source, flow.sink, pattern, ring, static_cast<std::uint32_t>(hops_.size())});
+      hops_.push_back(number_of(hop.link));
+    hop_count_ += std::ssize(route_) * copies;
+    flows_.push_back({stand_in(flow.source), stand_in(flow.sink), pattern, ring,
+                      static_cast<std::uint32_t>(hops_.size())});
+  }
+
+  /// The rank, or the link, whose flows show those of another.
+  RankId stand_in(RankId rank) const {
+    return symmetry_ ? RankId(index(rank) % static_cast<std::uint32_t>(ranks_)) : rank;
+  }
+  LinkId stand_in(LinkId link) const {
+    return symmetry_ ? symmetry_->in_first_block(symmetry_->in_stage(link, 0)) : link;
   }
 
   const ParallelPlan& plan_;
   const Topology& topology_;
+  const std::optional<BlockSymmetry>& symmetry_;
+  std::int64_t stages_; ///< whose flows are added
+  std::int64_t ranks_;
+  std::int64_t hop_count_; ///< of all flows
   std::uint32_t pattern_ = 0;
   std::uint32_t rings_ = 0;
   Route route_;
+  std::vector<RankFlow> sent_;
   std::vector<PatternFlow> flows_;
-  std::vector<LinkId> hops_; ///< of all flows, one after the other
+  std::vector<std::uint32_t> hops_;
+  std::vector<LinkId> links_;
+  std::vector<std::uint32_t> numbers_; ///< by LinkId
 };
 
 /// Splits classes until all of one see the same.
 class Refinement {
 public:
-  Refinement(const ParallelPlan& plan, const Topology& topology, bool experts_alike,
-             bool rings_together)
-      : ranks_(static_cast<std::size_t>(plan.stage_ranks())), rings_together_(rings_together),
-        flows_(plan, topology) {
-    places_.resize(ranks_, 0);
-    for (std::uint32_t place = 0; place < ranks_ && !experts_alike; ++place)
+  Refinement(const ParallelPlan& plan, const Topology& topology,
+             const std::optional<BlockSymmetry>& symmetry, const ClassRules& rules)
+      : plan_(plan), topology_(topology), symmetry_(symmetry),
+        rings_together_(rules.rings_together), flows_(plan, topology, symmetry) {
+    places_.resize(static_cast<std::size_t>(flows_.ranks()), 0);
+    for (std::uint32_t place = 0; place < places_.size() && !rules.experts_alike; ++place)
       places_[place] = static_cast<std::size_t>(plan.expert_rank(RankId(place)));
     std::map<std::tuple<LinkKind, double, double>, std::size_t> known;
-    for (std::uint32_t number = 0; number < topology.links(); ++number) {
-      const Link& link = topology.link(LinkId(number));
+    for (const LinkId id : flows_.links()) {
+      const Link& link = topology.link(id);
       links_.push_back(
           known.try_emplace({link.kind, link.capacity.value, link.latency.value}, known.size())
               .first->second);
@@ -144,10 +226,24 @@ public:
   RankClasses result() const {
     RankClasses classes;
     classes.count = static_cast<std::uint32_t>(place_count_);
-    classes.class_of_place.assign(places_.begin(), places_.end());
-    std::map<std::size_t, LinkId> first;
-    for (std::uint32_t link = 0; link < links_.size(); ++link)
-      classes.first_alike.push_back(first.try_emplace(links_[link], LinkId(link)).first->second);
+    for (std::size_t place = 0; place < static_cast<std::size_t>(plan_.stage_ranks()); ++place)
+      classes.class_of_place.push_back(static_cast<std::uint32_t>(places_[place % places_.size()]));
+    std::vector<LinkId> first(link_count_); // by class
+    for (std::size_t link = links_.size(); link-- > 0;)
+      first[links_[link]] = flows_.links()[link];
+    std::vector<bool> loaded(link_count_, false);
+    for (const std::uint32_t hop : flows_.hops())
+      loaded[links_[hop]] = true;
+    classes.first_alike.reserve(topology_.links());
+    for (std::uint32_t number = 0; number < topology_.links(); ++number) {
+      const LinkId link{number};
+      const std::size_t of = links_[flows_.number_of(link)];
+      // Stages differ, so their links do, but for those that carry nothing.
+      classes.first_alike.push_back(
+          symmetry_ && loaded[of]
+              ? symmetry_->in_stage(first[of], plan_.stage_of(topology_.owner(link)))
+              : first[of]);
+    }
     return classes;
   }
 
@@ -164,9 +260,9 @@ private:
                                           ? mix(flow.pattern, rings[flow.ring])
                                           : signature_of(flow, hop);
       for (; hop < flow.hops_end; ++hop)
-        seen_by_link[index(flows_.hops()[hop])] += signature;
-      seen_by_place[index(flow.source) % ranks_] += mix(signature, 1);
-      seen_by_place[index(flow.sink) % ranks_] += mix(signature, 2);
+        seen_by_link[flows_.hops()[hop]] += signature;
+      seen_by_place[index(flow.source) % places_.size()] += mix(signature, 1);
+      seen_by_place[index(flow.sink) % places_.size()] += mix(signature, 2);
     }
     place_count_ = split(places_, seen_by_place);
     link_count_ = split(links_, seen_by_link);
@@ -177,7 +273,7 @@ private:
     std::uint64_t signature = mix(flow.pattern, class_of(flow.source));
     signature = mix(signature, class_of(flow.sink));
     for (; hop < flow.hops_end; ++hop)
-      signature = mix(signature, links_[index(flows_.hops()[hop])]);
+      signature = mix(signature, links_[flows_.hops()[hop]]);
     return signature;
   }
 
@@ -194,7 +290,7 @@ private:
 
   /// Of a rank: its stage and the class of its place.
   std::uint64_t class_of(RankId rank) const {
-    return mix(index(rank) / ranks_, places_[index(rank) % ranks_]);
+    return mix(index(rank) / places_.size(), places_[index(rank) % places_.size()]);
   }
 
   /// Numbers classes anew by what they were and what they have seen; how many there are.
@@ -206,11 +302,13 @@ private:
     return known.size();
   }
 
-  std::size_t ranks_; ///< of a stage
+  const ParallelPlan& plan_;
+  const Topology& topology_;
+  const std::optional<BlockSymmetry>& symmetry_;
   bool rings_together_;
   PatternFlows flows_;
-  std::vector<std::size_t> places_; ///< class by place in a stage
-  std::vector<std::size_t> links_;  ///< class by LinkId
+  std::vector<std::size_t> places_; ///< class by place in a stage, or in its first block
+  std::vector<std::size_t> links_;  ///< class by number of a link
   std::size_t place_count_ = 0;
   std::size_t link_count_ = 0;
 };
@@ -218,13 +316,13 @@ private:
 } // namespace
 
 std::optional<RankClasses> find_rank_classes(const ParallelPlan& plan, const Topology& topology,
-                                             bool experts_alike, std::size_t classes_max,
-                                             bool rings_together) {
+                                             const ClassRules& rules,
+                                             const std::optional<BlockSymmetry>& symmetry) {
   INVARIANT(topology.regular(), "classes of {} ranks whose routes differ", plan.gpus);
-  if (!experts_alike && static_cast<std::size_t>(plan.expert) > classes_max)
+  if (!rules.experts_alike && static_cast<std::size_t>(plan.expert) > rules.classes_max)
     return std::nullopt; // quick to tell
-  Refinement refinement(plan, topology, experts_alike, rings_together);
-  if (!refinement.refine(classes_max))
+  Refinement refinement(plan, topology, symmetry, rules);
+  if (!refinement.refine(rules.classes_max))
     return std::nullopt;
   return refinement.result();
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "sim/platform/topology.hpp"
-#include "sim/workload/parallel_plan.hpp"
+#include "sim/replay/block_symmetry.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -18,22 +18,29 @@ struct RankClasses {
   std::vector<LinkId> first_alike; ///< by LinkId: the first link of its class
 };
 
+/// Which ranks count as equal before they are compared.
+struct ClassRules {
+  /// The ranks of an expert-parallel group carry alike; else each is a class of its own, together
+  /// with those at its place in other groups, which carry the same.
+  bool experts_alike = true;
+  /// The ranks of a ring are not told apart by how far they are from where it leaves a leaf, only
+  /// by their other flows. That makes few classes; whether one rank stands for its class then shows
+  /// in the replay (`stood_for_all`).
+  bool rings_together = false;
+  std::size_t classes_max = 0; ///< of a stage
+};
+
 /// The coarsest classes such that each rank of one sends as many flows, to ranks of the same
 /// classes over links of the same classes, as any other, and each link of one carries as many. Then
 /// all of a class have the same rate at any time, and one stands for all (an equitable partition,
 /// found by colour refinement). The flows are those of every collective that a group of its kind
-/// may do, and of transfers between stages.
+/// may do, and of transfers between stages. Nothing if there are more than `classes_max` classes,
+/// or more than 8 Mi links on the routes of all flows. Regular topologies only.
 ///
-/// `experts_alike`: the ranks of an expert-parallel group carry alike; else each is a class of its
-/// own, together with those at its place in other groups, which carry what it does. Nothing if
-/// there are more than `classes_max` classes, or too many flows to look at. Regular topologies
-/// only.
-///
-/// `rings_together`: the ranks of a ring are not told apart by how far they are from where it
-/// leaves a leaf, only by what else they carry. That makes few classes; whether one rank stands for
-/// its class then shows in the replay (`stood_for_all`).
+/// `symmetry`: that of the plan on the topology. With it only the ranks of one block are compared,
+/// and the classes are the same.
 std::optional<RankClasses> find_rank_classes(const ParallelPlan& plan, const Topology& topology,
-                                             bool experts_alike, std::size_t classes_max,
-                                             bool rings_together = false);
+                                             const ClassRules& rules,
+                                             const std::optional<BlockSymmetry>& symmetry = {});
 
 } // namespace moesim

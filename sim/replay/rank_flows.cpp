@@ -91,9 +91,9 @@ void CollectiveFlows::append(std::size_t phase, std::size_t position,
     flows[i].message_bytes = stays(flows[i]) ? inside : outside;
 }
 
-std::vector<RankFlow> CollectiveFlows::all(std::size_t phase) const {
+std::vector<RankFlow> CollectiveFlows::sent_by_first(std::size_t members, std::size_t phase) const {
   std::vector<RankFlow> flows;
-  for (std::size_t position = 0; position < seats_.ranks.size(); ++position)
+  for (std::size_t position = 0; position < members; ++position)
     append(phase, position, flows);
   return flows;
 }
@@ -109,8 +109,7 @@ PeerCount CollectiveFlows::peers(std::size_t phase, std::size_t position) const 
     const auto width = static_cast<std::int64_t>(seats_.width);
     return phase == 0 ? PeerCount{width - 1, 0} : PeerCount{0, size / width - 1};
   }
-  const std::int64_t own =
-      std::count(seats_.domain.begin(), seats_.domain.end(), seats_.domain[position]);
+  const std::int64_t own = seats_.sharers[position];
   if (is_ring(kind_))
     return {own - 1, outside_peers(kind_, {size, seats_.members_outside})};
   return {own - 1, size - own};

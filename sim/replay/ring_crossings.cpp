@@ -45,12 +45,13 @@ RingCrossing RingCrossings::find(const CollectiveWork& work, std::int64_t stage)
   RingCrossing crossing;
   std::vector<RankFlow> rings;
   for (std::vector<RankId>& ranks : groups_of_stage(plan_, work.group, stage)) {
-    if (topology_.domain_of(ranks.front()) == topology_.domain_of(ranks.back()) &&
-        topology_.domain_gpus() == topology_.spec().node.scale_up_switch_gpus)
+    const std::size_t senders = members_in_first_block(symmetry_, ranks);
+    if (senders == 0 || (topology_.domain_of(ranks.front()) == topology_.domain_of(ranks.back()) &&
+                         topology_.domain_gpus() == topology_.spec().node.scale_up_switch_gpus))
       continue;
     const CollectiveFlows flows(work, std::move(ranks), topology_);
-    const std::vector<RankFlow> own = flows.all(0);
-    crossing.ragged = crossing.ragged || is_ragged(own, flows.ranks().size(), topology_);
+    const std::vector<RankFlow> own = flows.sent_by_first(senders, 0);
+    crossing.ragged = crossing.ragged || is_ragged(own, senders, topology_);
     for (const RankFlow& flow : own)
       if (flow.source != flow.sink)
         rings.push_back(flow);
@@ -61,7 +62,8 @@ RingCrossing RingCrossings::find(const CollectiveWork& work, std::int64_t stage)
     topology_.find_route(flow.source, flow.sink, route);
     for (const RouteHop& hop : route)
       if (crossing.counts(topology_.link(hop.link).kind)) {
-        ++loads[topology_.link(hop.link).kind][hop.link];
+        ++loads[topology_.link(hop.link).kind]
+               [symmetry_ ? symmetry_->in_first_block(hop.link) : hop.link];
         crossing.flow = flow;
         crossing.of_bytes = static_cast<double>(work.bytes.value);
       }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "sim/platform/topology.hpp"
+#include "sim/replay/block_symmetry.hpp"
 #include "sim/replay/rank_flows.hpp"
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <tuple>
 
 namespace moesim {
@@ -24,9 +26,11 @@ struct RingCrossing {
 /// The crossings of the stages of a plan, each found when it is first asked for.
 class RingCrossings {
 public:
-  /// Both must outlive the crossings.
-  RingCrossings(const ParallelPlan& plan, const Topology& topology)
-      : plan_(plan), topology_(topology) {}
+  /// Rings are counted over the first block of a stage where it repeats. Arguments must outlive the
+  /// crossings.
+  RingCrossings(const ParallelPlan& plan, const Topology& topology,
+                const std::optional<BlockSymmetry>& symmetry)
+      : plan_(plan), topology_(topology), symmetry_(symmetry) {}
 
   /// The crossing of a ring collective, valid as long as this object. It holds for all works of the
   /// collective between groups of the kind: only the bytes differ.
@@ -37,6 +41,7 @@ private:
 
   const ParallelPlan& plan_;
   const Topology& topology_;
+  const std::optional<BlockSymmetry>& symmetry_;
   std::map<std::tuple<GroupKind, std::int64_t, Collective>, RingCrossing> found_;
 };
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "sim/replay/block_symmetry.hpp"
 #include "sim/replay/flow_costs.hpp"
 #include "sim/replay/traffic_plan.hpp"
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace moesim {
@@ -18,6 +20,9 @@ struct TrafficContext {
   const FlowCosts& costs;
   LinkFolding& folding;
   TrafficNotes& notes;
+  /// The repetition of ranks and links, and of their classes too; none where they have none.
+  const std::optional<BlockSymmetry>& symmetry;
+  const std::optional<BlockSymmetry>& class_symmetry;
 
   const Device& device(DeviceId id) const { return layout.devices[index(id)]; }
 };

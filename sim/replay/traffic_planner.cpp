@@ -7,9 +7,10 @@ namespace moesim {
 TrafficPlanner::TrafficPlanner(const ReplayLayout& layout, const ParallelPlan& plan,
                                const Topology& topology, const NetworkCost& network,
                                const ComputeCost* compute)
-    : costs_(topology, network, compute, notes_),
-      folding_(layout, plan, topology), context_{layout.layout, plan,     topology,
-                                                 costs_,        folding_, notes_},
+    : costs_(topology, network, compute, notes_), folding_(layout, plan, topology),
+      symmetry_(BlockSymmetry::find(plan, topology)),
+      class_symmetry_(layout.first_alike.empty() ? std::nullopt : symmetry_),
+      context_{layout.layout, plan, topology, costs_, folding_, notes_, symmetry_, class_symmetry_},
       model_(make_traffic_model(layout.model, context_)),
       plans_(*model_, network, compute, context_) {
   if (compute)

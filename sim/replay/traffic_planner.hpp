@@ -35,6 +35,8 @@ private:
   TrafficNotes notes_;
   FlowCosts costs_;
   LinkFolding folding_;
+  std::optional<BlockSymmetry> symmetry_;       ///< of ranks and links
+  std::optional<BlockSymmetry> class_symmetry_; ///< of their classes too
   TrafficContext context_;
   std::unique_ptr<TrafficModel> model_;
   CollectivePlans plans_;

@@ -35,7 +35,8 @@ using Classes = std::vector<std::uint32_t>;
 TEST_CASE("ranks at equal places of their expert-parallel groups are a class") {
   const Topology topology(h100(), 16);
   const ParallelPlan plan = plan_of(16, 1, 8);
-  const auto classes = find_rank_classes(plan, topology, false, 8);
+  const auto classes =
+      find_rank_classes(plan, topology, {.experts_alike = false, .classes_max = 8});
   REQUIRE(classes);
   CHECK(classes->count == 8);
   CHECK(classes->class_of_place == Classes{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7});
@@ -46,12 +47,12 @@ TEST_CASE("ranks at equal places of their expert-parallel groups are a class") {
   CHECK(alike(3, 11, LinkKind::scale_up_egress));
   CHECK(alike(3, 11, LinkKind::nic_ingress));
   CHECK_FALSE(alike(3, 4, LinkKind::scale_up_egress));
-  CHECK_FALSE(find_rank_classes(plan, topology, false, 7));
+  CHECK_FALSE(find_rank_classes(plan, topology, {.experts_alike = false, .classes_max = 7}));
 }
 
 TEST_CASE("ranks that carry alike and sit alike are one class in each stage") {
   const Topology topology(h100(), 32);
-  const auto classes = find_rank_classes(plan_of(32, 2, 8), topology, true, 16);
+  const auto classes = find_rank_classes(plan_of(32, 2, 8), topology, {.classes_max = 16});
   REQUIRE(classes);
   CHECK(classes->count == 1);
   CHECK(classes->class_of_place == Classes(16, 0));
@@ -61,7 +62,7 @@ TEST_CASE("ranks that carry alike and sit alike are one class in each stage") {
 // differ by how far they are from the borders.
 TEST_CASE("ranks of unlike nodes are unlike classes") {
   const Topology topology(h100(), 12);
-  const auto classes = find_rank_classes(plan_of(12, 1, 4), topology, true, 12);
+  const auto classes = find_rank_classes(plan_of(12, 1, 4), topology, {.classes_max = 12});
   REQUIRE(classes);
   CHECK(classes->class_of_place[0] != classes->class_of_place[8]);
   CHECK(classes->class_of_place[7] != classes->class_of_place[6]);
@@ -72,7 +73,7 @@ TEST_CASE("ranks of unlike nodes are unlike classes") {
 TEST_CASE("a flow of a class loads a link as often as the class does") {
   const Topology topology(h100("nics = 4"), 16);
   const ParallelPlan plan = plan_of(16, 2, 8);
-  auto classes = find_rank_classes(plan, topology, true, 8);
+  auto classes = find_rank_classes(plan, topology, {.classes_max = 8});
   REQUIRE(classes);
   REQUIRE(classes->count == 1);
   const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_place), LoadModel::classes,
@@ -103,8 +104,9 @@ TEST_CASE("a flow of a class loads a link as often as the class does") {
 TEST_CASE("ranks of a ring are alike if its flows go together") {
   const Topology topology(h100("nodes_per_leaf = 2"), 24);
   const ParallelPlan plan = plan_of(24, 1, 8);
-  const auto apart = find_rank_classes(plan, topology, true, 24);
-  const auto together = find_rank_classes(plan, topology, true, 24, true);
+  const auto apart = find_rank_classes(plan, topology, {.classes_max = 24});
+  const auto together =
+      find_rank_classes(plan, topology, {.rings_together = true, .classes_max = 24});
   REQUIRE(apart);
   REQUIRE(together);
   CHECK(apart->count > 1);
@@ -117,7 +119,7 @@ TEST_CASE("ranks of a ring are alike if its flows go together") {
 TEST_CASE("flows that stand in for each other are told, and links that carry more") {
   const Topology topology(h100("nodes_per_leaf = 2"), 24);
   const ParallelPlan plan = plan_of(24, 1, 8);
-  auto classes = find_rank_classes(plan, topology, true, 24, true);
+  auto classes = find_rank_classes(plan, topology, {.rings_together = true, .classes_max = 24});
   REQUIRE(classes);
   const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_place), LoadModel::classes,
                             false, classes->first_alike};
