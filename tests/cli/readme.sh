@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Runs every command of the README's list as it stands there. Sweeps run the first value of each of
-# their axes alone.
+# their axes alone, and a few cases are validated: validate.sh runs all of them.
 set -euo pipefail
-moesim=$(realpath "$1")
 source=$2
 work=$(mktemp -d)
+moesim="$(realpath "$1") --calibration $work/calibration"
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-cp -r "$source/workloads" "$source/topologies" .
-ln -s "$source/calibration" calibration
+cp -r "$source/workloads" "$source/topologies" "$source/calibration" .
+grep -E '^case,|,(nccl|deepep)-?[a-z-]*,' "$source/calibration/reference/cases.csv" \
+  >calibration/reference/cases.csv
 cat >train.sh <<'SCRIPT'
 torchrun --nproc_per_node 8 --nnodes 2 pretrain_gpt.py --num-layers 8 --hidden-size 1024 \
   --num-attention-heads 16 --swiglu --vocab-size 32000 --seq-length 2048 --num-experts 16 \
