@@ -3,6 +3,7 @@
 #include "sim/base/input_error.hpp"
 #include "sim/base/median.hpp"
 #include "sim/calibrate/residuals.hpp"
+#include "sim/cost/collective_table.hpp"
 
 #include <Eigen/QR>
 #include <fmt/format.h>
@@ -317,9 +318,9 @@ std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measuremen
   }
   std::vector<NetworkCurve> ordered;
   for (const std::string& medium : medium_names())
-    for (const auto& [key, curve] : curves)
-      if (key.first == medium)
-        ordered.push_back(curve);
+    for (const CollectiveRow& row : collective_rows())
+      if (const auto found = curves.find({medium, row.collective}); found != curves.end())
+        ordered.push_back(found->second);
   set_errors(ordered, measurements);
   return ordered;
 }

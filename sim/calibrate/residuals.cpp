@@ -1,6 +1,7 @@
 #include "sim/calibrate/residuals.hpp"
 
 #include "sim/base/median.hpp"
+#include "sim/cost/collective_table.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -53,10 +54,11 @@ std::vector<TableResidual> table_residuals(const NetworkCost& costs,
 std::vector<GroupResidual> group_residuals(const NetworkCost& costs,
                                            const std::vector<Measurement>& measurements) {
   struct Group {
+    Collective collective{};
     std::vector<double> errors;
     std::set<std::string> tables;
   };
-  std::map<std::tuple<Tier, std::string, Collective>, Group> groups;
+  std::map<std::tuple<Tier, std::string, std::size_t>, Group> groups; // by row of the collective
   for (const Measurement& row : measurements) {
     if (row.fit || row.size < smallest_size)
       continue;
@@ -64,13 +66,14 @@ std::vector<GroupResidual> group_residuals(const NetworkCost& costs,
                                    ? Collective::all_reduce
                                    : row.collective;
     const bool nvlink = row.medium().starts_with("nvlink");
-    Group& group = groups[{row.tier, nvlink ? "nvlink" : row.medium(), pattern}];
+    Group& group = groups[{row.tier, nvlink ? "nvlink" : row.medium(), row_index(pattern)}];
+    group.collective = pattern;
     group.errors.push_back(std::abs(error_of(costs, row)));
     group.tables.insert(row.table);
   }
   std::vector<GroupResidual> residuals;
   for (const auto& [key, group] : groups)
-    residuals.push_back({std::get<1>(key), std::get<2>(key), group.tables.size(),
+    residuals.push_back({std::get<1>(key), group.collective, group.tables.size(),
                          group.errors.size(), median(group.errors)});
   return residuals;
 }

@@ -85,6 +85,6 @@ TEST_CASE("tokens go back as they came, other gradients read and write twice the
 }
 
 TEST_CASE("precisions are named as scenarios name them") {
-  CHECK(name_of(precision_names, Precision::bf16) == "bf16");
-  CHECK(name_of(precision_names, Precision::fp8) == "fp8");
+  CHECK(std::string(name_of(precision_names, Precision::bf16)) == "bf16");
+  CHECK(std::string(name_of(precision_names, Precision::fp8)) == "fp8");
 }
