@@ -62,7 +62,9 @@ public:
   /// Adds the flows that the rank at `position` sends in a phase.
   void append(std::size_t phase, std::size_t position, std::vector<RankFlow>& flows) const;
   /// The flows of all ranks.
-  std::vector<RankFlow> all(std::size_t phase) const { return sent_by_first(seats_.ranks.size(), phase); }
+  std::vector<RankFlow> all(std::size_t phase) const {
+    return sent_by_first(seats_.ranks.size(), phase);
+  }
   /// Those of the first `members` ranks.
   std::vector<RankFlow> sent_by_first(std::size_t members, std::size_t phase) const;
   PeerCount peers(std::size_t phase, std::size_t position) const;

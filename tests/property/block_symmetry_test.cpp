@@ -1,3 +1,4 @@
+#include "sim/replay/class_flows.hpp"
 #include "sim/replay/rank_classes.hpp"
 #include "sim/replay/traffic_planner.hpp"
 #include "tests/property/case_count.hpp"
@@ -31,6 +32,11 @@ ParallelPlan random_plan(std::uint64_t seed, std::int64_t gpus) {
   return plan;
 }
 
+bool is_tree(FabricKind kind) {
+  return kind != FabricKind::torus && kind != FabricKind::dragonfly &&
+         kind != FabricKind::explicit_graph;
+}
+
 std::string text_of(const ParallelPlan& plan) {
   return fmt::format("pipeline {}, tensor {}, context {}, expert {}, expert tensor {}",
                      plan.pipeline, plan.tensor, plan.context, plan.expert, plan.expert_tensor);
@@ -55,7 +61,7 @@ std::vector<CollectiveWork> all_works() {
       works.back().any_algorithm = true;
     }
   };
-  for (const GroupKind group : group_kinds)
+  for (const GroupKind group : enumerators<GroupKind>)
     if (group == GroupKind::expert)
       add(group, {Collective::all_to_all, Collective::two_phase_all_to_all, Collective::dispatch,
                   Collective::combine});
@@ -147,8 +153,8 @@ TEST_CASE("collectives of a stage are those of its copies, and those of a block 
   std::size_t repeat = 0;
   for (std::uint64_t seed = 0; seed < cases(150); ++seed) {
     const RandomCollective drawn = random_collective(seed, {64, 128, 192, 256});
-    if (drawn.cluster.fabric.kind > FabricKind::multi_plane)
-      continue; // no tree, so not regular
+    if (!is_tree(drawn.cluster.fabric.kind))
+      continue; // not regular
     const ParallelPlan plan = random_plan(seed, drawn.gpus);
     const Topology topology(drawn.cluster, drawn.gpus);
     const auto symmetry = BlockSymmetry::find(plan, topology);
@@ -179,8 +185,8 @@ TEST_CASE("one block of a stage shows the classes of all ranks and links") {
     if (seed % 8 == 0) // nodes of one GPU: scale-up links carry nothing
       drawn.cluster.node.gpus = drawn.cluster.node.nics = drawn.cluster.node.scale_up_gpus =
           drawn.cluster.node.scale_up_switch_gpus = 1;
-    if (drawn.cluster.fabric.kind > FabricKind::multi_plane)
-      continue; // no tree, so not regular
+    if (!is_tree(drawn.cluster.fabric.kind))
+      continue; // not regular
     const ParallelPlan plan = random_plan(seed, drawn.gpus);
     const Topology topology(drawn.cluster, drawn.gpus);
     const auto symmetry = BlockSymmetry::find(plan, topology);
