@@ -8,7 +8,8 @@ using namespace moesim;
 
 namespace {
 
-const std::filesystem::path calibration = std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
+const std::filesystem::path shipped_calibration =
+    std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration";
 
 CsvTable table_of(const std::string& provenance) {
   return CsvTable::parse("provenance\n" + provenance + "\n", "t.csv");
@@ -30,7 +31,7 @@ TEST_CASE("a provenance is one of five words") {
 TEST_CASE("no shipped constant whose source tells of a fit says that it is measured") {
   std::size_t fitted = 0;
   for (const char* name : {"compute_constants.csv", "hosts.csv", "host_proxies.csv"}) {
-    const CsvTable table = CsvTable::read(calibration / name);
+    const CsvTable table = CsvTable::read(shipped_calibration / name);
     for (std::size_t row = 0; row < table.rows(); ++row) {
       const bool tells_of_fit =
           table.text(row, table.column("source")).find("fitted") != std::string::npos;
@@ -44,7 +45,7 @@ TEST_CASE("no shipped constant whose source tells of a fit says that it is measu
 }
 
 TEST_CASE("every curve of the network comes from a fit, and says so") {
-  const CsvTable table = CsvTable::read(calibration / "network_startup.csv");
+  const CsvTable table = CsvTable::read(shipped_calibration / "network_startup.csv");
   for (std::size_t row = 0; row < table.rows(); ++row)
     CHECK(table.text(row, table.column("provenance")) == "fitted");
 }

@@ -102,7 +102,8 @@ inline std::string message_of(const std::string& text, const Settings& settings,
   folder.write("empty.json", "{}\n");
   folder.write("dense.json", with(config, "mixtral", "llama"));
   folder.write("load.csv", "layer_id,expert_id,count\n0,99,5\n");
-  folder.write("wrong.toml", "source = \"none\"\n[gpu]\nsms = 132\n");
+  folder.write("wrong.toml",
+               "source = \"none\"\n[gpu]\nsms = 132\n[node]\n[fabric]\nkind = \"none\"\n");
   try {
     read_scenario(folder.write("s.toml", text), settings);
   } catch (const IllegalScenario& error) {
