@@ -159,14 +159,14 @@ std::size_t phase_count(FlowShape shape, const GroupSeats& seats) {
 
 void append_shape(Collective kind, std::size_t phase, std::size_t position, const GroupSeats& seats,
                   const FlowAmounts& amounts, std::vector<RankFlow>& flows) {
-  const FlowShape shape = row_of(kind).flows;
+  const CollectiveRow& row = row_of(kind);
   const auto ranks = static_cast<double>(seats.ranks.size());
-  const double passed = row_of(kind).passes * (amounts.bytes * (ranks - 1.0) / ranks);
-  switch (shape) {
+  const double passed = row.passes * (amounts.bytes * (ranks - 1.0) / ranks);
+  switch (row.flows) {
   case FlowShape::every_pair:
     return append_all_to_all(position, seats, amounts, flows);
   case FlowShape::two_phases:
-    return phase_count(shape, seats) == 2
+    return phase_count(row.flows, seats) == 2
                ? append_two_phases(phase, position, seats, amounts, flows)
                : append_all_to_all(position, seats, amounts, flows);
   case FlowShape::fan_out:
