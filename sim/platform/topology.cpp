@@ -74,7 +74,10 @@ void Topology::index_links() {
     const LinkLevel level = row_of(kind).level;
     const bool own_alone = level == LinkLevel::scale_up_gpu ||
                            (level == LinkLevel::pcie && !spec_.node.nics_on_switch());
-    if (!own.empty() && !own_alone)
+    if (own.empty())
+      continue;
+    own_kinds_.push_back(kind);
+    if (!own_alone)
       shared_kinds_.push_back(kind);
     for (std::size_t rank = std::min(own.size(), cluster_.gpus.size()); rank-- > 0;)
       link_owner_[index(own[rank])] = RankId(static_cast<std::uint32_t>(rank));

@@ -82,7 +82,9 @@ public:
   /// Regular fabrics: the link of a kind that traffic of `rank` uses: its GPU's, its NIC's, its
   /// leaf's.
   LinkId own_link(RankId rank, LinkKind kind) const { return cluster_.own_link(index(rank), kind); }
-  /// Regular fabrics: which kinds of links there are that several ranks may use, NIC and above.
+  /// Regular fabrics: which kinds of links there are.
+  const std::vector<LinkKind>& own_kinds() const { return own_kinds_; }
+  /// Regular fabrics: those of them that several ranks may use, NIC and above.
   const std::vector<LinkKind>& shared_kinds() const { return shared_kinds_; }
   /// Regular fabrics: the first rank whose own link it is.
   RankId owner(LinkId link) const { return link_owner_[index(link)]; }
@@ -112,6 +114,7 @@ private:
   bool regular_ = false;
   std::vector<const Link*> links_; ///< by LinkId; points into the graph's edges
   std::vector<RankId> link_owner_; ///< by LinkId; regular fabrics
+  std::vector<LinkKind> own_kinds_;
   std::vector<LinkKind> shared_kinds_;
   std::array<std::int64_t, enumerator_count<VertexKind>> counts_{};
   /// The paths from the source that was asked for last.

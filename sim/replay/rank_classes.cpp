@@ -99,16 +99,20 @@ public:
   std::uint32_t number_of(LinkId link) const { return numbers_[index(stand_in(link))]; }
 
 private:
-  /// Numbers the links, or those of the first block of the first stage.
+  /// Numbers the links, or those of the first block of the first stage, in their order.
   void number_links() {
     numbers_.resize(topology_.links(), 0);
-    for (std::uint32_t number = 0; number < topology_.links(); ++number) {
-      const LinkId link{number};
-      if (stand_in(link) != link)
-        continue;
-      numbers_[number] = static_cast<std::uint32_t>(links_.size());
-      links_.push_back(link);
-    }
+    if (!symmetry_)
+      for (std::uint32_t number = 0; number < topology_.links(); ++number)
+        links_.push_back(LinkId(number));
+    else
+      for (const LinkKind kind : topology_.own_kinds())
+        for (std::uint32_t rank = 0; rank < ranks_; ++rank)
+          links_.push_back(topology_.own_link(RankId(rank), kind));
+    std::sort(links_.begin(), links_.end());
+    links_.erase(std::unique(links_.begin(), links_.end()), links_.end());
+    for (std::uint32_t number = 0; number < links_.size(); ++number)
+      numbers_[index(links_[number])] = number;
   }
 
   void add(GroupKind kind, Collective collective) {
@@ -160,7 +164,7 @@ private:
   void add(const RankFlow& flow, std::uint32_t pattern, std::int64_t copies, std::uint32_t ring) {
     find_route(topology_, flow, route_);
     for (const RouteHop& hop : route_)
-      hops_.push_back(number_of(hop.link));
+      hops_.push_back(number_of(stand_in(hop.link)));
     hop_count_ += std::ssize(route_) * copies;
     flows_.push_back({stand_in(flow.source), stand_in(flow.sink), pattern, ring,
                       static_cast<std::uint32_t>(hops_.size())});
@@ -228,26 +232,54 @@ public:
     classes.count = static_cast<std::uint32_t>(place_count_);
     for (std::size_t place = 0; place < static_cast<std::size_t>(plan_.stage_ranks()); ++place)
       classes.class_of_place.push_back(static_cast<std::uint32_t>(places_[place % places_.size()]));
-    std::vector<LinkId> first(link_count_); // by class
-    for (std::size_t link = links_.size(); link-- > 0;)
-      first[links_[link]] = flows_.links()[link];
-    std::vector<bool> loaded(link_count_, false);
-    for (const std::uint32_t hop : flows_.hops())
-      loaded[links_[hop]] = true;
-    classes.first_alike.reserve(topology_.links());
-    for (std::uint32_t number = 0; number < topology_.links(); ++number) {
-      const LinkId link{number};
-      const std::size_t of = links_[flows_.number_of(link)];
-      // Stages differ, so their links do, but for those that carry nothing.
-      classes.first_alike.push_back(
-          symmetry_ && loaded[of]
-              ? symmetry_->in_stage(first[of], plan_.stage_of(topology_.owner(link)))
-              : first[of]);
-    }
+    classes.first_alike = symmetry_ ? first_alike_of_blocks() : first_alike();
     return classes;
   }
 
 private:
+  /// Of the links that are looked at, the first of each class, by class.
+  std::vector<LinkId> first_of_class() const {
+    std::vector<LinkId> first(link_count_);
+    for (std::size_t link = links_.size(); link-- > 0;)
+      first[links_[link]] = flows_.links()[link];
+    return first;
+  }
+
+  std::vector<LinkId> first_alike() const {
+    const std::vector<LinkId> first = first_of_class();
+    std::vector<LinkId> alike;
+    for (const std::size_t of : links_)
+      alike.push_back(first[of]);
+    return alike;
+  }
+
+  /// The same for all links from those of one block. Stages differ, so the links of each are of
+  /// classes of their own, but for those that carry nothing.
+  std::vector<LinkId> first_alike_of_blocks() const {
+    const std::vector<LinkId> first = first_of_class();
+    std::vector<bool> loaded(link_count_, false);
+    for (const std::uint32_t hop : flows_.hops())
+      loaded[links_[hop]] = true;
+    std::vector<LinkId> alike(topology_.links());
+    for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage) {
+      std::vector<LinkId> in_stage = first;
+      for (std::size_t of = 0; of < first.size(); ++of)
+        if (loaded[of])
+          in_stage[of] = symmetry_->in_stage(first[of], stage);
+      for (const LinkKind kind : topology_.own_kinds())
+        for (std::int64_t place = 0; place < plan_.stage_ranks(); ++place) {
+          const LinkId link = topology_.own_link(rank_at(stage, place), kind);
+          const LinkId of_block = topology_.own_link(rank_at(0, place % symmetry_->block()), kind);
+          alike[index(link)] = in_stage[links_[flows_.number_of(of_block)]];
+        }
+    }
+    return alike;
+  }
+
+  RankId rank_at(std::int64_t stage, std::int64_t place) const {
+    return RankId(static_cast<std::uint32_t>(stage * plan_.stage_ranks() + place));
+  }
+
   /// Splits by what each place and link sees of the flows.
   void look() {
     std::vector<std::uint64_t> seen_by_place(places_.size());
