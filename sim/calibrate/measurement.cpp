@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 namespace moesim {
@@ -29,11 +28,7 @@ public:
     return value;
   }
   std::string choice(const std::string& column, const std::vector<std::string>& known) const {
-    if (std::find(known.begin(), known.end(), text(column)) == known.end())
-      throw InputError(table_.where(row_, table_.column(column)),
-                       fmt::format("{}: \"{}\" is not known", column, text(column)),
-                       suggest_name(text(column), known));
-    return text(column);
+    return table_.choice(row_, table_.column(column), known);
   }
   [[noreturn]] void refuse(const std::string& column, const std::string& message) const {
     throw InputError(table_.where(row_, table_.column(column)),

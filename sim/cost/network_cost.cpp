@@ -13,18 +13,13 @@ namespace moesim {
 
 namespace {
 
-std::string name_at(const CsvTable& table, std::size_t row, const std::string& column,
-                    const std::vector<std::string>& names) {
-  const std::size_t place = table.column(column);
-  const std::string& text = table.text(row, place);
-  if (std::find(names.begin(), names.end(), text) == names.end())
-    throw InputError(table.where(row, place), fmt::format("{}: \"{}\" is not known", column, text),
-                     suggest_name(text, names));
-  return text;
+std::string medium_at(const CsvTable& table, std::size_t row) {
+  return table.choice(row, table.column("medium"), medium_names());
 }
 
 Collective collective_at(const CsvTable& table, std::size_t row) {
-  return collective_named(name_at(table, row, "collective", measured_collective_names()));
+  return collective_named(
+      table.choice(row, table.column("collective"), measured_collective_names()));
 }
 
 double not_negative(const CsvTable& table, std::size_t row, const std::string& column) {
@@ -84,7 +79,7 @@ void NetworkCost::read_startup(const std::filesystem::path& path) {
   for (std::size_t row = 0; row < table.rows(); ++row) {
     check_provenance(table, row);
     NetworkCurve curve;
-    curve.medium = name_at(table, row, "medium", medium_names());
+    curve.medium = medium_at(table, row);
     curve.collective = collective_at(table, row);
     for (const NetworkCurve& other : curves_)
       if (other.medium == curve.medium && other.collective == curve.collective)
@@ -111,7 +106,7 @@ void NetworkCost::read_efficiency(const std::filesystem::path& path) {
   const CsvTable table = CsvTable::read(path);
   table.expect_columns({"medium", "collective", "message_bytes", "efficiency"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const std::string& medium = name_at(table, row, "medium", medium_names());
+    const std::string medium = medium_at(table, row);
     const Collective collective = collective_at(table, row);
     const auto curve = std::find_if(curves_.begin(), curves_.end(), [&](const NetworkCurve& other) {
       return other.medium == medium && other.collective == collective;

@@ -196,6 +196,16 @@ double CsvTable::not_negative_number(std::size_t row, std::size_t column) const 
   return value;
 }
 
+std::string CsvTable::choice(std::size_t row, std::size_t column,
+                             const std::vector<std::string>& names) const {
+  std::string cell = text(row, column);
+  if (std::find(names.begin(), names.end(), cell) == names.end())
+    throw InputError(where(row, column),
+                     fmt::format("{}: \"{}\" is not known", columns_[column], cell),
+                     suggest_name(cell, names));
+  return cell;
+}
+
 std::int64_t CsvTable::integer(std::size_t row, std::size_t column) const {
   const std::string_view cell = view(row, column);
   std::int64_t value = 0;

@@ -46,6 +46,9 @@ public:
   double positive_number(std::size_t row, std::size_t column) const;
   /// A finite number, zero or greater; throws InputError at the cell for anything else.
   double not_negative_number(std::size_t row, std::size_t column) const;
+  /// A cell's text, one of `names`; throws InputError at the cell for any other, with the nearest.
+  std::string choice(std::size_t row, std::size_t column,
+                     const std::vector<std::string>& names) const;
   std::int64_t integer(std::size_t row, std::size_t column) const;
 
   InputLocation where(std::size_t row, std::size_t column) const;
