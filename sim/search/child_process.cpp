@@ -2,6 +2,7 @@
 
 #include "sim/base/check.hpp"
 #include "sim/base/input_error.hpp"
+#include "sim/replay/machine.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -112,6 +113,7 @@ void run_in_children(const std::function<std::optional<ChildTask>()>& next, std:
       const std::optional<ChildTask> task = next();
       if (!task)
         break;
+      Machine::load(); // once, not in each child that replays
       running.push_back(start_child(task->number, task->work));
     }
     if (running.empty())

@@ -1,6 +1,5 @@
 #include "sim/study/sweep_run.hpp"
 
-#include "sim/replay/machine.hpp"
 #include "sim/routing/trained_loads.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/result_text.hpp"
@@ -197,7 +196,6 @@ void SweepRun::end_task(std::size_t number, const ChildAnswer& answer) {
 
 void SweepRun::run(const SweepObserver& observe) {
   observe(progress_);
-  Machine::load(); // once, not in each child
   run_in_children([this] { return next_task(); }, options_.jobs,
                   [&](std::size_t number, const ChildAnswer& answer) {
                     end_task(number, answer);

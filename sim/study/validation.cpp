@@ -1,7 +1,6 @@
 #include "sim/study/validation.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/replay/machine.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 #include "sim/study/cost_library.hpp"
@@ -119,7 +118,6 @@ std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
     else if (std::holds_alternative<std::monostate>(found.scenario))
       results[number] = {"illegal", found.illegal_reason};
   }
-  Machine::load(); // once, not in each child
   run_in_children(tasks, jobs, [&](std::size_t task, const ChildAnswer& answer) {
     if (task >= steps.size()) {
       const std::size_t number = task - steps.size();
