@@ -21,10 +21,10 @@ TrafficPlan CollectivePlans::plan(const CollectiveWork& work, DeviceId device) {
   const auto [other, first_stage] = stage_plans_.try_emplace({work, index(device) % classes});
   if (!first_stage)
     return plan_as_in(other->second, work, device);
-  const std::vector<LinkId>& asked = context_.folding.asked();
-  const auto before = static_cast<std::ptrdiff_t>(asked.size());
+  other->second.device = device;
+  context_.folding.record(&other->second.links);
   TrafficPlan plan = plan_alone(work, device);
-  other->second = {device, {asked.begin() + before, asked.end()}};
+  context_.folding.record(nullptr);
   return plan;
 }
 

@@ -246,7 +246,8 @@ MachineRoute::Hop LinkFolding::number(LinkId original, std::uint32_t times) {
   const auto [place, added] = index_.emplace(original, next);
   if (added)
     originals_.push_back(original);
-  asked_.push_back(original);
+  if (asked_)
+    asked_->push_back(original);
   return {place->second, times};
 }
 

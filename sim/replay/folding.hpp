@@ -85,8 +85,8 @@ public:
 
   /// The real links that the replay needs, in the order of their numbers.
   const std::vector<LinkId>& originals() const { return originals_; }
-  /// All links that were asked for, as often as they were, in order.
-  const std::vector<LinkId>& asked() const { return asked_; }
+  /// From now on adds the links that are asked for to `asked`, in order; null: no longer.
+  void record(std::vector<LinkId>* asked) { asked_ = asked; }
   /// The full capacity of a link of the replay.
   BytesPerSecond capacity(std::uint32_t link) const {
     return topology_.link(originals_[link]).capacity;
@@ -108,7 +108,7 @@ private:
   std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counted so far
   std::map<LinkId, std::uint32_t> index_;
   std::vector<LinkId> originals_;
-  std::vector<LinkId> asked_;
+  std::vector<LinkId>* asked_ = nullptr;
 };
 
 } // namespace moesim
