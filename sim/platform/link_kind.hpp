@@ -92,11 +92,15 @@ constexpr bool is_scale_up(LinkKind kind) {
   return level == LinkLevel::scale_up_gpu || level == LinkLevel::scale_up_switch;
 }
 
+/// True for the links between switches.
+constexpr bool is_switch_link(LinkKind kind) {
+  const LinkLevel level = row_of(kind).level;
+  return level == LinkLevel::scale_up_switch || level == LinkLevel::network;
+}
+
 /// True for the links up from a switch of a regular fabric.
 constexpr bool is_switch_uplink(LinkKind kind) {
-  const LinkLevel level = row_of(kind).level;
-  return (level == LinkLevel::scale_up_switch || level == LinkLevel::network) &&
-         row_of(kind).direction == LinkDirection::away;
+  return is_switch_link(kind) && row_of(kind).direction == LinkDirection::away;
 }
 
 /// True for the direction towards a GPU, of the classes that a regular fabric has.

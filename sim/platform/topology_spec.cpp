@@ -148,6 +148,10 @@ std::int64_t TopologySpec::pod_gpus() const {
   return leaf_gpus() * std::max<std::int64_t>(1, fabric.leaves_per_pod / rails);
 }
 
+std::array<std::int64_t, 5> TopologySpec::unit_gpus() const {
+  return {node.gpus, node.scale_up_switch_gpus, node.scale_up_gpus, leaf_gpus(), pod_gpus()};
+}
+
 TopologySpec read_topology(const std::filesystem::path& path, const TomlTable& cluster) {
   return resolve_topology(parse_topology(path, cluster));
 }

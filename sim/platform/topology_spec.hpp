@@ -109,6 +109,8 @@ struct TopologySpec {
   std::int64_t leaf_gpus() const;
   /// GPUs of a pod; those of a leaf where the fabric has no pods.
   std::int64_t pod_gpus() const;
+  /// GPUs of each unit that a regular cluster repeats: node, scale-up switch and domain, leaf, pod.
+  std::array<std::int64_t, 5> unit_gpus() const;
 };
 
 /// Reads a topology file under the keys of a scenario's `[cluster]` and resolves it

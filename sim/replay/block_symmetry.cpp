@@ -9,11 +9,11 @@ std::optional<BlockSymmetry> BlockSymmetry::find(const ParallelPlan& plan,
                                                  const Topology& topology) {
   if (!topology.regular())
     return std::nullopt;
-  const TopologySpec& spec = topology.spec();
+  std::vector<std::int64_t> parts = {plan.tensor * plan.context, plan.expert_tensor * plan.expert};
+  for (const std::int64_t unit : topology.spec().unit_gpus())
+    parts.push_back(unit);
   std::int64_t block = 1;
-  for (const std::int64_t ranks :
-       {spec.node.gpus, spec.node.scale_up_switch_gpus, spec.node.scale_up_gpus, spec.leaf_gpus(),
-        spec.pod_gpus(), plan.tensor * plan.context, plan.expert_tensor * plan.expert}) {
+  for (const std::int64_t ranks : parts) {
     if (plan.stage_ranks() % ranks != 0)
       return std::nullopt;
     block = std::lcm(block, ranks); // divides a stage's ranks too

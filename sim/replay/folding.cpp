@@ -190,10 +190,8 @@ bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology) {
 }
 
 bool stages_sit_alike(const ParallelPlan& plan, const Topology& topology) {
-  const NodeSpec& node = topology.spec().node;
   const std::int64_t ranks = plan.stage_ranks();
-  const auto units = {node.gpus, node.scale_up_switch_gpus, node.scale_up_gpus,
-                      topology.spec().leaf_gpus(), topology.spec().pod_gpus()};
+  const auto units = topology.spec().unit_gpus();
   return topology.regular() && std::all_of(units.begin(), units.end(), [&](std::int64_t unit) {
            return ranks % unit == 0 || unit % ranks == 0;
          });

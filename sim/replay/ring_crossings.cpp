@@ -9,15 +9,6 @@ namespace moesim {
 
 namespace {
 
-bool is_switch_link(LinkKind kind) {
-  const LinkLevel level = row_of(kind).level;
-  return level == LinkLevel::network || level == LinkLevel::scale_up_switch;
-}
-
-bool is_nic_link(LinkKind kind) {
-  return kind == LinkKind::nic_egress || kind == LinkKind::nic_ingress;
-}
-
 /// True for one ring over domains that hold unequal numbers of its ranks: only some of them send to
 /// another domain.
 bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topology& topology) {
@@ -31,7 +22,7 @@ bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topol
 
 // Where all ranks send to another domain, the sharers of a NIC are its load.
 bool RingCrossing::counts(LinkKind kind) const {
-  return is_switch_link(kind) || (ragged && is_nic_link(kind));
+  return is_switch_link(kind) || (ragged && row_of(kind).level == LinkLevel::nic);
 }
 
 const RingCrossing& RingCrossings::of(const CollectiveWork& work, std::int64_t stage) {
