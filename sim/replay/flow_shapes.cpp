@@ -99,7 +99,7 @@ void append_ring(double passed, std::size_t position, const GroupSeats& seats,
         {seats.ranks[position], seats.ranks[(position + 1) % seats.ranks.size()], passed});
     return;
   }
-  // As many rings as a domain has ranks; each leaves the domain at another rank.
+  // One ring for each rank of a domain; each ring leaves the domain at a rank of its own.
   const double leaving = passed / static_cast<double>(seats.width);
   const std::size_t place = position % seats.width;
   if (seats.width > 1)

@@ -26,7 +26,7 @@ public:
   double mean_amount() const;
   /// Links that carry anything, by number.
   std::vector<LinkId> loaded() const;
-  /// Of each kind of link, in the order of kinds, the loaded link that takes longest.
+  /// The loaded link of each kind that takes the longest time, in the order of kinds.
   std::vector<LinkId> busiest() const;
   /// Flows that carry the loads of some links, each over its link alone. A flow has the weight of
   /// the flows that it stands for, of which one of the mean amount has 1.

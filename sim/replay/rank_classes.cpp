@@ -164,7 +164,7 @@ private:
   void add(const RankFlow& flow, std::uint32_t pattern, std::int64_t copies, std::uint32_t ring) {
     find_route(topology_, flow, route_);
     for (const RouteHop& hop : route_)
-      hops_.push_back(number_of(stand_in(hop.link)));
+      hops_.push_back(number_of(hop.link));
     hop_count_ += std::ssize(route_) * copies;
     flows_.push_back({stand_in(flow.source), stand_in(flow.sink), pattern, ring,
                       static_cast<std::uint32_t>(hops_.size())});
@@ -237,7 +237,7 @@ public:
   }
 
 private:
-  /// Of the links that are looked at, the first of each class, by class.
+  /// The first link of each class, by class, among the links of `flows_`.
   std::vector<LinkId> first_of_class() const {
     std::vector<LinkId> first(link_count_);
     for (std::size_t link = links_.size(); link-- > 0;)

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Range<std::int64_t> any_count{0, 1'000'000'000};
-/// Of a number whose bounds follow from the model.
+/// The range of a number that is checked later, against the model.
 constexpr Range<std::int64_t> any_integer{std::numeric_limits<std::int64_t>::min(),
                                           std::numeric_limits<std::int64_t>::max()};
 

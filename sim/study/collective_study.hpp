@@ -14,7 +14,7 @@ struct CollectiveResult {
   double algbw_gbyte_per_s = 0.0;
   double busbw_gbyte_per_s = 0.0;        ///< algbw times the factor that nccl-tests documents
   std::vector<std::string> extrapolated; ///< costs beyond what was measured
-  std::vector<std::string> stand_ins;    ///< costs of something else, as TrafficPlanner's
+  std::vector<std::string> stand_ins;    ///< costs of something else, as TrafficNotes'
 };
 
 /// Replays `work` over all ranks of `plan`, in this process: SimGrid simulates once a process.

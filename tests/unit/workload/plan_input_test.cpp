@@ -8,7 +8,7 @@ namespace {
 
 using Layers = std::vector<std::int64_t>;
 
-/// So many MoE layers of 24 experts.
+/// A model of `layers` MoE layers with 24 experts each.
 ModelSpec moe_of(std::size_t layers) {
   ModelSpec model;
   model.layers.resize(layers, {.moe = true});
