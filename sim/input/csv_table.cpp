@@ -46,6 +46,7 @@ CsvTable CsvTable::read(const std::filesystem::path& path) {
 CsvTable CsvTable::parse(const std::string& text, const std::string& name) {
   CsvTable table;
   table.name_ = name;
+  table.texts_.reserve(text.size());
   io::LineReader reader(name, text.data(), text.data() + text.size());
   try {
     while (const char* line = reader.next_line())
@@ -60,12 +61,12 @@ CsvTable CsvTable::parse(const std::string& text, const std::string& name) {
 }
 
 /// Reads a cell that begins with a quote; the position behind its end.
-std::size_t CsvTable::split_quoted(const std::string& line, int number, Cell& cell) {
+std::size_t CsvTable::split_quoted(std::string_view line, int number, Cell& cell) {
   std::size_t at = static_cast<std::size_t>(cell.column);
   std::string text;
   for (;; ++at) {
     if (at >= line.size())
-      throw InputError({name_, number, cell.column, line}, "this quote does not end");
+      throw InputError({name_, number, cell.column, std::string(line)}, "this quote does not end");
     if (line[at] == '"' && at + 1 < line.size() && line[at + 1] == '"')
       ++at;
     else if (line[at] == '"')
@@ -74,7 +75,7 @@ std::size_t CsvTable::split_quoted(const std::string& line, int number, Cell& ce
   }
   ++at;
   if (at < line.size() && line[at] != ',')
-    throw InputError({name_, number, static_cast<int>(at) + 1, line},
+    throw InputError({name_, number, static_cast<int>(at) + 1, std::string(line)},
                      "expected a comma after the quoted cell");
   cell.begin = static_cast<std::uint32_t>(texts_.size());
   cell.size = static_cast<std::uint32_t>(text.size());
@@ -82,23 +83,23 @@ std::size_t CsvTable::split_quoted(const std::string& line, int number, Cell& ce
   return at;
 }
 
-CsvTable::Row CsvTable::split(const std::string& line, int number) {
+CsvTable::Row CsvTable::split(std::string_view line, int number) {
   Row row{static_cast<std::uint32_t>(cells_.size()), 0, static_cast<std::uint32_t>(texts_.size()),
           static_cast<std::uint32_t>(line.size()), number};
   texts_ += line;
-  std::size_t at = 0;
+  const auto* at = line.begin();
   while (true) {
-    Cell cell{row.begin + static_cast<std::uint32_t>(at), 0, static_cast<int>(at) + 1};
-    if (at < line.size() && line[at] == '"') {
-      at = split_quoted(line, number, cell);
+    const auto offset = static_cast<std::uint32_t>(at - line.begin());
+    Cell& cell = cells_.emplace_back(Cell{row.begin + offset, 0, static_cast<int>(offset) + 1});
+    ++row.cell_count;
+    if (at != line.end() && *at == '"') {
+      at = line.begin() + split_quoted(line, number, cell);
     } else {
-      const std::size_t end = std::min(line.find(',', at), line.size());
+      const auto* end = std::find(at, line.end(), ',');
       cell.size = static_cast<std::uint32_t>(end - at);
       at = end;
     }
-    cells_.push_back(cell);
-    ++row.cell_count;
-    if (at >= line.size())
+    if (at == line.end())
       return row;
     ++at; // the comma
   }
@@ -115,7 +116,7 @@ void CsvTable::add_header(const Row& row) {
   }
 }
 
-void CsvTable::add_line(const std::string& line, int number) {
+void CsvTable::add_line(std::string_view line, int number) {
   if (line.empty() || line.front() == '#')
     return;
   const Row row = split(line, number);
@@ -125,7 +126,7 @@ void CsvTable::add_line(const std::string& line, int number) {
   }
   if (row.cell_count != columns_.size())
     throw InputError(
-        {name_, number, 1, line},
+        {name_, number, 1, std::string(line)},
         fmt::format("{} cells where the header has {} columns", row.cell_count, columns_.size()));
   rows_.push_back(row);
 }
@@ -162,10 +163,6 @@ std::size_t CsvTable::column(const std::string& name) const {
     throw InputError(location(header_, 1), fmt::format("the column \"{}\" is missing", name),
                      suggest_name(name, columns_));
   return static_cast<std::size_t>(found - columns_.begin());
-}
-
-std::string_view CsvTable::view(std::size_t row, std::size_t column) const {
-  return view(cells_[rows_[row].first_cell + column]);
 }
 
 double CsvTable::number(std::size_t row, std::size_t column) const {

@@ -39,7 +39,9 @@ public:
     return std::string(view(row, column));
   }
   /// The same text; valid as long as the table.
-  std::string_view view(std::size_t row, std::size_t column) const;
+  std::string_view view(std::size_t row, std::size_t column) const {
+    return view(cells_[rows_[row].first_cell + column]);
+  }
   /// A finite number; throws InputError at the cell for anything else, an empty cell included.
   double number(std::size_t row, std::size_t column) const;
   /// A finite number greater than zero; throws InputError at the cell for anything else.
@@ -68,14 +70,12 @@ private:
     std::uint32_t size = 0;
     int line = 1;
   };
-  Row split(const std::string& line, int number);
-  std::size_t split_quoted(const std::string& line, int number, Cell& cell);
-  void add_line(const std::string& line, int number);
+  Row split(std::string_view line, int number);
+  std::size_t split_quoted(std::string_view line, int number, Cell& cell);
+  void add_line(std::string_view line, int number);
   void add_header(const Row& row);
   InputLocation location(const Row& row, int column) const;
-  std::string_view view(const Cell& cell) const {
-    return std::string_view(texts_).substr(cell.begin, cell.size);
-  }
+  std::string_view view(const Cell& cell) const { return {texts_.data() + cell.begin, cell.size}; }
 
   std::string name_;
   std::string texts_; ///< of all lines, and of quoted cells without their quotes

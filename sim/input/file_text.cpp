@@ -2,10 +2,10 @@
 
 #include "sim/base/input_error.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 
 namespace moesim {
 
@@ -16,9 +16,14 @@ std::string read_file(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream)
     throw InputError({path.string()}, std::string("cannot be read: ") + std::strerror(errno));
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
+  std::string text;
+  std::error_code endless; // of a pipe, say
+  if (const auto size = std::filesystem::file_size(path, endless); !endless)
+    text.reserve(size);
+  std::array<char, 1 << 16> part;
+  while (stream.read(part.data(), part.size()), stream.gcount() > 0)
+    text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
+  return text;
 }
 
 } // namespace moesim
