@@ -13,11 +13,12 @@ TimeGrid::TimeGrid(std::vector<Growth> growth, std::span<const Point> points)
   INVARIANT(!points.empty(), "axes {}", axes);
   std::size_t cells = 1;
   for (std::size_t axis = 0; axis < axes; ++axis) {
-    std::vector<double> sizes;
-    for (const Point& point : points)
-      sizes.push_back(point.shape[axis]);
-    std::sort(sizes.begin(), sizes.end());
-    sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+    std::vector<double> sizes; // far fewer than points
+    for (const Point& point : points) {
+      const auto place = std::lower_bound(sizes.begin(), sizes.end(), point.shape[axis]);
+      if (place == sizes.end() || *place != point.shape[axis])
+        sizes.insert(place, point.shape[axis]);
+    }
     strides_.push_back(cells);
     cells *= sizes.size();
     sizes_.push_back(std::move(sizes));
