@@ -74,7 +74,8 @@ int main() {
   for (const char* name : {"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b"}) {
     const Scenario scenario =
         read_scenario((source / "workloads" / name / "scenario.toml").string(), {});
-    const Costs costs = load_costs(source / "calibration", scenario.topology);
+    const Costs costs =
+        load_costs(source / "calibration", scenario.topology, scenario.workload.training);
     const std::vector<Kernel> kernels = kernels_of(scenario.workload);
     measure(fmt::format("cost look-ups, {}", name), costs.compute, kernels);
     std::map<KernelKind, std::vector<Kernel>> by_kind;

@@ -54,7 +54,8 @@ void measure(const std::string& name, const std::string& workload,
   const std::filesystem::path source = MOESIM_SOURCE_DIR;
   const Scenario scenario =
       read_scenario((source / "workloads" / workload / "scenario.toml").string(), settings);
-  const Costs costs = load_costs(source / "calibration", scenario.topology);
+  const Costs costs =
+      load_costs(source / "calibration", scenario.topology, scenario.workload.training);
   const Workload& step = scenario.workload;
   const Topology topology(scenario.topology, step.plan.gpus);
   print(name + ": replay", [&] { replay_step(step, topology, Fidelity::folded, costs); });

@@ -169,7 +169,8 @@ void print_prediction(const SimulateOptions& options, const Prediction& predicti
 
 void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
   const Scenario scenario = read_scenario(options.scenario, options.settings);
-  const Costs costs = load_costs(context.calibration, scenario.topology);
+  const Costs costs =
+      load_costs(context.calibration, scenario.topology, scenario.workload.training);
   const auto begin = std::chrono::steady_clock::now();
   const Prediction prediction = simulate(scenario, costs, observer_of(options),
                                          options.no_twins ? Twins::skip : Twins::search);

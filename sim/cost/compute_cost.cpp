@@ -64,17 +64,18 @@ struct ComputeCost::Tables {
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
   HostCost host;
+  std::vector<Precision> precisions; ///< that were read
 
-  Tables(const std::filesystem::path& calibration, const DevicePeaks& device);
+  Tables(const std::filesystem::path& calibration, const DevicePeaks& device, Precisions read);
   template <typename Grid>
   Source<Grid> source(Grid grid, const TableFolder& folder, const ComputeErrors& errors,
                       const char* table, Precision precision) const;
 
   /// Whether every kind of kernel has a table.
   bool complete() const {
-    const auto is_there = [](const auto& table) { return table.has_value(); };
-    return std::all_of(gemm.begin(), gemm.end(), is_there) &&
-           std::all_of(experts.begin(), experts.end(), is_there) && attention.has_value();
+    return attention && std::all_of(precisions.begin(), precisions.end(), [&](Precision precision) {
+             return gemm[index(precision)] && experts[index(precision)];
+           });
   }
   FlopsPerSecond peak(Precision precision) const {
     return is_fp8(precision) ? peaks.fp8 : peaks.bf16;
@@ -115,17 +116,18 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
   return source;
 }
 
-ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const DevicePeaks& device)
+ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const DevicePeaks& device,
+                            Precisions read)
     : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")),
-      host(calibration, device.host, constants) {
+      host(calibration, device.host, constants), precisions(read.begin(), read.end()) {
   constants.sustained_throughput_ratio =
       sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
     if (complete())
       break; // the nearest kinds have all that is needed
-    DeviceGrids grids = DeviceGrids::load(folder.path);
-    for (const Precision precision : enumerators<Precision>) {
+    DeviceGrids grids = DeviceGrids::load(folder.path, precisions);
+    for (const Precision precision : precisions) {
       const std::size_t place = index(precision);
       if (!experts[place] && !grids.experts[place].empty())
         experts[place] = source(ExpertTables{std::move(grids.experts[place]), *grids.gemm[place]},
@@ -300,8 +302,9 @@ ComputeCost::ComputeCost(ComputeCost&&) noexcept = default;
 ComputeCost& ComputeCost::operator=(ComputeCost&&) noexcept = default;
 ComputeCost::~ComputeCost() = default;
 
-ComputeCost ComputeCost::load(const std::filesystem::path& calibration, const DevicePeaks& peaks) {
-  return ComputeCost(std::make_unique<Tables>(calibration, peaks));
+ComputeCost ComputeCost::load(const std::filesystem::path& calibration, const DevicePeaks& peaks,
+                              Precisions precisions) {
+  return ComputeCost(std::make_unique<Tables>(calibration, peaks, precisions));
 }
 
 KernelTime ComputeCost::time(const Kernel& kernel) const {
@@ -310,6 +313,9 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 products as bf16.
   if (tables.peaks.fp8 <= tables.peaks.bf16)
     executed.precision = Precision::bf16;
+  INVARIANT(std::find(tables.precisions.begin(), tables.precisions.end(), executed.precision) !=
+                tables.precisions.end(),
+            "no tables of {} were read", name_of(precision_names, executed.precision));
   Estimate estimate = tables.estimate(executed);
   // No kernel is faster than the datasheet's peak.
   const Seconds computed = executed.flops / tables.peak(executed.precision);

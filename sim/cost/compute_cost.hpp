@@ -67,8 +67,10 @@ public:
   /// Reads the tables of `peaks.kind` below `calibration`. A missing file is not an error: those
   /// kernels are timed by the roofline. Throws InputError for a malformed table, for a kind that
   /// has neither a folder nor a row in `devices.csv`, for an unknown host, and for a table whose
-  /// error is not known.
-  static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks);
+  /// error is not known. Kernels are of the `precisions` only, bf16 among them; rows of others are
+  /// not read: a wrong number there is found by `moesim calibrate`.
+  static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks,
+                          Precisions precisions = enumerators<Precision>);
   ComputeCost(ComputeCost&&) noexcept;
   ComputeCost& operator=(ComputeCost&&) noexcept;
   ~ComputeCost();

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace moesim {
@@ -38,20 +38,15 @@ static_assert(names_each(token_distribution_names));
 
 /// The enumerator that a cell names.
 template <typename Enumeration, std::size_t n>
-Enumeration choice_at(const CsvTable& table, std::size_t row, const char* column_name,
+Enumeration choice_at(const CsvTable& table, std::size_t row, std::size_t column,
                       const std::array<Named<Enumeration>, n>& names) {
-  const std::size_t column = table.column(column_name);
   const std::string_view text = table.view(row, column);
   if (const auto found = value_named(names, text))
     return *found;
-  throw InputError(
-      table.where(row, column),
-      fmt::format("{}: \"{}\" is not {}", column_name, text, fmt::join(names_of(names), " or ")),
-      suggest_name(std::string(text), names_of(names)));
-}
-
-Precision precision_at(const CsvTable& table, std::size_t row) {
-  return choice_at(table, row, "precision", precision_names);
+  throw InputError(table.where(row, column),
+                   fmt::format("{}: \"{}\" is not {}", table.columns()[column], text,
+                               fmt::join(names_of(names), " or ")),
+                   suggest_name(std::string(text), names_of(names)));
 }
 
 /// A table of a device folder; no value if there is no such file.
@@ -78,25 +73,24 @@ public:
 
   /// The shape of a row. `variant` tells rows of the same shape apart.
   TimeGrid::Shape shape(std::size_t row, std::size_t variant) {
-    TimeGrid::Shape shape{};
+    Seen& seen = seen_.emplace_back(Seen{variant, row, {}});
     for (std::size_t i = 0; i < shape_columns_.size(); ++i)
-      shape[i] = table_.positive_number(row, shape_columns_[i]);
-    std::size_t hash = variant;
-    for (std::size_t i = 0; i < shape_columns_.size(); ++i)
-      hash = (hash ^ std::hash<double>{}(shape[i])) * 0x9e3779b97f4a7c15U + (hash >> 29U);
-    seen_.push_back({hash, row, variant, shape});
-    return shape;
+      seen.shape[i] = table_.positive_number(row, shape_columns_[i]);
+    return seen.shape;
   }
 
   /// Throws InputError at the first row whose shape was read before; after the last row.
   void expect_each_once() {
-    std::sort(seen_.begin(), seen_.end(), [](const Seen& a, const Seen& b) {
-      return std::pair(a.hash, a.row) < std::pair(b.hash, b.row);
-    });
+    const auto before = [](const Seen& a, const Seen& b) {
+      if (a.variant != b.variant)
+        return a.variant < b.variant;
+      return a.shape != b.shape ? a.shape < b.shape : a.row < b.row;
+    };
+    if (!std::is_sorted(seen_.begin(), seen_.end(), before)) // most files are
+      std::sort(seen_.begin(), seen_.end(), before);
     std::optional<std::size_t> again;
     for (std::size_t i = 1; i < seen_.size(); ++i)
-      if (seen_[i].hash == seen_[i - 1].hash && seen_[i].variant == seen_[i - 1].variant &&
-          seen_[i].shape == seen_[i - 1].shape)
+      if (seen_[i].variant == seen_[i - 1].variant && seen_[i].shape == seen_[i - 1].shape)
         again = std::min(again.value_or(seen_[i].row), seen_[i].row);
     if (again)
       throw InputError(table_.where(*again, shape_columns_.front()), "this shape is given twice");
@@ -104,9 +98,8 @@ public:
 
 private:
   struct Seen {
-    std::size_t hash = 0; ///< of variant and shape
-    std::size_t row = 0;
     std::size_t variant = 0;
+    std::size_t row = 0;
     TimeGrid::Shape shape{};
   };
   const CsvTable& table_;
@@ -116,54 +109,81 @@ private:
 
 using TablesByPrecision = std::map<Precision, std::vector<ExpertTable>>;
 
-/// The precisions that rows of one serve: one kind of fp8 rows serves every scale.
-std::vector<Precision> served_by(Precision rows) {
-  if (!is_fp8(rows))
-    return {rows};
-  return {Precision::fp8, Precision::fp8_per_tensor};
+bool holds(Precisions precisions, Precision precision) {
+  return std::find(precisions.begin(), precisions.end(), precision) != precisions.end();
 }
 
-/// The table of that name, which is new if there was none.
-ExpertTable& table_named(std::vector<ExpertTable>& tables, const std::string& name) {
-  const auto found = std::find_if(tables.begin(), tables.end(),
-                                  [&](const ExpertTable& table) { return table.name == name; });
-  if (found != tables.end())
-    return *found;
-  tables.emplace_back().name = name;
-  return tables.back();
+/// Those of `precisions` that rows of one serve: one kind of fp8 rows serves every scale.
+std::vector<Precision> served_by(Precision rows, Precisions precisions) {
+  std::vector<Precision> served;
+  for (const Precision precision : precisions)
+    if (precision == rows || (is_fp8(precision) && is_fp8(rows)))
+      served.push_back(precision);
+  return served;
 }
+
+/// Products that were timed together: of which pass, and the sizes that name their table.
+using ProductKind = std::tuple<ProductPass, double, double>;
+
+/// The tables of each precision, one a kind of products in the order of the file.
+class TablesByKind {
+public:
+  /// The table of a kind, which is new if it has no name; valid until the next call.
+  ExpertTable& of(Precision precision, const ProductKind& kind) {
+    std::vector<ExpertTable>& tables = tables_[precision];
+    const std::size_t place = places_[precision].try_emplace(kind, tables.size()).first->second;
+    return place < tables.size() ? tables[place] : tables.emplace_back();
+  }
+  TablesByPrecision take() { return std::move(tables_); }
+
+private:
+  std::map<Precision, std::map<ProductKind, std::size_t>> places_;
+  TablesByPrecision tables_;
+};
 
 /// Layers in one launch: gate and up together, then down.
-TablesByPrecision read_fused(const CsvTable& table) {
-  RowReader reader(table, {"groups", "tokens_per_group", "hidden", "moe_ffn"});
+TablesByPrecision read_fused(const CsvTable& table, Precisions precisions) {
+  RowReader reader(table, {"hidden", "moe_ffn", "groups", "tokens_per_group"});
+  const std::size_t precision = table.column("precision");
   const std::size_t time = table.column("products_time_us");
-  TablesByPrecision experts;
+  TablesByKind experts;
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const Precision here = precision_at(table, row);
-    const auto [groups, tokens, hidden, moe_ffn, unused] = reader.shape(row, index(here));
+    const Precision here = choice_at(table, row, precision, precision_names);
+    const std::vector<Precision> served = served_by(here, precisions);
+    if (served.empty())
+      continue;
+    const auto [hidden, moe_ffn, groups, tokens, unused] = reader.shape(row, index(here));
     const double seconds = table.positive_number(row, time) * microsecond;
-    for (const Precision served : served_by(here)) {
-      ExpertTable& kind =
-          table_named(experts[served], fmt::format("hidden {}, moe_ffn {}", hidden, moe_ffn));
-      kind.products = {{2.0 * moe_ffn, hidden}, {hidden, moe_ffn}};
-      kind.derived = true;
+    for (const Precision each : served) {
+      ExpertTable& kind = experts.of(each, {ProductPass::forward, hidden, moe_ffn});
+      if (kind.name.empty()) {
+        kind.name = fmt::format("hidden {}, moe_ffn {}", hidden, moe_ffn);
+        kind.products = {{2.0 * moe_ffn, hidden}, {hidden, moe_ffn}};
+        kind.derived = true;
+      }
       kind.times.push_back({{groups, tokens}, seconds});
     }
   }
   reader.expect_each_once();
-  return experts;
+  return experts.take();
 }
 
 /// Single products, of equal loads; the rows of uneven ones are for comparison.
-TablesByPrecision read_products(const CsvTable& table) {
+TablesByPrecision read_products(const CsvTable& table, Precisions precisions) {
   RowReader reader(table, {"groups", "tokens", "n", "k"});
+  const std::size_t precision = table.column("precision");
+  const std::size_t pass_column = table.column("pass");
+  const std::size_t distribution_column = table.column("distribution");
   const std::size_t time = table.column("time_us");
-  TablesByPrecision experts;
+  TablesByKind experts;
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const Precision here = precision_at(table, row);
-    const ProductPass pass = choice_at(table, row, "pass", product_pass_names);
+    const Precision here = choice_at(table, row, precision, precision_names);
+    const ProductPass pass = choice_at(table, row, pass_column, product_pass_names);
     const TokenDistribution distribution =
-        choice_at(table, row, "distribution", token_distribution_names);
+        choice_at(table, row, distribution_column, token_distribution_names);
+    const std::vector<Precision> served = served_by(here, precisions);
+    if (served.empty())
+      continue;
     const std::size_t variant = (index(here) * enumerator_count<ProductPass> + index(pass)) *
                                     enumerator_count<TokenDistribution> +
                                 index(distribution);
@@ -171,17 +191,18 @@ TablesByPrecision read_products(const CsvTable& table) {
     const double seconds = table.positive_number(row, time) * microsecond;
     if (distribution != TokenDistribution::equal)
       continue;
-    for (const Precision served : served_by(here)) {
-      ExpertTable& kind =
-          table_named(experts[served],
-                      fmt::format("{} of k {} by n {}", name_of(product_pass_names, pass), k, n));
-      kind.products = {{n, k}};
-      kind.weight_gradient = pass == ProductPass::weight_gradient;
+    for (const Precision each : served) {
+      ExpertTable& kind = experts.of(each, {pass, k, n});
+      if (kind.name.empty()) {
+        kind.name = fmt::format("{} of k {} by n {}", name_of(product_pass_names, pass), k, n);
+        kind.products = {{n, k}};
+        kind.weight_gradient = pass == ProductPass::weight_gradient;
+      }
       kind.times.push_back({{groups, tokens / groups}, seconds});
     }
   }
   reader.expect_each_once();
-  return experts;
+  return experts.take();
 }
 
 } // namespace
@@ -190,17 +211,20 @@ bool has_published_gemm(const fs::path& folder) {
   return fs::exists(folder / "gemm.csv");
 }
 
-std::map<Precision, TimeTable> read_gemm_tables(const fs::path& folder) {
+std::map<Precision, TimeTable> read_gemm_tables(const fs::path& folder, Precisions precisions) {
   const fs::path path =
       has_published_gemm(folder) ? folder / "gemm.csv" : folder / own_measurements / "gemm.csv";
   const auto table = read_table(path, {"precision", "m", "n", "k", "time_us"});
   if (!table)
     return {};
   RowReader reader(*table, {"m", "n", "k"});
+  const std::size_t precision_column = table->column("precision");
   const std::size_t time = table->column("time_us");
   std::map<Precision, TimeTable> tables;
   for (std::size_t row = 0; row < table->rows(); ++row) {
-    const Precision precision = precision_at(*table, row);
+    const Precision precision = choice_at(*table, row, precision_column, precision_names);
+    if (!holds(precisions, precision))
+      continue;
     const TimeGrid::Shape shape = reader.shape(row, index(precision));
     tables[precision].push_back({shape, table->positive_number(row, time) * microsecond});
   }
@@ -218,25 +242,28 @@ TimeTable read_attention_table(const fs::path& folder) {
   RowReader reader(*table, shape);
   const std::size_t time = table->column("time_us");
   TimeTable points;
+  points.reserve(table->rows());
   for (std::size_t row = 0; row < table->rows(); ++row)
     points.push_back({reader.shape(row, 0), table->positive_number(row, time) * microsecond});
   reader.expect_each_once();
   return points;
 }
 
-std::map<Precision, std::vector<ExpertTable>> read_published_experts(const fs::path& folder) {
+std::map<Precision, std::vector<ExpertTable>> read_published_experts(const fs::path& folder,
+                                                                     Precisions precisions) {
   if (const auto table = read_table(folder / "grouped_gemm.csv",
                                     {"precision", "hidden", "moe_ffn", "groups", "tokens_per_group",
                                      "fused_time_us", "products_time_us"}))
-    return read_fused(*table);
+    return read_fused(*table, precisions);
   return {};
 }
 
-std::map<Precision, std::vector<ExpertTable>> read_expert_tables(const fs::path& folder) {
+std::map<Precision, std::vector<ExpertTable>> read_expert_tables(const fs::path& folder,
+                                                                 Precisions precisions) {
   const auto own =
       read_table(folder / own_measurements / "expert_gemm.csv",
                  {"precision", "pass", "distribution", "groups", "tokens", "n", "k", "time_us"});
-  return own ? read_products(*own) : read_published_experts(folder);
+  return own ? read_products(*own, precisions) : read_published_experts(folder, precisions);
 }
 
 } // namespace moesim

@@ -11,7 +11,8 @@
 /// The measured tables of one device folder, as they stand in the files: published ones, and those
 /// of cuda_microbench in its folder `measured`, which also have `noise_percent` and `samples`.
 /// Every reader throws InputError, with the place, for a malformed file, a shape that is given
-/// twice, and a last line without an end, where a copy was cut off.
+/// twice, and a last line without an end, where a copy was cut off. It reads the rows of the
+/// precisions that it is asked for; of the others it checks the number of cells and the names.
 namespace moesim {
 
 /// A table of times by shape.
@@ -23,7 +24,8 @@ bool has_published_gemm(const std::filesystem::path& folder);
 
 /// Rows of `gemm.csv` by precision, of the published one if there are both; shapes are (m, n, k).
 /// Empty if the file is missing.
-std::map<Precision, TimeTable> read_gemm_tables(const std::filesystem::path& folder);
+std::map<Precision, TimeTable> read_gemm_tables(const std::filesystem::path& folder,
+                                                Precisions precisions = enumerators<Precision>);
 
 /// Rows of `attention.csv`; shapes are (batch, sequence, q_heads, kv_heads, head_dim). Empty if the
 /// file is missing.
@@ -49,12 +51,14 @@ struct ExpertTable {
 /// precision, in the order of the file; empty if it is missing. Rows of fp8 serve both ways to
 /// scale it.
 std::map<Precision, std::vector<ExpertTable>>
-read_published_experts(const std::filesystem::path& folder);
+read_published_experts(const std::filesystem::path& folder,
+                       Precisions precisions = enumerators<Precision>);
 
 /// Rows by precision, as above, of our own `expert_gemm.csv`, single grouped products under equal
 /// loads; if that is missing, of the published `grouped_gemm.csv`, gate, up and down of one layer
 /// kind together. In the order of the file; empty if both are missing.
 std::map<Precision, std::vector<ExpertTable>>
-read_expert_tables(const std::filesystem::path& folder);
+read_expert_tables(const std::filesystem::path& folder,
+                   Precisions precisions = enumerators<Precision>);
 
 } // namespace moesim

@@ -1,13 +1,32 @@
 #include "sim/cost/costs.hpp"
 
+#include <vector>
+
 namespace moesim {
 
-Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology) {
+namespace {
+
+/// The router and the head stay in bf16. A device may lack products of one scale a tensor, in whose
+/// stead those of blocks run.
+std::vector<Precision> precisions_of(const TrainingSpec& training) {
+  std::vector<Precision> precisions = {Precision::bf16};
+  if (is_fp8(training.precision))
+    precisions.push_back(Precision::fp8);
+  if (is_fp8(training.precision) && training.fp8_recipe == Fp8Recipe::per_tensor)
+    precisions.push_back(Precision::fp8_per_tensor);
+  return precisions;
+}
+
+} // namespace
+
+Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology,
+                 const TrainingSpec& training) {
   const GpuSpec& gpu = topology.gpu;
-  return {
-      ComputeCost::load(calibration, {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth, gpu.sms,
-                                      topology.node.scale_up_medium, topology.node.host}),
-      NetworkCost::load(calibration)};
+  return {ComputeCost::load(calibration,
+                            {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth, gpu.sms,
+                             topology.node.scale_up_medium, topology.node.host},
+                            precisions_of(training)),
+          NetworkCost::load(calibration)};
 }
 
 } // namespace moesim

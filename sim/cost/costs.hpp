@@ -3,6 +3,7 @@
 #include "sim/cost/compute_cost.hpp"
 #include "sim/cost/network_cost.hpp"
 #include "sim/platform/topology_spec.hpp"
+#include "sim/workload/parallel_plan.hpp"
 
 #include <filesystem>
 
@@ -14,8 +15,9 @@ struct Costs {
   NetworkCost network;
 };
 
-/// Reads the tables for the GPU kind of `topology` from the folder `calibration`. Throws InputError
-/// as both costs do.
-Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology);
+/// Reads the tables for the GPU kind of `topology` and the precisions of `training` from the folder
+/// `calibration`. Throws InputError as both costs do.
+Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology,
+                 const TrainingSpec& training);
 
 } // namespace moesim

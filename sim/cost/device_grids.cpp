@@ -18,11 +18,11 @@ double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double row
 
 } // namespace
 
-DeviceGrids DeviceGrids::load(const std::filesystem::path& folder) {
+DeviceGrids DeviceGrids::load(const std::filesystem::path& folder, Precisions precisions) {
   DeviceGrids grids;
-  std::map<Precision, ProductTable> products = product_tables(folder);
-  std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder);
-  for (const Precision precision : enumerators<Precision>) {
+  std::map<Precision, ProductTable> products = product_tables(folder, precisions);
+  std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder, precisions);
+  for (const Precision precision : precisions) {
     const std::size_t place = index(precision);
     if (const auto found = products.find(precision); found != products.end()) {
       grids.gemm[place] = gemm_grid(found->second.products);

@@ -23,7 +23,7 @@ struct ExpertGrid {
   TimeGrid times;
 };
 
-/// All the tables of one device folder. Axes: gemm (m, n, k), which the time grows with; attention
+/// Tables of one device folder. Axes: gemm (m, n, k), which the time grows with; attention
 /// (batch, sequence, q_heads, kv_heads, head_dim), which it grows with but for kv_heads, and as the
 /// square of the sequence. A device without products of one scale a tensor runs those of blocks.
 struct DeviceGrids {
@@ -32,8 +32,10 @@ struct DeviceGrids {
   ByPrecision<std::vector<ExpertGrid>> experts; ///< empty without a gemm table
   std::optional<TimeGrid> attention;
 
-  /// Throws InputError as the readers of compute_tables.hpp do.
-  static DeviceGrids load(const std::filesystem::path& folder);
+  /// Reads the tables of `precisions`, bf16 among them. Throws InputError as the readers of
+  /// compute_tables.hpp do.
+  static DeviceGrids load(const std::filesystem::path& folder,
+                          Precisions precisions = enumerators<Precision>);
 };
 
 TimeGrid gemm_grid(const TimeTable& points);

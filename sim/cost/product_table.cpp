@@ -68,8 +68,9 @@ ProductTable without_casts(const TimeTable& products, const TimeTable& bf16, Pre
 
 } // namespace
 
-std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder) {
-  const std::map<Precision, TimeTable> tables = read_gemm_tables(folder);
+std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder,
+                                                 Precisions precisions) {
+  const std::map<Precision, TimeTable> tables = read_gemm_tables(folder, precisions);
   const auto found = tables.find(Precision::bf16);
   const TimeTable bf16 = found == tables.end() ? TimeTable{} : found->second;
   const bool published = has_published_gemm(folder); // our own hold no cast

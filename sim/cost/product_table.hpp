@@ -24,7 +24,9 @@ struct ProductTable {
 /// read that operand: without its cast such a product takes half the time of bf16, and that much
 /// the cast has of each product of that m and k. (On H100 4096 × 4096 × 7168 is left with 184 of
 /// 236 us; deepseek-ai/DeepGEMM@a6d97a1 takes 184.) No product is left less than the shortest one
-/// of bf16. Empty if the file is missing; throws InputError as read_gemm_tables.
-std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder);
+/// of bf16, which must be among the precisions. Empty if the file is missing; throws InputError as
+/// read_gemm_tables.
+std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder,
+                                                 Precisions precisions = enumerators<Precision>);
 
 } // namespace moesim

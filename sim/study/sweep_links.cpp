@@ -88,7 +88,7 @@ ReportTable write_links(const SweepPlan& plan, const ReportTable& results,
     // The results of a shard hold every `shards`-th point of the plan.
     const std::size_t point = options.shard - 1 + shown[number].row * options.shards;
     const Scenario& scenario = plan.points.at(point).scenario.value();
-    const Costs& point_costs = costs.of(scenario.topology);
+    const Costs& point_costs = costs.of(scenario.topology, scenario.workload.training);
     const std::string& step_time_ms = results.rows[shown[number].row][results.find("step_time_ms")];
     tasks.push_back({number, [&shown, &step_time_ms, &scenario, &point_costs, number] {
                        return link_lines(shown[number], step_time_ms, scenario, point_costs);

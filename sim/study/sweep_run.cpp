@@ -152,7 +152,7 @@ std::optional<ChildTask> SweepRun::next_task() {
     const std::size_t place = twins_left_.front();
     twins_left_.pop_front();
     const TwinProblem& problem = twins_[place].problem;
-    const Costs& costs = costs_.of(problem.topology);
+    const Costs& costs = costs_.of(problem.topology, problem.workload.training);
     task = {points_.size() + place, [&problem, &costs] {
               const Topology topology(problem.topology, problem.workload.plan.gpus);
               return twin_text(search_twin(problem, topology, costs));
@@ -161,7 +161,7 @@ std::optional<ChildTask> SweepRun::next_task() {
     const std::size_t place = points_left_.front();
     points_left_.pop_front();
     const Scenario& scenario = *plan_.points[points_[place].number].scenario;
-    const Costs& costs = costs_.of(scenario.topology);
+    const Costs& costs = costs_.of(scenario.topology, scenario.workload.training);
     const Twins twins = options_.twins ? Twins::later : Twins::skip;
     if (scenario.workload.routing.load == LoadKind::trained)
       trained_loads_of(scenario.workload); // here, so that points of the same router share it

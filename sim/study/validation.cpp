@@ -102,7 +102,8 @@ std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
   std::vector<ChildTask> tasks;
   const std::vector<PlannedStep> steps = planned_steps(cases);
   for (std::size_t place = 0; place < steps.size(); ++place) {
-    const Costs& step_costs = costs.of(steps[place].scenario->topology);
+    const Scenario& scenario = *steps[place].scenario;
+    const Costs& step_costs = costs.of(scenario.topology, scenario.workload.training);
     tasks.push_back({place, [&steps, place, &cases, &step_costs] {
                        return predict_step(steps[place], cases, step_costs).dump();
                      }});

@@ -4,6 +4,7 @@
 #include "sim/base/units.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace moesim {
@@ -21,6 +22,9 @@ inline constexpr auto precision_names =
                                      {Precision::fp8, "fp8"},
                                      {Precision::fp8_per_tensor, "fp8_per_tensor"}});
 static_assert(names_each(precision_names));
+
+/// Some precisions, in the order of their enumeration.
+using Precisions = std::span<const Precision>;
 
 /// Of a value in bf16.
 constexpr std::int64_t bf16_bytes = 2;

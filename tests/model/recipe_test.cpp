@@ -61,7 +61,10 @@ TEST_CASE("a GPU is a row of devices.csv and a topology file") {
   const Scenario known = small_scenario(h200);
   const Scenario added = small_scenario(folder.write("x1.toml", text));
   const auto step = [&](const Scenario& scenario) {
-    return simulate(scenario, load_costs(folder.path(), scenario.topology), {}, Twins::skip).result;
+    return simulate(scenario,
+                    load_costs(folder.path(), scenario.topology, scenario.workload.training), {},
+                    Twins::skip)
+        .result;
   };
   const StepResult before = step(known);
   const StepResult after = step(added);
@@ -76,7 +79,7 @@ TEST_CASE("a GPU is a row of devices.csv and a topology file") {
 // more; 1F1B keeps as many as there are stages.
 TEST_CASE("a pipeline schedule is one row, in a file of its own") {
   const Scenario scenario = small_scenario(project / "topologies/hgx-h200-ndr400.toml");
-  const Costs costs = load_costs(calibration_folder, scenario.topology);
+  const Costs costs = load_costs(calibration_folder, scenario.topology, scenario.workload.training);
   Scenario changed = scenario;
   changed.workload.plan.schedule = gpipe;
   const Workload& workload = changed.workload;

@@ -23,7 +23,7 @@ Scenario two_layers(std::vector<std::string> settings) {
 const std::vector<std::string> hot_rank = {"routing.load=hot-rank", "routing.hot_load=2.0"};
 
 Costs costs_of(const Scenario& scenario) {
-  return load_costs(source / "calibration", scenario.topology);
+  return load_costs(source / "calibration", scenario.topology, scenario.workload.training);
 }
 
 /// All computes of a stage, forward and backward.
