@@ -187,7 +187,7 @@ Scenario scenario_of(const RandomCase& drawn) {
 
 const Costs& costs_of(const Scenario& scenario) {
   static CostLibrary library(calibration_folder);
-  return library.of(scenario.topology);
+  return library.of(scenario.topology, scenario.workload.training);
 }
 
 } // namespace moesim
