@@ -30,6 +30,8 @@ struct MachineRoute {
   double weight = 1.0;
   /// The rate that a flow never exceeds, whatever the links would carry; none: infinite.
   BytesPerSecond most{std::numeric_limits<double>::infinity()};
+  /// The machine moves this multiple of the flow: times of hops are per byte of that.
+  double multiple = 1.0;
 };
 
 /// Links that flows share by weighted max-min fairness, on SimGrid. One machine a process: SimGrid

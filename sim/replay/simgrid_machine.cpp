@@ -112,6 +112,7 @@ struct Engine {
   struct Ends {
     s4u::Host* source = nullptr;
     s4u::Host* sink = nullptr;
+    double multiple = 1.0; ///< as of a MachineRoute
   };
   std::vector<Ends> routes;
   /// A full one has a route from each source to each sink. A route knows its hosts' places in the
@@ -173,10 +174,11 @@ std::uint32_t SimGridMachine::add_route(const MachineRoute& route) {
   const Engine::RouteZone& routes = engine_->zones.back();
   s4u::Host* source = routes.sources[place / zone_sources];
   s4u::Host* sink = routes.sinks[place % zone_sources];
-  const double most = std::min(1e30, route.most.value * parts_per_byte / ticks_per_second);
+  const double most =
+      std::min(1e30, route.most.value * route.multiple * parts_per_byte / ticks_per_second);
   s4u::Link* weight = routes.zone->create_link("Weight" + std::to_string(number), most)
                           ->set_sharing_policy(s4u::Link::SharingPolicy::FATPIPE)
-                          ->set_latency(unit_latency_ticks / route.weight)
+                          ->set_latency(unit_latency_ticks / (route.weight * route.multiple))
                           ->seal();
   std::vector<s4u::LinkInRoute> hops{s4u::LinkInRoute(weight)};
   for (const MachineRoute::Hop& hop : route.hops)
@@ -184,14 +186,14 @@ std::uint32_t SimGridMachine::add_route(const MachineRoute& route) {
       hops.emplace_back(engine_->links[hop.link]);
   routes.zone->add_route(source->get_netpoint(), sink->get_netpoint(), nullptr, nullptr, hops,
                          false);
-  engine_->routes.push_back({source, sink});
+  engine_->routes.push_back({source, sink, route.multiple});
   return static_cast<std::uint32_t>(number);
 }
 
 void SimGridMachine::start_flow(std::uint32_t route, double bytes, std::uint32_t token) {
   const Engine::Ends& ends = engine_->routes[route];
   const s4u::CommPtr comm = s4u::Comm::sendto_init(ends.source, ends.sink);
-  comm->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * parts_per_byte)));
+  comm->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * ends.multiple * parts_per_byte)));
   engine_->start(comm, token);
 }
 

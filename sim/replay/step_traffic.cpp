@@ -1,7 +1,8 @@
 #include "sim/replay/step_traffic.hpp"
 
+#include "sim/replay/repeated_hops.hpp"
+
 #include <algorithm>
-#include <numeric>
 #include <unordered_map>
 
 namespace moesim {
@@ -76,18 +77,13 @@ std::vector<double> StepTraffic::link_bytes(std::size_t links) const {
 }
 
 std::vector<MachineRoute> StepTraffic::reduced_routes(std::vector<MachineLink>& links) const {
-  std::vector<std::uint32_t> common(links.size(), 0);
-  for (const StepFlow& flow : flows_)
-    for (const MachineRoute::Hop& hop : flow.planned.route.hops)
-      common[hop.link] = std::gcd(common[hop.link], hop.times);
-  for (std::size_t link = 0; link < links.size(); ++link)
-    links[link].capacity = links[link].capacity / static_cast<double>(common[link]);
   std::vector<MachineRoute> routes;
+  std::vector<double> runs;
   for (const StepFlow& flow : flows_) {
-    MachineRoute& route = routes.emplace_back(flow.planned.route);
-    for (MachineRoute::Hop& hop : route.hops)
-      hop.times /= common[hop.link];
+    routes.push_back(flow.planned.route);
+    runs.push_back(flow.runs);
   }
+  reduce_repetitions(routes, runs, links);
   return routes;
 }
 
