@@ -70,6 +70,9 @@ int main() {
   measure("DeepSeek-V3 on 2048 GPUs", "deepseek-v3", {});
   measure("DeepSeek-V3 on 16384 GPUs", "deepseek-v3",
           {"cluster.gpus=16384", "training.global_batch=122880"});
-  measure("DeepSeek-V3 on 65536 GPUs", "deepseek-v3",
+  measure("DeepSeek-V3 on 131072 GPUs of pods of 2048", "deepseek-v3",
+          {"cluster.gpus=131072", "training.global_batch=983040", "cluster.gpus_max=131072",
+           "cluster.leaves_per_pod=64", big});
+  measure("DeepSeek-V3 on 65536 GPUs of pods of 1280", "deepseek-v3",
           {"cluster.gpus=65536", "training.global_batch=491520", big});
 }

@@ -29,10 +29,13 @@ public:
   LinkId in_stage(LinkId link, std::int64_t stage) const {
     return counterpart(link, stage, place_of_owner(link));
   }
+  /// The counterpart of a link some stages ahead of its own.
+  LinkId ahead(LinkId link, std::int64_t stages) const {
+    return counterpart(link, stage_of_owner(link) + stages, place_of_owner(link));
+  }
   /// The counterpart of a link in the first block of its stage.
   LinkId in_first_block(LinkId link) const {
-    const auto stage = static_cast<std::int64_t>(index(topology_->owner(link))) / stage_ranks_;
-    return counterpart(link, stage, place_of_owner(link) % block_);
+    return counterpart(link, stage_of_owner(link), place_of_owner(link) % block_);
   }
   bool in_first_block(RankId rank) const {
     return static_cast<std::int64_t>(index(rank)) % stage_ranks_ < block_;
@@ -41,6 +44,9 @@ public:
 private:
   BlockSymmetry(const Topology& topology, std::int64_t stage_ranks, std::int64_t block)
       : topology_(&topology), stage_ranks_(stage_ranks), block_(block) {}
+  std::int64_t stage_of_owner(LinkId link) const {
+    return static_cast<std::int64_t>(index(topology_->owner(link))) / stage_ranks_;
+  }
   std::int64_t place_of_owner(LinkId link) const {
     return static_cast<std::int64_t>(index(topology_->owner(link))) % stage_ranks_;
   }

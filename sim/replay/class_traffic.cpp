@@ -43,19 +43,20 @@ TrafficPlan ClassTraffic::collective(const CollectiveWork& work, DeviceId device
   const Device& member = context_.device(device);
   const CollectiveFlows group = flows_of_group(work, member.rank, context_);
   return plan_phases(group, context_.costs,
-                     [&](std::size_t phase) { return plan_phase(group, phase, work, member); });
+                     [&](std::size_t phase) { return plan_phase(group, phase, work, device); });
 }
 
 TrafficPhase ClassTraffic::plan_phase(const CollectiveFlows& group, std::size_t phase,
-                                      const CollectiveWork& work, const Device& device) {
+                                      const CollectiveWork& work, DeviceId device) {
   const FlowKind kind = kind_of(group);
   const std::vector<RankFlow> flows = group.all(phase);
   // The rank with the longest start-up starts last.
   Seconds latest;
   for (std::size_t position = 0; position < group.ranks().size(); ++position)
     latest = std::max(latest, context_.costs.startup(kind, group.peers(phase, position)));
-  return {latest + find_farthest(flows, device.rank, context_.topology).path,
-          plan_classes(flows, classes_of(group, phase, work, device), kind, context_)};
+  return {latest + farthest_.of(group, phase, work, device).path,
+          plan_classes(flows, classes_of(group, phase, work, context_.device(device)), kind,
+                       context_)};
 }
 
 const std::vector<ClassFlow>& ClassTraffic::classes_of(const CollectiveFlows& group,
@@ -64,9 +65,11 @@ const std::vector<ClassFlow>& ClassTraffic::classes_of(const CollectiveFlows& gr
                                                        const Device& device) {
   const DeviceLayout& layout = context_.layout;
   const DeviceId first = layout.device_of(device.rank);
-  const auto [known, added] = classes_.try_emplace({work.kind, work.group, first, phase});
-  if (!added)
+  const ClassKey key{work.kind, work.group, phase, first};
+  if (const auto known = classes_.find(key); known != classes_.end())
     return known->second;
+  if (auto copy = classes_of_copy(key))
+    return classes_.emplace(key, *std::move(copy)).first->second;
   const std::optional<BlockSymmetry>& symmetry = context_.class_symmetry;
   const auto sent_in_first_block = [&](const CollectiveFlows& flows) {
     return flows.sent_by_first(members_in_first_block(symmetry, flows.ranks()), phase);
@@ -80,8 +83,27 @@ const std::vector<ClassFlow>& ClassTraffic::classes_of(const CollectiveFlows& gr
       groups.push_back(
           sent_in_first_block(CollectiveFlows(work, std::move(ranks), context_.topology)));
   }
-  known->second = find_classes(groups, context_);
-  return known->second;
+  return classes_.emplace(key, find_classes(groups, context_)).first->second;
+}
+
+std::optional<std::vector<ClassFlow>> ClassTraffic::classes_of_copy(ClassKey key) const {
+  if (!context_.class_symmetry)
+    return std::nullopt;
+  const DeviceId device = std::get<DeviceId>(key);
+  const std::int64_t pipeline = context_.plan.pipeline;
+  const std::size_t classes = context_.layout.devices.size() / static_cast<std::size_t>(pipeline);
+  for (std::int64_t stage = 0; stage < pipeline; ++stage) {
+    std::get<DeviceId>(key) = DeviceId(static_cast<std::uint32_t>(
+        static_cast<std::size_t>(stage) * classes + index(device) % classes));
+    const auto copy = classes_.find(key);
+    if (copy == classes_.end())
+      continue;
+    std::vector<ClassFlow> moved = copy->second;
+    for (ClassFlow& flow : moved)
+      move_ahead(context_.device(device).stage - stage, flow.route, context_);
+    return moved;
+  }
+  return std::nullopt;
 }
 
 std::vector<PlannedFlow> ClassTraffic::transfer(DeviceId source, DeviceId sink, double bytes) {

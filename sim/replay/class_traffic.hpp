@@ -1,9 +1,11 @@
 #pragma once
 
 #include "sim/replay/class_flows.hpp"
+#include "sim/replay/farthest_flows.hpp"
 #include "sim/replay/traffic_model.hpp"
 
 #include <map>
+#include <optional>
 #include <tuple>
 
 namespace moesim {
@@ -23,22 +25,26 @@ std::vector<PlannedFlow> plan_classes(const std::vector<RankFlow>& flows,
 /// Strategy for ranks that fold into classes, or not at all: one flow for each class of flows.
 class ClassTraffic final : public TrafficModel {
 public:
-  explicit ClassTraffic(const TrafficContext& context) : context_(context) {}
+  explicit ClassTraffic(const TrafficContext& context) : context_(context), farthest_(context) {}
 
   TrafficPlan collective(const CollectiveWork& work, DeviceId device) override;
   std::vector<PlannedFlow> transfer(DeviceId source, DeviceId sink, double bytes) override;
 
 private:
   TrafficPhase plan_phase(const CollectiveFlows& group, std::size_t phase,
-                          const CollectiveWork& work, const Device& device);
+                          const CollectiveWork& work, DeviceId device);
+  /// By collective, group, phase and the device of the rank.
+  using ClassKey = std::tuple<Collective, GroupKind, std::size_t, DeviceId>;
   /// The classes of a phase's flows, found when they are first asked for.
   const std::vector<ClassFlow>& classes_of(const CollectiveFlows& group, std::size_t phase,
                                            const CollectiveWork& work, const Device& device);
+  /// Classes that were found in a stage that is a copy, moved to that of the device; none if the
+  /// stage is the first that asks.
+  std::optional<std::vector<ClassFlow>> classes_of_copy(ClassKey key) const;
 
   TrafficContext context_;
-  /// By collective, group, the device of the rank and the phase.
-  std::map<std::tuple<Collective, GroupKind, DeviceId, std::size_t>, std::vector<ClassFlow>>
-      classes_;
+  FarthestFlows farthest_;
+  std::map<ClassKey, std::vector<ClassFlow>> classes_;
 };
 
 } // namespace moesim

@@ -30,17 +30,9 @@ TrafficPlan CollectivePlans::plan(const CollectiveWork& work, DeviceId device) {
 
 TrafficPlan CollectivePlans::plan_as_in(const StagePlan& other, const CollectiveWork& work,
                                         DeviceId device) {
-  const std::int64_t stage = context_.device(device).stage;
-  LinkFolding& folding = context_.folding;
   TrafficPlan plan = known_.at({work, other.device});
-  // Links get their numbers in the order in which this stage would have asked for them.
-  for (const LinkId link : other.links)
-    folding.hop(context_.symmetry->in_stage(link, stage));
-  for (TrafficPhase& phase : plan.phases)
-    for (PlannedFlow& flow : phase.flows)
-      for (MachineRoute::Hop& hop : flow.route.hops)
-        hop = folding.hop(context_.symmetry->in_stage(folding.originals()[hop.link], stage),
-                          hop.times);
+  move_ahead(context_.device(device).stage - context_.device(other.device).stage, other.links, plan,
+             context_);
   return plan;
 }
 

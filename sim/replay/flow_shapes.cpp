@@ -3,7 +3,6 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace moesim {
@@ -142,15 +141,23 @@ void append_tree(std::size_t position, const GroupSeats& seats, const FlowAmount
 
 GroupSeats::GroupSeats(std::vector<RankId> group, const Topology& topology)
     : ranks(std::move(group)) {
+  domain.reserve(ranks.size());
   for (const RankId rank : ranks)
     domain.push_back(topology.domain_of(rank));
   width = ranks_per_domain(domain);
-  std::map<std::int64_t, std::int64_t> members;
+  const auto [least, most] = std::minmax_element(domain.begin(), domain.end());
+  std::vector<std::int64_t> members(static_cast<std::size_t>(*most - *least + 1), 0);
+  const auto members_of = [&, first = *least](std::int64_t of_rank) -> std::int64_t& {
+    return members[static_cast<std::size_t>(of_rank - first)];
+  };
   for (const std::int64_t of_rank : domain)
-    members_inside = std::max(members_inside, ++members[of_rank]);
-  for (const std::int64_t of_rank : domain)
-    sharers.push_back(members[of_rank]);
-  members_outside = static_cast<std::int64_t>(members.size());
+    if (++members_of(of_rank) == 1)
+      ++members_outside;
+  sharers.reserve(domain.size());
+  for (const std::int64_t of_rank : domain) {
+    sharers.push_back(members_of(of_rank));
+    members_inside = std::max(members_inside, sharers.back());
+  }
 }
 
 std::size_t phase_count(FlowShape shape, const GroupSeats& seats) {

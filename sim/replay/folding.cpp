@@ -109,13 +109,13 @@ bool fills_evenly(const ParallelPlan& plan, std::int64_t unit) {
          fits(plan.expert_tensor) && fits(plan.expert_tensor * plan.expert);
 }
 
-/// Enough for all ranks of a stage to sit alike, and quick to tell: whole nodes, and whole leaves
-/// or one leaf for all, and so on upwards.
+/// Enough for all ranks of a stage to sit alike, and quick to tell: whole nodes, and whole leaves,
+/// leaves of whole stages or one leaf for all, and so on upwards.
 bool sit_alike_by_arithmetic(const ParallelPlan& plan, const Topology& topology) {
   const NodeSpec& node = topology.spec().node;
   const FabricSpec& fabric = topology.spec().fabric;
   const auto fills = [&](std::int64_t unit) {
-    return plan.gpus <= unit || fills_evenly(plan, unit);
+    return plan.gpus <= unit || unit % plan.stage_ranks() == 0 || fills_evenly(plan, unit);
   };
   return fills_evenly(plan, node.gpus) && fills(node.scale_up_switch_gpus) &&
          fills(node.scale_up_gpus) && fills(topology.spec().leaf_gpus()) &&

@@ -9,26 +9,25 @@ TrafficPlan RepresentativeTraffic::collective(const CollectiveWork& work, Device
   const Device& member = context_.device(device);
   const CollectiveFlows group = flows_of_group(work, member.rank, context_);
   return plan_phases(group, context_.costs,
-                     [&](std::size_t phase) { return plan_phase(group, phase, work, member); });
+                     [&](std::size_t phase) { return plan_phase(group, phase, work, device); });
 }
 
 TrafficPhase RepresentativeTraffic::plan_phase(const CollectiveFlows& group, std::size_t phase,
-                                               const CollectiveWork& work, const Device& device) {
+                                               const CollectiveWork& work, DeviceId device) {
   const FlowKind kind = kind_of(group);
-  const std::size_t position = group.position_of(device.rank);
+  const Device& member = context_.device(device);
+  const std::size_t position = group.position_of(member.rank);
   std::vector<RankFlow> flows;
-  if (is_ring(work.kind))
-    flows = group.all(phase);
-  else
-    group.append(phase, position, flows);
-  const FarthestFlow farthest = find_farthest(flows, device.rank, context_.topology);
   // Around a ring of ranks that sit differently, only some send to another domain, and all wait
   // for those.
-  std::erase_if(flows, [&](const RankFlow& flow) { return flow.source != farthest.sender; });
-  TrafficPhase planned{context_.costs.startup(kind, group.peers(phase, position)) + farthest.path,
+  const std::size_t sender =
+      is_ring(work.kind) ? farthest_.of(group, phase, work, device).position : position;
+  group.append(phase, sender, flows);
+  const Seconds path = find_farthest(flows, group.ranks()[sender], context_.topology).path;
+  TrafficPhase planned{context_.costs.startup(kind, group.peers(phase, position)) + path,
                        plan_flows(flows, kind)};
   if (is_ring(work.kind))
-    add_crossing(work, device, kind, context_.costs.mean_amount(flows, kind), planned.flows);
+    add_crossing(work, member, kind, context_.costs.mean_amount(flows, kind), planned.flows);
   return planned;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/replay/farthest_flows.hpp"
 #include "sim/replay/ring_crossings.hpp"
 #include "sim/replay/traffic_model.hpp"
 
@@ -9,14 +10,14 @@ namespace moesim {
 class RepresentativeTraffic final : public TrafficModel {
 public:
   explicit RepresentativeTraffic(const TrafficContext& context)
-      : context_(context), crossings_(context.plan, context.topology, context.symmetry) {}
+      : context_(context), farthest_(context), crossings_(context.plan, context.topology, context.symmetry) {}
 
   TrafficPlan collective(const CollectiveWork& work, DeviceId device) override;
   std::vector<PlannedFlow> transfer(DeviceId source, DeviceId sink, double bytes) override;
 
 private:
   TrafficPhase plan_phase(const CollectiveFlows& group, std::size_t phase,
-                          const CollectiveWork& work, const Device& device);
+                          const CollectiveWork& work, DeviceId device);
   /// The flows that one rank sends. Those that take the same hops are joined.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, const FlowKind& kind);
   /// Rings cross a switch's uplink only where neighbours are on different switches, so the crossing
@@ -26,6 +27,7 @@ private:
                     double mean_amount, std::vector<PlannedFlow>& flows);
 
   TrafficContext context_;
+  FarthestFlows farthest_;
   RingCrossings crossings_;
 };
 

@@ -26,9 +26,10 @@ bool RingCrossing::counts(LinkKind kind) const {
 }
 
 const RingCrossing& RingCrossings::of(const CollectiveWork& work, std::int64_t stage) {
-  const auto [known, added] = found_.try_emplace({work.group, stage, work.kind});
+  const std::int64_t copied = symmetry_ ? 0 : stage;
+  const auto [known, added] = found_.try_emplace({work.group, copied, work.kind});
   if (added)
-    known->second = find(work, stage);
+    known->second = find(work, copied);
   return known->second;
 }
 

@@ -16,7 +16,7 @@ namespace moesim {
 struct RingCrossing {
   bool ragged = false;
   std::map<LinkKind, std::uint32_t> loads; ///< flows over the busiest link of a kind
-  RankFlow flow;                           ///< one of these flows …
+  RankFlow flow;                           ///< one of these flows, or its copy …
   double of_bytes = 1.0;                   ///< … of a collective of that many bytes
 
   /// True for links of a kind that are counted over all rings of the stage.
@@ -26,8 +26,8 @@ struct RingCrossing {
 /// The crossings of the stages of a plan, each found when it is first asked for.
 class RingCrossings {
 public:
-  /// Rings are counted over the first block of a stage where it repeats. Arguments must outlive the
-  /// crossings.
+  /// Where stages are copies and repeat a block, rings are counted over the first block of the first
+  /// stage. Arguments must outlive the crossings.
   RingCrossings(const ParallelPlan& plan, const Topology& topology,
                 const std::optional<BlockSymmetry>& symmetry)
       : plan_(plan), topology_(topology), symmetry_(symmetry) {}

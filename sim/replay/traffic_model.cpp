@@ -40,4 +40,20 @@ TrafficPlan plan_phases(const CollectiveFlows& flows, const FlowCosts& costs,
   return plan;
 }
 
+void move_ahead(std::int64_t stages, MachineRoute& route, const TrafficContext& context) {
+  LinkFolding& folding = context.folding;
+  for (MachineRoute::Hop& hop : route.hops)
+    hop = folding.hop(context.symmetry->ahead(folding.originals()[hop.link], stages), hop.times);
+}
+
+void move_ahead(std::int64_t stages, const std::vector<LinkId>& asked, TrafficPlan& plan,
+                const TrafficContext& context) {
+  // Links get their numbers in the order in which that stage would have asked for them.
+  for (const LinkId link : asked)
+    context.folding.hop(context.symmetry->ahead(link, stages));
+  for (TrafficPhase& phase : plan.phases)
+    for (PlannedFlow& flow : phase.flows)
+      move_ahead(stages, flow.route, context);
+}
+
 } // namespace moesim

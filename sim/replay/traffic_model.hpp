@@ -54,4 +54,10 @@ CollectiveFlows flows_of_group(const CollectiveWork& work, RankId member,
 TrafficPlan plan_phases(const CollectiveFlows& flows, const FlowCosts& costs,
                         const std::function<TrafficPhase(std::size_t)>& plan_phase);
 
+/// Moves a route some stages ahead of the one that it was made for, where stages are copies.
+void move_ahead(std::int64_t stages, MachineRoute& route, const TrafficContext& context);
+/// The same for the routes of a plan. `asked`: the links that planning asked for, in order.
+void move_ahead(std::int64_t stages, const std::vector<LinkId>& asked, TrafficPlan& plan,
+                const TrafficContext& context);
+
 } // namespace moesim

@@ -12,7 +12,7 @@ TrafficPlanner::TrafficPlanner(const ReplayLayout& layout, const ParallelPlan& p
       class_symmetry_(layout.first_alike.empty() ? std::nullopt : symmetry_),
       context_{layout.layout, plan, topology, costs_, folding_, notes_, symmetry_, class_symmetry_},
       model_(make_traffic_model(layout.model, context_)),
-      plans_(*model_, network, compute, context_) {
+      plans_(*model_, network, compute, context_), transfers_(*model_, context_) {
   if (compute)
     beside_.emplace(plans_, *compute, context_);
 }
@@ -37,18 +37,6 @@ BesideCompute TrafficPlanner::beside_compute(const CollectiveWork& work, const D
   INVARIANT(beside_, "{} beside a compute in a graph that computes nothing",
             collective_name(work.kind));
   return beside_->demand(work, group.devices.front(), collective(work, group));
-}
-
-TrafficPlan TrafficPlanner::transfer(const TransferWork& work, const DevicePair& pair) {
-  const Topology& topology = context_.topology;
-  const RankId source = context_.device(pair.source).rank;
-  const RankId sink = context_.device(pair.sink).rank;
-  const bool inside = topology.domain_of(source) == topology.domain_of(sink);
-  const Seconds startup = costs_.startup(point_to_point_kind(), {inside ? 1 : 0, inside ? 0 : 1}) +
-                          topology.latency(topology.route(source, sink));
-  return {
-      Collective::point_to_point,
-      {{startup, model_->transfer(pair.source, pair.sink, static_cast<double>(work.bytes.value))}}};
 }
 
 } // namespace moesim

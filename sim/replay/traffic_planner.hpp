@@ -3,6 +3,7 @@
 #include "sim/replay/beside_computes.hpp"
 #include "sim/replay/collective_plans.hpp"
 #include "sim/replay/traffic_model.hpp"
+#include "sim/replay/transfer_plans.hpp"
 
 #include <map>
 #include <memory>
@@ -24,7 +25,9 @@ public:
 
   /// The plan of a collective by its fastest algorithm, valid as long as the planner.
   const TrafficPlan& collective(const CollectiveWork& work, const DeviceGroup& group);
-  TrafficPlan transfer(const TransferWork& work, const DevicePair& pair);
+  TrafficPlan transfer(const TransferWork& work, const DevicePair& pair) {
+    return transfers_.of(work, pair);
+  }
   /// The time and the memory traffic of a collective that runs beside a compute; the graph must
   /// compute.
   BesideCompute beside_compute(const CollectiveWork& work, const DeviceGroup& group);
@@ -40,6 +43,7 @@ private:
   TrafficContext context_;
   std::unique_ptr<TrafficModel> model_;
   CollectivePlans plans_;
+  TransferPlans transfers_;
   std::optional<BesideComputes> beside_; ///< none for a graph that computes nothing
   /// Plans of collectives beside computes.
   std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> slowed_;
