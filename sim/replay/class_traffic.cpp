@@ -54,9 +54,9 @@ TrafficPhase ClassTraffic::plan_phase(const CollectiveFlows& group, std::size_t 
   Seconds latest;
   for (std::size_t position = 0; position < group.ranks().size(); ++position)
     latest = std::max(latest, context_.costs.startup(kind, group.peers(phase, position)));
-  return {latest + farthest_.of(group, phase, work, device).path,
-          plan_classes(flows, classes_of(group, phase, work, context_.device(device)), kind,
-                       context_)};
+  return {
+      latest + farthest_.of(group, phase, work, device).path,
+      plan_classes(flows, classes_of(group, phase, work, context_.device(device)), kind, context_)};
 }
 
 const std::vector<ClassFlow>& ClassTraffic::classes_of(const CollectiveFlows& group,

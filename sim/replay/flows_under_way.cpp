@@ -8,8 +8,7 @@ const std::vector<OpId>& FlowsUnderWay::find_met(const StepPhase& phase, double 
                                                  const Timeline& timeline) {
   met_.clear();
   for (std::uint32_t flow = 0; flow < phase.flow_count; ++flow)
-    for (const MachineRoute::Hop& hop :
-         traffic_.flows()[phase.first_flow + flow].planned.route.hops) {
+    for (const MachineRoute::Hop& hop : routes_[phase.first_flow + flow].hops) {
       std::vector<std::uint32_t>& spans = spans_on_link_[hop.link];
       std::erase_if(spans, [&](std::uint32_t span) {
         return timeline.flows[span].finish.value <= now + same_moment_s;
@@ -27,10 +26,10 @@ std::uint32_t FlowsUnderWay::begin(OpId op, const StepPhase& phase, double now, 
   const auto first = static_cast<std::uint32_t>(timeline.flows.size());
   for (std::uint32_t flow = 0; flow < phase.flow_count; ++flow) {
     const std::uint32_t number = phase.first_flow + flow;
-    const StepFlow& noted = traffic_.flows()[number];
+    const Seconds lone = traffic_.flows()[number].lone.duration;
     timeline.flows.push_back(
-        {op, number, Seconds{now}, Seconds{alone ? now + noted.lone.duration.value : not_known}});
-    for (const MachineRoute::Hop& hop : noted.planned.route.hops)
+        {op, number, Seconds{now}, Seconds{alone ? now + lone.value : not_known}});
+    for (const MachineRoute::Hop& hop : routes_[number].hops)
       spans_on_link_[hop.link].push_back(first + flow);
   }
   return first;

@@ -17,9 +17,11 @@ inline constexpr double not_known = std::numeric_limits<double>::infinity();
 /// Flows of a replay that may be under way, by the links that they load.
 class FlowsUnderWay {
 public:
-  /// The traffic must outlive this object. `links`: their number in the replay.
-  FlowsUnderWay(const StepTraffic& traffic, std::size_t links)
-      : traffic_(traffic), spans_on_link_(links) {}
+  /// `routes`: those of all flows of the traffic. `links`: their number in the replay. The others
+  /// must outlive this object.
+  FlowsUnderWay(const StepTraffic& traffic, const std::vector<MachineRoute>& routes,
+                std::size_t links)
+      : traffic_(traffic), routes_(routes), spans_on_link_(links) {}
 
   /// Operations with flows under way on the links of a phase that begins at `now` (s). Valid until
   /// the next call.
@@ -30,6 +32,7 @@ public:
 
 private:
   const StepTraffic& traffic_;
+  const std::vector<MachineRoute>& routes_;
   std::vector<OpId> met_;
   std::vector<std::vector<std::uint32_t>> spans_on_link_; ///< indices of Timeline::flows
 };

@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace moesim {
 
@@ -22,9 +23,10 @@ void check_order(const StepGraph& graph, std::size_t finished, const Timeline& t
 } // namespace
 
 Player::Player(const StepGraph& graph, const StepTraffic& traffic,
-               const std::vector<double>& durations, const std::vector<MachineLink>& links)
-    : graph_(graph), traffic_(traffic), durations_(durations), links_(links),
-      progress_(graph.ops.size()), under_way_(traffic, links.size()) {
+               const std::vector<double>& durations, std::vector<MachineLink> links)
+    : graph_(graph), traffic_(traffic), durations_(durations), links_(std::move(links)),
+      routes_(traffic.reduced_routes(links_)), progress_(graph.ops.size()),
+      under_way_(traffic, routes_, links_.size()) {
   for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
     progress_[op].waits_for = graph.predecessor_count(OpId(op));
 }
@@ -141,10 +143,8 @@ void Player::share(OpId op) {
 
 void Player::start_machine() {
   if (!machine_) {
-    std::vector<MachineLink> links = links_;
-    const std::vector<MachineRoute> routes = traffic_.reduced_routes(links);
-    machine_ = Machine::make(links);
-    for (const MachineRoute& route : routes)
+    machine_ = Machine::make(links_);
+    for (const MachineRoute& route : routes_)
       machine_->add_route(route);
   }
   if (machine_->flows() == 0)

@@ -21,9 +21,9 @@ enum class Sharing { allowed, refused };
 class Player {
 public:
   /// `durations`: seconds by OpId, of the computes; not read of others. `links`: those of the
-  /// replay, at full capacity. All must live as long.
+  /// replay, at full capacity. The others must live as long.
   Player(const StepGraph& graph, const StepTraffic& traffic, const std::vector<double>& durations,
-         const std::vector<MachineLink>& links);
+         std::vector<MachineLink> links);
 
   /// Fills `ops`, `flows`, `end` and `activities` of the timeline. False, and an unfinished
   /// timeline, if flows met and sharing was refused.
@@ -73,7 +73,8 @@ private:
   const StepGraph& graph_;
   const StepTraffic& traffic_;
   const std::vector<double>& durations_;
-  const std::vector<MachineLink>& links_;
+  std::vector<MachineLink> links_;
+  std::vector<MachineRoute> routes_; ///< of all flows of the traffic, reduced
   Sharing sharing_ = Sharing::allowed;
   bool refused_ = false;
   Timeline* timeline_ = nullptr;

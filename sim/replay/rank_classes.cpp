@@ -96,7 +96,7 @@ public:
   std::int64_t ranks() const { return ranks_; }
   /// The links that flows may load, by number.
   const std::vector<LinkId>& links() const { return links_; }
-  std::uint32_t number_of(LinkId link) const { return numbers_[index(stand_in(link))]; }
+  std::uint32_t number_of(LinkId link) const { return numbers_[index(link)]; }
 
 private:
   /// Numbers the links, or those of the first block of the first stage, in their order.
@@ -164,7 +164,7 @@ private:
   void add(const RankFlow& flow, std::uint32_t pattern, std::int64_t copies, std::uint32_t ring) {
     find_route(topology_, flow, route_);
     for (const RouteHop& hop : route_)
-      hops_.push_back(number_of(hop.link));
+      hops_.push_back(number_of(stand_in(hop.link)));
     hop_count_ += std::ssize(route_) * copies;
     flows_.push_back({stand_in(flow.source), stand_in(flow.sink), pattern, ring,
                       static_cast<std::uint32_t>(hops_.size())});
@@ -260,18 +260,22 @@ private:
     std::vector<bool> loaded(link_count_, false);
     for (const std::uint32_t hop : flows_.hops())
       loaded[links_[hop]] = true;
-    std::vector<LinkId> alike(topology_.links());
-    for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage) {
-      std::vector<LinkId> in_stage = first;
+    std::vector<std::vector<LinkId>> in_stage(static_cast<std::size_t>(plan_.pipeline), first);
+    for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)
       for (std::size_t of = 0; of < first.size(); ++of)
         if (loaded[of])
-          in_stage[of] = symmetry_->in_stage(first[of], stage);
-      for (const LinkKind kind : topology_.own_kinds())
-        for (std::int64_t place = 0; place < plan_.stage_ranks(); ++place) {
-          const LinkId link = topology_.own_link(rank_at(stage, place), kind);
-          const LinkId of_block = topology_.own_link(rank_at(0, place % symmetry_->block()), kind);
-          alike[index(link)] = in_stage[links_[flows_.number_of(of_block)]];
-        }
+          in_stage[static_cast<std::size_t>(stage)][of] = symmetry_->in_stage(first[of], stage);
+    std::vector<LinkId> alike(topology_.links());
+    for (const LinkKind kind : topology_.own_kinds()) {
+      std::vector<std::size_t> of_block;
+      for (std::int64_t place = 0; place < symmetry_->block(); ++place)
+        of_block.push_back(links_[flows_.number_of(topology_.own_link(rank_at(0, place), kind))]);
+      std::size_t rank = 0;
+      for (const std::vector<LinkId>& first_in_stage : in_stage)
+        for (std::int64_t block = 0; block < symmetry_->blocks(); ++block)
+          for (const std::size_t of : of_block)
+            alike[index(topology_.own_link(RankId(static_cast<std::uint32_t>(rank++)), kind))] =
+                first_in_stage[of];
     }
     return alike;
   }

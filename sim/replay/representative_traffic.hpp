@@ -10,7 +10,8 @@ namespace moesim {
 class RepresentativeTraffic final : public TrafficModel {
 public:
   explicit RepresentativeTraffic(const TrafficContext& context)
-      : context_(context), farthest_(context), crossings_(context.plan, context.topology, context.symmetry) {}
+      : context_(context), farthest_(context),
+        crossings_(context.plan, context.topology, context.symmetry) {}
 
   TrafficPlan collective(const CollectiveWork& work, DeviceId device) override;
   std::vector<PlannedFlow> transfer(DeviceId source, DeviceId sink, double bytes) override;

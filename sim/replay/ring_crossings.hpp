@@ -26,8 +26,8 @@ struct RingCrossing {
 /// The crossings of the stages of a plan, each found when it is first asked for.
 class RingCrossings {
 public:
-  /// Where stages are copies and repeat a block, rings are counted over the first block of the first
-  /// stage. Arguments must outlive the crossings.
+  /// Where stages are copies and repeat a block, rings are counted over the first block of the
+  /// first stage. Arguments must outlive the crossings.
   RingCrossings(const ParallelPlan& plan, const Topology& topology,
                 const std::optional<BlockSymmetry>& symmetry)
       : plan_(plan), topology_(topology), symmetry_(symmetry) {}

@@ -193,7 +193,8 @@ std::uint32_t SimGridMachine::add_route(const MachineRoute& route) {
 void SimGridMachine::start_flow(std::uint32_t route, double bytes, std::uint32_t token) {
   const Engine::Ends& ends = engine_->routes[route];
   const s4u::CommPtr comm = s4u::Comm::sendto_init(ends.source, ends.sink);
-  comm->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * ends.multiple * parts_per_byte)));
+  comm->set_payload_size(
+      static_cast<std::uint64_t>(std::llround(bytes * ends.multiple * parts_per_byte)));
   engine_->start(comm, token);
 }
 

@@ -1,6 +1,6 @@
 #include "sim/replay/step_traffic.hpp"
 
-#include "sim/replay/repeated_hops.hpp"
+#include "sim/replay/reduced_routes.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -83,7 +83,7 @@ std::vector<MachineRoute> StepTraffic::reduced_routes(std::vector<MachineLink>& 
     routes.push_back(flow.planned.route);
     runs.push_back(flow.runs);
   }
-  reduce_repetitions(routes, runs, links);
+  reduce_routes(routes, runs, links);
   return routes;
 }
 

@@ -36,7 +36,7 @@ public:
   const std::vector<StepFlow>& flows() const { return flows_; }
   /// The bytes that each link of the replay carries in the step, all ranks that share it counted.
   std::vector<double> link_bytes(std::size_t links) const;
-  /// The routes of all flows, and the capacities of `links`, rewritten by `reduce_repetitions`.
+  /// The routes of all flows, and the capacities of `links`, rewritten by `reduce_routes`.
   std::vector<MachineRoute> reduced_routes(std::vector<MachineLink>& links) const;
   /// The algorithm and the error of each collective of the graph, by its number.
   const std::vector<Collective>& algorithms() const { return algorithms_; }

@@ -29,7 +29,8 @@ private:
 
   TrafficModel& model_;
   TrafficContext context_;
-  /// By bytes, classes of the ranks, and stages from source to sink; filled where stages are copies.
+  /// By bytes, classes of the ranks, and stages from source to sink; filled where stages are
+  /// copies.
   std::map<std::tuple<std::int64_t, std::size_t, std::size_t, std::int64_t>, StagePlan> known_;
 };
 

@@ -1,9 +1,11 @@
-#include "sim/replay/repeated_hops.hpp"
+#include "sim/replay/reduced_routes.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace moesim {
 
@@ -19,6 +21,36 @@ Units common_factors(const std::vector<MachineRoute>& routes, std::size_t links)
     for (const MachineRoute::Hop& hop : route.hops)
       units[hop.link] = std::gcd(units[hop.link], std::uint64_t{hop.times});
   return units;
+}
+
+/// Drops links that are full only when another one is that the same flows load.
+void drop_slack_links(std::vector<MachineRoute>& routes, const std::vector<MachineLink>& links) {
+  using Loads = std::vector<std::pair<std::size_t, std::uint32_t>>; // routes, and times
+  std::vector<Loads> loads(links.size());
+  for (std::size_t route = 0; route < routes.size(); ++route)
+    for (const MachineRoute::Hop& hop : routes[route].hops)
+      loads[hop.link].emplace_back(route, hop.times);
+  const Units factors = common_factors(routes, links.size());
+  const auto capacity = [&](std::size_t link) {
+    return links[link].capacity.value / static_cast<double>(factors[link]);
+  };
+  std::map<Loads, std::size_t> fills_first;
+  std::vector<bool> slack(links.size(), false);
+  for (std::size_t link = 0; link < links.size(); ++link) {
+    if (loads[link].empty())
+      continue;
+    for (auto& [route, times] : loads[link])
+      times = static_cast<std::uint32_t>(times / factors[link]);
+    const auto [first, added] = fills_first.try_emplace(std::move(loads[link]), link);
+    if (added)
+      continue;
+    std::size_t slower = link; // of two to fill
+    if (capacity(slower) < capacity(first->second))
+      std::swap(first->second, slower);
+    slack[slower] = true;
+  }
+  for (MachineRoute& route : routes)
+    std::erase_if(route.hops, [&](const MachineRoute::Hop& hop) { return slack[hop.link]; });
 }
 
 /// The times of the flow that runs most on each link, the first of several.
@@ -78,8 +110,9 @@ std::optional<ReducedRoutes> all_in_units(const std::vector<MachineRoute>& route
 
 } // namespace
 
-void reduce_repetitions(std::vector<MachineRoute>& routes, const std::vector<double>& runs,
-                        std::vector<MachineLink>& links) {
+void reduce_routes(std::vector<MachineRoute>& routes, const std::vector<double>& runs,
+                   std::vector<MachineLink>& links) {
+  drop_slack_links(routes, links);
   Units units = common_factors(routes, links.size());
   std::optional<ReducedRoutes> reduced = all_in_units(routes, runs, units);
   const Units others = times_of_most_run(routes, runs, links.size());
