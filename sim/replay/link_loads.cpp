@@ -43,9 +43,9 @@ bool LinkLoads::add_uniform(const CollectiveFlows& group, const CollectiveWork& 
     (topology_.domain_of(flow.source) == topology_.domain_of(flow.sink) ? inside : outside) =
         costs_.amount(flow, kind);
   const double message = sent.empty() ? 0.0 : sent.front().bytes;
-  for (std::size_t link = 0; link < bytes_.size(); ++link) {
-    bytes_[link] += message * (counts->inside[link] + counts->outside[link]);
-    amounts_[link] += inside * counts->inside[link] + outside * counts->outside[link];
+  for (const FlowCount& count : *counts) {
+    bytes_[index(count.link)] += message * (count.inside + count.outside);
+    amounts_[index(count.link)] += inside * count.inside + outside * count.outside;
   }
   startup_ = std::max(startup_, costs_.startup(kind, group.peers(0, 0)));
   means_.push_back(costs_.mean_amount(sent, kind));
@@ -61,11 +61,11 @@ void LinkLoads::add_flows(const std::vector<RankFlow>& sent, const FlowKind& kin
   Route route;
   for (const RankFlow& flow : sent) {
     const double amount = costs_.amount(flow, kind);
-    if (flow.source == flow.sink) {
+    if (flow.source == flow.sink || topology_.regular()) {
       find_route(topology_, flow, route);
       for (const RouteHop& hop : route) {
-        bytes_[index(hop.link)] += flow.bytes;
-        amounts_[index(hop.link)] += amount;
+        bytes_[index(hop.link)] += flow.bytes * hop.share;
+        amounts_[index(hop.link)] += amount * hop.share;
       }
       continue;
     }
@@ -73,6 +73,8 @@ void LinkLoads::add_flows(const std::vector<RankFlow>& sent, const FlowKind& kin
     sent_bytes.push_back(flow.bytes);
     sent_amounts.push_back(amount);
   }
+  if (sinks.empty())
+    return;
   topology_.add_loads(sent.front().source, sinks, sent_bytes, bytes_);
   topology_.add_loads(sent.front().source, sinks, sent_amounts, amounts_);
 }

@@ -14,18 +14,21 @@ std::size_t at(std::int64_t position) {
 /// Members of a group by place and by number in their node.
 class PlaceCounts {
 public:
-  PlaceCounts(std::int64_t places, std::int64_t locals)
-      : locals_(locals), counts_(at(places * locals), 0.0), totals_(at(places), 0.0) {}
+  /// Places from `first` to `last`.
+  PlaceCounts(std::int64_t first, std::int64_t last, std::int64_t locals)
+      : first_(first), locals_(locals), counts_(at((last - first + 1) * locals), 0.0),
+        totals_(at(last - first + 1), 0.0) {}
   void add(std::int64_t place, std::int64_t local) {
-    counts_[at(place * locals_ + local)] += 1.0;
-    totals_[at(place)] += 1.0;
+    counts_[at((place - first_) * locals_ + local)] += 1.0;
+    totals_[at(place - first_)] += 1.0;
   }
   double of(std::int64_t place, std::int64_t local) const {
-    return counts_[at(place * locals_ + local)];
+    return counts_[at((place - first_) * locals_ + local)];
   }
-  double all(std::int64_t place) const { return totals_[at(place)]; }
+  double all(std::int64_t place) const { return totals_[at(place - first_)]; }
 
 private:
+  std::int64_t first_;
   std::int64_t locals_;
   std::vector<double> counts_;
   std::vector<double> totals_;
@@ -47,10 +50,13 @@ bool has_closed_form(const Topology& topology) {
 class Counter {
 public:
   Counter(const Topology& topology, const std::vector<RankId>& group)
-      : topology_(topology), group_(group), node_(topology.spec().node), everywhere_(1, node_.gpus),
-        nodes_(topology.nodes(), node_.gpus), domains_(topology.domains(), node_.gpus),
-        groups_(topology.nodes(), node_.gpus), pods_(topology.nodes(), node_.gpus),
-        switches_(topology.nodes(), node_.gpus) {
+      : topology_(topology), group_(group), node_(topology.spec().node),
+        first_node_(topology.node_of(group.front())), last_node_(topology.node_of(group.back())),
+        everywhere_(0, 0, node_.gpus), nodes_(first_node_, last_node_, node_.gpus),
+        domains_(topology.domain_of(group.front()), topology.domain_of(group.back()), node_.gpus),
+        groups_(leaf_group(first_node_), leaf_group(last_node_), node_.gpus),
+        pods_(pod(first_node_), pod(last_node_), node_.gpus),
+        switches_(scale_up_switch(first_node_), scale_up_switch(last_node_), node_.gpus) {
     for (const RankId rank : group) {
       const ClusterGraph::Gpu& gpu = topology.gpu(rank);
       everywhere_.add(0, gpu.local);
@@ -60,11 +66,9 @@ public:
       pods_.add(pod(gpu.node), gpu.local);
       switches_.add(scale_up_switch(gpu.node), gpu.local);
     }
-    counts_.inside.assign(topology.links(), 0.0);
-    counts_.outside.assign(topology.links(), 0.0);
   }
 
-  FlowCounts count() {
+  std::vector<FlowCount> count() {
     for (const RankId rank : group_) {
       count_inside(rank);
       if (topology_.has_fabric())
@@ -74,7 +78,7 @@ public:
     }
     if (topology_.has_fabric() && rails())
       count_forwarded();
-    return std::move(counts_);
+    return joined();
   }
 
 private:
@@ -117,42 +121,60 @@ private:
     return std::max(places.of(place, local), domains_.of(gpu.domain, local));
   }
 
-  void add(std::vector<double>& counts, RankId rank, LinkKind kind, double flows) {
+  void add_inside(RankId rank, LinkKind kind, double flows) {
     if (flows > 0.0)
-      counts[index(topology_.own_link(rank, kind))] += flows;
+      counts_.push_back({topology_.own_link(rank, kind), flows, 0.0});
+  }
+  void add_outside(RankId rank, LinkKind kind, double flows) {
+    if (flows > 0.0)
+      counts_.push_back({topology_.own_link(rank, kind), 0.0, flows});
+  }
+
+  /// The counts with those of each link joined.
+  std::vector<FlowCount> joined() {
+    std::sort(counts_.begin(), counts_.end(),
+              [](const FlowCount& a, const FlowCount& b) { return a.link < b.link; });
+    std::vector<FlowCount> links;
+    for (const FlowCount& count : counts_)
+      if (links.empty() || links.back().link != count.link) {
+        links.push_back(count);
+      } else {
+        links.back().inside += count.inside;
+        links.back().outside += count.outside;
+      }
+    return links;
   }
 
   void count_inside(RankId rank) {
     const ClusterGraph::Gpu& gpu = topology_.gpu(rank);
     const double peers = domains_.all(gpu.domain) - 1.0;
-    add(counts_.inside, rank, LinkKind::scale_up_egress, peers);
-    add(counts_.inside, rank, LinkKind::scale_up_ingress, peers);
+    add_inside(rank, LinkKind::scale_up_egress, peers);
+    add_inside(rank, LinkKind::scale_up_ingress, peers);
     if (node_.scale_up_switch_gpus == node_.scale_up_gpus)
       return;
     const double far = domains_.all(gpu.domain) - switches_.all(scale_up_switch(gpu.node));
-    add(counts_.inside, rank, LinkKind::scale_up_uplink, far);
-    add(counts_.inside, rank, LinkKind::scale_up_downlink, far);
+    add_inside(rank, LinkKind::scale_up_uplink, far);
+    add_inside(rank, LinkKind::scale_up_downlink, far);
   }
 
   void count_ingress(RankId rank) {
     const ClusterGraph::Gpu& gpu = topology_.gpu(rank);
     const auto all = static_cast<double>(group_.size());
     const double domain = domains_.all(gpu.domain);
-    add(counts_.outside, rank, LinkKind::nic_ingress, all - domain);
-    add(counts_.outside, rank, LinkKind::pcie_ingress, all - domain);
-    add(counts_.outside, rank, LinkKind::leaf_downlink,
-        all - std::max(domain, groups_.all(leaf_group(gpu.node))));
+    add_outside(rank, LinkKind::nic_ingress, all - domain);
+    add_outside(rank, LinkKind::pcie_ingress, all - domain);
+    add_outside(rank, LinkKind::leaf_downlink,
+                all - std::max(domain, groups_.all(leaf_group(gpu.node))));
     if (topology_.spec().fabric.tiers == 3)
-      add(counts_.outside, rank, LinkKind::spine_downlink,
-          all - std::max(domain, pods_.all(pod(gpu.node))));
+      add_outside(rank, LinkKind::spine_downlink, all - std::max(domain, pods_.all(pod(gpu.node))));
   }
 
   void count_egress(RankId rank, const Ways& ways) {
-    add(counts_.outside, rank, LinkKind::pcie_egress, ways.domain);
-    add(counts_.outside, rank, LinkKind::nic_egress, ways.domain);
-    add(counts_.outside, rank, LinkKind::leaf_uplink, ways.leaf);
+    add_outside(rank, LinkKind::pcie_egress, ways.domain);
+    add_outside(rank, LinkKind::nic_egress, ways.domain);
+    add_outside(rank, LinkKind::leaf_uplink, ways.leaf);
     if (topology_.spec().fabric.tiers == 3)
-      add(counts_.outside, rank, LinkKind::spine_uplink, ways.pod);
+      add_outside(rank, LinkKind::spine_uplink, ways.pod);
   }
 
   /// On rails a GPU sends to its own rail itself, and for its node's others to the GPUs of its
@@ -172,27 +194,28 @@ private:
           others -= nodes_.of(node, same);
         const Ways forwarded = ways_to(rank, local, local + 1, others);
         count_egress(rank, forwarded);
-        add(counts_.outside, rank, LinkKind::scale_up_ingress, forwarded.domain);
+        add_outside(rank, LinkKind::scale_up_ingress, forwarded.domain);
         if (!members.contains(rank))
           continue;
         const Ways own = ways_to(rank, first, first + per_nic, 1.0);
         count_egress(rank, own);
-        add(counts_.outside, rank, LinkKind::scale_up_egress,
-            ways_to(rank, 0, node_.gpus, 1.0).domain - own.domain);
+        add_outside(rank, LinkKind::scale_up_egress,
+                    ways_to(rank, 0, node_.gpus, 1.0).domain - own.domain);
       }
   }
 
   const Topology& topology_;
   const std::vector<RankId>& group_;
   const NodeSpec& node_;
+  std::int64_t first_node_, last_node_; ///< of the group, whose ranks are in order
   PlaceCounts everywhere_, nodes_, domains_, groups_, pods_, switches_;
-  FlowCounts counts_;
+  std::vector<FlowCount> counts_;
 };
 
 } // namespace
 
-std::optional<FlowCounts> count_all_to_all(const Topology& topology,
-                                           const std::vector<RankId>& group) {
+std::optional<std::vector<FlowCount>> count_all_to_all(const Topology& topology,
+                                                       const std::vector<RankId>& group) {
   if (!has_closed_form(topology))
     return std::nullopt;
   return Counter(topology, group).count();

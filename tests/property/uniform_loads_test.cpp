@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
+
 using namespace moesim;
 
 namespace {
@@ -17,19 +19,22 @@ std::vector<RankId> some_ranks(std::int64_t gpus, std::int64_t first, std::int64
 }
 
 void check_against_routes(const Topology& topology, const std::vector<RankId>& group,
-                          const FlowCounts& counts) {
-  FlowCounts routed{std::vector<double>(topology.links(), 0.0),
-                    std::vector<double>(topology.links(), 0.0)};
+                          const std::vector<FlowCount>& counts) {
+  std::map<LinkId, FlowCount> routed;
   for (const RankId source : group)
     for (const RankId sink : group)
       for (const RouteHop& hop : topology.route(source, sink)) {
         const bool inside = topology.domain_of(source) == topology.domain_of(sink);
-        (inside ? routed.inside : routed.outside)[index(hop.link)] += 1.0;
+        (inside ? routed[hop.link].inside : routed[hop.link].outside) += 1.0;
       }
-  for (std::uint32_t link = 0; link < topology.links(); ++link) {
-    INFO(topology.link(LinkId(link)).name);
-    REQUIRE(counts.inside[link] == routed.inside[link]);
-    REQUIRE(counts.outside[link] == routed.outside[link]);
+  REQUIRE(counts.size() == routed.size());
+  auto count = counts.begin();
+  for (const auto& [link, expected] : routed) {
+    INFO(topology.link(link).name);
+    REQUIRE(count->link == link);
+    REQUIRE(count->inside == expected.inside);
+    REQUIRE(count->outside == expected.outside);
+    ++count;
   }
 }
 
