@@ -28,8 +28,21 @@ std::optional<double> parts_of(const std::vector<double>& shares) {
   return std::nullopt;
 }
 
-/// What a flow loads real links with.
-using LinkShares = std::map<LinkId, double>;
+/// What flows load real links with.
+using LinkShares = std::vector<std::pair<LinkId, double>>;
+
+/// Joins the shares of each link; links in order.
+void join(LinkShares& shares) {
+  std::stable_sort(shares.begin(), shares.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::size_t joined = 0;
+  for (std::size_t next = 1; next < shares.size(); ++next)
+    if (shares[next].first == shares[joined].first)
+      shares[joined].second += shares[next].second;
+    else
+      shares[++joined] = shares[next];
+  shares.resize(std::min(shares.size(), joined + 1));
+}
 
 /// A class while its flows are counted.
 struct Counted {
@@ -73,9 +86,12 @@ std::vector<Counted> count_flows(const std::vector<std::vector<RankFlow>>& group
       }
       for (std::size_t hop = 0; hop < route.size(); ++hop) {
         const LinkId link = symmetry ? symmetry->in_first_block(route[hop].link) : route[hop].link;
-        classes[place->second].shares[hop][link] += route[hop].share;
+        classes[place->second].shares[hop].emplace_back(link, route[hop].share);
       }
     }
+  for (Counted& counted : classes)
+    for (LinkShares& shares : counted.shares)
+      join(shares);
   return classes;
 }
 
@@ -88,7 +104,9 @@ bool loads_are_even(const std::vector<Counted>& classes, const std::vector<RankF
   for (const Counted& counted : classes)
     for (std::size_t hop = 0; hop < counted.links.size(); ++hop)
       for (const auto& [link, share] : counted.shares[hop])
-        totals[counted.links[hop]][link] += share * flows[counted.flow].bytes;
+        totals[counted.links[hop]].emplace_back(link, share * flows[counted.flow].bytes);
+  for (auto& [first, shares] : totals)
+    join(shares);
   return std::all_of(totals.begin(), totals.end(), [&](const auto& total) {
     return same_on_all(total.second, alike(total.first));
   });

@@ -43,13 +43,20 @@ bool LinkLoads::add_uniform(const CollectiveFlows& group, const CollectiveWork& 
     (topology_.domain_of(flow.source) == topology_.domain_of(flow.sink) ? inside : outside) =
         costs_.amount(flow, kind);
   const double message = sent.empty() ? 0.0 : sent.front().bytes;
-  for (const FlowCount& count : *counts) {
-    bytes_[index(count.link)] += message * (count.inside + count.outside);
-    amounts_[index(count.link)] += inside * count.inside + outside * count.outside;
-  }
+  for (const FlowCount& count : *counts)
+    add(count.link, message * (count.inside + count.outside),
+        inside * count.inside + outside * count.outside);
   startup_ = std::max(startup_, costs_.startup(kind, group.peers(0, 0)));
   means_.push_back(costs_.mean_amount(sent, kind));
   return true;
+}
+
+void LinkLoads::add(LinkId link, double bytes, double amount) {
+  double& sum = amounts_[index(link)];
+  if (sum == 0.0 && amount > 0.0)
+    loaded_.push_back(link);
+  bytes_[index(link)] += bytes;
+  sum += amount;
 }
 
 void LinkLoads::add_flows(const std::vector<RankFlow>& sent, const FlowKind& kind) {
@@ -63,10 +70,8 @@ void LinkLoads::add_flows(const std::vector<RankFlow>& sent, const FlowKind& kin
     const double amount = costs_.amount(flow, kind);
     if (flow.source == flow.sink || topology_.regular()) {
       find_route(topology_, flow, route);
-      for (const RouteHop& hop : route) {
-        bytes_[index(hop.link)] += flow.bytes * hop.share;
-        amounts_[index(hop.link)] += amount * hop.share;
-      }
+      for (const RouteHop& hop : route)
+        add(hop.link, flow.bytes * hop.share, amount * hop.share);
       continue;
     }
     sinks.push_back(flow.sink);
@@ -85,6 +90,11 @@ double LinkLoads::mean_amount() const {
 
 std::vector<LinkId> LinkLoads::loaded() const {
   std::vector<LinkId> links;
+  if (topology_.regular()) {
+    links = loaded_;
+    std::sort(links.begin(), links.end());
+    return links;
+  }
   for (std::uint32_t number = 0; number < amounts_.size(); ++number)
     if (amounts_[number] > 0.0)
       links.push_back(LinkId(number));

@@ -38,11 +38,14 @@ private:
   /// form holds.
   bool add_uniform(const CollectiveFlows& group, const CollectiveWork& work, const FlowKind& kind);
 
+  void add(LinkId link, double bytes, double amount);
+
   const Topology& topology_;
   const FlowCosts& costs_;
   std::vector<double> bytes_;
   std::vector<double> amounts_;
-  std::vector<double> means_; ///< amounts of a flow, by group
+  std::vector<LinkId> loaded_; ///< regular fabrics: links that carry anything
+  std::vector<double> means_;  ///< amounts of a flow, by group
   Seconds startup_;
 };
 
