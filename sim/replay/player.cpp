@@ -35,6 +35,7 @@ bool Player::play(Sharing sharing, Timeline& timeline) {
   sharing_ = sharing;
   timeline_ = &timeline;
   timeline.ops.assign(graph_.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
+  timeline.flows.reserve(traffic_.runs());
   for (std::uint32_t op = 0; op < graph_.ops.size(); ++op)
     if (progress_[op].waits_for == 0)
       ready_.push_back(OpId(op));

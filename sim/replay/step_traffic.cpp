@@ -68,6 +68,13 @@ std::span<const StepPhase> StepTraffic::phases(OpId op) const {
   return {phases_.data() + plan.first_phase, plan.phase_count};
 }
 
+std::size_t StepTraffic::runs() const {
+  double runs = 0.0;
+  for (const StepFlow& flow : flows_)
+    runs += flow.runs;
+  return static_cast<std::size_t>(runs);
+}
+
 std::vector<double> StepTraffic::link_bytes(std::size_t links) const {
   std::vector<double> bytes(links, 0.0);
   for (const StepFlow& flow : flows_)

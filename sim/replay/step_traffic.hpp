@@ -4,6 +4,7 @@
 #include "sim/replay/timeline.hpp"
 #include "sim/replay/traffic_planner.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -34,6 +35,8 @@ public:
   std::span<const StepPhase> phases(OpId op) const;
   /// All distinct flows. A phase has those from `first_flow` on.
   const std::vector<StepFlow>& flows() const { return flows_; }
+  /// How many flows run in the step.
+  std::size_t runs() const;
   /// The bytes that each link of the replay carries in the step, all ranks that share it counted.
   std::vector<double> link_bytes(std::size_t links) const;
   /// The routes of all flows, and the capacities of `links`, rewritten by `reduce_routes`.
