@@ -1,7 +1,7 @@
 // CPU time of one step: to build, replay and measure it, and to bound it, in this process.
 // Usage: bench_step. Prints rows `name,milliseconds`, the least of several rounds.
 
-#include "sim/search/dense_search.hpp"
+#include "sim/search/step_replay.hpp"
 #include "sim/search/step_bound.hpp"
 
 #include <fmt/format.h>

@@ -81,22 +81,24 @@ void parse_placement(const TomlTable& table, RoutingSpec& routing) {
   routing.redundant_experts = table.integer_or("redundant_experts", any_count, 0);
 }
 
-/// Throws if the busiest experts cannot be so busy: a token chooses an expert once, and there are
-/// no more tokens than all.
-void check_hot_load(const RoutingSpec& routing, const TomlTable& table, const Workload& workload) {
+/// The busiest experts cannot be so busy: a token chooses an expert once, and there are no more
+/// tokens than all.
+std::optional<RoutingFault> find_hot_load_fault(const Workload& workload) {
+  const RoutingSpec& routing = workload.routing;
   const bool one_expert = routing.load == LoadKind::hot_expert;
   if (!workload.model.is_moe() || (!one_expert && routing.load != LoadKind::hot_rank))
-    return;
+    return std::nullopt;
   const ExpertSpec& experts = workload.model.experts;
   const std::int64_t hot_experts = one_expert ? 1 : experts.experts / workload.plan.expert;
   const double most = static_cast<double>(experts.experts) /
                       static_cast<double>(std::max(experts.experts_per_token, hot_experts));
-  if (routing.hot_load > most)
-    table.fail("hot_load",
-               fmt::format("no {} can have {} times the mean load",
-                           hot_experts == 1 ? "expert" : "rank", routing.hot_load),
-               fmt::format("at most {:.6g}: {} of {} experts for a token", most,
-                           experts.experts_per_token, experts.experts));
+  if (routing.hot_load <= most)
+    return std::nullopt;
+  return RoutingFault{"hot_load",
+                      fmt::format("no {} can have {} times the mean load",
+                                  hot_experts == 1 ? "expert" : "rank", routing.hot_load),
+                      fmt::format("at most {:.6g}: {} of {} experts for a token", most,
+                                  experts.experts_per_token, experts.experts)};
 }
 
 void check_router(const RouterSpec& router, const TomlTable& table, const ModelSpec& model) {
@@ -110,17 +112,18 @@ void check_router(const RouterSpec& router, const TomlTable& table, const ModelS
                "use load = \"uniform\"");
 }
 
-void check_placement(const RoutingSpec& routing, const TomlTable& table, const Workload& workload) {
+std::optional<RoutingFault> find_placement_fault(const Workload& workload) {
+  const RoutingSpec& routing = workload.routing;
   if (!workload.model.is_moe() || find_plan_fault(workload.plan, workload.model, workload.training))
-    return; // the plan is refused with its own words
-  Workload placed = workload;
-  placed.routing = routing;
+    return std::nullopt; // the plan is refused with its own words
   const std::vector<double> loads(static_cast<std::size_t>(workload.model.experts.experts), 1.0);
   try {
-    place_experts(placement_request(placed), loads);
+    place_experts(placement_request(workload), loads);
   } catch (const std::invalid_argument& error) {
-    table.fail(routing.redundant_experts > 0 ? "redundant_experts" : "placement", error.what());
+    return RoutingFault{routing.redundant_experts > 0 ? "redundant_experts" : "placement",
+                        error.what(), ""};
   }
+  return std::nullopt;
 }
 
 } // namespace
@@ -154,7 +157,6 @@ RoutingSpec resolve_routing(const RoutingInput& input, const TomlTable& table,
   RoutingSpec routing = input.written;
   const ModelSpec& model = workload.model;
   routing.scale_up_gpus = scale_up_gpus;
-  check_hot_load(routing, table, workload);
   if (routing.load == LoadKind::trace && input.recording)
     routing.trace = read_named(table, "trace", *input.recording, [&](const fs::path& path) {
       return std::make_shared<const LoadTrace>(read_load_trace(path, model));
@@ -167,8 +169,13 @@ RoutingSpec resolve_routing(const RoutingInput& input, const TomlTable& table,
   if (model.is_moe() && model.experts.experts % routing.gate_groups != 0)
     table.fail("gate_groups", fmt::format("{} experts do not fall into {} groups of one size",
                                           model.experts.experts, routing.gate_groups));
-  check_placement(routing, table, workload);
   return routing;
+}
+
+std::optional<RoutingFault> find_routing_fault(const Workload& workload) {
+  if (auto fault = find_hot_load_fault(workload))
+    return fault;
+  return find_placement_fault(workload);
 }
 
 } // namespace moesim

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 namespace moesim {
 
@@ -22,8 +23,18 @@ RoutingInput parse_routing(const TomlTable& table, const std::filesystem::path& 
 
 /// The routing of a workload whose model, plan and training are known, on scale-up domains of
 /// `scale_up_gpus`. Reads a recording, and trains no router. Throws InputError at a key of `table`
-/// that the model or the plan contradicts, or with its place in the recording.
+/// that the model contradicts, or with its place in the recording.
 RoutingSpec resolve_routing(const RoutingInput& input, const TomlTable& table,
                             const Workload& workload, std::int64_t scale_up_gpus);
+
+/// The key of `[routing]` that a plan contradicts.
+struct RoutingFault {
+  std::string key;
+  std::string message;
+  std::string hint;
+};
+/// The first rule of routing that a workload breaks under its plan: loads of the busiest experts,
+/// the placement of experts. Nothing if it breaks none, or if the plan itself cannot run.
+std::optional<RoutingFault> find_routing_fault(const Workload& workload);
 
 } // namespace moesim

@@ -29,24 +29,10 @@ ModelSpec resolve_model(const ModelInput& input, const TomlTable& table) {
   }
 }
 
-/// Whether the host posts the messages of dispatch and combine to other domains: UCCL-EP leaves
-/// them to it on any NIC, DeepEP on EFA, to which a GPU cannot post its own.
-bool host_posts(const Workload& workload, const NodeSpec& node) {
-  const CommunicationSpec& communication = workload.communication;
-  if (communication.dispatcher != Dispatcher::node_limited || workload.plan.expert == 1)
-    return false;
-  const bool posts = communication.library == Library::uccl_ep ||
-                     (communication.library == Library::deepep && node.nic_medium == "efa");
-  for (std::int64_t stage = 0; posts && stage < workload.plan.pipeline; ++stage)
-    for (const std::vector<RankId>& ranks :
-         groups_of_stage(workload.plan, GroupKind::expert, stage))
-      if (index(ranks.front()) / node.scale_up_gpus != index(ranks.back()) / node.scale_up_gpus)
-        return true;
-  return false;
-}
-
-/// Throws IllegalScenario, at the key at fault, for a plan that cannot run.
+/// Throws, at the key at fault, for a plan that cannot run.
 void check_plan(const Workload& workload, const ScenarioTables& tables) {
+  if (const auto routing = find_routing_fault(workload))
+    tables.routing.fail(routing->key, routing->message, routing->hint);
   const auto fault = find_plan_fault(workload.plan, workload.model, workload.training);
   if (!fault)
     return;
@@ -65,6 +51,20 @@ std::vector<std::filesystem::path> files_of(const ScenarioInput& input) {
 }
 
 } // namespace
+
+bool host_posts(const Workload& workload, const NodeSpec& node) {
+  const CommunicationSpec& communication = workload.communication;
+  if (communication.dispatcher != Dispatcher::node_limited || workload.plan.expert == 1)
+    return false;
+  const bool posts = communication.library == Library::uccl_ep ||
+                     (communication.library == Library::deepep && node.nic_medium == "efa");
+  for (std::int64_t stage = 0; posts && stage < workload.plan.pipeline; ++stage)
+    for (const std::vector<RankId>& ranks :
+         groups_of_stage(workload.plan, GroupKind::expert, stage))
+      if (index(ranks.front()) / node.scale_up_gpus != index(ranks.back()) / node.scale_up_gpus)
+        return true;
+  return false;
+}
 
 TopologySpec resolve_cluster(const ClusterInput& cluster) {
   TopologySpec topology = read_named(cluster.table, "topology", cluster.file, [&](const fs::path&) {
@@ -91,8 +91,10 @@ Scenario resolve_scenario(const ScenarioInput& input) {
   workload.plan = resolve_plan(input.plan, workload.model, input.cluster.gpus);
   workload.routing = resolve_routing(input.routing, input.tables.routing, workload,
                                      scenario.topology.node.scale_up_gpus);
-  check_plan(workload, input.tables);
   workload.communication = input.communication;
+  scenario.search = input.search;
+  if (!scenario.search)
+    check_plan(workload, input.tables);
   workload.communication.host_posts = host_posts(workload, scenario.topology.node);
   scenario.fidelity = input.fidelity;
   scenario.inputs = files_of(input);

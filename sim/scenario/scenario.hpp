@@ -5,6 +5,7 @@
 #include "sim/workload/workload.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct Scenario {
   Workload workload;
   TopologySpec topology;
   Fidelity fidelity = Fidelity::folded;
+  /// The choices of a search for the best plan. The plan of `workload` is then of no account but
+  /// for what the choices leave out: GPUs, sequence parallelism, offloading.
+  std::optional<PlanChoices> search = std::nullopt;
   /// The files that it was read from: the scenario, the config, the topology, a recording of loads.
   std::vector<std::filesystem::path> inputs;
 };
@@ -27,6 +31,10 @@ struct Scenario {
 /// (trained_loads_of). Throws InputError where values contradict each other, IllegalScenario where
 /// the plan cannot run.
 Scenario resolve_scenario(const ScenarioInput& input);
+
+/// Whether the host posts the messages of dispatch and combine to other scale-up domains: UCCL-EP
+/// leaves them to it on any NIC, DeepEP on EFA, to which a GPU cannot post its own.
+bool host_posts(const Workload& workload, const NodeSpec& node);
 
 /// The topology of a cluster that holds the job. Throws InputError for a topology that contradicts
 /// itself, IllegalScenario where the job does not fit or faults cut it in two.

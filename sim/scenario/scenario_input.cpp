@@ -1,6 +1,7 @@
 #include "sim/scenario/scenario_input.hpp"
 
 #include "sim/input/named_file.hpp"
+#include "sim/scenario/search_input.hpp"
 
 #include <fmt/format.h>
 
@@ -76,7 +77,8 @@ void parse_training(const TomlTable& table, ScenarioInput& input) {
   input.graphs = parse_cuda_graphs(table);
   training.sequence_length = table.integer("sequence_length", count);
   training.global_batch = table.integer("global_batch", count);
-  training.micro_batch = table.integer_or("micro_batch", count, 1);
+  if (!input.search)
+    training.micro_batch = table.integer_or("micro_batch", count, 1);
   training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
                            ? Precision::fp8
                            : Precision::bf16;
@@ -89,22 +91,6 @@ void parse_training(const TomlTable& table, ScenarioInput& input) {
   training.master_weights = table.flag_or("master_weights", true);
   training.expandable_segments = table.flag_or("expandable_segments", false);
   table.finish();
-}
-
-/// The modules that a list names.
-template <typename Module, std::size_t n>
-std::set<Module> parse_modules(const TomlTable& table, const std::string& key,
-                               const std::string& purpose,
-                               const std::array<Named<Module>, n>& names) {
-  std::set<Module> modules;
-  for (const TomlValue& value : table.list(key)) {
-    const std::optional<Module> known = value_named(names, value.text);
-    if (!known)
-      table.fail(key, fmt::format("there is no module \"{}\" to {}", value.text, purpose),
-                 fmt::format("the modules are {}", fmt::join(names_of(names), ", ")));
-    modules.insert(*known);
-  }
-  return modules;
 }
 
 void parse_recompute(const TomlTable& table, ParallelPlan& plan) {
@@ -129,28 +115,36 @@ std::optional<std::int64_t> parse_expert_degree(const TomlTable& table) {
   return std::nullopt;
 }
 
-void parse_parallel(const TomlTable& table, PlanInput& input) {
+/// The degrees and the schedule of a fixed plan.
+void parse_degrees(const TomlTable& table, PlanInput& input) {
   ParallelPlan& plan = input.written;
   plan.tensor = table.integer_or("tensor", count, 1);
   plan.pipeline = table.integer_or("pipeline", count, 1);
   plan.virtual_stages = table.integer_or("virtual_stages", count, 1);
   plan.context = table.integer_or("context", count, 1);
   plan.expert_tensor = table.integer_or("expert_tensor", count, 1);
-  plan.sequence_parallel = table.flag_or("sequence_parallel", true);
   plan.schedule =
       schedule_named(table.choice_or("schedule", schedule_names(), schedules.front()->name));
   plan.zero_stage = table.integer_or("zero_stage", {0, 3}, 1);
   parse_recompute(table, plan);
-  plan.offload_layers = table.integer_or("offload_layers", {0, layers_max}, 0);
-  if (table.has("offload_modules"))
-    plan.offload_modules = parse_modules(table, "offload_modules", "offload", offload_module_names);
   if (table.has("layers_per_stage"))
     input.layers_per_stage = table.integers("layers_per_stage", {0, count.high});
   input.expert = parse_expert_degree(table);
+}
+
+void parse_parallel(const TomlTable& table, ScenarioInput& input) {
+  ParallelPlan& plan = input.plan.written;
+  plan.sequence_parallel = table.flag_or("sequence_parallel", true);
+  plan.offload_layers = table.integer_or("offload_layers", {0, layers_max}, 0);
+  if (table.has("offload_modules"))
+    plan.offload_modules = parse_modules(table, "offload_modules", "offload", offload_module_names);
+  if (!input.search)
+    parse_degrees(table, input.plan);
   table.finish();
 }
 
-void parse_communication(const TomlTable& table, ScenarioInput& input) {
+/// The dispatcher, its library and the overlap of a fixed plan.
+void parse_dispatch(const TomlTable& table, ScenarioInput& input) {
   CommunicationSpec& communication = input.communication;
   communication.dispatcher =
       chosen_or(table, "dispatcher", dispatcher_names, Dispatcher::all_to_all);
@@ -160,13 +154,18 @@ void parse_communication(const TomlTable& table, ScenarioInput& input) {
       table.fail("dispatch_library", "only the node-limited dispatcher has a library to choose",
                  "use dispatcher = \"node-limited\"");
   }
+  const Overlap overlap = chosen_or(table, "overlap", overlap_names, Overlap::none);
+  communication.overlap_shared_expert = overlap == Overlap::shared_expert;
+  input.plan.written.overlap_batches = overlap == Overlap::batch;
+}
+
+void parse_communication(const TomlTable& table, ScenarioInput& input) {
+  CommunicationSpec& communication = input.communication;
+  if (!input.search)
+    parse_dispatch(table, input);
   communication.dispatch_precision =
       table.choice_or("dispatch_precision", {"bf16", "fp8"}, "bf16") == "fp8" ? Precision::fp8
                                                                               : Precision::bf16;
-  const std::string overlap =
-      table.choice_or("overlap", {"none", "shared-expert", "batch"}, "none");
-  communication.overlap_shared_expert = overlap == "shared-expert";
-  input.plan.written.overlap_batches = overlap == "batch";
   communication.wait_for_ranks =
       microseconds(table.number_or("wait_for_ranks_us", {0.0, 1e6}, 0.0));
   communication.overlap_tensor = table.flag_or("overlap_tensor", false);
@@ -227,8 +226,9 @@ ScenarioInput parse_scenario_with(const fs::path& path, const std::vector<TomlSe
                       .model = parse_model(tables.model, folder),
                       .cluster = parse_cluster(tables.cluster, folder),
                       .tables = tables};
+  input.search = parse_search(tables);
   parse_training(tables.training, input);
-  parse_parallel(tables.parallel, input.plan);
+  parse_parallel(tables.parallel, input);
   input.routing = parse_routing(tables.routing, folder);
   parse_communication(tables.communication, input);
   input.fidelity = parse_fidelity(root);

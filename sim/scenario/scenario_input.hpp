@@ -3,6 +3,7 @@
 #include "sim/input/toml_document.hpp"
 #include "sim/platform/topology_input.hpp"
 #include "sim/scenario/routing_input.hpp"
+#include "sim/workload/plan_choices.hpp"
 #include "sim/workload/plan_input.hpp"
 #include "sim/workload/workload.hpp"
 
@@ -59,6 +60,9 @@ struct ScenarioInput {
   TrainingSpec training = {};
   CudaGraphs graphs = {};
   PlanInput plan = {};
+  /// `parallel.search = "best"`: the choices of the search, whose keys `plan`, `training` and
+  /// `communication` leave at their defaults. Nothing: the plan is fixed.
+  std::optional<PlanChoices> search = std::nullopt;
   RoutingInput routing = {};
   CommunicationSpec communication = {}; ///< without `host_posts`
   Fidelity fidelity = Fidelity::folded;

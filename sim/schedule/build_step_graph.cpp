@@ -18,25 +18,10 @@ namespace moesim {
 
 namespace {
 
-Stream stream_of(const CollectiveWork& work) {
-  switch (work.group) {
-  case GroupKind::expert:
-  case GroupKind::expert_tensor:
-    return Stream::expert_parallel;
-  case GroupKind::tensor:
-  case GroupKind::context:
-    return Stream::tensor_parallel;
-  case GroupKind::data:
-  case GroupKind::expert_data:
-    break;
-  }
-  return Stream::data_parallel;
-}
-
 class Builder {
 public:
   Builder(const Workload& workload, const DeviceLayout& layout, const ExpertLoads& loads)
-      : workload_(workload), tables_(workload, graph_.works), pairing_(graph_, tables_.works) {
+      : workload_(workload), tables_(workload, graph_.works), pairing_(tables_.works) {
     graph_.devices = layout.devices;
     lanes_.resize(layout.devices.size());
     backward_lanes_.resize(layout.devices.size());

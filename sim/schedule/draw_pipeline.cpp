@@ -90,7 +90,7 @@ std::string content_of(const ParallelPlan& plan, const ModelSpec& model,
 
 std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches) {
   const std::int64_t drawn = std::min(micro_batches, 2 * plan.pipeline);
-  const auto stages = pipeline_times(plan, drawn, {});
+  const auto stages = pipeline_times(plan, drawn, PassTimes{});
   INVARIANT(stages, "a stage waits for ever");
   const std::size_t width = 2 + std::to_string(drawn - 1).size() + (plan.chunks() > 1);
   std::string text;

@@ -6,6 +6,7 @@
 #include "sim/workload/pipeline_order.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -50,54 +51,80 @@ std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtu
   return held;
 }
 
+/// Micro-batches that are enough for a stage to keep its most: the warm-up and the steady state
+/// behind it are the same for more of them.
+std::int64_t enough_micro_batches(const ParallelPlan& plan, std::int64_t micro_batches) {
+  const std::int64_t enough = 4 * plan.pipeline;
+  return micro_batches <= enough ? micro_batches : enough + micro_batches % plan.pipeline;
+}
+
+} // namespace
+
+MemoryModel::MemoryModel(Workload workload, const ExpertLoads& loads)
+    : workload_(std::move(workload)), loads_(loads) {}
+
+void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
+  workload_.plan = plan;
+  if (workload_.communication.dispatcher != dispatcher)
+    buffers_.clear();
+  workload_.communication.dispatcher = dispatcher;
+}
+
 /// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
 /// group, and a reduce-scatter sends as many results. The layer whose busiest rank has most counts.
-Bytes dispatch_buffers(const Workload& workload, std::int64_t stage, const ExpertLoads& loads) {
-  const bool gathers = workload.communication.dispatcher == Dispatcher::all_gather;
+Bytes MemoryModel::dispatch_buffers(std::int64_t stage) {
+  const bool gathers = workload_.communication.dispatcher == Dispatcher::all_gather;
   Bytes largest;
-  for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk)
+  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
     for (const std::int64_t layer :
-         layers_of(workload, workload.plan.virtual_stage(stage, chunk))) {
-      if (!workload.model.layers[static_cast<std::size_t>(layer)].moe)
+         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk))) {
+      if (!workload_.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;
-      const Sizes s = sizes_of_layer(workload, loads.busiest(layer));
-      const std::int64_t far =
-          gathers ? s.tokens_per_rank * workload.plan.expert
-                  : expert_tokens_per_rank(workload, s) / workload.plan.expert_tensor;
-      const std::int64_t own = gathers ? s.tokens_per_rank : routed_tokens_per_rank(workload, s);
-      largest = std::max(largest, Bytes{2 * (own + far) * s.hidden * bf16_bytes});
+      const std::shared_ptr<const ExpertLoad> load = loads_.busiest(layer);
+      const auto [known, added] = buffers_.try_emplace(load.get());
+      if (added) {
+        const Sizes s = sizes_of_layer(workload_, load);
+        const std::int64_t far =
+            gathers ? s.tokens_per_rank * workload_.plan.expert
+                    : expert_tokens_per_rank(workload_, s) / workload_.plan.expert_tensor;
+        const std::int64_t own = gathers ? s.tokens_per_rank : routed_tokens_per_rank(workload_, s);
+        known->second = Bytes{2 * (own + far) * s.hidden * bf16_bytes};
+      }
+      largest = std::max(largest, known->second);
     }
   return largest;
 }
 
-/// What the passes of a stage keep, in bytes.
-struct StageActivations {
-  std::vector<std::int64_t> by_chunk; ///< of one micro-batch
-  Bytes largest_layer;                ///< one layer with all that recompute makes again
-  Bytes largest_on_host;              ///< what the largest layer has in host memory
-};
+const MemoryModel::LayerActivations& MemoryModel::layer_activations(std::int64_t number) {
+  const LayerSpec& layer = workload_.model.layers[static_cast<std::size_t>(number)];
+  const std::shared_ptr<const ExpertLoad> load = layer.moe ? loads_.busiest(number) : nullptr;
+  const auto [known, added] = layers_.try_emplace(
+      {layer.moe, layer.attention_blocks, layer.dense_hidden, layer.window, load.get()});
+  if (added) {
+    known->second.kept = kept_activations(workload_, number, load);
+    if (workload_.plan.recompute == Recompute::full) {
+      workload_.plan.recompute = Recompute::none;
+      known->second.whole = kept_activations(workload_, number, load).on_gpu;
+      workload_.plan.recompute = Recompute::full;
+    }
+  }
+  return known->second;
+}
 
-StageActivations stage_activations(const Workload& workload, std::int64_t stage,
-                                   const ExpertLoads& loads) {
-  const ParallelPlan& plan = workload.plan;
-  Workload whole = workload;
-  whole.plan.recompute = Recompute::none;
+MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage) {
+  const ParallelPlan& plan = workload_.plan;
   StageActivations sum;
   std::int64_t layer = 0;
   for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     Bytes bytes;
-    for (const std::int64_t number : layers_of(workload, plan.virtual_stage(stage, chunk))) {
-      const std::shared_ptr<const ExpertLoad> load =
-          workload.model.layers[static_cast<std::size_t>(number)].moe ? loads.busiest(number)
-                                                                      : nullptr;
-      KeptActivations kept = kept_activations(workload, number, load);
+    for (const std::int64_t number : layers_of(workload_, plan.virtual_stage(stage, chunk))) {
+      const LayerActivations& of_layer = layer_activations(number);
+      KeptActivations kept = of_layer.kept;
       if (layer++ < plan.offload_layers)
         kept = {Bytes{0}, kept.on_gpu + kept.on_host};
       bytes += kept.on_gpu;
       sum.largest_on_host = std::max(sum.largest_on_host, kept.on_host);
-      if (plan.recompute == Recompute::full)
-        sum.largest_layer =
-            std::max(sum.largest_layer, kept_activations(whole, number, load).on_gpu);
+      sum.largest_layer = std::max(sum.largest_layer, of_layer.whole);
     }
     sum.by_chunk.push_back(bytes.value);
   }
@@ -108,40 +135,54 @@ StageActivations stage_activations(const Workload& workload, std::int64_t stage,
 /// their place meanwhile is one bf16 buffer for each shape of weight, which layers share
 /// (TransformerEngine: pytorch/module/base.py, get_dummy_wgrad; Megatron-LM's
 /// gradient-accumulation-fusion).
-Bytes gradient_placeholders(const Workload& workload, std::int64_t stage) {
-  const Sizes s = sizes_of(workload);
+Bytes MemoryModel::gradient_placeholders(std::int64_t stage) {
+  constexpr std::int64_t none = -1;
+  std::array<std::int64_t, 2> first = {none, none}; // layer that is dense, that is MoE
+  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
+    for (const std::int64_t number :
+         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk))) {
+      const bool moe = workload_.model.layers[static_cast<std::size_t>(number)].moe;
+      if (first[moe] == none)
+        first[moe] = number;
+    }
+  const bool head = holds(workload_.plan, stage, workload_.plan.virtual_stage_count() - 1);
+  const auto hidden = [&](std::int64_t number) {
+    return number == none ? none
+                          : workload_.model.layers[static_cast<std::size_t>(number)].dense_hidden;
+  };
+  const auto [known, added] =
+      placeholders_.try_emplace({hidden(first[false]), hidden(first[true]), head});
+  if (!added)
+    return known->second;
+  const Sizes s = sizes_of(workload_);
   std::set<std::pair<std::int64_t, std::int64_t>> shapes;
   const auto add = [&](const std::vector<Kernel>& kernels) {
     for (const Kernel& kernel : kernels)
       if (kernel.kind == KernelKind::gemm || kernel.kind == KernelKind::grouped_gemm)
         shapes.emplace(kernel.n, kernel.k);
   };
-  for (const bool moe : {false, true})
-    for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk)
-      for (const std::int64_t number :
-           layers_of(workload, workload.plan.virtual_stage(stage, chunk))) {
-        const LayerSpec& layer = workload.model.layers[static_cast<std::size_t>(number)];
-        if (layer.moe != moe)
-          continue;
-        add(attention_kernels(workload, s));
-        add(moe ? expert_kernels(workload, s) : dense_kernels(workload, layer, s));
-        if (moe)
-          add(feed_forward_kernels(workload, s, KernelPart::shared_expert,
-                                   workload.model.experts.shared_hidden / s.tensor));
-        break; // layers of a kind are alike
-      }
-  if (holds(workload.plan, stage, workload.plan.virtual_stage_count() - 1))
-    add(head_kernels(workload, s));
+  for (const bool moe : {false, true}) {
+    if (first[moe] == none)
+      continue;
+    const LayerSpec& layer = workload_.model.layers[static_cast<std::size_t>(first[moe])];
+    add(attention_kernels(workload_, s));
+    add(moe ? expert_kernels(workload_, s) : dense_kernels(workload_, layer, s));
+    if (moe)
+      add(feed_forward_kernels(workload_, s, KernelPart::shared_expert,
+                               workload_.model.experts.shared_hidden / s.tensor));
+  }
+  if (head)
+    add(head_kernels(workload_, s));
   std::int64_t values = 0;
   for (const auto& [n, k] : shapes)
     values += n * k;
-  return Bytes{values * bf16_bytes};
+  return known->second = Bytes{values * bf16_bytes};
 }
 
-void add_parameters(MemoryEstimate& memory, const Workload& workload, std::int64_t stage) {
-  const ParallelPlan& plan = workload.plan;
-  const TrainingSpec& training = workload.training;
-  const StageParameters p = stage_parameters(workload, stage);
+void MemoryModel::add_parameters(MemoryEstimate& memory, std::int64_t stage) {
+  const ParallelPlan& plan = workload_.plan;
+  const TrainingSpec& training = workload_.training;
+  const StageParameters p = stage_parameters(workload_, stage);
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
       (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / plan.copies();
@@ -153,13 +194,11 @@ void add_parameters(MemoryEstimate& memory, const Workload& workload, std::int64
   memory.optimizer_states =
       Bytes{(plan.zero_stage >= 1 ? sharded : all) * training.optimizer_bytes()};
   if (plan.zero_stage >= 2) // two layers of a stage are whole at a time: one in use, one under way
-    memory.gathered = Bytes{2 * largest_layer(workload, stage) *
+    memory.gathered = Bytes{2 * largest_layer(workload_, stage) *
                             (training.gradient_bytes() + (plan.zero_stage >= 3 ? bf16_bytes : 0))};
   else
-    memory.gradient_placeholders = gradient_placeholders(workload, stage);
+    memory.gradient_placeholders = gradient_placeholders(stage);
 }
-
-} // namespace
 
 Bytes MemoryEstimate::allocated() const {
   return weights + gradients + optimizer_states + gathered + gradient_placeholders + activations +
@@ -170,43 +209,46 @@ Bytes MemoryEstimate::total() const {
   return allocated() + fragmentation + framework;
 }
 
-MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage,
-                               const ExpertLoads& loads) {
-  const ParallelPlan& plan = workload.plan;
-  const Sizes s = sizes_of(workload);
+MemoryEstimate MemoryModel::of_stage(std::int64_t stage) {
+  const ParallelPlan& plan = workload_.plan;
+  const Sizes s = sizes_of(workload_);
   MemoryEstimate memory;
   memory.stage = stage;
   memory.framework = framework_bytes;
-  add_parameters(memory, workload, stage);
-  const StageActivations kept = stage_activations(workload, stage, loads);
-  const StageOrder order = pipeline_order(plan, stage, plan.micro_batches(workload.training));
+  add_parameters(memory, stage);
+  const StageActivations kept = stage_activations(stage);
+  const std::int64_t micro_batches = plan.micro_batches(workload_.training);
+  const StageOrder order = pipeline_order(plan, stage, enough_micro_batches(plan, micro_batches));
   memory.activations = Bytes{most_kept(order, kept.by_chunk)};
   // Full recompute keeps one layer's activations while it is being repeated; a layer that comes
   // back from the host is there while its backward pass runs.
   memory.activations += kept.largest_layer + kept.largest_on_host;
   if (holds(plan, stage, plan.virtual_stage_count() - 1)) // logits and their gradient
-    memory.activations += Bytes{(1 + workload.model.mtp_layers) * s.tokens *
-                                workload.model.vocabulary / s.tensor * 2 * bf16_bytes};
+    memory.activations += Bytes{(1 + workload_.model.mtp_layers) * s.tokens *
+                                workload_.model.vocabulary / s.tensor * 2 * bf16_bytes};
   if (plan.expert > 1)
-    memory.dispatch_buffers = dispatch_buffers(workload, stage, loads);
-  if (!workload.training.expandable_segments)
+    memory.dispatch_buffers = dispatch_buffers(stage);
+  if (!workload_.training.expandable_segments)
     memory.fragmentation = Bytes{static_cast<std::int64_t>(
         fragmentation_share * static_cast<double>(memory.allocated().value))};
   return memory;
 }
 
+MemoryEstimate MemoryModel::fullest() {
+  MemoryEstimate fullest = of_stage(0);
+  for (std::int64_t stage = 1; stage < workload_.plan.pipeline; ++stage)
+    if (const MemoryEstimate estimate = of_stage(stage); estimate.total() > fullest.total())
+      fullest = estimate;
+  return fullest;
+}
+
 MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
-  return estimate_memory(workload, stage, ExpertLoads(workload));
+  const ExpertLoads loads(workload);
+  return MemoryModel(workload, loads).of_stage(stage);
 }
 
 MemoryEstimate fullest_stage(const Workload& workload, const ExpertLoads& loads) {
-  MemoryEstimate fullest = estimate_memory(workload, 0, loads);
-  for (std::int64_t stage = 1; stage < workload.plan.pipeline; ++stage) {
-    const MemoryEstimate estimate = estimate_memory(workload, stage, loads);
-    if (estimate.total() > fullest.total())
-      fullest = estimate;
-  }
-  return fullest;
+  return MemoryModel(workload, loads).fullest();
 }
 
 MemoryEstimate fullest_stage(const Workload& workload) {

@@ -2,9 +2,12 @@
 
 #include "sim/base/units.hpp"
 #include "sim/routing/expert_load.hpp"
+#include "sim/schedule/kept_activations.hpp"
 #include "sim/workload/workload.hpp"
 
+#include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace moesim {
@@ -27,8 +30,49 @@ struct MemoryEstimate {
   Bytes total() const;
 };
 
-/// The estimate for one stage; the framework's share is an assumption that
-/// calibration/DEVIATIONS.md names.
+/// Estimates the memory of plans that differ only in their pipeline, ZeRO stage and dispatcher:
+/// activations of equal layers are counted once for all of them. The framework's share is an
+/// assumption that calibration/DEVIATIONS.md names.
+class MemoryModel {
+public:
+  /// `loads` are those of the workload, and must live as long.
+  MemoryModel(Workload workload, const ExpertLoads& loads);
+
+  void set_plan(const ParallelPlan& plan, Dispatcher dispatcher);
+  MemoryEstimate of_stage(std::int64_t stage);
+  /// The stage whose ranks are fullest, of equals the first.
+  MemoryEstimate fullest();
+
+private:
+  /// Activations of one layer with the plan's recompute, and without any.
+  struct LayerActivations {
+    KeptActivations kept;
+    Bytes whole;
+  };
+  /// The properties that make two layers keep the same.
+  using LayerKey = std::tuple<bool, std::int64_t, std::int64_t, std::int64_t, const ExpertLoad*>;
+  /// What the passes of a stage keep.
+  struct StageActivations {
+    std::vector<std::int64_t> by_chunk; ///< of one micro-batch, in bytes
+    Bytes largest_layer;                ///< one layer with all that recompute makes again
+    Bytes largest_on_host;              ///< what the largest layer has in host memory
+  };
+
+  const LayerActivations& layer_activations(std::int64_t number);
+  StageActivations stage_activations(std::int64_t stage);
+  void add_parameters(MemoryEstimate& memory, std::int64_t stage);
+  Bytes gradient_placeholders(std::int64_t stage);
+  Bytes dispatch_buffers(std::int64_t stage);
+
+  Workload workload_;
+  const ExpertLoads& loads_;
+  std::map<LayerKey, LayerActivations> layers_;
+  /// By the first MoE and the first dense layer of a stage, and by whether it has the head.
+  std::map<std::tuple<std::int64_t, std::int64_t, bool>, Bytes> placeholders_;
+  std::map<const ExpertLoad*, Bytes> buffers_; ///< of a layer with that load; of no all-gather
+};
+
+/// The estimate for one stage.
 MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage);
 /// The stage whose ranks are fullest; `loads` are those of the workload.
 MemoryEstimate fullest_stage(const Workload& workload, const ExpertLoads& loads);

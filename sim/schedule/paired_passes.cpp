@@ -33,10 +33,10 @@ struct PassLane {
 
   /// The communication with experts that is under way when the next compute of either lane is
   /// issued.
-  std::optional<std::uint32_t> under_way(const StepGraph& graph) const {
+  std::optional<std::uint32_t> under_way(const Works& works) const {
     for (std::size_t place = next; place > 0 && !is_turn(segments[place - 1]); --place)
       if (const Segment& segment = segments[place - 1]; segment.kind != OpKind::compute)
-        if (graph.works.collectives[segment.work].group == GroupKind::expert)
+        if (works.collectives[segment.work].group == GroupKind::expert)
           return segment.work;
     return std::nullopt;
   }
@@ -51,9 +51,9 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<Segment>& forwar
   const auto issue = [&](PassLane& lane, const PassLane& other) {
     Segment segment = lane.segments[lane.next];
     if (segment.kind == OpKind::compute && !segment.host) {
-      auto communication = other.under_way(graph_);
+      auto communication = other.under_way(table_.works());
       if (!communication && segment.beside_previous)
-        communication = lane.under_way(graph_);
+        communication = lane.under_way(table_.works());
       if (communication)
         segment.work = beside(segment.work, *communication);
     }
@@ -81,9 +81,9 @@ std::vector<Segment> PassPairing::paired(const std::vector<Segment>& segments) {
   std::vector<Segment> found = segments;
   for (Segment& segment : found) {
     if (segment.kind != OpKind::collective ||
-        graph_.works.collectives[segment.work].group != GroupKind::expert)
+        table_.works().collectives[segment.work].group != GroupKind::expert)
       continue;
-    CollectiveWork work = graph_.works.collectives[segment.work];
+    CollectiveWork work = table_.works().collectives[segment.work];
     work.beside_compute = true;
     segment.work = table_.add(work);
   }
@@ -91,7 +91,7 @@ std::vector<Segment> PassPairing::paired(const std::vector<Segment>& segments) {
 }
 
 std::uint32_t PassPairing::beside(std::uint32_t compute, std::uint32_t communication) {
-  ComputeWork work = graph_.works.computes[compute];
+  ComputeWork work = table_.works().computes[compute];
   if (!work.beside)
     work.beside = communication;
   return table_.add(std::move(work));

@@ -20,9 +20,9 @@ struct PairedSegment {
 /// (CollectiveWork::beside_compute).
 class PassPairing {
 public:
-  /// `table` is that of the graph, which gets the computes that run beside a communication, and the
+  /// `table` gets the computes that run beside a communication, and the
   /// communications of pairs.
-  PassPairing(StepGraph& graph, WorkTable& table) : graph_(graph), table_(table) {}
+  explicit PassPairing(WorkTable& table) : table_(table) {}
 
   std::vector<PairedSegment> merge(const std::vector<Segment>& forward,
                                    const std::vector<Segment>& backward);
@@ -32,7 +32,6 @@ private:
   std::vector<Segment> paired(const std::vector<Segment>& segments);
   std::uint32_t beside(std::uint32_t compute, std::uint32_t communication);
 
-  StepGraph& graph_;
   WorkTable& table_;
 };
 

@@ -1,24 +1,48 @@
 #include "sim/schedule/pipeline_times.hpp"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
+#include <array>
 
 namespace moesim {
 
 namespace {
 
-enum class Product { forward, input, weight };
-/// What a pass makes: of which virtual stage and micro-batch.
-using Made = std::tuple<Product, std::int64_t, std::int64_t>;
+/// The results of passes, by kind: what other passes wait for.
+enum class PassResult : std::uint8_t { forward, input, weight };
+
+PassResult result_of(Pass pass) {
+  switch (pass) {
+  case Pass::forward:
+    return PassResult::forward;
+  case Pass::backward_weight:
+    return PassResult::weight;
+  case Pass::backward:
+  case Pass::backward_input:
+    break;
+  }
+  return PassResult::input;
+}
+
+/// A stage before one of its turns.
+struct BeforeTurn {
+  std::size_t stage = 0;
+  std::int64_t turn = 0;
+};
 
 class Pipeline {
 public:
-  Pipeline(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times)
-      : plan_(plan), times_(times), spans_(static_cast<std::size_t>(plan.pipeline)) {
-    for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
+  Pipeline(const ParallelPlan& plan, std::int64_t micro_batches, const PipelineTimes& times)
+      : plan_(plan), micro_batches_(micro_batches), times_(times),
+        spans_(static_cast<std::size_t>(plan.pipeline)),
+        meetings_(static_cast<std::size_t>(plan.pipeline)),
+        turn_ends_(static_cast<std::size_t>(plan.pipeline)) {
+    for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
       orders_.push_back(pipeline_order(plan, stage, micro_batches));
-    find_exchanges();
+      spans_[static_cast<std::size_t>(stage)].reserve(orders_.back().size());
+    }
+    for (std::vector<double>& results : results_)
+      results.assign(static_cast<std::size_t>(plan.virtual_stage_count() * micro_batches), not_yet);
+    find_meetings();
   }
 
   std::optional<std::vector<std::vector<PassSpan>>> play() {
@@ -31,123 +55,184 @@ public:
     for (std::size_t stage = 0; stage < orders_.size(); ++stage)
       if (!done(stage))
         return std::nullopt;
-    return spans_;
+    return std::move(spans_);
   }
 
 private:
-  /// A stage before one of its turns.
-  using Place = std::pair<std::size_t, std::int64_t>;
+  static constexpr double not_yet = -1.0;
 
-  /// Both sides of each exchange wait for the other.
-  void find_exchanges() {
-    std::map<Made, Place> sent; // by what is sent
-    for (std::size_t stage = 0; stage < orders_.size(); ++stage)
-      for (const ChunkPass& pass : orders_[stage])
-        if (pass.turn)
-          sent[made_by(pass, virtual_stage_of(stage, pass))] = {stage, pass.turn->sent_at};
-    if (sent.empty())
+  /// Both sides of an exchange between turns wait for each other.
+  void find_meetings() {
+    if (orders_.front().empty() || !orders_.front().front().turn)
       return;
+    std::array<std::vector<BeforeTurn>, 2> sent; // forward results and gradients of inputs
+    for (std::vector<BeforeTurn>& of : sent)
+      of.resize(results_.front().size());
+    for (std::size_t stage = 0; stage < orders_.size(); ++stage) {
+      meetings_[stage].resize(orders_[stage].size() + 1);
+      turn_ends_[stage].assign(orders_[stage].size() + 1, not_yet);
+      for (const ChunkPass& pass : orders_[stage])
+        if (pass.pass != Pass::backward_weight)
+          sent[index(result_of(pass.pass))][slot(virtual_stage_of(stage, pass), pass)] = {
+              stage, pass.turn->sent_at};
+    }
     for (std::size_t stage = 0; stage < orders_.size(); ++stage)
       for (const ChunkPass& pass : orders_[stage])
-        for (const Made& made : needed(pass, virtual_stage_of(stage, pass)))
-          if (const auto found = sent.find(made);
-              found != sent.end() && found->second.first != stage) {
-            const Place here{stage, pass.turn->received_at};
-            meets_[here].push_back(found->second);
-            meets_[found->second].push_back(here);
-          }
+        if (const auto sender = sender_of(stage, pass, sent); sender && sender->stage != stage) {
+          const BeforeTurn here{stage, pass.turn->received_at};
+          meeting(here).push_back(*sender);
+          meeting(*sender).push_back(here);
+        }
   }
 
-  /// When a stage and all that it exchanges with before a turn have come to that; no value while
-  /// one has not.
-  std::optional<double> meeting(const Place& place) const {
+  std::vector<BeforeTurn>& meeting(const BeforeTurn& at) {
+    std::vector<std::vector<BeforeTurn>>& of_stage = meetings_[at.stage];
+    const auto turn = static_cast<std::size_t>(at.turn);
+    if (turn >= of_stage.size())
+      of_stage.resize(turn + 1);
+    return of_stage[turn];
+  }
+
+  /// The stage that sends the input of a pass, before which of its turns; nothing for a pass that
+  /// needs no other virtual stage.
+  std::optional<BeforeTurn> sender_of(std::size_t stage, const ChunkPass& pass,
+                                      const std::array<std::vector<BeforeTurn>, 2>& sent) const {
+    const std::int64_t own = virtual_stage_of(stage, pass);
+    const bool forward = pass.pass == Pass::forward;
+    const std::int64_t from = forward ? own - 1 : own + 1;
+    if (pass.pass == Pass::backward_weight || from < 0 || from >= plan_.virtual_stage_count())
+      return std::nullopt;
+    return sent[forward ? 0 : 1][slot(from, pass)];
+  }
+
+  /// The moment at which a stage and all stages that it meets before a turn have come to it; no
+  /// value while one has not.
+  std::optional<double> met(std::size_t stage, std::int64_t turn) const {
     double time = 0.0;
-    const auto others = meets_.find(place);
-    if (others == meets_.end())
+    const auto number = static_cast<std::size_t>(turn);
+    if (number >= meetings_[stage].size())
       return time;
-    for (const auto& [stage, turn] : others->second) {
-      if (turn == 0)
+    for (const BeforeTurn& other : meetings_[stage][number]) {
+      if (other.turn == 0)
         continue;
-      const auto end = turn_ends_.find({stage, turn - 1});
-      if (end == turn_ends_.end())
+      const double end = turn_ends_[other.stage][static_cast<std::size_t>(other.turn - 1)];
+      if (end == not_yet)
         return std::nullopt;
-      time = std::max(time, end->second);
+      time = std::max(time, end);
     }
     return time;
   }
 
   bool done(std::size_t stage) const { return spans_[stage].size() == orders_[stage].size(); }
 
-  std::vector<Made> needed(const ChunkPass& pass, std::int64_t own) const {
-    if (pass.pass == Pass::backward_weight)
-      return {{Product::input, own, pass.micro_batch}};
-    std::vector<Made> before;
-    if (pass.pass == Pass::forward) {
-      if (own > 0)
-        before.push_back({Product::forward, own - 1, pass.micro_batch});
-      return before;
-    }
-    before.push_back({Product::forward, own, pass.micro_batch});
-    if (own + 1 < plan_.virtual_stage_count())
-      before.push_back({Product::input, own + 1, pass.micro_batch});
-    return before;
-  }
-
   std::int64_t virtual_stage_of(std::size_t stage, const ChunkPass& pass) const {
     return plan_.virtual_stage(static_cast<std::int64_t>(stage), pass.chunk);
   }
+  std::size_t slot(std::int64_t virtual_stage, const ChunkPass& pass) const {
+    return static_cast<std::size_t>(virtual_stage * micro_batches_ + pass.micro_batch);
+  }
+  double result(PassResult kind, std::int64_t virtual_stage, const ChunkPass& pass) const {
+    return results_[index(kind)][slot(virtual_stage, pass)];
+  }
 
-  /// Runs the next pass of a stage, or the next two side by side, if what they wait for is done.
+  /// The arrival of all that a pass needs; no value while a part is missing.
+  std::optional<double> ready(std::size_t stage, const ChunkPass& pass) const {
+    const std::int64_t own = virtual_stage_of(stage, pass);
+    // Under DualPipe the chunk of a pass tells from which end its micro-batch comes.
+    const std::vector<double>& send =
+        times_.send[plan_.copies() > 1 ? static_cast<std::size_t>(pass.chunk) : 0];
+    double time = times_.begin[stage][static_cast<std::size_t>(pass.chunk)];
+    const auto wait = [&](PassResult kind, std::int64_t virtual_stage, double sending) {
+      const double made = result(kind, virtual_stage, pass);
+      time = made == not_yet || time == not_yet ? not_yet : std::max(time, made + sending);
+    };
+    if (pass.pass == Pass::backward_weight)
+      wait(PassResult::input, own, 0.0);
+    else if (pass.pass != Pass::forward)
+      wait(PassResult::forward, own, 0.0);
+    else if (own > 0)
+      wait(PassResult::forward, own - 1, send[static_cast<std::size_t>(own - 1)]);
+    if ((pass.pass == Pass::backward || pass.pass == Pass::backward_input) &&
+        own + 1 < plan_.virtual_stage_count())
+      wait(PassResult::input, own + 1, send[static_cast<std::size_t>(own)]);
+    return time == not_yet ? std::nullopt : std::optional(time);
+  }
+  /// Runs the next pass of a stage, or the next two side by side, if all that they wait for is
+  /// there.
   bool step(std::size_t stage) {
     std::vector<PassSpan>& spans = spans_[stage];
     const StageOrder& order = orders_[stage];
     const std::size_t first = spans.size();
+    const ChunkPass& pass = order[first];
     const bool paired = first + 1 < order.size() && order[first + 1].beside_previous;
-    double start = spans.empty() ? 0.0 : spans.back().finish;
-    const std::optional<Turn>& turn = order[first].turn;
-    if (turn && (first == 0 || order[first - 1].turn->number != turn->number)) {
-      const std::optional<double> met = meeting({stage, turn->number});
-      if (!met)
+    double free = spans.empty() ? 0.0 : spans.back().finish;
+    if (pass.turn && (first == 0 || order[first - 1].turn->number != pass.turn->number)) {
+      const std::optional<double> all = met(stage, pass.turn->number);
+      if (!all)
         return false;
-      start = std::max(start, *met);
+      free = std::max(free, *all);
     }
-    for (std::size_t place = first; place <= first + paired; ++place)
-      for (const Made& made : needed(order[place], virtual_stage_of(stage, order[place]))) {
-        const auto end = ends_.find(made);
-        if (end == ends_.end())
-          return false;
-        start = std::max(start, end->second);
-      }
-    const double finish = start + (paired ? times_.of_pair() : times_.of(order[first].pass));
-    for (std::size_t place = first; place <= first + paired; ++place) {
-      spans.push_back({order[place], start, finish});
-      ends_[made_by(order[place], virtual_stage_of(stage, order[place]))] = finish;
-    }
+    if (!(paired ? run_pair(stage, pass, order[first + 1], free) : run_one(stage, pass, free)))
+      return false;
     const std::size_t next = spans.size();
-    if (turn && (next == order.size() || order[next].turn->number != turn->number))
-      turn_ends_[{stage, turn->number}] = finish;
+    if (pass.turn && (next == order.size() || order[next].turn->number != pass.turn->number))
+      turn_ends_[stage][static_cast<std::size_t>(pass.turn->number)] = spans.back().finish;
     return true;
   }
 
-  static Made made_by(const ChunkPass& pass, std::int64_t own) {
-    const Product product = pass.pass == Pass::forward           ? Product::forward
-                            : pass.pass == Pass::backward_weight ? Product::weight
-                                                                 : Product::input;
-    return {product, own, pass.micro_batch};
+  bool run_one(std::size_t stage, const ChunkPass& pass, double free) {
+    const std::optional<double> arrived = ready(stage, pass);
+    if (!arrived)
+      return false;
+    const double start = std::max(free, *arrived);
+    const double finish = start + times_of(stage, pass).of(pass.pass);
+    spans_[stage].push_back({pass, start, finish});
+    set_result(stage, pass, finish);
+    return true;
+  }
+
+  bool run_pair(std::size_t stage, const ChunkPass& forward, const ChunkPass& backward,
+                double free) {
+    const std::optional<double> forward_ready = ready(stage, forward);
+    const std::optional<double> backward_ready = ready(stage, backward);
+    if (!forward_ready || !backward_ready)
+      return false;
+    const ChunkTimes& forward_times = times_of(stage, forward);
+    const ChunkTimes& backward_times = times_of(stage, backward);
+    const double start = std::max(free, std::min(*forward_ready, *backward_ready));
+    const double side_by_side = times_.pair[stage][static_cast<std::size_t>(forward.chunk)]
+                                           [static_cast<std::size_t>(backward.chunk)];
+    const double forward_made = std::max(free, *forward_ready) + forward_times.paired_forward;
+    const double backward_made = std::max(free, *backward_ready) + backward_times.paired_backward;
+    const double finish = std::max({start + side_by_side, forward_made, backward_made});
+    spans_[stage].push_back({forward, start, finish});
+    spans_[stage].push_back({backward, start, finish});
+    set_result(stage, forward, forward_made);
+    set_result(stage, backward, backward_made);
+    return true;
+  }
+
+  const ChunkTimes& times_of(std::size_t stage, const ChunkPass& pass) const {
+    return times_.chunks[stage][static_cast<std::size_t>(pass.chunk)];
+  }
+  void set_result(std::size_t stage, const ChunkPass& pass, double time) {
+    results_[index(result_of(pass.pass))][slot(virtual_stage_of(stage, pass), pass)] = time;
   }
 
   const ParallelPlan& plan_;
-  PassTimes times_;
+  std::int64_t micro_batches_;
+  const PipelineTimes& times_;
   std::vector<StageOrder> orders_;
   std::vector<std::vector<PassSpan>> spans_;
-  std::map<Made, double> ends_;
-  std::map<Place, std::vector<Place>> meets_;
-  std::map<Place, double> turn_ends_; ///< by stage and turn
+  /// By PassResult, then by virtual stage and micro-batch.
+  std::array<std::vector<double>, enumerator_count<PassResult>> results_;
+  std::vector<std::vector<std::vector<BeforeTurn>>> meetings_; ///< by stage and turn
+  std::vector<std::vector<double>> turn_ends_;                 ///< by stage and turn
 };
 
 } // namespace
 
-double PassTimes::of(Pass pass) const {
+double ChunkTimes::of(Pass pass) const {
   switch (pass) {
   case Pass::forward:
     return forward;
@@ -158,16 +243,35 @@ double PassTimes::of(Pass pass) const {
   case Pass::backward:
     break;
   }
-  return input + weight;
+  return backward;
 }
 
-double PassTimes::of_pair() const {
-  return pair.value_or(of(Pass::forward) + of(Pass::backward));
+PipelineTimes equal_stages(const ParallelPlan& plan, const PassTimes& times) {
+  const double backward = times.input + times.weight;
+  const double pair = times.pair.value_or(times.forward + backward);
+  const ChunkTimes chunk{.forward = times.forward,
+                         .backward = backward,
+                         .input = times.input,
+                         .weight = times.weight,
+                         .paired_forward = pair,
+                         .paired_backward = pair};
+  const auto stages = static_cast<std::size_t>(plan.pipeline);
+  const auto chunks = static_cast<std::size_t>(plan.chunks());
+  return {std::vector(stages, std::vector(chunks, chunk)),
+          std::vector(stages, std::vector(chunks, 0.0)),
+          std::vector(stages, std::vector(chunks, std::vector(chunks, pair))),
+          std::vector(static_cast<std::size_t>(plan.copies()),
+                      std::vector(static_cast<std::size_t>(plan.virtual_stage_count()), 0.0))};
+}
+
+std::optional<std::vector<std::vector<PassSpan>>>
+pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PipelineTimes& times) {
+  return Pipeline(plan, micro_batches, times).play();
 }
 
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times) {
-  return Pipeline(plan, micro_batches, times).play();
+  return pipeline_times(plan, micro_batches, equal_stages(plan, times));
 }
 
 } // namespace moesim

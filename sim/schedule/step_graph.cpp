@@ -129,4 +129,19 @@ std::string StepGraph::name_of(OpId id) const {
                      works.labels[op.label].text());
 }
 
+Stream stream_of(const CollectiveWork& work) {
+  switch (work.group) {
+  case GroupKind::expert:
+  case GroupKind::expert_tensor:
+    return Stream::expert_parallel;
+  case GroupKind::tensor:
+  case GroupKind::context:
+    return Stream::tensor_parallel;
+  case GroupKind::data:
+  case GroupKind::expert_data:
+    break;
+  }
+  return Stream::data_parallel;
+}
+
 } // namespace moesim

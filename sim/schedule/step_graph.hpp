@@ -20,6 +20,9 @@ enum class Stream : std::uint8_t {
   host ///< the processor that launches the device's kernels
 };
 
+/// The queue of a collective: that of the parallelism of its group.
+Stream stream_of(const CollectiveWork& work);
+
 /// One operation: a piece of work at a place. Amounts only, no time.
 struct Op {
   OpKind kind = OpKind::compute;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/search/dense_search.hpp"
+#include "sim/search/step_replay.hpp"
 #include "sim/study/collective_scenario.hpp"
 
 namespace moesim {

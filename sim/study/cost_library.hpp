@@ -1,6 +1,7 @@
 #pragma once
 
-#include "sim/search/dense_search.hpp"
+#include "sim/cost/costs.hpp"
+#include "sim/platform/topology_spec.hpp"
 
 #include <filesystem>
 #include <map>

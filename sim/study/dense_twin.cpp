@@ -10,19 +10,24 @@ namespace {
 
 using nlohmann::json;
 
-TwinProblem problem_of(const Scenario& scenario, ModelSpec model) {
-  TwinProblem problem{{}, scenario.topology, scenario.fidelity};
+PlanProblem problem_of(const Scenario& scenario, ModelSpec model) {
+  PlanProblem problem{
+      {}, scenario.search.value_or(PlanChoices{}), scenario.topology, scenario.fidelity};
+  PlanChoices& choices = problem.choices;
+  choices.expert.clear();
+  choices.expert_tensor.clear();
+  choices.dispatcher.clear();
+  choices.library.clear();
+  choices.overlap.clear();
   const Workload& own = scenario.workload;
-  Workload& workload = problem.workload;
+  Workload& workload = problem.base;
   workload.model = std::move(model);
   workload.model.name.clear();
-  // The search chooses tensor, pipeline and recompute, always under 1F1B, and has no experts.
   workload.plan.gpus = own.plan.gpus;
-  workload.plan.context = own.plan.context;
-  workload.plan.zero_stage = own.plan.zero_stage;
   workload.plan.offload_layers = own.plan.offload_layers;
   workload.plan.offload_modules = own.plan.offload_modules;
   workload.training = own.training;
+  workload.training.micro_batch = 1; // the search chooses it
   workload.communication.overlap_tensor = own.communication.overlap_tensor;
   workload.communication.overlap_data_parallel = own.communication.overlap_data_parallel;
   workload.graphs = own.graphs;
@@ -140,30 +145,44 @@ json members(const TopologySpec& topology) {
       {name, members(gpu), members(node), members(fabric), gpus_max, all_of(faults)});
 }
 
-json members(const TwinProblem& problem) {
-  const auto& [workload, topology, fidelity] = problem;
-  return json::array({members(workload), members(topology), fidelity});
+json members(const PlanChoices& choices) {
+  const auto& [tensor, context, pipeline, virtual_stages, expert, expert_tensor, zero_stage,
+               micro_batch, schedule, recompute, recompute_modules, dispatcher, library, overlap] =
+      choices;
+  json schedule_names = json::array();
+  for (const Schedule* one : schedule)
+    schedule_names.push_back(one->name);
+  return json::array({tensor, context, pipeline, virtual_stages, expert, expert_tensor, zero_stage,
+                      micro_batch, schedule_names, recompute,
+                      recompute_modules ? json(*recompute_modules) : json(), dispatcher, library,
+                      overlap});
+}
+
+json members(const PlanProblem& problem) {
+  const auto& [base, choices, topology, fidelity] = problem;
+  return json::array({members(base), members(choices), members(topology), fidelity});
 }
 
 } // namespace
 
-TwinProblem dense_twin_problem(const Scenario& scenario) {
+PlanProblem dense_twin_problem(const Scenario& scenario) {
   return problem_of(scenario, dense_twin(scenario.workload.model));
 }
 
-TwinProblem active_dense_twin_problem(const Scenario& scenario) {
+PlanProblem active_dense_twin_problem(const Scenario& scenario) {
   return problem_of(scenario, active_dense_twin(scenario.workload.model));
 }
 
-std::string key_of(const TwinProblem& problem) {
+std::string key_of(const PlanProblem& problem) {
   return members(problem).dump();
 }
 
-TwinAnswer search_twin(const TwinProblem& problem, const Topology& topology, const Costs& costs) {
-  const auto best = best_dense_plan(problem.workload, topology, problem.fidelity, costs);
-  if (!best)
+TwinAnswer search_twin(const PlanProblem& problem, const Costs& costs) {
+  const PlanSearch search = search_plans(problem, costs, 1);
+  if (search.best.empty())
     return {no_value, "no plan fits into memory", ""};
-  return {best->replay.metrics.step_time.value * 1e3, plan_text(best->plan), ""};
+  const FoundPlan& best = search.best.front();
+  return {best.replay.metrics.step_time.value * 1e3, plan_settings(best.workload), ""};
 }
 
 } // namespace moesim

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/metrics/step_result.hpp"
-#include "sim/search/dense_search.hpp"
+#include "sim/search/step_replay.hpp"
 
 namespace moesim {
 

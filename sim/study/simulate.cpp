@@ -111,9 +111,9 @@ bool fits(const Scenario& scenario, const ExpertLoads& loads, StepResult& result
 }
 
 /// Searches a twin and says in the diagnostics which plan it is best under.
-TwinAnswer best_twin(const std::string& name, const TwinProblem& problem, const Topology& topology,
-                     const Costs& costs, Prediction& prediction) {
-  TwinAnswer best = search_twin(problem, topology, costs);
+TwinAnswer best_twin(const std::string& name, const PlanProblem& problem, const Costs& costs,
+                     Prediction& prediction) {
+  TwinAnswer best = search_twin(problem, costs);
   prediction.diagnostics.emplace_back(name + "_plan", best.plan);
   return best;
 }
@@ -179,9 +179,9 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
     fill_imbalance(scenario, loads, topology, costs, result);
   if (twins == Twins::search && scenario.workload.model.is_moe()) {
     const TwinAnswer dense =
-        best_twin("dense_twin", dense_twin_problem(scenario), topology, costs, prediction);
+        best_twin("dense_twin", dense_twin_problem(scenario), costs, prediction);
     const TwinAnswer active_dense = best_twin(
-        "active_dense_twin", active_dense_twin_problem(scenario), topology, costs, prediction);
+        "active_dense_twin", active_dense_twin_problem(scenario), costs, prediction);
     compare_with_twins(scenario, dense, active_dense, result);
   }
   return prediction;

@@ -24,9 +24,9 @@ double weight_of(const Scenario& scenario) {
 }
 
 /// In proportion to the plans of a search, and to the layers of each.
-double weight_of(const TwinProblem& problem) {
-  const auto layers = static_cast<double>(problem.workload.model.layers.size());
-  const auto gpus = static_cast<double>(problem.workload.plan.gpus);
+double weight_of(const PlanProblem& problem) {
+  const auto layers = static_cast<double>(problem.base.model.layers.size());
+  const auto gpus = static_cast<double>(problem.base.plan.gpus);
   const auto node = static_cast<double>(problem.topology.node.gpus);
   const double tensor_degrees = 1.0 + std::log2(std::min(gpus, node));
   const double pipeline_degrees = 1.0 + std::log2(std::min(gpus, layers));
@@ -69,7 +69,7 @@ void SweepRun::add_point(std::size_t number) {
   points_.push_back(std::move(point));
 }
 
-std::size_t SweepRun::twin_of(TwinProblem problem) {
+std::size_t SweepRun::twin_of(PlanProblem problem) {
   const std::string key = key_of(problem);
   const auto [known, added] = twin_by_key_.emplace(key, twins_.size());
   if (added) {
@@ -151,11 +151,10 @@ std::optional<ChildTask> SweepRun::next_task() {
   if (!twins_left_.empty()) {
     const std::size_t place = twins_left_.front();
     twins_left_.pop_front();
-    const TwinProblem& problem = twins_[place].problem;
-    const Costs& costs = costs_.of(problem.topology, problem.workload.training);
+    const PlanProblem& problem = twins_[place].problem;
+    const Costs& costs = costs_.of(problem.topology, problem.base.training);
     task = {points_.size() + place, [&problem, &costs] {
-              const Topology topology(problem.topology, problem.workload.plan.gpus);
-              return twin_text(search_twin(problem, topology, costs));
+              return twin_text(search_twin(problem, costs));
             }};
   } else if (!points_left_.empty()) {
     const std::size_t place = points_left_.front();

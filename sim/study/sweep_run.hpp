@@ -32,7 +32,7 @@ public:
 
 private:
   struct Twin {
-    TwinProblem problem;
+    PlanProblem problem;
     std::string name; ///< in the journal
     double weight = 0.0;
     std::size_t wanted = 0; ///< points that compare with it, if they run
@@ -49,7 +49,7 @@ private:
   };
 
   void add_point(std::size_t number);
-  std::size_t twin_of(TwinProblem problem);
+  std::size_t twin_of(PlanProblem problem);
   /// A point has run: queues its twins, or forgets them if there is no step to compare.
   void take_result(std::size_t place, const StepResult& result);
   void take_answer(std::size_t place, const TwinAnswer& answer);

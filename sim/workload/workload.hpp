@@ -24,6 +24,20 @@ inline constexpr auto dispatcher_names =
                                       {Dispatcher::node_limited, "node-limited"}});
 static_assert(names_each(dispatcher_names));
 
+/// What hides dispatch and combine.
+enum class Overlap {
+  none,
+  shared_expert, ///< the shared experts' compute runs beside dispatch
+  batch          ///< another micro-batch (ParallelPlan::overlap_batches)
+};
+
+/// The names in scenarios.
+inline constexpr auto overlap_names =
+    std::to_array<Named<Overlap>>({{Overlap::none, "none"},
+                                   {Overlap::shared_expert, "shared-expert"},
+                                   {Overlap::batch, "batch"}});
+static_assert(names_each(overlap_names));
+
 struct CommunicationSpec {
   Dispatcher dispatcher = Dispatcher::all_to_all;
   Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends

@@ -1,7 +1,7 @@
 #include "tests/property/case_count.hpp"
 #include "tests/property/random_case.hpp"
 
-#include "sim/search/dense_search.hpp"
+#include "sim/search/step_replay.hpp"
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>

@@ -141,18 +141,16 @@ TEST_CASE("what leaves on one side of a link kind arrives on the other") {
 }
 
 TEST_CASE("no step beats the bound that plans are ordered by") {
-  for (const RandomCase& drawn : random_cases(27'000, 80, small)) {
+  for (const RandomCase& drawn : random_cases(27'000, 200, small)) {
     INFO(drawn.text());
     const Scenario scenario = scenario_of(drawn);
-    if (scenario.workload.plan.schedule != Schedule::one_forward_one_backward ||
-        scenario.workload.plan.overlap_batches)
-      continue; // dense twins have no other
     const Topology topology(scenario.topology, scenario.workload.plan.gpus);
     const Costs& costs = costs_of(scenario);
     const StepReplay replay = replay_step(scenario.workload, topology, Fidelity::folded, costs);
+    const Seconds bound = step_time_bound(scenario.workload, topology, costs);
+    CHECK(ComputeBounds(scenario.workload, costs).of(scenario.workload.plan) <= bound);
     if (!replay.approximate)
-      CHECK(replay.metrics.step_time.value * (1.0 + bound_slack) >=
-            step_time_bound(scenario.workload, topology, costs).value);
+      CHECK(replay.metrics.step_time.value * (1.0 + bound_slack) >= bound.value);
   }
 }
 

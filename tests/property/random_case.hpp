@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/scenario/scenario.hpp"
-#include "sim/search/dense_search.hpp"
+#include "sim/search/step_replay.hpp"
 
 #include <cstdint>
 #include <string>

@@ -33,7 +33,7 @@ void require_complete(const ParallelPlan& plan, std::int64_t stage, std::int64_t
 
 /// No stage waits for ever, and all are complete.
 void require_sound(const ParallelPlan& plan, std::int64_t micro_batches) {
-  REQUIRE(pipeline_times(plan, micro_batches, {}));
+  REQUIRE(pipeline_times(plan, micro_batches, PassTimes{}));
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
     require_complete(plan, stage, micro_batches);
 }

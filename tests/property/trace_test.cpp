@@ -2,7 +2,7 @@
 
 #include "sim/base/check.hpp"
 #include "sim/report/trace_report.hpp"
-#include "sim/search/dense_search.hpp"
+#include "sim/search/step_replay.hpp"
 #include "tests/support/trace_faults.hpp"
 
 #include <catch2/catch.hpp>

@@ -241,7 +241,7 @@ TEST_CASE("the V leaves no bubble where all three passes take alike") {
     for (const std::int64_t micro_batches : {2 * stages - 1, 2 * stages, 4 * stages + 1}) {
       INFO("stages " << stages << " micro-batches " << micro_batches);
       const auto passes =
-          pipeline_times(plan_of(Schedule::zero_bubble, stages, 2), micro_batches, {});
+          pipeline_times(plan_of(Schedule::zero_bubble, stages, 2), micro_batches, PassTimes{});
       REQUIRE(passes);
       for (std::size_t stage = 0; stage < passes->size(); ++stage) {
         CHECK((*passes)[stage].front().start == Approx(static_cast<double>(stage)));

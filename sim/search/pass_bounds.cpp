@@ -1,0 +1,375 @@
+#include "sim/search/pass_bounds.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace moesim {
+
+namespace {
+
+double longest(const WorkTimes& one, const WorkTimes& other) {
+  double time = 0.0;
+  for (std::size_t resource = 0; resource < std::max(one.uses.size(), other.uses.size());
+       ++resource)
+    time = std::max(time, one.use(resource) + other.use(resource));
+  return time;
+}
+
+} // namespace
+
+void WorkTimes::add(const WorkTimes& other, double times) {
+  serial += times * other.serial;
+  uses.resize(std::max(uses.size(), other.uses.size()), 0.0);
+  for (std::size_t resource = 0; resource < other.uses.size(); ++resource)
+    uses[resource] += times * other.uses[resource];
+}
+
+LoneCommunications::LoneCommunications(const Workload& workload, const Topology& topology,
+                                       const Costs& costs)
+    : layout_{one_rank_per_stage(workload.plan),
+              // A group's own loads are a bound wherever its ranks sit.
+              topology.regular() ? LoadModel::representative : LoadModel::group_links},
+      stages_alike_(stages_sit_alike(workload.plan, topology)),
+      planner_(layout_, workload.plan, topology, costs.network, &costs.compute) {}
+
+const WorkTimes& LoneCommunications::collective(const CollectiveWork& work, std::int64_t stage) {
+  const std::int64_t place = representative(stage);
+  const auto [known, added] = collectives_.try_emplace({work, place});
+  WorkTimes& times = known->second;
+  if (!added)
+    return times;
+  const DeviceId device{static_cast<std::uint32_t>(place)};
+  const TrafficPlan& plan = planner_.collective(work, {work.group, {device}});
+  times.serial = time_alone(plan, planner_.folding());
+  std::map<std::uint32_t, std::size_t>& links = resources_[place];
+  for (const TrafficPhase& phase : plan.phases)
+    for (const PlannedFlow& flow : phase.flows)
+      for (const MachineRoute::Hop& hop : flow.route.hops) {
+        const std::size_t resource = links.try_emplace(hop.link, links.size() + 1).first->second;
+        times.uses.resize(std::max(times.uses.size(), resource + 1), 0.0);
+        times.uses[resource] +=
+            flow.amount * hop.times / planner_.folding().capacity(hop.link).value;
+      }
+  return times;
+}
+
+BesideCompute LoneCommunications::beside(const CollectiveWork& work, std::int64_t stage) {
+  const DeviceId device{static_cast<std::uint32_t>(representative(stage))};
+  return planner_.beside_compute(work, {work.group, {device}});
+}
+
+Seconds LoneCommunications::transfer(const TransferWork& work, std::int64_t from,
+                                     std::int64_t to) {
+  if (from == to)
+    return {};
+  const DevicePair pair{DeviceId(static_cast<std::uint32_t>(from)),
+                        DeviceId(static_cast<std::uint32_t>(to))};
+  return time_alone(planner_.transfer(work, pair), planner_.folding());
+}
+
+PassBounds::PassBounds(Workload workload, const ComputeCost& cost,
+                       LoneCommunications* communications)
+    : workload_(std::move(workload)), communications_(communications), loads_(workload_),
+      tables_(workload_, works_), times_(works_, cost), rule_(data_parallel_rule(workload_)) {}
+
+const WorkTimes& PassBounds::BlockTimes::of(Pass pass) const {
+  switch (pass) {
+  case Pass::forward:
+    return forward;
+  case Pass::backward_input:
+    return input;
+  case Pass::backward_weight:
+    return weight;
+  case Pass::backward:
+    break;
+  }
+  return backward;
+}
+
+Seconds PassBounds::micro_batch_computes() {
+  Seconds sum;
+  for (std::int64_t number = 0; number < workload_.plan.virtual_stage_count(); ++number)
+    for (const BlockUse& use : tables_.blocks.uses(number, {&loads_, 0, std::nullopt})) {
+      const BlockTimes& block = block_times(use.block, 0);
+      sum += Seconds{block.forward.uses.front() +
+                     std::min(block.backward.uses.front(),
+                              block.input.uses.front() + block.weight.uses.front())};
+    }
+  return sum;
+}
+
+PipelineTimes PassBounds::pipeline() {
+  const ParallelPlan& plan = workload_.plan;
+  const bool delayed = plan.schedule.delays_weight_gradients;
+  PipelineTimes times;
+  chunks_.clear();
+  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
+    std::vector<ChunkTimes>& chunks = times.chunks.emplace_back();
+    std::vector<double>& begin = times.begin.emplace_back();
+    WorkTimes gathered;
+    for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
+      const BlockTimes& of = chunk_times(stage, chunk);
+      const double forward = of.forward.serial.value;
+      chunks.push_back({.forward = forward,
+                        .backward = of.backward.serial.value,
+                        .input = of.input.serial.value,
+                        .weight = of.weight.serial.value,
+                        .paired_forward = forward,
+                        .paired_backward = (delayed ? of.input : of.backward).serial.value});
+      // Weights are gathered chunk after chunk. A first forward pass ends after its own are there.
+      if (rule_.overlaps && rule_.gathers && !rule_.gathers_every_pass)
+        gathered.add(gathering(stage, chunk));
+      const double end = std::max(gathered.serial.value, longest(gathered, of.forward));
+      begin.push_back(std::max(0.0, end - forward));
+    }
+    if (plan.overlap_batches)
+      times.pair.push_back(pairs(stage));
+  }
+  times.send = sends();
+  return times;
+}
+
+std::vector<std::vector<double>> PassBounds::pairs(std::int64_t stage) {
+  std::vector<std::vector<double>> times;
+  for (std::int64_t forward = 0; forward < workload_.plan.chunks(); ++forward) {
+    std::vector<double>& with = times.emplace_back();
+    for (std::int64_t backward = 0; backward < workload_.plan.chunks(); ++backward)
+      with.push_back(pair(stage, forward, backward));
+  }
+  return times;
+}
+
+double PassBounds::pair(std::int64_t stage, std::int64_t forward_chunk,
+                        std::int64_t backward_chunk) {
+  const ParallelPlan& plan = workload_.plan;
+  const double used = longest(chunk_times(stage, forward_chunk).forward,
+                              chunk_times(stage, backward_chunk).backward);
+  if (!communications_)
+    return used;
+  const auto passes_of = [&](std::int64_t chunk) {
+    return ChunkPasses(workload_, plan.virtual_stage(stage, chunk), {&loads_, 0, std::nullopt},
+                       tables_.works, tables_.blocks, tables_.gradients);
+  };
+  const auto blocks_of = [](const ChunkPasses& passes) {
+    std::vector<std::uint32_t> blocks;
+    for (const BlockUse& use : passes.uses())
+      blocks.push_back(use.block);
+    return blocks;
+  };
+  ChunkPasses forward = passes_of(forward_chunk);
+  ChunkPasses backward = passes_of(backward_chunk);
+  const std::int64_t place = communications_->representative(stage);
+  const auto [known, added] =
+      pairs_.try_emplace({place, blocks_of(forward), blocks_of(backward)}, 0.0);
+  if (added) {
+    const bool delayed = plan.schedule.delays_weight_gradients;
+    known->second = side_by_side(
+        PassPairing(tables_.works)
+            .merge(forward.forward(PassPlace::regular),
+                   backward.backward(Gradients::all, PassPlace::regular, delayed)),
+        place);
+  }
+  return std::max(used, known->second);
+}
+
+/// The time of two passes in the order in which a device issues their segments, each segment as
+/// soon as its pass and its stream are free (build_step_graph).
+double PassBounds::side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage) {
+  struct PassEnd {
+    double last = 0.0;
+    double before_last = 0.0;
+    bool started = false;
+  };
+  std::array<PassEnd, 2> passes;
+  std::array<std::optional<double>, enumerator_count<Stream>> streams;
+  for (const auto& [segment, backward] : merged) {
+    if (segment.detached)
+      continue;
+    PassEnd& pass = passes[backward];
+    std::optional<double>& stream =
+        streams[index(segment.kind == OpKind::compute
+                          ? Stream::compute
+                          : stream_of(works_.collectives[segment.work]))];
+    double start = stream.value_or(0.0);
+    if (!stream || pass.started)
+      start = std::max(start, segment.beside_previous ? pass.before_last : pass.last);
+    const double end = start + time_of(segment, stage).value;
+    stream = end;
+    if (segment.beside_previous) {
+      pass.last = std::max(pass.last, end);
+    } else {
+      pass.before_last = pass.last;
+      pass.last = end;
+    }
+    pass.started = true;
+  }
+  return std::max(passes[false].last, passes[true].last);
+}
+
+/// The time of a segment of a pair, slowed by the communication beside it.
+Seconds PassBounds::time_of(const Segment& segment, std::int64_t stage) {
+  if (segment.kind != OpKind::compute)
+    return communications_->collective(works_.collectives[segment.work], stage).serial;
+  const ComputeWork& work = works_.computes[segment.work];
+  if (!work.beside)
+    return times_of(segment, stage).serial;
+  return times_.of(work, communications_->beside(works_.collectives[*work.beside], stage));
+}
+
+Seconds PassBounds::end(std::int64_t stage) {
+  return sequence(step_end_work(workload_, stage, loads_, tables_.works), stage).serial;
+}
+
+Seconds PassBounds::last_pass(std::int64_t stage, Pass pass) {
+  const WorkTimes& times = chunk_times(stage, 0).of(pass);
+  if (!rule_.overlaps)
+    return times.serial;
+  const WorkTimes reduced = reduction(stage, 0);
+  return std::max({times.serial, reduced.serial, Seconds{longest(times, reduced)}});
+}
+
+Seconds PassBounds::busiest_resource(std::int64_t stage, const std::vector<PassSpan>& passes) {
+  WorkTimes sum;
+  WorkTimes beside;
+  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk) {
+    std::array<double, enumerator_count<Pass>> count{};
+    for (const PassSpan& span : passes)
+      if (span.pass.chunk == chunk)
+        count[index(span.pass.pass)] += 1.0;
+    for (const Pass pass : enumerators<Pass>)
+      if (count[index(pass)] > 0.0)
+        sum.add(chunk_times(stage, chunk).of(pass), count[index(pass)]);
+    if (!rule_.overlaps)
+      continue;
+    const double forwards = count[index(Pass::forward)];
+    if (rule_.gathers)
+      beside.add(gathering(stage, chunk), rule_.gathers_every_pass ? 2.0 * forwards : 1.0);
+    beside.add(reduction(stage, chunk), rule_.reduces_every_pass ? forwards : 1.0);
+  }
+  return std::max(beside.serial, Seconds{longest(sum, beside)});
+}
+
+std::vector<std::vector<double>> PassBounds::sends() {
+  const ParallelPlan& plan = workload_.plan;
+  std::vector<std::vector<double>> sends;
+  std::map<std::pair<std::int64_t, std::int64_t>, double> known;
+  const TransferWork work = activation_transfer(workload_);
+  for (std::int64_t copy = 0; copy < plan.copies(); ++copy) {
+    std::vector<double>& of_copy = sends.emplace_back();
+    for (std::int64_t from = 0; from < plan.virtual_stage_count(); ++from) {
+      of_copy.push_back(0.0);
+      if (from + 1 == plan.virtual_stage_count() || !communications_)
+        continue;
+      const std::pair ends{plan.holder(from, copy), plan.holder(from + 1, copy)};
+      const auto [found, added] = known.try_emplace(ends, 0.0);
+      if (added)
+        found->second = communications_->transfer(work, ends.first, ends.second).value;
+      of_copy.back() = found->second;
+    }
+  }
+  return sends;
+}
+
+const PassBounds::BlockTimes& PassBounds::chunk_times(std::int64_t stage, std::int64_t chunk) {
+  const auto [known, added] = chunks_.try_emplace({stage, chunk});
+  BlockTimes& sum = known->second;
+  if (!added)
+    return sum;
+  const std::int64_t place = communications_ ? communications_->representative(stage) : 0;
+  const std::int64_t virtual_stage = workload_.plan.virtual_stage(stage, chunk);
+  std::map<std::uint32_t, double> counts;
+  for (const BlockUse& use : tables_.blocks.uses(virtual_stage, {&loads_, 0, std::nullopt}))
+    counts[use.block] += 1.0;
+  for (const auto& [number, count] : counts) {
+    const BlockTimes& block = block_times(number, place);
+    sum.forward.add(block.forward, count);
+    sum.backward.add(block.backward, count);
+    sum.input.add(block.input, count);
+    sum.weight.add(block.weight, count);
+  }
+  return sum;
+}
+
+const PassBounds::BlockTimes& PassBounds::block_times(std::uint32_t number, std::int64_t stage) {
+  const auto [known, added] = blocks_.try_emplace({number, stage});
+  BlockTimes& times = known->second;
+  if (!added)
+    return times;
+  times.forward = sequence(tables_.blocks.at(number).segments, stage);
+  times.backward = sequence(backward_of(number, Gradients::all), stage);
+  times.input = sequence(backward_of(number, Gradients::inputs), stage);
+  times.weight = sequence(backward_of(number, Gradients::weights), stage);
+  return times;
+}
+
+/// The backward pass of a block, with its forward pass before it where that is repeated.
+std::vector<Segment> PassBounds::backward_of(std::uint32_t number, Gradients gradients) {
+  Sequence out(tables_.works);
+  const Block& block = tables_.blocks.at(number);
+  if (block.repeated && gradients != Gradients::weights)
+    out.append(block.segments, {});
+  add_mirror(out, block.segments, {}, gradients, tables_.works, tables_.gradients);
+  return out.take();
+}
+
+const WorkTimes& PassBounds::times_of(const Segment& segment, std::int64_t stage) {
+  static const WorkTimes none;
+  if (segment.kind == OpKind::compute) {
+    const auto [known, added] = computes_.try_emplace(segment.work);
+    if (added) {
+      known->second.serial = times_.of(works_.computes[segment.work]);
+      known->second.uses = {known->second.serial.value};
+    }
+    return known->second;
+  }
+  return communications_ ? communications_->collective(works_.collectives[segment.work], stage)
+                         : none;
+}
+
+/// The work of segments one after the other; of two side by side the longer counts. Detached ones
+/// are hidden at best.
+WorkTimes PassBounds::sequence(const std::vector<Segment>& segments, std::int64_t stage) {
+  WorkTimes sum;
+  Seconds last;
+  for (const Segment& segment : segments) {
+    if (segment.detached)
+      continue;
+    const WorkTimes& times = times_of(segment, stage);
+    sum.add(times);
+    if (segment.beside_previous)
+      sum.serial += std::max(times.serial, last) - last - times.serial;
+    last = times.serial;
+  }
+  return sum;
+}
+
+/// The work of the segments that run beside all others, on a stream of their own.
+WorkTimes PassBounds::detached(const std::vector<Segment>& segments, std::int64_t stage) {
+  WorkTimes sum;
+  for (const Segment& segment : segments)
+    if (segment.detached)
+      sum.add(times_of(segment, stage));
+  return sum;
+}
+
+/// The gathering of the weights of a chunk, once.
+WorkTimes PassBounds::gathering(std::int64_t stage, std::int64_t chunk) {
+  if (!communications_)
+    return {};
+  Sequence out(tables_.works);
+  DataParallelWork(workload_, workload_.plan.virtual_stage(stage, chunk)).start_gather(out);
+  return detached(out.take(), stage);
+}
+
+/// The reduction of the gradients of a chunk, once.
+WorkTimes PassBounds::reduction(std::int64_t stage, std::int64_t chunk) {
+  if (!communications_)
+    return {};
+  Sequence out(tables_.works);
+  const DataParallelWork work(workload_, workload_.plan.virtual_stage(stage, chunk));
+  work.start_reduce(out);
+  work.finish_reduce(out);
+  return detached(out.take(), stage);
+}
+
+} // namespace moesim

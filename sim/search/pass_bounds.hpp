@@ -1,0 +1,115 @@
+#pragma once
+
+#include "sim/cost/costs.hpp"
+#include "sim/replay/compute_times.hpp"
+#include "sim/replay/traffic_planner.hpp"
+#include "sim/schedule/build_step_graph.hpp"
+#include "sim/schedule/data_parallel_work.hpp"
+#include "sim/schedule/paired_passes.hpp"
+#include "sim/schedule/pipeline_times.hpp"
+#include "sim/schedule/placed_stage.hpp"
+
+#include <cstdint>
+#include <map>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace moesim {
+
+/// The time that a sequence of work takes at least, and the time that it needs of each resource of
+/// its stage: the computes first, then the links, by the index that LoneCommunications gives them.
+struct WorkTimes {
+  Seconds serial; ///< one after the other; of two side by side the longer
+  std::vector<double> uses = {0.0};
+
+  void add(const WorkTimes& other, double times = 1.0);
+  double use(std::size_t resource) const {
+    return resource < uses.size() ? uses[resource] : 0.0;
+  }
+};
+
+/// Times of the communications of a plan, each alone on its links.
+class LoneCommunications {
+public:
+  LoneCommunications(const Workload& workload, const Topology& topology, const Costs& costs);
+
+  /// The stage whose times are those of `stage`: 0 if all stages take the same.
+  std::int64_t representative(std::int64_t stage) const { return stages_alike_ ? 0 : stage; }
+  const WorkTimes& collective(const CollectiveWork& work, std::int64_t stage);
+  /// The communication beside a compute of a stage.
+  BesideCompute beside(const CollectiveWork& work, std::int64_t stage);
+  Seconds transfer(const TransferWork& work, std::int64_t from, std::int64_t to);
+
+private:
+  ReplayLayout layout_;
+  bool stages_alike_;
+  TrafficPlanner planner_;
+  std::map<std::pair<CollectiveWork, std::int64_t>, WorkTimes> collectives_;
+  /// By stage: the index of each of its links among its resources.
+  std::map<std::int64_t, std::map<std::uint32_t, std::size_t>> resources_;
+};
+
+/// Times of the passes of a plan, from the blocks of its model, each timed once.
+class PassBounds {
+public:
+  /// `communications`: null for the computes alone.
+  PassBounds(Workload workload, const ComputeCost& cost, LoneCommunications* communications);
+
+  /// Another plan of the same shape: only its pipeline and ZeRO stage differ. For computes alone.
+  void set_plan(const ParallelPlan& plan) { workload_.plan = plan; }
+  const Workload& workload() const { return workload_; }
+
+  /// The computes of one micro-batch on all stages together.
+  Seconds micro_batch_computes();
+  PipelineTimes pipeline();
+  /// The work of a stage after its last pass.
+  Seconds end(std::int64_t stage);
+  /// The last pass of a stage that makes gradients of weights of its first chunk, with the reduction
+  /// of these gradients beside it and after it.
+  Seconds last_pass(std::int64_t stage, Pass pass);
+  /// The longest use of a resource of a stage by its passes and by the data-parallel communication
+  /// beside them.
+  Seconds busiest_resource(std::int64_t stage, const std::vector<PassSpan>& passes);
+
+private:
+  /// Times of a block, or of a chunk.
+  struct BlockTimes {
+    WorkTimes forward;
+    WorkTimes backward;
+    WorkTimes input;  ///< gradients of inputs, with a repeated forward pass before them
+    WorkTimes weight; ///< gradients of weights
+
+    const WorkTimes& of(Pass pass) const;
+  };
+
+  std::vector<std::vector<double>> pairs(std::int64_t stage);
+  double pair(std::int64_t stage, std::int64_t forward_chunk, std::int64_t backward_chunk);
+  double side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage);
+  Seconds time_of(const Segment& segment, std::int64_t stage);
+  const BlockTimes& chunk_times(std::int64_t stage, std::int64_t chunk);
+  const BlockTimes& block_times(std::uint32_t number, std::int64_t stage);
+  std::vector<Segment> backward_of(std::uint32_t number, Gradients gradients);
+  const WorkTimes& times_of(const Segment& segment, std::int64_t stage);
+  WorkTimes sequence(const std::vector<Segment>& segments, std::int64_t stage);
+  WorkTimes detached(const std::vector<Segment>& segments, std::int64_t stage);
+  WorkTimes gathering(std::int64_t stage, std::int64_t chunk);
+  WorkTimes reduction(std::int64_t stage, std::int64_t chunk);
+  std::vector<std::vector<double>> sends();
+
+  Workload workload_;
+  LoneCommunications* communications_;
+  ExpertLoads loads_;
+  Works works_;
+  StepTables tables_;
+  ComputeTimes times_;
+  DataParallelRule rule_;
+  std::map<std::pair<std::uint32_t, std::int64_t>, BlockTimes> blocks_;
+  std::map<std::pair<std::int64_t, std::int64_t>, BlockTimes> chunks_; ///< by stage and chunk
+  std::map<std::uint32_t, WorkTimes> computes_;
+  /// Pairs of passes by stage and by the blocks of both.
+  std::map<std::tuple<std::int64_t, std::vector<std::uint32_t>, std::vector<std::uint32_t>>, double>
+      pairs_;
+};
+
+} // namespace moesim
