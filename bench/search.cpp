@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
   const PlanProblem problem{scenario.workload, *scenario.search, scenario.topology,
                             scenario.fidelity};
   const std::clock_t start = std::clock();
-  const PlanSearch search = search_plans(problem, costs, std::getenv("KEEP") ? std::stoul(std::getenv("KEEP")) : 10);
+  const PlanSearch search =
+      search_plans(problem, costs, std::getenv("KEEP") ? std::stoul(std::getenv("KEEP")) : 10);
   fmt::print("{:.2f} CPU s: {} legal, {} fit, {} replayed\n",
              static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, search.legal, search.fit,
              search.replayed);

@@ -1,8 +1,8 @@
 // CPU time of one step: to build, replay and measure it, and to bound it, in this process.
 // Usage: bench_step. Prints rows `name,milliseconds`, the least of several rounds.
 
-#include "sim/search/step_replay.hpp"
 #include "sim/search/step_bound.hpp"
+#include "sim/search/step_replay.hpp"
 
 #include <fmt/format.h>
 #include <sys/resource.h>

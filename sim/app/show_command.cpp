@@ -3,6 +3,7 @@
 #include "sim/app/show_tables.hpp"
 #include "sim/base/input_error.hpp"
 #include "sim/schedule/draw_pipeline.hpp"
+#include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>
 
@@ -26,7 +27,7 @@ struct ShowOptions {
 using TableMaker = std::function<ResultTable(const Scenario&, const ShowOptions&)>;
 
 void add_stage(CLI::App& show, const std::string& name, const std::string& what,
-               const TableMaker& make) {
+               const TableMaker& make, const AppContext& context) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command = show.add_subcommand(name, what);
   command->add_option("scenario", options->scenario, "Scenario file (TOML)")
@@ -46,8 +47,14 @@ void add_stage(CLI::App& show, const std::string& name, const std::string& what,
         ->type_name("N")
         ->default_val(0)
         ->check(CLI::NonNegativeNumber);
-  command->callback([options, make, name] {
-    const Scenario scenario = read_scenario(options->scenario, options->settings);
+  const bool needs_plan = name == "schedule" || name == "routing" || name == "memory";
+  command->callback([options, make, name, needs_plan, &context] {
+    Scenario scenario = read_scenario(options->scenario, options->settings);
+    if (scenario.search && needs_plan) {
+      scenario = under_best_plan(
+          scenario, load_costs(context.calibration, scenario.topology, scenario.workload.training));
+      std::cerr << fmt::format("best plan: {}\n", plan_settings(scenario.workload));
+    }
     if (!options->graphviz.empty()) {
       std::ofstream stream(options->graphviz);
       Topology(scenario.topology, scenario.workload.plan.gpus).write_graphviz(stream);
@@ -68,24 +75,27 @@ void add_stage(CLI::App& show, const std::string& name, const std::string& what,
 
 } // namespace
 
-void add_show_command(CLI::App& app, const AppContext&) {
+void add_show_command(CLI::App& app, const AppContext& context) {
   CLI::App* show = app.add_subcommand("show", "Print any intermediate stage of a scenario");
   show->require_subcommand(1);
   const auto of_scenario = [](ResultTable (*make)(const Scenario&)) {
     return [make](const Scenario& scenario, const ShowOptions&) { return make(scenario); };
   };
-  add_stage(*show, "model", "Parameters, and FLOPs of one token", of_scenario(show_model));
+  add_stage(*show, "model", "Parameters, and FLOPs of one token", of_scenario(show_model), context);
   add_stage(*show, "topology", "Counts, per-GPU and bisection bandwidth",
-            of_scenario(show_topology));
+            of_scenario(show_topology), context);
   add_stage(*show, "schedule",
             "The pipeline, drawn as text, and what each stage does for one micro-batch and once a "
             "step",
-            of_scenario(show_schedule));
-  add_stage(*show, "routing", "Tokens by MoE layer and rank, and how uneven its experts are",
-            [](const Scenario& scenario, const ShowOptions& options) {
-              return show_routing(scenario, options.micro_batch);
-            });
-  add_stage(*show, "memory", "Memory of the fullest GPU by component", of_scenario(show_memory));
+            of_scenario(show_schedule), context);
+  add_stage(
+      *show, "routing", "Tokens by MoE layer and rank, and how uneven its experts are",
+      [](const Scenario& scenario, const ShowOptions& options) {
+        return show_routing(scenario, options.micro_batch);
+      },
+      context);
+  add_stage(*show, "memory", "Memory of the fullest GPU by component", of_scenario(show_memory),
+            context);
 }
 
 } // namespace moesim

@@ -14,7 +14,10 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <string_view>
 
 namespace moesim {
@@ -108,6 +111,30 @@ std::string cost_list_lines(const StepResult& result) {
   return text;
 }
 
+/// The assignments of a plan, one by one; values hold no spaces.
+std::set<std::string> assignments(const std::string& plan) {
+  std::istringstream text(plan);
+  return {std::istream_iterator<std::string>(text), {}};
+}
+
+/// The fastest plans of a search: their times, and of all but the first the settings that differ
+/// from it. "" for a fixed plan.
+std::string best_plan_lines(const std::vector<PlanRank>& plans) {
+  if (plans.empty())
+    return "";
+  const std::set<std::string> best = assignments(plans.front().plan);
+  std::string text = "\nbest plans (ms, and the settings that differ from the best)\n";
+  for (const PlanRank& plan : plans) {
+    std::vector<std::string> other;
+    for (const std::string& setting : assignments(plan.plan))
+      if (!best.contains(setting))
+        other.push_back(setting);
+    text += fmt::format("  {:<14.9g} {}\n", plan.step_time_ms,
+                        other.empty() ? "the best" : fmt::format("{}", fmt::join(other, " ")));
+  }
+  return text;
+}
+
 /// Throws InputError before the step is simulated rather than after. Leaves no file behind that was
 /// not there, and one that was as it is: the step may never run.
 void check_writable(const std::string& file) {
@@ -161,7 +188,8 @@ void print_prediction(const SimulateOptions& options, const Prediction& predicti
   }
   std::cout << (options.format == TableFormat::table
                     ? banner(prediction) + render(as_lines(prediction), options.format) +
-                          cost_list_lines(prediction.result)
+                          cost_list_lines(prediction.result) +
+                          best_plan_lines(prediction.best_plans)
                     : render(as_row(prediction.result, options.settings), options.format));
   for (const auto& [name, value] : prediction.diagnostics)
     std::cerr << fmt::format("{}: {}\n", name, value);

@@ -59,6 +59,10 @@ struct StepResult {
   double imbalance_gemm_ms = no_value;
   double imbalance_all_to_all_ms = no_value;
   double extrapolated_percent = no_value;
+  std::string plan;
+  double plans_legal = no_value;
+  double plans_fit = no_value;
+  double plans_replayed = no_value;
   double expert_parallel = no_value;
   double data_parallel = no_value;
   double micro_batches = no_value;

@@ -14,9 +14,9 @@ std::vector<std::int64_t> numbers(const TomlTable& table, const std::string& key
                                   Range<std::int64_t> range) {
   if (!table.has(key))
     return {};
-  std::vector<std::int64_t> found =
-      table.is_list(key) ? table.integers(key, range)
-                         : std::vector<std::int64_t>{table.integer(key, range)};
+  std::vector<std::int64_t> found = table.is_list(key)
+                                        ? table.integers(key, range)
+                                        : std::vector<std::int64_t>{table.integer(key, range)};
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;

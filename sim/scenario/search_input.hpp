@@ -11,8 +11,8 @@
 namespace moesim {
 
 /// Reads the choices of a search from the tables of a scenario: nothing without
-/// `parallel.search = "best"`. Each key of a plan is open if it is left out, fixed by one value, and
-/// chosen from a list. Throws InputError at its key.
+/// `parallel.search = "best"`. Each key of a plan is open if it is left out, fixed by one value,
+/// and chosen from a list. Throws InputError at its key.
 std::optional<PlanChoices> parse_search(const ScenarioTables& tables);
 
 /// The modules that a list names, to `purpose` ("recompute"). Throws InputError for an unknown one.

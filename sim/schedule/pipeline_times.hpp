@@ -24,8 +24,8 @@ struct PipelineTimes {
   std::vector<std::vector<ChunkTimes>> chunks; ///< by stage, then by chunk
   /// By stage, then by chunk: before it no pass of the chunk may start.
   std::vector<std::vector<double>> begin;
-  /// By stage, chunk of the forward pass and chunk of the backward pass: a pair side by side, if the
-  /// inputs of both are there. Empty if the plan pairs none.
+  /// By stage, chunk of the forward pass and chunk of the backward pass: a pair side by side, if
+  /// the inputs of both are there. Empty if the plan pairs none.
   std::vector<std::vector<std::vector<double>>> pair;
   /// By copy of the parameters (one, or DualPipe's two), then by virtual stage: the transfer of
   /// activations to the next virtual stage, and of gradients back. 0 where one stage holds both.
@@ -51,10 +51,10 @@ struct PassSpan {
 };
 
 /// The passes of every stage, by stage, under the schedule of a plan. A pass starts when its stage
-/// is free and its inputs have arrived. Two passes side by side share a stage and its links, and the
-/// next pass waits for both. Exchanges between turns (Turn) take no
-/// time, but both sides wait for each other. No value if a stage waits for ever: the orders of the
-/// stages do not fit each other.
+/// is free and its inputs have arrived. Two passes side by side share a stage and its links, and
+/// the next pass waits for both. Exchanges between turns (Turn) take no time, but both sides wait
+/// for each other. No value if a stage waits for ever: the orders of the stages do not fit each
+/// other.
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PipelineTimes& times);
 /// The same for equal stages.

@@ -58,8 +58,7 @@ BesideCompute LoneCommunications::beside(const CollectiveWork& work, std::int64_
   return planner_.beside_compute(work, {work.group, {device}});
 }
 
-Seconds LoneCommunications::transfer(const TransferWork& work, std::int64_t from,
-                                     std::int64_t to) {
+Seconds LoneCommunications::transfer(const TransferWork& work, std::int64_t from, std::int64_t to) {
   if (from == to)
     return {};
   const DevicePair pair{DeviceId(static_cast<std::uint32_t>(from)),
@@ -163,11 +162,11 @@ double PassBounds::pair(std::int64_t stage, std::int64_t forward_chunk,
       pairs_.try_emplace({place, blocks_of(forward), blocks_of(backward)}, 0.0);
   if (added) {
     const bool delayed = plan.schedule.delays_weight_gradients;
-    known->second = side_by_side(
-        PassPairing(tables_.works)
-            .merge(forward.forward(PassPlace::regular),
-                   backward.backward(Gradients::all, PassPlace::regular, delayed)),
-        place);
+    known->second =
+        side_by_side(PassPairing(tables_.works)
+                         .merge(forward.forward(PassPlace::regular),
+                                backward.backward(Gradients::all, PassPlace::regular, delayed)),
+                     place);
   }
   return std::max(used, known->second);
 }
@@ -186,10 +185,9 @@ double PassBounds::side_by_side(const std::vector<PairedSegment>& merged, std::i
     if (segment.detached)
       continue;
     PassEnd& pass = passes[backward];
-    std::optional<double>& stream =
-        streams[index(segment.kind == OpKind::compute
-                          ? Stream::compute
-                          : stream_of(works_.collectives[segment.work]))];
+    std::optional<double>& stream = streams[index(
+        segment.kind == OpKind::compute ? Stream::compute
+                                        : stream_of(works_.collectives[segment.work]))];
     double start = stream.value_or(0.0);
     if (!stream || pass.started)
       start = std::max(start, segment.beside_previous ? pass.before_last : pass.last);

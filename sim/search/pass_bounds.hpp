@@ -24,9 +24,7 @@ struct WorkTimes {
   std::vector<double> uses = {0.0};
 
   void add(const WorkTimes& other, double times = 1.0);
-  double use(std::size_t resource) const {
-    return resource < uses.size() ? uses[resource] : 0.0;
-  }
+  double use(std::size_t resource) const { return resource < uses.size() ? uses[resource] : 0.0; }
 };
 
 /// Times of the communications of a plan, each alone on its links.
@@ -65,8 +63,8 @@ public:
   PipelineTimes pipeline();
   /// The work of a stage after its last pass.
   Seconds end(std::int64_t stage);
-  /// The last pass of a stage that makes gradients of weights of its first chunk, with the reduction
-  /// of these gradients beside it and after it.
+  /// The last pass of a stage that makes gradients of weights of its first chunk, with the
+  /// reduction of these gradients beside it and after it.
   Seconds last_pass(std::int64_t stage, Pass pass);
   /// The longest use of a resource of a stage by its passes and by the data-parallel communication
   /// beside them.

@@ -1,11 +1,14 @@
 #include "sim/search/plan_space.hpp"
 
+#include "sim/base/check.hpp"
 #include "sim/scenario/scenario.hpp"
 #include "sim/workload/plan_input.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace moesim {
 
@@ -82,9 +85,8 @@ PlanSpace::PlanSpace(const Workload& base, const PlanChoices& choices, const Nod
 
 Numbers PlanSpace::context_degrees() const {
   constexpr std::int64_t least_tokens = 4096; // of a sequence on one rank
-  return chosen_or_all(choices_.context,
-                       powers_of_two(std::max<std::int64_t>(
-                           1, base_.training.sequence_length / least_tokens)));
+  return chosen_or_all(choices_.context, powers_of_two(std::max<std::int64_t>(
+                                             1, base_.training.sequence_length / least_tokens)));
 }
 
 Numbers PlanSpace::pipeline_degrees() const {
@@ -218,6 +220,18 @@ Workload PlanSpace::workload(const PlanShape& shape, const PlanPipeline& pipelin
   return workload;
 }
 
+Workload PlanSpace::plan_of(const std::string& settings) const {
+  std::optional<Workload> found;
+  for_each([&](const PlanShape& shape, const PlanPipeline& pipeline) {
+    for (const PlanSharding& sharding : shardings(shape, pipeline))
+      if (Workload plan = workload(shape, pipeline, sharding);
+          !found && plan_settings(plan) == settings)
+        found = std::move(plan);
+  });
+  INVARIANT(found, "no plan is {}", settings);
+  return *found;
+}
+
 void PlanSpace::set_plan(const PlanShape& shape, const PlanPipeline& pipeline,
                          const PlanSharding& sharding, Workload& workload) const {
   workload.training.micro_batch = shape.micro_batch;
@@ -263,10 +277,10 @@ std::string plan_settings(const Workload& workload) {
   if (communication.dispatcher == Dispatcher::node_limited)
     text += fmt::format(" communication.dispatch_library=\"{}\"",
                         name_of(dispatch_library_names, communication.library));
-  return text + fmt::format(" communication.overlap=\"{}\"",
-                            plan.overlap_batches                 ? "batch"
-                            : communication.overlap_shared_expert ? "shared-expert"
-                                                                  : "none");
+  return text + fmt::format(" communication.overlap=\"{}\"", plan.overlap_batches ? "batch"
+                                                             : communication.overlap_shared_expert
+                                                                 ? "shared-expert"
+                                                                 : "none");
 }
 
 } // namespace moesim

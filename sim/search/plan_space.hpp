@@ -52,8 +52,8 @@ struct PlanSharding {
 /// take the same time the search chooses the first.
 ///
 /// Open values: tensor degrees are powers of two up to a scale-up domain; context degrees powers of
-/// two that leave a rank 4,096 tokens of a sequence; pipeline degrees those that divide the GPUs, up
-/// to the layers; virtual stages 1, 2, 4 and 8; expert degrees those that divide the experts;
+/// two that leave a rank 4,096 tokens of a sequence; pipeline degrees those that divide the GPUs,
+/// up to the layers; virtual stages 1, 2, 4 and 8; expert degrees those that divide the experts;
 /// expert-tensor 1 or the tensor degree; micro-batches 1, 2 and 4 sequences, up to 16,384 tokens;
 /// every schedule; no recompute, up to three sets of selective recompute, full recompute; ZeRO-1,
 /// and ZeRO-3 without a pipeline; every dispatcher, with DeepEP and HybridEP; every overlap.
@@ -78,14 +78,18 @@ public:
   Workload workload(const PlanShape& shape, const PlanPipeline& pipeline,
                     const PlanSharding& sharding) const;
 
+  /// The legal plan that `settings` describe, as plan_settings wrote them. Throws InternalError if
+  /// there is none.
+  Workload plan_of(const std::string& settings) const;
+
 private:
   void set_plan(const PlanShape& shape, const PlanPipeline& pipeline, const PlanSharding& sharding,
                 Workload& workload) const;
-  void for_each_degree(const std::function<void(const PlanShape&, const PlanPipeline&)>& visit)
-      const;
-  void for_each_schedule(const PlanShape& shape, std::int64_t pipeline,
-                         const std::function<void(const PlanShape&, const PlanPipeline&)>& visit)
-      const;
+  void
+  for_each_degree(const std::function<void(const PlanShape&, const PlanPipeline&)>& visit) const;
+  void
+  for_each_schedule(const PlanShape& shape, std::int64_t pipeline,
+                    const std::function<void(const PlanShape&, const PlanPipeline&)>& visit) const;
   std::vector<std::int64_t> context_degrees() const;
   std::vector<std::int64_t> pipeline_degrees() const;
   std::vector<std::int64_t> expert_degrees() const;

@@ -22,8 +22,8 @@ const PassSpan& last_weights(const std::vector<PassSpan>& spans) {
 
 Seconds bound_of(PassBounds& bounds) {
   const Workload& workload = bounds.workload();
-  const auto stages = pipeline_times(
-      workload.plan, workload.plan.micro_batches(workload.training), bounds.pipeline());
+  const auto stages = pipeline_times(workload.plan, workload.plan.micro_batches(workload.training),
+                                     bounds.pipeline());
   INVARIANT(stages, "the passes of {} wait for each other for ever", workload.plan.schedule.name);
   Seconds bound;
   for (std::size_t stage = 0; stage < stages->size(); ++stage) {
@@ -53,8 +53,7 @@ Seconds ComputeBounds::mean_stage(const ParallelPlan& plan) {
   bounds_->set_plan(plan);
   if (!micro_batch_)
     micro_batch_ = bounds_->micro_batch_computes();
-  const auto micro_batches =
-      static_cast<double>(plan.micro_batches(bounds_->workload().training));
+  const auto micro_batches = static_cast<double>(plan.micro_batches(bounds_->workload().training));
   return micro_batches / static_cast<double>(plan.pipeline) * *micro_batch_;
 }
 

@@ -1,11 +1,13 @@
 #include "sim/study/simulate.hpp"
 
+#include "sim/base/input_error.hpp"
 #include "sim/study/imbalance.hpp"
 #include "sim/study/memory_advice.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace moesim {
@@ -91,6 +93,7 @@ std::string stand_in_text(const Workload& workload, const StepReplay& replay) {
 }
 
 void fill_plan(const Workload& workload, const ExpertLoads& loads, StepResult& result) {
+  result.plan = plan_settings(workload);
   result.expert_parallel = static_cast<double>(workload.plan.expert);
   result.data_parallel = static_cast<double>(workload.plan.data());
   result.micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
@@ -108,6 +111,19 @@ bool fits(const Scenario& scenario, const ExpertLoads& loads, StepResult& result
   result.reason =
       missing_memory_text(memory, available) + "; " + memory_advice(scenario.workload, available);
   return false;
+}
+
+/// The reason why a search has found no plan.
+std::string no_plan_text(const PlanSearch& search, const Scenario& scenario) {
+  if (!search.smallest)
+    return fmt::format("no plan on {} GPUs can run: the batch of {} sequences, the {} layers or "
+                       "the experts do not divide under any of the choices",
+                       scenario.workload.plan.gpus, scenario.workload.training.global_batch,
+                       scenario.workload.model.layers.size());
+  const MemoryEstimate memory = fullest_stage(*search.smallest);
+  return fmt::format("none of {} plans fits into memory; of the one that needs least, {}: {}",
+                     search.legal, missing_memory_text(memory, scenario.topology.gpu.memory),
+                     plan_settings(*search.smallest));
 }
 
 /// Searches a twin and says in the diagnostics which plan it is best under.
@@ -149,14 +165,16 @@ void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
   result.moe_tax_percent = 100.0 * (result.step_time_ms / result.active_dense_step_time_ms - 1.0);
 }
 
-Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
-                    Twins twins) {
-  Prediction prediction;
+namespace {
+
+/// Fills a prediction for a plan that is known.
+void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
+                  Twins twins, Prediction& prediction) {
   StepResult& result = prediction.result;
   const ExpertLoads loads(scenario.workload);
   fill_plan(scenario.workload, loads, result);
   if (!fits(scenario, loads, result))
-    return prediction;
+    return;
   const Topology topology(scenario.topology, scenario.workload.plan.gpus);
   const StepReplay replay =
       replay_step(scenario.workload, topology, scenario.fidelity, costs, loads, observe);
@@ -177,11 +195,64 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
   result.stand_ins = stand_in_text(scenario.workload, replay);
   if (twins != Twins::skip)
     fill_imbalance(scenario, loads, topology, costs, result);
-  if (twins == Twins::search && scenario.workload.model.is_moe()) {
+}
+
+/// Searches the best plan and returns the scenario with it; nothing if no plan fits.
+std::optional<Scenario> best_planned(const Scenario& scenario, const Costs& costs,
+                                     std::size_t plans, Prediction& prediction) {
+  const PlanSearch search = search_plans(
+      {scenario.workload, *scenario.search, scenario.topology, scenario.fidelity}, costs, plans);
+  StepResult& result = prediction.result;
+  result.plans_legal = static_cast<double>(search.legal);
+  result.plans_fit = static_cast<double>(search.fit);
+  result.plans_replayed = static_cast<double>(search.replayed);
+  if (search.best.empty()) {
+    result.status = search.legal == 0 ? "illegal" : "out-of-memory";
+    result.reason = no_plan_text(search, scenario);
+    return std::nullopt;
+  }
+  for (const FoundPlan& plan : search.best)
+    prediction.best_plans.push_back(
+        {milliseconds(plan.replay.metrics.step_time), plan_settings(plan.workload)});
+  Scenario best = scenario;
+  best.workload = search.best.front().workload;
+  best.search.reset();
+  return best;
+}
+
+} // namespace
+
+Workload workload_under(const Scenario& scenario, const std::string& plan) {
+  if (!scenario.search)
+    return scenario.workload;
+  return PlanSpace(scenario.workload, *scenario.search, scenario.topology.node).plan_of(plan);
+}
+
+Scenario under_best_plan(const Scenario& scenario, const Costs& costs) {
+  Prediction prediction;
+  const std::optional<Scenario> best = best_planned(scenario, costs, 1, prediction);
+  if (!best)
+    throw InputError({scenario.inputs.front().string()}, prediction.result.reason);
+  return *best;
+}
+
+Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
+                    Twins twins, std::size_t plans) {
+  Prediction prediction;
+  StepResult& result = prediction.result;
+  if (scenario.search) {
+    const std::optional<Scenario> best = best_planned(scenario, costs, plans, prediction);
+    if (!best)
+      return prediction;
+    predict_plan(*best, costs, observe, twins, prediction);
+  } else {
+    predict_plan(scenario, costs, observe, twins, prediction);
+  }
+  if (twins == Twins::search && scenario.workload.model.is_moe() && result.status == "ok") {
     const TwinAnswer dense =
         best_twin("dense_twin", dense_twin_problem(scenario), costs, prediction);
-    const TwinAnswer active_dense = best_twin(
-        "active_dense_twin", active_dense_twin_problem(scenario), costs, prediction);
+    const TwinAnswer active_dense =
+        best_twin("active_dense_twin", active_dense_twin_problem(scenario), costs, prediction);
     compare_with_twins(scenario, dense, active_dense, result);
   }
   return prediction;

@@ -9,11 +9,19 @@
 
 namespace moesim {
 
+/// A plan of a search.
+struct PlanRank {
+  double step_time_ms = 0.0;
+  std::string plan; ///< as plan_settings
+};
+
 /// A prediction, with what stands beside it on stderr: facts that do not belong into results.csv.
 struct Prediction {
   StepResult result;
   double bottleneck_use_percent = no_value; ///< busy share of the step of the bottleneck
   double extrapolated_share = 0.0; ///< of the step time: computes that no measured table covers
+  /// The fastest plans of a search, fastest first; empty for a fixed plan.
+  std::vector<PlanRank> best_plans = {};
   /// "dense_twin_plan" → "tensor 8, …", "operations" → "16464", … in order.
   std::vector<std::pair<std::string, std::string>> diagnostics;
 };
@@ -27,10 +35,22 @@ enum class Twins {
 /// Whether a result column is a comparison with a twin.
 Twins twins_for(const std::string& column);
 
-/// The whole pipeline for one scenario: memory, schedule, replay, metrics, and both dense twins. A
-/// plan that does not fit gives the status `out-of-memory`, the amount missing and what would fit.
+/// Plans that a search keeps for people.
+constexpr std::size_t plans_shown = 10;
+
+/// The whole pipeline for one scenario: memory, schedule, replay, metrics, and both dense twins; of
+/// a scenario with a search, under the fastest plan. A plan that does not fit gives the status
+/// `out-of-memory`, the amount missing and what would fit; a search without a plan that can run
+/// gives `illegal`. `plans`: how many plans a search keeps.
 Prediction simulate(const Scenario& scenario, const Costs& costs,
-                    const TimelineObserver& observe = {}, Twins twins = Twins::search);
+                    const TimelineObserver& observe = {}, Twins twins = Twins::search,
+                    std::size_t plans = plans_shown);
+
+/// The workload of a scenario under the plan of its result, where that was searched for.
+Workload workload_under(const Scenario& scenario, const std::string& plan);
+
+/// The scenario with the fastest plan in place of its search. Throws InputError if no plan fits.
+Scenario under_best_plan(const Scenario& scenario, const Costs& costs);
 
 /// Fills the columns that compare an MoE's step with its twins. `result` holds its step time.
 void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,

@@ -6,6 +6,7 @@
 #include "sim/search/child_process.hpp"
 #include "sim/study/cost_library.hpp"
 #include "sim/study/output_file.hpp"
+#include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>
 
@@ -38,10 +39,11 @@ std::optional<std::size_t> least(const ReportTable& table, const std::string& co
 
 /// The rows of links.csv for one point, a line each. `step_time_ms` is what the results say.
 std::string link_lines(const ShownPoint& shown, const std::string& step_time_ms,
-                       const Scenario& scenario, const Costs& costs) {
-  const Topology topology(scenario.topology, scenario.workload.plan.gpus);
-  const PlayedStep step = play_step(scenario.workload, topology, scenario.fidelity, costs,
-                                    ExpertLoads(scenario.workload));
+                       const std::string& plan, const Scenario& scenario, const Costs& costs) {
+  const Workload workload = workload_under(scenario, plan);
+  const Topology topology(scenario.topology, workload.plan.gpus);
+  const PlayedStep step =
+      play_step(workload, topology, scenario.fidelity, costs, ExpertLoads(workload));
   INVARIANT(fmt::format("{:.9g}", step.timeline.end.value * 1e3) == step_time_ms,
             "point {} took {} ms and takes {} s", shown.row + 1, step_time_ms,
             step.timeline.end.value);
@@ -90,8 +92,10 @@ ReportTable write_links(const SweepPlan& plan, const ReportTable& results,
     const Scenario& scenario = plan.points.at(point).scenario.value();
     const Costs& point_costs = costs.of(scenario.topology, scenario.workload.training);
     const std::string& step_time_ms = results.rows[shown[number].row][results.find("step_time_ms")];
-    tasks.push_back({number, [&shown, &step_time_ms, &scenario, &point_costs, number] {
-                       return link_lines(shown[number], step_time_ms, scenario, point_costs);
+    const std::string& point_plan = results.rows[shown[number].row][results.find("plan")];
+    tasks.push_back({number, [&, number] {
+                       return link_lines(shown[number], step_time_ms, point_plan, scenario,
+                                         point_costs);
                      }});
   }
   std::map<std::size_t, std::string> lines;

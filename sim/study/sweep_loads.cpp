@@ -3,6 +3,7 @@
 #include "sim/report/csv_text.hpp"
 #include "sim/routing/expert_load.hpp"
 #include "sim/study/output_file.hpp"
+#include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>
 
@@ -84,7 +85,8 @@ ReportTable write_loads(const SweepPlan& plan, const ReportTable& results,
   for (const ShownPoint& shown : choose_load_points(results, plan.axes)) {
     // The results of a shard hold every `shards`-th point of the plan.
     const std::size_t point = options.shard - 1 + shown.row * options.shards;
-    const auto rows = rows_of(shown, plan.points.at(point).scenario.value().workload);
+    const auto rows = rows_of(shown, workload_under(plan.points.at(point).scenario.value(),
+                                                    results.rows[shown.row][results.find("plan")]));
     if (written + rows.size() > rows_max)
       break;
     written += rows.size();

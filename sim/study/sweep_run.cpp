@@ -14,15 +14,6 @@ namespace moesim {
 
 namespace {
 
-/// In proportion to the operations of a replay.
-double weight_of(const Scenario& scenario) {
-  const Workload& workload = scenario.workload;
-  const auto layers = static_cast<double>(workload.model.layers.size());
-  const auto micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
-  const bool folded = scenario.fidelity == Fidelity::folded;
-  return layers * micro_batches * (folded ? 1.0 : static_cast<double>(workload.plan.stage_ranks()));
-}
-
 /// In proportion to the plans of a search, and to the layers of each.
 double weight_of(const PlanProblem& problem) {
   const auto layers = static_cast<double>(problem.base.model.layers.size());
@@ -31,6 +22,17 @@ double weight_of(const PlanProblem& problem) {
   const double tensor_degrees = 1.0 + std::log2(std::min(gpus, node));
   const double pipeline_degrees = 1.0 + std::log2(std::min(gpus, layers));
   return layers * tensor_degrees * pipeline_degrees;
+}
+
+/// In proportion to the operations of a replay.
+double weight_of(const Scenario& scenario) {
+  const Workload& workload = scenario.workload;
+  if (scenario.search)
+    return weight_of({workload, *scenario.search, scenario.topology, scenario.fidelity});
+  const auto layers = static_cast<double>(workload.model.layers.size());
+  const auto micro_batches = static_cast<double>(workload.plan.micro_batches(workload.training));
+  const bool folded = scenario.fidelity == Fidelity::folded;
+  return layers * micro_batches * (folded ? 1.0 : static_cast<double>(workload.plan.stage_ranks()));
 }
 
 std::string name_of_point(std::size_t number) {
@@ -153,9 +155,8 @@ std::optional<ChildTask> SweepRun::next_task() {
     twins_left_.pop_front();
     const PlanProblem& problem = twins_[place].problem;
     const Costs& costs = costs_.of(problem.topology, problem.base.training);
-    task = {points_.size() + place, [&problem, &costs] {
-              return twin_text(search_twin(problem, costs));
-            }};
+    task = {points_.size() + place,
+            [&problem, &costs] { return twin_text(search_twin(problem, costs)); }};
   } else if (!points_left_.empty()) {
     const std::size_t place = points_left_.front();
     points_left_.pop_front();
@@ -165,7 +166,7 @@ std::optional<ChildTask> SweepRun::next_task() {
     if (scenario.workload.routing.load == LoadKind::trained)
       trained_loads_of(scenario.workload); // here, so that points of the same router share it
     task = {place, [&scenario, &costs, twins] {
-              return result_text(simulate(scenario, costs, {}, twins).result);
+              return result_text(simulate(scenario, costs, {}, twins, 1).result);
             }};
   } else {
     return std::nullopt;
