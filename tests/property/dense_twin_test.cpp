@@ -10,17 +10,16 @@ namespace {
 
 /// The best step of a dense model in a scenario as it stands, with the MoE's own plan, dispatcher
 /// and libraries still in it.
-double step_time_ms_in(const Scenario& scenario, ModelSpec model, const Topology& topology) {
-  Workload workload = scenario.workload;
-  workload.model = std::move(model);
-  workload.routing = {};
-  const auto best = best_dense_plan(workload, topology, scenario.fidelity, costs_of(scenario));
-  return best ? best->replay.metrics.step_time.value * 1e3 : -1.0;
+double step_time_ms_in(const Scenario& scenario, ModelSpec model) {
+  PlanProblem problem{scenario.workload, {}, scenario.topology, scenario.fidelity};
+  problem.base.model = std::move(model);
+  problem.base.routing = {};
+  const PlanSearch search = search_plans(problem, costs_of(scenario), 1);
+  return search.best.empty() ? -1.0 : search.best.front().replay.metrics.step_time.value * 1e3;
 }
 
-double step_time_ms_of(const TwinProblem& problem, const Scenario& scenario) {
-  const Topology topology(problem.topology, problem.workload.plan.gpus);
-  const TwinAnswer answer = search_twin(problem, topology, costs_of(scenario));
+double step_time_ms_of(const PlanProblem& problem, const Scenario& scenario) {
+  const TwinAnswer answer = search_twin(problem, costs_of(scenario));
   return std::isnan(answer.step_time_ms) ? -1.0 : answer.step_time_ms;
 }
 
@@ -33,10 +32,9 @@ TEST_CASE("a twin's problem leaves out nothing that its best step depends on") {
     const ModelSpec& model = scenario.workload.model;
     if (!model.is_moe())
       continue;
-    const Topology topology(scenario.topology, scenario.workload.plan.gpus);
     CHECK(step_time_ms_of(dense_twin_problem(scenario), scenario) ==
-          step_time_ms_in(scenario, dense_twin(model), topology));
+          step_time_ms_in(scenario, dense_twin(model)));
     CHECK(step_time_ms_of(active_dense_twin_problem(scenario), scenario) ==
-          step_time_ms_in(scenario, active_dense_twin(model), topology));
+          step_time_ms_in(scenario, active_dense_twin(model)));
   }
 }
