@@ -200,19 +200,14 @@ private:
   /// The ranks of the two stages that hold the same parameters send each other so many bytes for
   /// each parameter that one of them is to get.
   void exchange(std::string_view name, std::int64_t bytes_each) {
-    const ParallelPlan& plan = workload_.plan;
     const std::uint32_t label = tables_.works.add(Label::of(name));
     std::vector<std::vector<OpId>> ends(lanes_.size());
     for (std::size_t number = 0; number < stages_.size(); ++number) {
       const PlacedStage& stage = stages_[number];
       const PlacedStage& other = stages_[stages_.size() - 1 - number];
-      const StageParameters p = stage_parameters(workload_, static_cast<std::int64_t>(number));
-      const std::int64_t parameters =
-          plan.zero_stage >= 1
-              ? (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / 2
-              : p.dense_per_rank + p.expert_per_rank;
       const auto work = static_cast<std::uint32_t>(graph_.works.transfers.size());
-      graph_.works.transfers.push_back({Bytes{parameters * bytes_each}});
+      graph_.works.transfers.push_back(
+          exchange_of_copies(workload_, static_cast<std::int64_t>(number), bytes_each));
       for (std::size_t i = 0; i < stage.devices.size(); ++i) {
         const OpId send = graph_.add_op({OpKind::transfer, Stream::data_parallel, work,
                                          pair_of(stage.devices[i], other.devices[i]), 0, label});
@@ -340,6 +335,17 @@ TransferWork activation_transfer(const Workload& workload) {
   const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length /
                               (workload.plan.context * workload.plan.tensor);
   return {Bytes{tokens * workload.model.hidden * bf16_bytes}};
+}
+
+TransferWork exchange_of_copies(const Workload& workload, std::int64_t stage,
+                                std::int64_t bytes_each) {
+  const ParallelPlan& plan = workload.plan;
+  const StageParameters p = stage_parameters(workload, stage);
+  const std::int64_t parameters =
+      plan.zero_stage >= 1
+          ? (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / 2
+          : p.dense_per_rank + p.expert_per_rank;
+  return {Bytes{parameters * bytes_each}};
 }
 
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout,

@@ -23,10 +23,14 @@ PassResult result_of(Pass pass) {
   return PassResult::input;
 }
 
-/// A stage before one of its turns.
-struct BeforeTurn {
-  std::size_t stage = 0;
-  std::int64_t turn = 0;
+/// A transfer between turns: it starts once its result is there and the receiver has come to the
+/// turn before which it gets it, and both sides wait for its end.
+struct Exchange {
+  PassResult result = PassResult::forward;
+  std::size_t slot = 0; ///< of the result
+  std::size_t receiver = 0;
+  std::int64_t receiver_turn = 0;
+  double send = 0.0;
 };
 
 class Pipeline {
@@ -34,7 +38,7 @@ public:
   Pipeline(const ParallelPlan& plan, std::int64_t micro_batches, const PipelineTimes& times)
       : plan_(plan), micro_batches_(micro_batches), times_(times),
         spans_(static_cast<std::size_t>(plan.pipeline)),
-        meetings_(static_cast<std::size_t>(plan.pipeline)),
+        exchanges_(static_cast<std::size_t>(plan.pipeline)),
         turn_ends_(static_cast<std::size_t>(plan.pipeline)) {
     for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
       orders_.push_back(pipeline_order(plan, stage, micro_batches));
@@ -42,7 +46,7 @@ public:
     }
     for (std::vector<double>& results : results_)
       results.assign(static_cast<std::size_t>(plan.virtual_stage_count() * micro_batches), not_yet);
-    find_meetings();
+    find_exchanges();
   }
 
   std::optional<std::vector<std::vector<PassSpan>>> play() {
@@ -61,66 +65,66 @@ public:
 private:
   static constexpr double not_yet = -1.0;
 
-  /// Both sides of an exchange between turns wait for each other.
-  void find_meetings() {
+  /// Collects the exchanges that a stage waits for before each of its turns.
+  void find_exchanges() {
     if (orders_.front().empty() || !orders_.front().front().turn)
       return;
-    std::array<std::vector<BeforeTurn>, 2> sent; // forward results and gradients of inputs
+    struct BeforeTurn {
+      std::size_t stage = 0;
+      std::int64_t turn = 0;
+    };
+    std::array<std::vector<BeforeTurn>, enumerator_count<PassResult>> sent;
     for (std::vector<BeforeTurn>& of : sent)
       of.resize(results_.front().size());
     for (std::size_t stage = 0; stage < orders_.size(); ++stage) {
-      meetings_[stage].resize(orders_[stage].size() + 1);
-      turn_ends_[stage].assign(orders_[stage].size() + 1, not_yet);
+      const auto turns = static_cast<std::size_t>(orders_[stage].back().turn->number) + 2;
+      exchanges_[stage].resize(turns);
+      turn_ends_[stage].assign(turns, not_yet);
       for (const ChunkPass& pass : orders_[stage])
-        if (pass.pass != Pass::backward_weight)
-          sent[index(result_of(pass.pass))][slot(virtual_stage_of(stage, pass), pass)] = {
-              stage, pass.turn->sent_at};
+        sent[index(result_of(pass.pass))][slot(virtual_stage_of(stage, pass), pass)] = {
+            stage, pass.turn->sent_at};
     }
     for (std::size_t stage = 0; stage < orders_.size(); ++stage)
-      for (const ChunkPass& pass : orders_[stage])
-        if (const auto sender = sender_of(stage, pass, sent); sender && sender->stage != stage) {
-          const BeforeTurn here{stage, pass.turn->received_at};
-          meeting(here).push_back(*sender);
-          meeting(*sender).push_back(here);
-        }
+      for (const ChunkPass& pass : orders_[stage]) {
+        const std::int64_t own = virtual_stage_of(stage, pass);
+        const bool forward = pass.pass == Pass::forward;
+        const std::int64_t from = forward ? own - 1 : own + 1;
+        if (pass.pass == Pass::backward_weight || from < 0 || from >= plan_.virtual_stage_count())
+          continue;
+        const PassResult kind = forward ? PassResult::forward : PassResult::input;
+        const BeforeTurn& sender = sent[index(kind)][slot(from, pass)];
+        if (sender.stage == stage)
+          continue;
+        const Exchange exchange{kind, slot(from, pass), stage, pass.turn->received_at,
+                                send_of(pass, std::min(own, from))};
+        exchanges_[stage][static_cast<std::size_t>(pass.turn->received_at)].push_back(exchange);
+        std::vector<std::vector<Exchange>>& of_sender = exchanges_[sender.stage];
+        of_sender[std::min(static_cast<std::size_t>(sender.turn), of_sender.size() - 1)].push_back(
+            exchange);
+      }
   }
 
-  std::vector<BeforeTurn>& meeting(const BeforeTurn& at) {
-    std::vector<std::vector<BeforeTurn>>& of_stage = meetings_[at.stage];
-    const auto turn = static_cast<std::size_t>(at.turn);
-    if (turn >= of_stage.size())
-      of_stage.resize(turn + 1);
-    return of_stage[turn];
-  }
-
-  /// The stage that sends the input of a pass, before which of its turns; nothing for a pass that
-  /// needs no other virtual stage.
-  std::optional<BeforeTurn> sender_of(std::size_t stage, const ChunkPass& pass,
-                                      const std::array<std::vector<BeforeTurn>, 2>& sent) const {
-    const std::int64_t own = virtual_stage_of(stage, pass);
-    const bool forward = pass.pass == Pass::forward;
-    const std::int64_t from = forward ? own - 1 : own + 1;
-    if (pass.pass == Pass::backward_weight || from < 0 || from >= plan_.virtual_stage_count())
-      return std::nullopt;
-    return sent[forward ? 0 : 1][slot(from, pass)];
-  }
-
-  /// The moment at which a stage and all stages that it meets before a turn have come to it; no
-  /// value while one has not.
-  std::optional<double> met(std::size_t stage, std::int64_t turn) const {
+  /// The end of all exchanges before a turn of a stage; no value while a side has not come.
+  std::optional<double> exchanged(std::size_t stage, std::int64_t turn) const {
     double time = 0.0;
-    const auto number = static_cast<std::size_t>(turn);
-    if (number >= meetings_[stage].size())
-      return time;
-    for (const BeforeTurn& other : meetings_[stage][number]) {
-      if (other.turn == 0)
-        continue;
-      const double end = turn_ends_[other.stage][static_cast<std::size_t>(other.turn - 1)];
-      if (end == not_yet)
+    for (const Exchange& exchange : exchanges_[stage][static_cast<std::size_t>(turn)]) {
+      const double made = results_[index(exchange.result)][exchange.slot];
+      const double free =
+          exchange.receiver_turn == 0
+              ? 0.0
+              : turn_ends_[exchange.receiver][static_cast<std::size_t>(exchange.receiver_turn - 1)];
+      if (made == not_yet || free == not_yet)
         return std::nullopt;
-      time = std::max(time, end);
+      time = std::max(time, std::max(made, free) + exchange.send);
     }
     return time;
+  }
+
+  /// The transfer between a virtual stage and the next. Under DualPipe the chunk of a pass tells
+  /// from which end its micro-batch comes.
+  double send_of(const ChunkPass& pass, std::int64_t virtual_stage) const {
+    return times_.send[plan_.copies() > 1 ? static_cast<std::size_t>(pass.chunk) : 0]
+                      [static_cast<std::size_t>(virtual_stage)];
   }
 
   bool done(std::size_t stage) const { return spans_[stage].size() == orders_[stage].size(); }
@@ -138,9 +142,6 @@ private:
   /// The arrival of all that a pass needs; no value while a part is missing.
   std::optional<double> ready(std::size_t stage, const ChunkPass& pass) const {
     const std::int64_t own = virtual_stage_of(stage, pass);
-    // Under DualPipe the chunk of a pass tells from which end its micro-batch comes.
-    const std::vector<double>& send =
-        times_.send[plan_.copies() > 1 ? static_cast<std::size_t>(pass.chunk) : 0];
     double time = times_.begin[stage][static_cast<std::size_t>(pass.chunk)];
     const auto wait = [&](PassResult kind, std::int64_t virtual_stage, double sending) {
       const double made = result(kind, virtual_stage, pass);
@@ -151,10 +152,10 @@ private:
     else if (pass.pass != Pass::forward)
       wait(PassResult::forward, own, 0.0);
     else if (own > 0)
-      wait(PassResult::forward, own - 1, send[static_cast<std::size_t>(own - 1)]);
+      wait(PassResult::forward, own - 1, send_of(pass, own - 1));
     if ((pass.pass == Pass::backward || pass.pass == Pass::backward_input) &&
         own + 1 < plan_.virtual_stage_count())
-      wait(PassResult::input, own + 1, send[static_cast<std::size_t>(own)]);
+      wait(PassResult::input, own + 1, send_of(pass, own));
     return time == not_yet ? std::nullopt : std::optional(time);
   }
   /// Runs the next pass of a stage, or the next two side by side, if all that they wait for is
@@ -167,7 +168,7 @@ private:
     const bool paired = first + 1 < order.size() && order[first + 1].beside_previous;
     double free = spans.empty() ? 0.0 : spans.back().finish;
     if (pass.turn && (first == 0 || order[first - 1].turn->number != pass.turn->number)) {
-      const std::optional<double> all = met(stage, pass.turn->number);
+      const std::optional<double> all = exchanged(stage, pass.turn->number);
       if (!all)
         return false;
       free = std::max(free, *all);
@@ -226,8 +227,8 @@ private:
   std::vector<std::vector<PassSpan>> spans_;
   /// By PassResult, then by virtual stage and micro-batch.
   std::array<std::vector<double>, enumerator_count<PassResult>> results_;
-  std::vector<std::vector<std::vector<BeforeTurn>>> meetings_; ///< by stage and turn
-  std::vector<std::vector<double>> turn_ends_;                 ///< by stage and turn
+  std::vector<std::vector<std::vector<Exchange>>> exchanges_; ///< by stage and turn
+  std::vector<std::vector<double>> turn_ends_;                ///< by stage and turn
 };
 
 } // namespace

@@ -24,13 +24,14 @@ void WorkTimes::add(const WorkTimes& other, double times) {
     uses[resource] += times * other.uses[resource];
 }
 
-LoneCommunications::LoneCommunications(const Workload& workload, const Topology& topology,
+LoneCommunications::LoneCommunications(ParallelPlan plan, const Topology& topology,
                                        const Costs& costs)
-    : layout_{one_rank_per_stage(workload.plan),
-              // A group's own loads are a bound wherever its ranks sit.
-              topology.regular() ? LoadModel::representative : LoadModel::group_links},
-      stages_alike_(stages_sit_alike(workload.plan, topology)),
-      planner_(layout_, workload.plan, topology, costs.network, &costs.compute) {}
+    : plan_(std::move(plan)), layout_{one_rank_per_stage(plan_),
+                                      // A group's own loads are a bound wherever its ranks sit.
+                                      topology.regular() ? LoadModel::representative
+                                                         : LoadModel::group_links},
+      stages_alike_(stages_sit_alike(plan_, topology)),
+      planner_(layout_, plan_, topology, costs.network, &costs.compute) {}
 
 const WorkTimes& LoneCommunications::collective(const CollectiveWork& work, std::int64_t stage) {
   const std::int64_t place = representative(stage);
@@ -85,23 +86,58 @@ const WorkTimes& PassBounds::BlockTimes::of(Pass pass) const {
   return backward;
 }
 
-Seconds PassBounds::micro_batch_computes() {
-  Seconds sum;
-  for (std::int64_t number = 0; number < workload_.plan.virtual_stage_count(); ++number)
+void PassBounds::set_plan(const ParallelPlan& plan) {
+  workload_.plan = plan;
+  rule_ = data_parallel_rule(workload_);
+  chunks_.clear();
+}
+
+Seconds PassBounds::mean_stage() {
+  const ParallelPlan& plan = workload_.plan;
+  const bool whole = plan.schedule.whole_backward && !plan.schedule.split_backward;
+  const auto [known, added] = micro_batch_.try_emplace(whole);
+  WorkTimes& sum = known->second;
+  if (added || !same_on_all_stages())
+    sum = micro_batch(whole);
+  const auto micro_batches = static_cast<double>(plan.micro_batches(workload_.training));
+  const Seconds busiest{*std::max_element(sum.uses.begin(), sum.uses.end())};
+  return micro_batches / static_cast<double>(plan.pipeline) *
+         (plan.overlap_batches ? busiest : sum.serial);
+}
+
+/// The passes of one micro-batch through all stages. `whole`: backward passes make both gradients,
+/// else of both ways of making them the one that takes less counts.
+WorkTimes PassBounds::micro_batch(bool whole) {
+  const ParallelPlan& plan = workload_.plan;
+  WorkTimes sum;
+  for (std::int64_t number = 0; number < plan.virtual_stage_count(); ++number) {
+    const std::int64_t holder = plan.holder(number, 0);
+    const std::int64_t place = communications_ ? communications_->representative(holder) : 0;
     for (const BlockUse& use : tables_.blocks.uses(number, {&loads_, 0, std::nullopt})) {
-      const BlockTimes& block = block_times(use.block, 0);
-      sum += Seconds{block.forward.uses.front() +
-                     std::min(block.backward.uses.front(),
-                              block.input.uses.front() + block.weight.uses.front())};
+      const BlockTimes& block = block_times(use.block, place);
+      sum.add(block.forward);
+      WorkTimes backward = block.backward;
+      if (!whole) {
+        WorkTimes split = block.input;
+        split.add(block.weight);
+        backward.serial = std::min(backward.serial, split.serial);
+        for (std::size_t resource = 0; resource < backward.uses.size(); ++resource)
+          backward.uses[resource] = std::min(backward.uses[resource], split.use(resource));
+      }
+      sum.add(backward);
     }
+  }
   return sum;
+}
+
+bool PassBounds::same_on_all_stages() const {
+  return !communications_ || communications_->same_on_all_stages();
 }
 
 PipelineTimes PassBounds::pipeline() {
   const ParallelPlan& plan = workload_.plan;
   const bool delayed = plan.schedule.delays_weight_gradients;
   PipelineTimes times;
-  chunks_.clear();
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
     std::vector<ChunkTimes>& chunks = times.chunks.emplace_back();
     std::vector<double>& begin = times.begin.emplace_back();
@@ -141,32 +177,25 @@ std::vector<std::vector<double>> PassBounds::pairs(std::int64_t stage) {
 double PassBounds::pair(std::int64_t stage, std::int64_t forward_chunk,
                         std::int64_t backward_chunk) {
   const ParallelPlan& plan = workload_.plan;
-  const double used = longest(chunk_times(stage, forward_chunk).forward,
-                              chunk_times(stage, backward_chunk).backward);
+  const BlockTimes& forward_times = chunk_times(stage, forward_chunk);
+  const BlockTimes& backward_times = chunk_times(stage, backward_chunk);
+  const double used = longest(forward_times.forward, backward_times.backward);
   if (!communications_)
     return used;
-  const auto passes_of = [&](std::int64_t chunk) {
-    return ChunkPasses(workload_, plan.virtual_stage(stage, chunk), {&loads_, 0, std::nullopt},
-                       tables_.works, tables_.blocks, tables_.gradients);
-  };
-  const auto blocks_of = [](const ChunkPasses& passes) {
-    std::vector<std::uint32_t> blocks;
-    for (const BlockUse& use : passes.uses())
-      blocks.push_back(use.block);
-    return blocks;
-  };
-  ChunkPasses forward = passes_of(forward_chunk);
-  ChunkPasses backward = passes_of(backward_chunk);
   const std::int64_t place = communications_->representative(stage);
+  const bool delayed = plan.schedule.delays_weight_gradients;
   const auto [known, added] =
-      pairs_.try_emplace({place, blocks_of(forward), blocks_of(backward)}, 0.0);
+      pairs_.try_emplace({place, delayed, forward_times.blocks, backward_times.blocks}, 0.0);
   if (added) {
-    const bool delayed = plan.schedule.delays_weight_gradients;
-    known->second =
-        side_by_side(PassPairing(tables_.works)
-                         .merge(forward.forward(PassPlace::regular),
-                                backward.backward(Gradients::all, PassPlace::regular, delayed)),
-                     place);
+    const auto passes_of = [&](std::int64_t chunk) {
+      return ChunkPasses(workload_, plan.virtual_stage(stage, chunk), {&loads_, 0, std::nullopt},
+                         tables_.works, tables_.blocks, tables_.gradients);
+    };
+    known->second = side_by_side(
+        PassPairing(tables_.works)
+            .merge(passes_of(forward_chunk).forward(PassPlace::regular),
+                   passes_of(backward_chunk).backward(Gradients::all, PassPlace::regular, delayed)),
+        place);
   }
   return std::max(used, known->second);
 }
@@ -215,7 +244,17 @@ Seconds PassBounds::time_of(const Segment& segment, std::int64_t stage) {
 }
 
 Seconds PassBounds::end(std::int64_t stage) {
-  return sequence(step_end_work(workload_, stage, loads_, tables_.works), stage).serial;
+  const Seconds own =
+      sequence(step_end_work(workload_, stage, loads_, tables_.works), stage).serial;
+  const ParallelPlan& plan = workload_.plan;
+  if (plan.copies() == 1 || !communications_)
+    return own;
+  const auto exchange = [&](std::int64_t bytes_each) {
+    return communications_->transfer(exchange_of_copies(workload_, stage, bytes_each), stage,
+                                     plan.pipeline - 1 - stage);
+  };
+  const Seconds weights = plan.zero_stage >= 1 ? exchange(bf16_bytes) : Seconds{};
+  return own + exchange(workload_.training.gradient_bytes()) + weights;
 }
 
 Seconds PassBounds::last_pass(std::int64_t stage, Pass pass) {
@@ -276,8 +315,10 @@ const PassBounds::BlockTimes& PassBounds::chunk_times(std::int64_t stage, std::i
   const std::int64_t place = communications_ ? communications_->representative(stage) : 0;
   const std::int64_t virtual_stage = workload_.plan.virtual_stage(stage, chunk);
   std::map<std::uint32_t, double> counts;
-  for (const BlockUse& use : tables_.blocks.uses(virtual_stage, {&loads_, 0, std::nullopt}))
+  for (const BlockUse& use : tables_.blocks.uses(virtual_stage, {&loads_, 0, std::nullopt})) {
     counts[use.block] += 1.0;
+    sum.blocks.push_back(use.block);
+  }
   for (const auto& [number, count] : counts) {
     const BlockTimes& block = block_times(number, place);
     sum.forward.add(block.forward, count);

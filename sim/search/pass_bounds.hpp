@@ -27,19 +27,22 @@ struct WorkTimes {
   double use(std::size_t resource) const { return resource < uses.size() ? uses[resource] : 0.0; }
 };
 
-/// Times of the communications of a plan, each alone on its links.
+/// Times of the communications of plans whose ranks form the same groups, each alone on its links.
 class LoneCommunications {
 public:
-  LoneCommunications(const Workload& workload, const Topology& topology, const Costs& costs);
+  /// `topology` and `costs` must live as long.
+  LoneCommunications(ParallelPlan plan, const Topology& topology, const Costs& costs);
 
   /// The stage whose times are those of `stage`: 0 if all stages take the same.
   std::int64_t representative(std::int64_t stage) const { return stages_alike_ ? 0 : stage; }
+  bool same_on_all_stages() const { return stages_alike_; }
   const WorkTimes& collective(const CollectiveWork& work, std::int64_t stage);
   /// The communication beside a compute of a stage.
   BesideCompute beside(const CollectiveWork& work, std::int64_t stage);
   Seconds transfer(const TransferWork& work, std::int64_t from, std::int64_t to);
 
 private:
+  ParallelPlan plan_;
   ReplayLayout layout_;
   bool stages_alike_;
   TrafficPlanner planner_;
@@ -54,12 +57,14 @@ public:
   /// `communications`: null for the computes alone.
   PassBounds(Workload workload, const ComputeCost& cost, LoneCommunications* communications);
 
-  /// Another plan of the same shape: only its pipeline and ZeRO stage differ. For computes alone.
-  void set_plan(const ParallelPlan& plan) { workload_.plan = plan; }
+  /// Another plan of the same shape: its virtual stages, schedule, overlap of batches, layers of
+  /// each stage and ZeRO stage may differ, and without communications its pipeline degree.
+  void set_plan(const ParallelPlan& plan);
   const Workload& workload() const { return workload_; }
 
-  /// The computes of one micro-batch on all stages together.
-  Seconds micro_batch_computes();
+  /// The share of a stage in the work of the step, for stages of equal work: a lower bound. Passes
+  /// run one after the other; where the plan pairs passes, the busiest resource counts.
+  Seconds mean_stage();
   PipelineTimes pipeline();
   /// The work of a stage after its last pass.
   Seconds end(std::int64_t stage);
@@ -77,10 +82,13 @@ private:
     WorkTimes backward;
     WorkTimes input;  ///< gradients of inputs, with a repeated forward pass before them
     WorkTimes weight; ///< gradients of weights
+    std::vector<std::uint32_t> blocks = {}; ///< of a chunk, in forward order
 
     const WorkTimes& of(Pass pass) const;
   };
 
+  WorkTimes micro_batch(bool whole);
+  bool same_on_all_stages() const;
   std::vector<std::vector<double>> pairs(std::int64_t stage);
   double pair(std::int64_t stage, std::int64_t forward_chunk, std::int64_t backward_chunk);
   double side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage);
@@ -105,8 +113,11 @@ private:
   std::map<std::pair<std::uint32_t, std::int64_t>, BlockTimes> blocks_;
   std::map<std::pair<std::int64_t, std::int64_t>, BlockTimes> chunks_; ///< by stage and chunk
   std::map<std::uint32_t, WorkTimes> computes_;
-  /// Pairs of passes by stage and by the blocks of both.
-  std::map<std::tuple<std::int64_t, std::vector<std::uint32_t>, std::vector<std::uint32_t>>, double>
+  std::map<bool, WorkTimes> micro_batch_; ///< as micro_batch
+  /// Pairs of passes by stage, by whether gradients of weights are delayed, and by the blocks of
+  /// both passes.
+  std::map<std::tuple<std::int64_t, bool, std::vector<std::uint32_t>, std::vector<std::uint32_t>>,
+           double>
       pairs_;
 };
 

@@ -34,7 +34,7 @@ public:
   Search(const PlanProblem& problem, const Costs& costs, std::size_t keep)
       : problem_(problem), costs_(costs), keep_(keep),
         space_(problem.base, problem.choices, problem.topology.node),
-        topology_(problem.topology, problem.base.plan.gpus) {}
+        topology_(problem.topology, problem.base.plan.gpus), bounds_(topology_, costs) {}
 
   PlanSearch run() {
     find_groups();
@@ -54,7 +54,8 @@ private:
   enum class Step : std::uint8_t {
     mean_stage, ///< of the computes of a group of plans, for stages of equal work
     computes,   ///< of the computes of a group of plans, pass by pass
-    plan        ///< of one plan, with its communications
+    mean_plan,  ///< of one plan with its communications, for stages of equal work
+    plan        ///< of one plan with its communications, pass by pass
   };
   /// A group of plans, or one plan of it, with a time that it cannot beat.
   struct Entry {
@@ -149,10 +150,8 @@ private:
   }
 
   void bound_plans(std::size_t number) {
-    for (std::size_t fitting = 0; fitting < groups_[number].fitting.size(); ++fitting) {
-      push({step_time_bound(workload_of(number, fitting), topology_, costs_), Step::plan, number,
-            fitting});
-    }
+    for (std::size_t fitting = 0; fitting < groups_[number].fitting.size(); ++fitting)
+      push({bounds_.mean_stage(workload_of(number, fitting)), Step::mean_plan, number, fitting});
   }
 
   void push(const Entry& entry) {
@@ -167,6 +166,9 @@ private:
       return bound_group(entry.group);
     case Step::computes:
       return bound_plans(entry.group);
+    case Step::mean_plan:
+      return push({bounds_.of(workload_of(entry.group, entry.sharding)), Step::plan, entry.group,
+                   entry.sharding});
     case Step::plan:
       return replay(entry);
     }
@@ -197,6 +199,7 @@ private:
   std::size_t keep_;
   PlanSpace space_;
   Topology topology_;
+  PlanBounds bounds_;
   PlanSearch found_;
   std::vector<PlanGroup> groups_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open_;

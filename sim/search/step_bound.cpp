@@ -4,6 +4,9 @@
 #include "sim/search/pass_bounds.hpp"
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
 #include <vector>
 
 namespace moesim {
@@ -51,16 +54,65 @@ Seconds ComputeBounds::of(const ParallelPlan& plan) {
 
 Seconds ComputeBounds::mean_stage(const ParallelPlan& plan) {
   bounds_->set_plan(plan);
-  if (!micro_batch_)
-    micro_batch_ = bounds_->micro_batch_computes();
-  const auto micro_batches = static_cast<double>(plan.micro_batches(bounds_->workload().training));
-  return micro_batches / static_cast<double>(plan.pipeline) * *micro_batch_;
+  return bounds_->mean_stage();
+}
+
+namespace {
+
+/// The degrees that make the groups of ranks.
+using GroupDegrees = std::array<std::int64_t, 6>;
+GroupDegrees group_degrees(const ParallelPlan& plan) {
+  return {plan.gpus, plan.tensor, plan.context, plan.pipeline, plan.expert, plan.expert_tensor};
+}
+
+/// The members of a workload that the blocks of its stages depend on, beside its groups.
+using BlockKey =
+    std::tuple<GroupDegrees, std::int64_t, Recompute, RecomputeModules, bool, Dispatcher, Library>;
+BlockKey block_key(const Workload& workload) {
+  const CommunicationSpec& communication = workload.communication;
+  return {group_degrees(workload.plan),
+          workload.training.micro_batch,
+          workload.plan.recompute,
+          workload.plan.recompute_modules,
+          communication.overlap_shared_expert,
+          communication.dispatcher,
+          communication.library};
+}
+
+} // namespace
+
+struct PlanBounds::Shared {
+  std::map<GroupDegrees, std::unique_ptr<LoneCommunications>> communications;
+  std::map<BlockKey, std::unique_ptr<PassBounds>> passes;
+};
+
+PlanBounds::PlanBounds(const Topology& topology, const Costs& costs)
+    : topology_(topology), costs_(costs), shared_(std::make_unique<Shared>()) {}
+
+PlanBounds::~PlanBounds() = default;
+
+PassBounds& PlanBounds::passes_of(const Workload& workload) {
+  std::unique_ptr<LoneCommunications>& communications =
+      shared_->communications[group_degrees(workload.plan)];
+  if (!communications)
+    communications = std::make_unique<LoneCommunications>(workload.plan, topology_, costs_);
+  std::unique_ptr<PassBounds>& passes = shared_->passes[block_key(workload)];
+  if (!passes)
+    passes = std::make_unique<PassBounds>(workload, costs_.compute, communications.get());
+  passes->set_plan(workload.plan);
+  return *passes;
+}
+
+Seconds PlanBounds::of(const Workload& workload) {
+  return bound_of(passes_of(workload));
+}
+
+Seconds PlanBounds::mean_stage(const Workload& workload) {
+  return passes_of(workload).mean_stage();
 }
 
 Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs) {
-  LoneCommunications communications(workload, topology, costs);
-  PassBounds bounds(workload, costs.compute, &communications);
-  return bound_of(bounds);
+  return PlanBounds(topology, costs).of(workload);
 }
 
 } // namespace moesim

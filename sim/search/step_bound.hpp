@@ -5,16 +5,36 @@
 #include "sim/workload/workload.hpp"
 
 #include <memory>
-#include <optional>
 
 namespace moesim {
 
-/// A time that a step cannot beat, under any schedule: the passes of all stages in the order of the
+/// A bound may be too high by this share of it on clusters where a stage straddles leaves, as rings
+/// are bounded by the busiest uplink of their stage.
+constexpr double bound_slack = 1e-3;
+
+/// Times that steps cannot beat, under any schedule: the passes of all stages in the order of the
 /// schedule, each as long as its computes and exposed communications one after the other, with
 /// every communication alone on its links; then the end of the step. Passes side by side hide their
-/// communications in each other. On clusters where a stage straddles leaves the bound may be too
-/// high by `bound_slack`, as rings are bounded by the busiest uplink of their stage.
-constexpr double bound_slack = 1e-3;
+/// communications in each other. Plans whose ranks form the same groups share the times of their
+/// communications, and plans of one shape and pipeline degree those of their blocks.
+class PlanBounds {
+public:
+  /// Both must live as long.
+  PlanBounds(const Topology& topology, const Costs& costs);
+  ~PlanBounds();
+  Seconds of(const Workload& workload);
+  /// The share of a stage in the work of the step, for stages of equal work: a bound that takes
+  /// less time to find.
+  Seconds mean_stage(const Workload& workload);
+
+private:
+  class PassBounds& passes_of(const Workload& workload);
+  struct Shared;
+  const Topology& topology_;
+  const Costs& costs_;
+  std::unique_ptr<Shared> shared_;
+};
+/// The bound of one plan.
 Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs);
 
 /// Bounds without communication: they hold on every cluster of this GPU kind, for every dispatcher
@@ -28,11 +48,10 @@ public:
   /// stages, schedule, layers of each stage, overlap of batches, and in its ZeRO stage.
   Seconds of(const ParallelPlan& plan);
   /// The share of a stage in the computes of the step, for stages of equal work: a lower bound that
-  /// takes no time to find.
+  /// takes less time to find.
   Seconds mean_stage(const ParallelPlan& plan);
 
 private:
-  std::optional<Seconds> micro_batch_; ///< computes of one micro-batch on all stages together
   std::unique_ptr<class PassBounds> bounds_;
 };
 
