@@ -81,6 +81,8 @@ constexpr auto columns = std::to_array<ResultColumn>({
     {"extrapolated_percent",
      "share of compute_ms and optimizer_ms whose kernel costs lie outside measured tables",
      &R::extrapolated_percent},
+    {"idle_gpus", "GPUs left idle in scale-up domains so that no group straddles two",
+     &R::idle_gpus},
     {"plan", "the plan of the step, each assignment as --set takes it", &R::plan},
     {"plans_legal", "of a search: plans that can run", &R::plans_legal},
     {"plans_fit", "of a search: legal plans that fit into memory", &R::plans_fit},

@@ -94,10 +94,22 @@ struct FaultSpec {
   InputLocation where;
 };
 
+/// How the ranks of a plan sit on scale-up domains.
+enum class GroupPlacement {
+  whole, ///< no group straddles domains if it fits into one: GPUs of a domain may stay idle
+  packed ///< ranks fill domains one after the other
+};
+
+/// The names in scenarios.
+inline constexpr auto group_placement_names = std::to_array<Named<GroupPlacement>>(
+    {{GroupPlacement::whole, "whole"}, {GroupPlacement::packed, "packed"}});
+static_assert(names_each(group_placement_names));
+
 /// A cluster as a topology file describes it, with what follows from the file's values
 /// (resolve_topology). A change of a value goes to the TopologyInput, not here.
 struct TopologySpec {
   std::string name; ///< stem of the file
+  GroupPlacement placement = GroupPlacement::whole;
   GpuSpec gpu;
   NodeSpec node;
   FabricSpec fabric;

@@ -2,6 +2,7 @@
 
 #include "sim/input/named_file.hpp"
 #include "sim/platform/topology.hpp"
+#include "sim/scenario/placed_topology.hpp"
 
 #include <fmt/format.h>
 
@@ -52,16 +53,18 @@ std::vector<std::filesystem::path> files_of(const ScenarioInput& input) {
 
 } // namespace
 
-bool host_posts(const Workload& workload, const NodeSpec& node) {
+bool host_posts(const Workload& workload, const TopologySpec& topology) {
   const CommunicationSpec& communication = workload.communication;
   if (communication.dispatcher != Dispatcher::node_limited || workload.plan.expert == 1)
     return false;
-  const bool posts = communication.library == Library::uccl_ep ||
-                     (communication.library == Library::deepep && node.nic_medium == "efa");
+  const bool posts =
+      communication.library == Library::uccl_ep ||
+      (communication.library == Library::deepep && topology.node.nic_medium == "efa");
+  const auto domain = static_cast<std::size_t>(domain_gpus_used(topology, workload.plan));
   for (std::int64_t stage = 0; posts && stage < workload.plan.pipeline; ++stage)
     for (const std::vector<RankId>& ranks :
          groups_of_stage(workload.plan, GroupKind::expert, stage))
-      if (index(ranks.front()) / node.scale_up_gpus != index(ranks.back()) / node.scale_up_gpus)
+      if (index(ranks.front()) / domain != index(ranks.back()) / domain)
         return true;
   return false;
 }
@@ -95,7 +98,7 @@ Scenario resolve_scenario(const ScenarioInput& input) {
   scenario.search = input.search;
   if (!scenario.search)
     check_plan(workload, input.tables);
-  workload.communication.host_posts = host_posts(workload, scenario.topology.node);
+  workload.communication.host_posts = host_posts(workload, scenario.topology);
   scenario.fidelity = input.fidelity;
   scenario.inputs = files_of(input);
   return scenario;

@@ -34,7 +34,7 @@ Scenario resolve_scenario(const ScenarioInput& input);
 
 /// Whether the host posts the messages of dispatch and combine to other scale-up domains: UCCL-EP
 /// leaves them to it on any NIC, DeepEP on EFA, to which a GPU cannot post its own.
-bool host_posts(const Workload& workload, const NodeSpec& node);
+bool host_posts(const Workload& workload, const TopologySpec& topology);
 
 /// The topology of a cluster that holds the job. Throws InputError for a topology that contradicts
 /// itself, IllegalScenario where the job does not fit or faults cut it in two.

@@ -196,6 +196,8 @@ ClusterInput parse_cluster(const TomlTable& table, const fs::path& folder) {
   const auto parse = [&](const fs::path& path) { return parse_topology(path, table); };
   ClusterInput cluster{file, read_named(table, "topology", file, parse),
                        table.integer("gpus", count), table};
+  cluster.topology.written.placement =
+      chosen_or(table, "placement", group_placement_names, GroupPlacement::whole);
   table.finish();
   return cluster;
 }

@@ -1,6 +1,7 @@
 #include "sim/search/plan_search.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/scenario/placed_topology.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/search/step_bound.hpp"
 
@@ -33,8 +34,7 @@ class Search {
 public:
   Search(const PlanProblem& problem, const Costs& costs, std::size_t keep)
       : problem_(problem), costs_(costs), keep_(keep),
-        space_(problem.base, problem.choices, problem.topology.node),
-        topology_(problem.topology, problem.base.plan.gpus), bounds_(topology_, costs) {}
+        space_(problem.base, problem.choices, problem.topology) {}
 
   PlanSearch run() {
     find_groups();
@@ -82,6 +82,23 @@ private:
   /// Whether a plan that takes at least `bound` may be among those that are kept.
   bool may_be_kept(Seconds bound) const {
     return kept_.size() < keep_ || bound * (1.0 - bound_slack) <= kept_.back().time;
+  }
+
+  /// The cluster as some plans use it, and their bounds there.
+  struct PlacedCluster {
+    Topology topology;
+    PlanBounds bounds;
+
+    PlacedCluster(const TopologySpec& placed, std::int64_t gpus, const Costs& costs)
+        : topology(placed, gpus), bounds(topology, costs) {}
+  };
+
+  PlacedCluster& cluster_of(const ParallelPlan& plan) {
+    std::unique_ptr<PlacedCluster>& cluster = clusters_[domain_gpus_used(problem_.topology, plan)];
+    if (!cluster)
+      cluster = std::make_unique<PlacedCluster>(placed_topology(problem_.topology, plan), plan.gpus,
+                                                costs_);
+    return *cluster;
   }
 
   /// The bounds and the memory of plans of one shape.
@@ -151,7 +168,14 @@ private:
 
   void bound_plans(std::size_t number) {
     for (std::size_t fitting = 0; fitting < groups_[number].fitting.size(); ++fitting)
-      push({bounds_.mean_stage(workload_of(number, fitting)), Step::mean_plan, number, fitting});
+      bound_plan(Step::mean_plan, number, fitting);
+  }
+
+  void bound_plan(Step step, std::size_t number, std::size_t fitting) {
+    const Workload workload = workload_of(number, fitting);
+    PlanBounds& bounds = cluster_of(workload.plan).bounds;
+    push({step == Step::plan ? bounds.of(workload) : bounds.mean_stage(workload), step, number,
+          fitting});
   }
 
   void push(const Entry& entry) {
@@ -167,8 +191,7 @@ private:
     case Step::computes:
       return bound_plans(entry.group);
     case Step::mean_plan:
-      return push({bounds_.of(workload_of(entry.group, entry.sharding)), Step::plan, entry.group,
-                   entry.sharding});
+      return bound_plan(Step::plan, entry.group, entry.sharding);
     case Step::plan:
       return replay(entry);
     }
@@ -176,7 +199,8 @@ private:
 
   void replay(const Entry& entry) {
     Workload workload = workload_of(entry.group, entry.sharding);
-    StepReplay replay = replay_step(workload, topology_, problem_.fidelity, costs_);
+    StepReplay replay =
+        replay_step(workload, cluster_of(workload.plan).topology, problem_.fidelity, costs_);
     ++found_.replayed;
     const Seconds time = replay.metrics.step_time;
     INVARIANT(replay.approximate || time.value >= entry.bound.value * (1.0 - bound_slack),
@@ -198,8 +222,7 @@ private:
   const Costs& costs_;
   std::size_t keep_;
   PlanSpace space_;
-  Topology topology_;
-  PlanBounds bounds_;
+  std::map<std::int64_t, std::unique_ptr<PlacedCluster>> clusters_; ///< by domain_gpus_used
   PlanSearch found_;
   std::vector<PlanGroup> groups_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open_;

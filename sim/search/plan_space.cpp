@@ -68,8 +68,8 @@ std::vector<RecomputeModules> selective_sets(const ModelSpec& model) {
 
 } // namespace
 
-PlanSpace::PlanSpace(const Workload& base, const PlanChoices& choices, const NodeSpec& node)
-    : base_(base), choices_(choices), node_(node) {
+PlanSpace::PlanSpace(const Workload& base, const PlanChoices& choices, const TopologySpec& topology)
+    : base_(base), choices_(choices), topology_(topology) {
   for (const std::int64_t zero_stage : chosen_or_all(choices.zero_stage, {1, 3})) {
     const bool staged = zero_stage < 3 || !choices.zero_stage.empty();
     shardings_[false][true].push_back({zero_stage, {}});
@@ -181,7 +181,7 @@ void PlanSpace::for_each_degree(
     const std::function<void(const PlanShape&, const PlanPipeline&)>& visit) const {
   const std::int64_t gpus = base_.plan.gpus;
   for (const std::int64_t tensor :
-       chosen_or_all(choices_.tensor, powers_of_two(node_.scale_up_gpus)))
+       chosen_or_all(choices_.tensor, powers_of_two(topology_.node.scale_up_gpus)))
     for (const std::int64_t context : context_degrees())
       for (const std::int64_t pipeline : pipeline_degrees()) {
         const std::int64_t split = tensor * context * pipeline;
@@ -251,7 +251,7 @@ void PlanSpace::set_plan(const PlanShape& shape, const PlanPipeline& pipeline,
   workload.communication.overlap_shared_expert = pipeline.overlap == Overlap::shared_expert;
   workload.communication.dispatcher = sharding.dispatch.dispatcher;
   workload.communication.library = sharding.dispatch.library;
-  workload.communication.host_posts = host_posts(workload, node_);
+  workload.communication.host_posts = host_posts(workload, topology_);
 }
 
 std::string plan_settings(const Workload& workload) {

@@ -61,7 +61,7 @@ class PlanSpace {
 public:
   /// The space of a model on the GPUs of `base.plan`, whose other members hold for every plan.
   /// Throws nothing: a choice that no plan can have is in no legal plan.
-  PlanSpace(const Workload& base, const PlanChoices& choices, const NodeSpec& node);
+  PlanSpace(const Workload& base, const PlanChoices& choices, const TopologySpec& topology);
 
   const Workload& base() const { return base_; }
 
@@ -101,7 +101,7 @@ private:
 
   Workload base_;
   PlanChoices choices_;
-  NodeSpec node_;
+  TopologySpec topology_;
   /// By whether there is expert parallelism, then by whether there is one pipeline stage.
   std::array<std::array<std::vector<PlanSharding>, 2>, 2> shardings_;
 };

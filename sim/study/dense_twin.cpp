@@ -140,9 +140,9 @@ json members(const FabricSpec& fabric) {
 }
 
 json members(const TopologySpec& topology) {
-  const auto& [name, gpu, node, fabric, gpus_max, faults] = topology;
+  const auto& [name, placement, gpu, node, fabric, gpus_max, faults] = topology;
   return json::array(
-      {name, members(gpu), members(node), members(fabric), gpus_max, all_of(faults)});
+      {name, placement, members(gpu), members(node), members(fabric), gpus_max, all_of(faults)});
 }
 
 json members(const PlanChoices& choices) {

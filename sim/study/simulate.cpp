@@ -1,6 +1,7 @@
 #include "sim/study/simulate.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/scenario/placed_topology.hpp"
 #include "sim/study/imbalance.hpp"
 #include "sim/study/memory_advice.hpp"
 
@@ -167,6 +168,26 @@ void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
 
 namespace {
 
+/// Says how the groups of a plan sit on scale-up domains, where that is not as one would expect.
+void note_placement(const Scenario& scenario, Prediction& prediction) {
+  const ParallelPlan& plan = scenario.workload.plan;
+  const std::int64_t idle = idle_gpus(scenario.topology, plan);
+  prediction.result.idle_gpus = static_cast<double>(idle);
+  const std::int64_t domain = scenario.topology.node.scale_up_gpus;
+  if (idle > 0)
+    prediction.diagnostics.emplace_back(
+        "placement",
+        fmt::format(
+            "groups are placed whole: {} GPUs of each scale-up domain of {} stay idle, {} in "
+            "all; cluster.placement = \"packed\" uses them",
+            domain - domain_gpus_used(scenario.topology, plan), domain, idle));
+  if (groups_straddle(scenario.topology, plan))
+    prediction.diagnostics.emplace_back(
+        "placement", fmt::format("groups straddle scale-up domains of {} GPUs: their "
+                                 "communication leaves the domain",
+                                 domain));
+}
+
 /// Fills a prediction for a plan that is known.
 void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
                   Twins twins, Prediction& prediction) {
@@ -175,7 +196,9 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
   fill_plan(scenario.workload, loads, result);
   if (!fits(scenario, loads, result))
     return;
-  const Topology topology(scenario.topology, scenario.workload.plan.gpus);
+  const Topology topology(placed_topology(scenario.topology, scenario.workload.plan),
+                          scenario.workload.plan.gpus);
+  note_placement(scenario, prediction);
   const StepReplay replay =
       replay_step(scenario.workload, topology, scenario.fidelity, costs, loads, observe);
   fill_waterfall(replay.metrics, result);
@@ -225,7 +248,7 @@ std::optional<Scenario> best_planned(const Scenario& scenario, const Costs& cost
 Workload workload_under(const Scenario& scenario, const std::string& plan) {
   if (!scenario.search)
     return scenario.workload;
-  return PlanSpace(scenario.workload, *scenario.search, scenario.topology.node).plan_of(plan);
+  return PlanSpace(scenario.workload, *scenario.search, scenario.topology).plan_of(plan);
 }
 
 Scenario under_best_plan(const Scenario& scenario, const Costs& costs) {

@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/report/link_report.hpp"
+#include "sim/scenario/placed_topology.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/cost_library.hpp"
 #include "sim/study/output_file.hpp"
@@ -41,7 +42,7 @@ std::optional<std::size_t> least(const ReportTable& table, const std::string& co
 std::string link_lines(const ShownPoint& shown, const std::string& step_time_ms,
                        const std::string& plan, const Scenario& scenario, const Costs& costs) {
   const Workload workload = workload_under(scenario, plan);
-  const Topology topology(scenario.topology, workload.plan.gpus);
+  const Topology topology(placed_topology(scenario.topology, workload.plan), workload.plan.gpus);
   const PlayedStep step =
       play_step(workload, topology, scenario.fidelity, costs, ExpertLoads(workload));
   INVARIANT(fmt::format("{:.9g}", step.timeline.end.value * 1e3) == step_time_ms,

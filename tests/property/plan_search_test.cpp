@@ -1,5 +1,6 @@
 #include "tests/property/random_case.hpp"
 
+#include "sim/scenario/placed_topology.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/search/plan_search.hpp"
 #include "tests/property/random_cluster.hpp"
@@ -50,8 +51,7 @@ struct Replayed {
 
 /// Every legal plan that fits, fastest first; of equals in the order of the space.
 std::vector<Replayed> brute_force(const PlanProblem& problem, const Costs& costs) {
-  const PlanSpace space(problem.base, problem.choices, problem.topology.node);
-  const Topology topology(problem.topology, problem.base.plan.gpus);
+  const PlanSpace space(problem.base, problem.choices, problem.topology);
   std::vector<Replayed> replayed;
   space.for_each([&](const PlanShape& shape, const PlanPipeline& pipeline) {
     for (const PlanSharding& sharding : space.shardings(shape, pipeline)) {
@@ -59,7 +59,11 @@ std::vector<Replayed> brute_force(const PlanProblem& problem, const Costs& costs
       if (fullest_stage(workload).total() > problem.topology.gpu.memory)
         continue;
       replayed.push_back(
-          {replay_step(workload, topology, problem.fidelity, costs).metrics.step_time,
+          {replay_step(workload,
+                       Topology(placed_topology(problem.topology, workload.plan),
+                                workload.plan.gpus),
+                       problem.fidelity, costs)
+               .metrics.step_time,
            plan_settings(workload)});
     }
   });
