@@ -3,10 +3,11 @@
 /** The columns shown at once, after the axes, unless they are zero at every point; all others stand
  *  behind "all columns". */
 const main_columns = new Map([
+  ["tokens_per_s", "tokens/s"],
+  ["step_time_ms", "step ms"],
   ["savings_kept_percent", "savings kept %"],
   ["actual_speedup", "actual speedup"],
   ["ideal_speedup", "ideal speedup"],
-  ["step_time_ms", "step ms"],
   ["compute_ms", "compute ms"],
   ["ep_exposed_ms", "EP exposed ms"],
   ["pp_bubble_ms", "PP bubble ms"],

@@ -159,6 +159,26 @@ void add_expert_parallel(const CollectiveWork& work, Seconds time, StepMetrics& 
     (work.role == Role::combine ? metrics.combine : metrics.dispatch) += time;
 }
 
+/// The share of StepMetrics::ep_scale_out.
+double scale_out_share(const StepGraph& graph, const Timeline& timeline) {
+  std::vector<double> runs(timeline.loads.size(), 0.0);
+  for (const FlowSpan& flow : timeline.flows)
+    if (graph.ops[index(flow.op)].stream == Stream::expert_parallel)
+      runs[flow.load] += 1.0;
+  std::vector<double> bytes(timeline.links.size(), 0.0);
+  for (std::size_t flow = 0; flow < runs.size(); ++flow)
+    if (runs[flow] > 0.0)
+      for (const LinkLoad& load : timeline.loads[flow])
+        bytes[load.link] += runs[flow] * load.bytes;
+  double inside = 0.0;
+  double between = 0.0;
+  for (std::size_t link = 0; link < bytes.size(); ++link) {
+    double& longest = is_scale_up(timeline.links[link].kind) ? inside : between;
+    longest = std::max(longest, bytes[link] / timeline.links[link].capacity.value);
+  }
+  return between > 0.0 ? between / (inside + between) : 0.0;
+}
+
 void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
   const Waterfall& waterfall = metrics.waterfall;
   const Seconds half_width = errors.half_width({{Stream::expert_parallel, waterfall.ep_exposed},
@@ -248,6 +268,8 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
       errors.add_collective(op.stream, time, timeline.errors[op.work]);
   }
   metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
+  if (metrics.waterfall.ep_exposed > Seconds{})
+    metrics.ep_scale_out = metrics.waterfall.ep_exposed * scale_out_share(graph, timeline);
   add_kernels(graph, times, static_cast<std::size_t>(graph.devices[critical].expert_rank), busy,
               errors, metrics);
   add_error_bar(errors, metrics);

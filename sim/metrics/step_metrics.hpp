@@ -33,6 +33,11 @@ struct StepMetrics {
   Seconds ep_total;    ///< its all-to-all time, hidden or not
   Seconds dispatch;    ///< of that: tokens, or gradients of results, to the experts
   Seconds combine;     ///< of that: results, or gradients of tokens, back
+  /// Part of the waterfall's ep_exposed: between scale-up domains, the rest is inside domains. Its
+  /// share is that of the busiest link between domains in the sum of two times: the time that this
+  /// link needs alone for all bytes of dispatch and combine that it carries in the step, and the
+  /// same of the busiest link inside domains.
+  Seconds ep_scale_out;
   /// Its compute by part of the model, indexed by KernelPart.
   std::array<Seconds, enumerator_count<KernelPart>> parts{};
   Seconds extrapolated;                             ///< its compute that no measured table covers

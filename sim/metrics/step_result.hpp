@@ -33,6 +33,7 @@ struct StepResult {
   double other_ms = no_value;
   double ep_total_ms = no_value;
   double ep_exposed_percent = no_value;
+  double ep_scale_out_ms = no_value;
   double dispatch_ms = no_value;
   double combine_ms = no_value;
   double attention_ms = no_value;
@@ -49,6 +50,16 @@ struct StepResult {
   double savings_kept_percent = no_value;
   double active_dense_step_time_ms = no_value;
   double moe_tax_percent = no_value;
+  double lost_router_percent = no_value;
+  double lost_expert_gemm_percent = no_value;
+  double lost_imbalance_percent = no_value;
+  double lost_ep_scale_up_percent = no_value;
+  double lost_ep_scale_out_percent = no_value;
+  double lost_pp_percent = no_value;
+  double lost_tp_percent = no_value;
+  double lost_dp_percent = no_value;
+  double lost_optimizer_percent = no_value;
+  double lost_other_percent = no_value;
   double load_max_over_mean = no_value;
   double dropped_tokens_percent = no_value;
   double load_gini = no_value;

@@ -10,22 +10,36 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <span>
 
 namespace moesim {
 
 namespace {
 
-/// A part of the step that is not compute: its column, and its name in a sentence.
+/// A part of the step or of the saving: its column, and its name in a sentence.
 struct Loss {
   const char* column;
   const char* name;
 };
-constexpr std::array<Loss, 6> losses{{{"ep_exposed_ms", "exposed all-to-all (EP)"},
-                                      {"pp_bubble_ms", "the pipeline bubble (PP)"},
-                                      {"tp_exposed_ms", "exposed tensor parallelism (TP)"},
-                                      {"dp_exposed_ms", "exposed data parallelism (DP)"},
-                                      {"optimizer_ms", "the optimizer"},
-                                      {"other_ms", "other work"}}};
+/// The parts of the step that are not compute, in milliseconds.
+constexpr std::array<Loss, 6> step_losses{{{"ep_exposed_ms", "exposed all-to-all (EP)"},
+                                           {"pp_bubble_ms", "the pipeline bubble (PP)"},
+                                           {"tp_exposed_ms", "exposed tensor parallelism (TP)"},
+                                           {"dp_exposed_ms", "exposed data parallelism (DP)"},
+                                           {"optimizer_ms", "the optimizer"},
+                                           {"other_ms", "other work"}}};
+/// The terms of the lost saving, in percentage points.
+constexpr std::array<Loss, 10> saving_losses{
+    {{"lost_router_percent", "the router and permutation"},
+     {"lost_expert_gemm_percent", "small and grouped GEMMs"},
+     {"lost_imbalance_percent", "uneven loads"},
+     {"lost_ep_scale_up_percent", "the all-to-all inside domains"},
+     {"lost_ep_scale_out_percent", "the all-to-all between domains"},
+     {"lost_pp_percent", "the pipeline bubble"},
+     {"lost_tp_percent", "exposed tensor parallelism"},
+     {"lost_dp_percent", "exposed data parallelism"},
+     {"lost_optimizer_percent", "the optimizer"},
+     {"lost_other_percent", "the host"}}};
 
 /// The place of a point in the sweep: "hgx-h100-ndr400, 256 GPUs, 8 experts, 400 Gbit/s per NIC".
 std::string place_of(const TableReader& results, std::size_t row,
@@ -43,8 +57,9 @@ std::string place_of(const TableReader& results, std::size_t row,
   return place.empty() ? "the only point" : place;
 }
 
-/// The largest part of the step that is not compute: its index in `losses`, its milliseconds.
-std::pair<std::size_t, double> largest_loss(const TableReader& results, std::size_t row) {
+/// The largest of some losses of a point: its index and its amount; 0 if none is above 0.
+std::pair<std::size_t, double> largest_loss(const TableReader& results, std::size_t row,
+                                            std::span<const Loss> losses) {
   std::pair<std::size_t, double> largest{0, 0.0};
   for (std::size_t i = 0; i < losses.size(); ++i)
     if (const double lost = results.number(row, losses[i].column).value_or(0.0);
@@ -53,29 +68,32 @@ std::pair<std::size_t, double> largest_loss(const TableReader& results, std::siz
   return largest;
 }
 
-/// A point that ran and the share of the saving that it keeps.
-struct Kept {
-  double percent = 0.0;
+/// A point that ran.
+struct Point {
+  double tokens_per_s = 0.0;
   std::size_t row = 0;
 };
 
-/// The points that ran, from the least kept to the most; equal ones in the order of the table.
-std::vector<Kept> kept_savings(const TableReader& results) {
-  std::vector<Kept> kept;
+/// The points that ran, from the fastest to the slowest; equal ones in the order of the table.
+std::vector<Point> ranked_points(const TableReader& results) {
+  std::vector<Point> points;
   for (std::size_t row = 0; row < results.size(); ++row)
-    if (const auto share = results.number(row, "savings_kept_percent"); share && results.is_ok(row))
-      kept.push_back({*share, row});
-  std::stable_sort(kept.begin(), kept.end(),
-                   [](const Kept& a, const Kept& b) { return a.percent < b.percent; });
-  return kept;
+    if (const auto rate = results.number(row, "tokens_per_s"); rate && results.is_ok(row))
+      points.push_back({*rate, row});
+  std::stable_sort(points.begin(), points.end(),
+                   [](const Point& a, const Point& b) { return a.tokens_per_s > b.tokens_per_s; });
+  return points;
 }
 
-/// The median of the shares that some points keep; at least one.
-double median_percent(const std::vector<Kept>& kept) {
-  std::vector<double> percents;
-  for (const Kept& point : kept)
-    percents.push_back(point.percent);
-  return median(percents);
+/// The values of a column at some points, from the least to the most.
+std::vector<double> sorted_values(const TableReader& results, const std::vector<Point>& points,
+                                  const std::string& column) {
+  std::vector<double> values;
+  for (const Point& point : points)
+    if (const auto value = results.number(point.row, column))
+      values.push_back(*value);
+  std::sort(values.begin(), values.end());
+  return values;
 }
 
 std::string percent(double value) {
@@ -93,20 +111,21 @@ std::string count_sentence(const TableReader& results) {
                      counts["out-of-memory"], counts["illegal"], counts["failed"]);
 }
 
-/// Which part ate most, counted over the points: "Outside compute, … at 12 of 20 points, …".
-std::string loss_sentence(const TableReader& results, const std::vector<std::size_t>& rows) {
-  std::array<std::size_t, losses.size()> counts{};
-  for (const std::size_t row : rows)
-    if (const auto [loss, lost_ms] = largest_loss(results, row); lost_ms > 0.0)
+/// Which of some losses is the largest, counted over points, the most frequent first: "the
+/// optimizer (at 12 of 20 points), …". Empty if nothing is lost.
+std::string loss_list(const TableReader& results, const std::vector<Point>& points,
+                      std::span<const Loss> losses) {
+  std::vector<std::size_t> counts(losses.size(), 0);
+  for (const Point& point : points)
+    if (const auto [loss, amount] = largest_loss(results, point.row, losses); amount > 0.0)
       ++counts[loss];
   std::string list;
-  for (std::size_t most = rows.size(); most > 0; --most) // from the most frequent to the least
+  for (std::size_t most = points.size(); most > 0; --most) // from the most frequent to the least
     for (std::size_t i = 0; i < counts.size(); ++i)
       if (counts[i] == most)
         list += fmt::format("{}{} (at {} of {} points)", list.empty() ? "" : ", ", losses[i].name,
-                            most, rows.size());
-  return list.empty() ? ""
-                      : fmt::format(" The largest part of the step outside compute: {}.", list);
+                            most, points.size());
+  return list;
 }
 
 /// Which class of resources is busiest, counted over the points that ran, the most frequent first:
@@ -132,65 +151,128 @@ std::string bottleneck_sentence(const TableReader& results) {
   return list.empty() ? "" : fmt::format(" The busiest resource: {}.", list);
 }
 
-/// "Worst: 12 % at …, where exposed all-to-all takes 43 % of the step."
-std::string extreme_sentence(const char* name, const std::string& value, const TableReader& results,
-                             std::size_t row, const std::vector<std::string>& axes) {
-  std::string text =
-      fmt::format(" {}: <b>{}</b> at {}", name, value, escape_html(place_of(results, row, axes)));
-  const auto [loss, lost_ms] = largest_loss(results, row);
-  if (const auto step_ms = results.number(row, "step_time_ms"); step_ms && lost_ms > 0.0)
-    text += fmt::format(", where {} takes {} of the step", losses[loss].name,
-                        percent(100.0 * lost_ms / *step_ms));
-  return text + ".";
+/// A number with four significant digits, or all digits of its whole part: "874.3", "1,460,858".
+std::string grouped(double value) {
+  if (value < 1000.0)
+    return fmt::format("{:.4g}", value);
+  std::string text = fmt::format("{:.0f}", value);
+  for (std::size_t digits = 3; digits < text.size(); digits += 4)
+    text.insert(text.size() - digits, ",");
+  return text;
 }
 
-/// The answer of a sweep without a comparison with dense twins: how long its steps are.
-std::string step_time_text(const TableReader& results, const std::vector<std::string>& axes) {
-  std::vector<std::pair<double, std::size_t>> times;
-  for (std::size_t row = 0; row < results.size(); ++row)
-    if (const auto time = results.number(row, "step_time_ms"); time && results.is_ok(row))
-      times.emplace_back(*time, row);
-  if (times.empty())
-    return "No point ran.";
-  std::sort(times.begin(), times.end());
-  const auto shown = [](double time_ms) { return fmt::format("{:.4g} ms", time_ms); };
-  std::vector<std::size_t> rows;
-  for (const auto& [time, row] : times)
-    rows.push_back(row);
-  std::string text = "No point is compared with its dense twin, so the saving is not known.";
-  text += extreme_sentence("Fastest step", shown(times.front().first), results, rows.front(), axes);
-  if (times.size() > 1)
-    text += extreme_sentence("Slowest", shown(times.back().first), results, rows.back(), axes);
-  return text + loss_sentence(results, rows) + bottleneck_sentence(results);
+/// "; it keeps 62 % of its saving: 21 of the 38 points lost go to the pipeline bubble"; without a
+/// comparison ", where the pipeline bubble (PP) takes 43 % of the step".
+std::string explanation(const TableReader& results, std::size_t row) {
+  if (const auto kept = results.number(row, "savings_kept_percent")) {
+    std::string text = fmt::format("; it keeps {} of its saving", percent(*kept));
+    const auto [loss, points] = largest_loss(results, row, saving_losses);
+    const double lost = 100.0 - *kept;
+    if (lost > 0.0 && points > lost)
+      text += fmt::format(": {:.0f} points are lost to {}, {:.0f} are won back elsewhere", points,
+                          saving_losses[loss].name, points - lost);
+    else if (lost > 0.0 && points > 0.0)
+      text += fmt::format(": {:.0f} of the {:.0f} points lost go to {}", points, lost,
+                          saving_losses[loss].name);
+    return text;
+  }
+  const auto [loss, lost_ms] = largest_loss(results, row, step_losses);
+  const auto step_ms = results.number(row, "step_time_ms");
+  return step_ms && lost_ms > 0.0
+             ? fmt::format(", where {} takes {} of the step", step_losses[loss].name,
+                           percent(100.0 * lost_ms / *step_ms))
+             : "";
 }
 
-/// An answer and the counts of points below it.
-std::string answer_paragraphs(const std::string& answer, const TableReader& results) {
-  return fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n", answer,
-                     count_sentence(results));
+/// "Slowest: 41,200 tokens/s, a step of 874 ms, at …", and why.
+std::string extreme_sentence(const char* name, const TableReader& results, const Point& point,
+                             const std::vector<std::string>& axes) {
+  const std::string step_ms = grouped(results.number(point.row, "step_time_ms").value_or(0.0));
+  return fmt::format(
+      "{}: <b>{} tokens/s</b>, a step of {} ms, at {}{}.", name, grouped(point.tokens_per_s),
+      step_ms, escape_html(place_of(results, point.row, axes)), explanation(results, point.row));
 }
 
-/// One line a topology: how much of the saving it keeps, from its worst point to its best.
-std::string topology_table(const TableReader& results, const std::vector<Kept>& kept) {
-  std::vector<std::pair<std::string, std::vector<Kept>>> groups;
-  const auto group_of = [&groups](const std::string& name) -> std::vector<Kept>& {
+/// How much of the saving the points keep and what ate most of it, each point beside its own twin.
+std::string saving_sentences(const TableReader& results, const std::vector<Point>& points) {
+  const std::vector<double> kept = sorted_values(results, points, "savings_kept_percent");
+  if (kept.empty()) {
+    const std::string list = loss_list(results, points, step_losses);
+    return " No point is compared with its dense twin, so the saving is not known." +
+           (list.empty() ? "" : " The largest part of the step outside compute: " + list + ".");
+  }
+  std::string text;
+  if (kept.size() > 1)
+    text += fmt::format(" Beside its own dense twin, a point keeps from <b>{}</b> to <b>{}</b> "
+                        "(median {}) of its compute saving.",
+                        percent(kept.front()), percent(kept.back()), percent(median(kept)));
+  if (const auto slower = std::count_if(kept.begin(), kept.end(), [](double v) { return v < 0.0; });
+      slower > 0)
+    text +=
+        fmt::format(" At {} of {} points the MoE is slower than its twin.", slower, kept.size());
+  if (const std::string list = loss_list(results, points, saving_losses); !list.empty())
+    text += " The largest term of the lost saving: " + list + ".";
+  return text;
+}
+
+/// The points of each topology, from its fastest to its slowest, in the order of the table.
+using Topologies = std::vector<std::pair<std::string, std::vector<Point>>>;
+
+Topologies by_topology(const TableReader& results, const std::vector<Point>& points) {
+  Topologies groups;
+  const auto group_of = [&](std::size_t row) -> std::vector<Point>& {
+    const std::string name = shown_value(results.text(row, "cluster.topology"));
     for (auto& [known, members] : groups)
       if (known == name)
         return members;
-    return groups.emplace_back(name, std::vector<Kept>{}).second;
+    return groups.emplace_back(name, std::vector<Point>{}).second;
   };
   for (std::size_t row = 0; row < results.size(); ++row)
-    group_of(shown_value(results.text(row, "cluster.topology"))); // in the order of the table
-  for (const auto& point : kept)
-    group_of(shown_value(results.text(point.row, "cluster.topology"))).push_back(point);
+    group_of(row);
+  for (const Point& point : points)
+    group_of(point.row).push_back(point);
+  return groups;
+}
+
+/// The fastest point, and the slowest topology at its fastest; of one topology, the slowest point.
+std::string ranking_sentences(const TableReader& results, const Topologies& topologies,
+                              const std::vector<Point>& points,
+                              const std::vector<std::string>& axes) {
+  std::string text = extreme_sentence("Fastest", results, points.front(), axes);
+  std::vector<Point> leaders;
+  for (const auto& [name, members] : topologies)
+    if (!members.empty())
+      leaders.push_back(members.front());
+  if (leaders.size() > 1)
+    return text + " " +
+           extreme_sentence("Slowest topology, at its fastest", results,
+                            *std::min_element(leaders.begin(), leaders.end(),
+                                              [](const Point& a, const Point& b) {
+                                                return a.tokens_per_s < b.tokens_per_s;
+                                              }),
+                            axes);
+  return points.size() > 1 ? text + " " + extreme_sentence("Slowest", results, points.back(), axes)
+                           : text;
+}
+
+/// A line for each topology: how fast its points are, and how much of its saving the fastest keeps.
+std::string topology_table(const TableReader& results, const Topologies& topologies) {
   std::string html = "<table class=\"ranges\"><thead><tr><th>topology<th>points ok"
-                     "<th>lowest<th>median<th>highest savings kept</thead>\n<tbody>\n";
-  for (const auto& [name, members] : groups) {
+                     "<th>lowest<th>median<th>highest tokens/s<th>its step<th>its saving kept"
+                     "</thead>\n<tbody>\n";
+  for (const auto& [name, members] : topologies) {
     html += fmt::format("<tr><th>{}<td>{}", escape_html(name), members.size());
-    html += members.empty()
-                ? "<td>–<td>–<td>–\n"
-                : fmt::format("<td>{}<td>{}<td>{}\n", percent(members.front().percent),
-                              percent(median_percent(members)), percent(members.back().percent));
+    if (members.empty()) {
+      html += "<td>–<td>–<td>–<td>–<td>–\n";
+      continue;
+    }
+    const std::size_t fastest = members.front().row;
+    const auto kept = results.number(fastest, "savings_kept_percent");
+    html += fmt::format("<td>{}<td>{}<td>{}<td>{} ms<td>{}\n", grouped(members.back().tokens_per_s),
+                        grouped(median(sorted_values(results, members, "tokens_per_s"))),
+                        grouped(members.front().tokens_per_s),
+                        grouped(results.number(fastest, "step_time_ms").value_or(0.0)),
+                        kept ? percent(*kept) : "–");
   }
   return html + "</tbody></table>\n";
 }
@@ -198,31 +280,17 @@ std::string topology_table(const TableReader& results, const std::vector<Kept>& 
 } // namespace
 
 std::string answer_html(const TableReader& results, const std::vector<std::string>& axes) {
-  const auto kept = kept_savings(results);
-  if (kept.empty())
-    return answer_paragraphs(step_time_text(results, axes), results);
-  std::string text = fmt::format("The MoE keeps <b>{}</b>", percent(kept.front().percent));
-  if (kept.size() > 1)
-    text = fmt::format("The MoE keeps between <b>{}</b> and <b>{}</b> (median {})",
-                       percent(kept.front().percent), percent(kept.back().percent),
-                       percent(median_percent(kept)));
-  text += " of its compute saving.";
-  const auto slower = std::count_if(kept.begin(), kept.end(),
-                                    [](const Kept& point) { return point.percent < 0.0; });
-  if (slower > 0)
-    text +=
-        fmt::format(" At {} of {} points it is slower than its dense twin.", slower, kept.size());
-  std::vector<std::size_t> rows;
-  for (const Kept& point : kept)
-    rows.push_back(point.row);
-  text += loss_sentence(results, rows);
-  text += bottleneck_sentence(results);
-  text += extreme_sentence("Best", percent(kept.back().percent), results, kept.back().row, axes);
-  if (kept.size() > 1)
-    text +=
-        extreme_sentence("Worst", percent(kept.front().percent), results, kept.front().row, axes);
-  const std::string html = answer_paragraphs(text, results);
-  return results.ran_with("cluster.topology") ? html + topology_table(results, kept) : html;
+  const std::vector<Point> points = ranked_points(results);
+  const Topologies topologies = by_topology(results, points);
+  const std::string answer = points.empty() ? "No point ran."
+                                            : ranking_sentences(results, topologies, points, axes) +
+                                                  saving_sentences(results, points) +
+                                                  bottleneck_sentence(results);
+  std::string html = fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n", answer,
+                                 count_sentence(results));
+  if (!points.empty() && results.ran_with("cluster.topology"))
+    html += topology_table(results, topologies);
+  return html;
 }
 
 } // namespace moesim

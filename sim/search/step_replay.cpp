@@ -33,7 +33,7 @@ void read_waterfall(const json& values, Waterfall& waterfall) {
 }
 
 json metrics_json(const StepMetrics& metrics) {
-  const auto& [step_time, waterfall, ep_total, dispatch, combine, parts, extrapolated,
+  const auto& [step_time, waterfall, ep_total, dispatch, combine, ep_scale_out, parts, extrapolated,
                extrapolated_costs, stand_ins, error_bar, bottleneck, bottleneck_use] = metrics;
   json part_values = json::array();
   for (const Seconds part : parts)
@@ -46,12 +46,13 @@ json metrics_json(const StepMetrics& metrics) {
           combine.value,      part_values,
           extrapolated.value, costs,
           error_bar.value,    bottleneck,
-          bottleneck_use,     stand_ins};
+          bottleneck_use,     stand_ins,
+          ep_scale_out.value};
 }
 
 void read_metrics(const json& values, StepMetrics& metrics) {
-  auto& [step_time, waterfall, ep_total, dispatch, combine, parts, extrapolated, extrapolated_costs,
-         stand_ins, error_bar, bottleneck, bottleneck_use] = metrics;
+  auto& [step_time, waterfall, ep_total, dispatch, combine, ep_scale_out, parts, extrapolated,
+         extrapolated_costs, stand_ins, error_bar, bottleneck, bottleneck_use] = metrics;
   step_time.value = values.at(0);
   read_waterfall(values.at(1), waterfall);
   ep_total.value = values.at(2);
@@ -66,9 +67,20 @@ void read_metrics(const json& values, StepMetrics& metrics) {
   bottleneck = values.at(9);
   bottleneck_use = values.at(10);
   stand_ins = values.at(11).get<std::vector<std::string>>();
+  ep_scale_out.value = values.at(12);
 }
 
 } // namespace
+
+std::string to_text(const Waterfall& waterfall) {
+  return waterfall_json(waterfall).dump();
+}
+
+Waterfall waterfall_from_text(const std::string& text) {
+  Waterfall waterfall;
+  read_waterfall(json::parse(text), waterfall);
+  return waterfall;
+}
 
 std::string to_text(const StepReplay& replay) {
   const auto& [metrics, operations, activities, approximate, extrapolated, stand_ins] = replay;

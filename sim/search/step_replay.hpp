@@ -48,7 +48,9 @@ StepReplay replay_step(const Workload& workload, const Topology& topology, Fidel
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs);
 
-/// A replay as text, for the process that asked for it.
+/// A waterfall and a replay as text, for the process that asked for it.
+std::string to_text(const Waterfall& waterfall);
+Waterfall waterfall_from_text(const std::string& text);
 std::string to_text(const StepReplay& replay);
 StepReplay replay_from_text(const std::string& text);
 

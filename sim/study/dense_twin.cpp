@@ -180,9 +180,10 @@ std::string key_of(const PlanProblem& problem) {
 TwinAnswer search_twin(const PlanProblem& problem, const Costs& costs) {
   const PlanSearch search = search_plans(problem, costs, 1);
   if (search.best.empty())
-    return {no_value, "no plan fits into memory", ""};
+    return {no_value, {}, "no plan fits into memory", ""};
   const FoundPlan& best = search.best.front();
-  return {best.replay.metrics.step_time.value * 1e3, plan_settings(best.workload), ""};
+  const StepMetrics& metrics = best.replay.metrics;
+  return {metrics.step_time.value * 1e3, metrics.waterfall, plan_settings(best.workload), ""};
 }
 
 } // namespace moesim

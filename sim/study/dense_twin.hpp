@@ -22,6 +22,7 @@ std::string key_of(const PlanProblem& problem);
 /// The best plan of a dense model.
 struct TwinAnswer {
   double step_time_ms = no_value; ///< missing if no plan fits into memory
+  Waterfall waterfall;            ///< of that step
   std::string plan;               ///< as plan_settings, or that no plan fits
   std::string failure = "";       ///< the message of a search that broke: a defect
 };

@@ -69,13 +69,15 @@ StepResult result_from_text(const std::string& text) {
 
 std::string twin_text(const TwinAnswer& answer) {
   return line_of({{"step_time_ms", exact_text(answer.step_time_ms)},
+                  {"waterfall", to_text(answer.waterfall)},
                   {"plan", answer.plan},
                   {"failure", answer.failure}});
 }
 
 TwinAnswer twin_from_text(const std::string& text) {
   const json values = parse_object(text);
-  return {exact_number(cell(values, "step_time_ms")), cell(values, "plan"),
+  return {exact_number(cell(values, "step_time_ms")),
+          waterfall_from_text(cell(values, "waterfall")), cell(values, "plan"),
           cell(values, "failure")};
 }
 

@@ -3,6 +3,7 @@
 #include "sim/base/input_error.hpp"
 #include "sim/scenario/placed_topology.hpp"
 #include "sim/study/imbalance.hpp"
+#include "sim/study/lost_savings.hpp"
 #include "sim/study/memory_advice.hpp"
 
 #include <fmt/format.h>
@@ -55,6 +56,7 @@ void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   result.optimizer_ms = milliseconds(metrics.waterfall.optimizer);
   result.other_ms = milliseconds(metrics.waterfall.other);
   result.ep_exposed_percent = 100.0 * (metrics.waterfall.ep_exposed / metrics.step_time);
+  result.ep_scale_out_ms = milliseconds(metrics.ep_scale_out);
   result.ep_total_ms = milliseconds(metrics.ep_total);
   result.dispatch_ms = milliseconds(metrics.dispatch);
   result.combine_ms = milliseconds(metrics.combine);
@@ -148,7 +150,7 @@ Twins twins_for(const std::string& column) {
                                                  "imbalance_ms",
                                                  "imbalance_gemm_ms",
                                                  "imbalance_all_to_all_ms"};
-  return compared.contains(column) ? Twins::search : Twins::skip;
+  return compared.contains(column) || column.starts_with("lost_") ? Twins::search : Twins::skip;
 }
 
 void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
@@ -162,6 +164,7 @@ void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
   if (result.ideal_speedup > 1.0)
     result.savings_kept_percent =
         100.0 * (result.actual_speedup - 1.0) / (result.ideal_speedup - 1.0);
+  fill_lost_savings(dense.waterfall, result);
   result.active_dense_step_time_ms = active_dense.step_time_ms;
   result.moe_tax_percent = 100.0 * (result.step_time_ms / result.active_dense_step_time_ms - 1.0);
 }

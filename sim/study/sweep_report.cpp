@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <sstream>
 
@@ -60,6 +61,17 @@ std::vector<std::string> stand_in_notes(const ReportTable& results) {
     list += fmt::format("{}{} (at {} of {} points)", list.empty() ? "" : ", ", cost, times, points);
   return {"Measurements of something else stand in for " + list + "."};
 }
+
+/// A column of results of which a summary has the least, the median and the most.
+struct Measure {
+  const char* column;
+  const char* prefix; ///< of its name in the summary: before "least", "median" or "most"
+  const char* suffix;
+};
+/// The first two rank clusters; the last explains one.
+constexpr std::array<Measure, 3> summary_measures{{{"tokens_per_s", "tokens_per_s_", ""},
+                                                   {"step_time_ms", "step_", "_ms"},
+                                                   {"savings_kept_percent", "kept_", "_percent"}}};
 
 /// The cells of a summary's row; empty ones without values.
 std::array<std::string, 3> least_median_most(const std::vector<double>& values) {
@@ -134,33 +146,36 @@ fs::path write_report(const fs::path& folder, const SweepTables& tables, const R
 ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes) {
   const bool by_topology = std::find(axes.begin(), axes.end(), "cluster.topology") != axes.end();
   const std::string key = by_topology ? "cluster.topology" : axes.front();
-  const std::size_t group = results.find(key);
-  const bool compared = TableReader(results).ran_with("savings_kept_percent");
-  const std::size_t measure = results.find(compared ? "savings_kept_percent" : "step_time_ms");
+  const TableReader reader(results);
   ResultTable table{{key, "points", "ok", "out-of-memory", "illegal", "failed"}, {}};
-  for (const char* extreme : {"least", "median", "most"})
-    table.columns.push_back(compared ? fmt::format("kept_{}_percent", extreme)
-                                     : fmt::format("step_{}_ms", extreme));
+  std::vector<Measure> shown;
+  std::copy_if(summary_measures.begin(), summary_measures.end(), std::back_inserter(shown),
+               [&](const Measure& measure) { return reader.ran_with(measure.column); });
+  for (const Measure& measure : shown)
+    for (const char* extreme : {"least", "median", "most"})
+      table.columns.push_back(fmt::format("{}{}{}", measure.prefix, extreme, measure.suffix));
   std::vector<std::string> values;
-  for (const auto& row : results.rows)
-    if (std::find(values.begin(), values.end(), row[group]) == values.end())
-      values.push_back(row[group]);
+  for (std::size_t row = 0; row < reader.size(); ++row)
+    if (std::find(values.begin(), values.end(), reader.text(row, key)) == values.end())
+      values.push_back(reader.text(row, key));
   for (const std::string& value : values) {
     std::map<std::string, int> statuses;
-    std::vector<double> measured;
-    for (const auto& row : results.rows) {
-      if (row[group] != value)
+    std::vector<std::vector<double>> measured(shown.size());
+    for (std::size_t row = 0; row < reader.size(); ++row) {
+      if (reader.text(row, key) != value)
         continue;
-      ++statuses[row.front()];
+      ++statuses[reader.text(row, "status")];
       ++statuses["points"];
-      if (!row[measure].empty())
-        measured.push_back(std::stod(row[measure]));
+      for (std::size_t i = 0; i < shown.size(); ++i)
+        if (const auto number = reader.number(row, shown[i].column))
+          measured[i].push_back(*number);
     }
     std::vector<std::string> cells{shown_value(value)};
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
-    for (const std::string& cell : least_median_most(measured))
-      cells.push_back(cell);
+    for (const std::vector<double>& numbers : measured)
+      for (const std::string& cell : least_median_most(numbers))
+        cells.push_back(cell);
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -23,7 +23,7 @@ std::filesystem::path write_report(const std::filesystem::path& folder, const Sw
                                    const ReportOrigin& origin, const std::filesystem::path& assets);
 
 /// A row for each topology (or value of the first axis): points by status, and the least, median
-/// and greatest share of the savings that is kept; of step times where nothing has twins.
+/// and most tokens per second, step time and, where points have twins, savings kept.
 ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes);
 
 } // namespace moesim

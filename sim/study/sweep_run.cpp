@@ -188,7 +188,7 @@ void SweepRun::end_task(std::size_t number, const ChildAnswer& answer) {
   }
   const std::size_t place = number - points_.size();
   const TwinAnswer twin =
-      answer.ok ? twin_from_text(answer.text) : TwinAnswer{no_value, "", answer.text};
+      answer.ok ? twin_from_text(answer.text) : TwinAnswer{no_value, {}, "", answer.text};
   journal_.add(twins_[place].name, twin_text(twin));
   time_left_.end(SweepTask::twin, twins_[place].weight, took.count());
   take_answer(place, twin);

@@ -22,12 +22,12 @@ grep -q 'cluster.nic_gbit_per_s changed nothing in .* all at cluster.topology nv
 cp "$work/out/report.html" "$work/first.html"
 "$moesim" report "$work/out" >/dev/null
 cmp "$work/first.html" "$work/out/report.html"
-node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 5
+node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 6
 
 # A folder without links.csv, as an older version left it: the chart of the links is left out.
 rm "$work/out/links.csv"
 "$moesim" report "$work/out" >/dev/null
-node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 4
+node "$source/tests/report/report_test.mjs" "$work/out/report.html" --charts 5
 
 # Uneven loads, over the steps of a training and two seeds: the charts of skew, loads and training.
 cat >"$work/training.toml" <<TOML

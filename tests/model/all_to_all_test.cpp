@@ -17,6 +17,22 @@ Seconds megabyte_exchange(const TopologySpec& cluster, Fidelity fidelity, std::i
   return time_of(plan, work, fidelity, cluster);
 }
 
+/// The share of that exchange that is between scale-up domains.
+double share_between_domains(const TopologySpec& cluster, std::int64_t gpus = 64) {
+  ParallelPlan plan;
+  plan.gpus = gpus;
+  plan.expert = gpus;
+  const Topology topology(cluster, gpus);
+  const Costs costs = ideal_costs();
+  const LoneCollective lone =
+      lone_collective(plan, {.bytes = Bytes{gpus * 1'000'000}}, Fidelity::folded);
+  const Timeline timeline =
+      replay(lone.graph, lone.layout, {plan, topology, &costs.compute, costs.network});
+  const StepMetrics metrics =
+      measure_step(lone.graph, timeline, topology, ComputeTimes(lone.graph.works, costs.compute));
+  return metrics.ep_scale_out / metrics.waterfall.ep_exposed;
+}
+
 } // namespace
 
 // A rank sends 1 MB to 56 ranks of other nodes: 56 MB through its NIC at 50 GB/s take 1.12 ms. Over
@@ -99,4 +115,13 @@ TEST_CASE("GPUs that share a NIC share its capacity") {
   cluster.node.nics = 2;
   CHECK(megabyte_exchange(cluster, Fidelity::folded).value ==
         Approx(4.48e-3 + 1.7e-6).epsilon(1e-9));
+}
+
+// On rails a GPU's NVLink carries 56 MB, at 450 GB/s a ninth of the time of 56 MB at 50 GB/s. On
+// leaf and spine it carries the 7 MB of its node alone: 7/9 to 56 parts of time.
+TEST_CASE("an all-to-all is split between and inside domains by its busiest links alone") {
+  CHECK(share_between_domains(ideal_cluster(FabricKind::rail_optimised, 32)) == Approx(0.9));
+  CHECK(share_between_domains(ideal_cluster(FabricKind::leaf_spine, 1)) ==
+        Approx(56.0 / (56.0 + 7.0 / 9.0)));
+  CHECK(share_between_domains(ideal_cluster(FabricKind::rail_optimised, 32), 8) == 0.0);
 }

@@ -48,10 +48,10 @@ private:
 };
 
 const SweepTables two_points{
-    .results = {.columns = {"status", "reason", "cluster.gpus", "step_time_ms", "ep_exposed_ms",
-                            "savings_kept_percent"},
-                .rows = {{"ok", "", "64", "200", "50", "80.5"},
-                         {"out-of-memory", "needs </script><b> 96 GiB", "32", "", "", ""}}},
+    .results = {.columns = {"status", "reason", "cluster.gpus", "step_time_ms", "tokens_per_s",
+                            "ep_exposed_ms", "savings_kept_percent"},
+                .rows = {{"ok", "", "64", "200", "5000", "50", "80.5"},
+                         {"out-of-memory", "needs </script><b> 96 GiB", "32", "", "", "", ""}}},
     .links = {}};
 
 ReportOrigin origin_of_two_points() {
@@ -80,7 +80,7 @@ TEST_CASE("a report's data are numbers, nulls and text that cannot end its scrip
   const Assets assets;
   const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
   CHECK_THAT(page, Contains("data=[{\"status\":\"ok\",\"reason\":null,\"cluster.gpus\":64,"
-                            "\"step_time_ms\":200,\"ep_exposed_ms\":50,"
+                            "\"step_time_ms\":200,\"tokens_per_s\":5000,\"ep_exposed_ms\":50,"
                             "\"savings_kept_percent\":80.5},"));
   CHECK_THAT(page, Contains("\"reason\":\"needs \\u003c/script>\\u003cb> 96 GiB\""));
   CHECK_THAT(page, !Contains("</script"));
@@ -98,10 +98,12 @@ TEST_CASE("a report escapes titles, commands, notes and inputs") {
 TEST_CASE("a report's cells that only look like numbers stay text") {
   const Assets assets;
   SweepTables tables = two_points;
-  tables.results.rows = {{"ok", "7", "1e400", "nan", "-0.25", "12 "}};
+  tables.results.rows = {{"ok", "7", "1e400", "nan", "", "-0.25", "12 "}};
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Contains("\"reason\":\"7\",\"cluster.gpus\":\"1e400\",\"step_time_ms\":\"nan\","
-                            "\"ep_exposed_ms\":-0.25,\"savings_kept_percent\":\"12 \""));
+  CHECK_THAT(
+      page,
+      Contains("\"reason\":\"7\",\"cluster.gpus\":\"1e400\",\"step_time_ms\":\"nan\","
+               "\"tokens_per_s\":null,\"ep_exposed_ms\":-0.25,\"savings_kept_percent\":\"12 \""));
 }
 
 TEST_CASE("a report of the same input has the same bytes") {
@@ -110,26 +112,50 @@ TEST_CASE("a report of the same input has the same bytes") {
         render_html_report(two_points, origin_of_two_points(), assets.folder()));
 }
 
-TEST_CASE("a report answers with the savings kept and the largest loss") {
+TEST_CASE("a report answers with the throughput, the savings kept and the largest loss") {
   const Assets assets;
   const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
-  // 80.5 % rounds to 81 %; 50 ms of 200 ms are 25 %.
-  CHECK_THAT(page, Contains("The MoE keeps <b>81 %</b> of its compute saving."));
-  CHECK_THAT(page, Contains("Best: <b>81 %</b> at 64 GPUs, where exposed all-to-all (EP) takes "
-                            "25 % of the step."));
+  // 80.5 % rounds to 81 %.
+  CHECK_THAT(page,
+             Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs; it keeps "
+                      "81 % of its saving.</p>"));
   CHECK_THAT(page, Contains("2 points: <b>1 ok</b>, 1 out of memory, 0 illegal, 0 failed."));
+}
+
+TEST_CASE("a report ranks points by throughput, whatever they keep, and names what ate the rest") {
+  const Assets assets;
+  SweepTables tables = two_points;
+  for (const char* column : {"lost_pp_percent", "lost_ep_scale_out_percent", "lost_dp_percent"})
+    tables.results.columns.emplace_back(column);
+  tables.results.rows = {
+      {"ok", "", "32", "390.25", "2562.5", "0", "60", "25", "10", "5"},
+      {"ok", "", "64", "200", "5000", "50", "34", "6", "40", "20"},
+      {"ok", "", "16", "800", "1250", "0", "-20", "130", "0", "-10"}}; // -10 is won back
+  const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page,
+             Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs; it keeps "
+                      "34 % of its saving: 40 of the 66 points lost go to the all-to-all "
+                      "between domains. Slowest: <b>1,250 tokens/s</b>, a step of 800 ms, at "
+                      "16 GPUs; it keeps −20 % of its saving: 130 points are lost to the "
+                      "pipeline bubble, 10 are won back elsewhere. Beside its own dense "
+                      "twin, a point keeps from <b>−20 %</b> to <b>60 %</b> (median 34 %) of "
+                      "its compute saving. At 1 of 3 points the MoE is slower than its twin. "
+                      "The largest term of the lost saving: the pipeline bubble (at 2 of 3 "
+                      "points), the all-to-all between domains (at 1 of 3 points).</p>"));
 }
 
 TEST_CASE("a report without dense twins answers with the step times") {
   const Assets assets;
   SweepTables tables = two_points;
-  tables.results.rows = {{"ok", "", "64", "200", "50", ""}, {"ok", "", "32", "390.25", "0", ""}};
+  tables.results.rows = {{"ok", "", "64", "200", "5000", "50", ""},
+                         {"ok", "", "32", "390.25", "2562.5", "0", ""}};
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Contains("No point is compared with its dense twin, so the saving is not known. "
-                            "Fastest step: <b>200 ms</b> at 64 GPUs, where exposed all-to-all (EP) "
-                            "takes 25 % of the step. Slowest: <b>390.2 ms</b> at 32 GPUs. The "
-                            "largest part of the step outside compute: exposed all-to-all (EP) (at "
-                            "1 of 2 points).</p>"));
+  CHECK_THAT(page, Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs, where "
+                            "exposed all-to-all (EP) takes 25 % of the step. Slowest: <b>2,562 "
+                            "tokens/s</b>, a step of 390.2 ms, at 32 GPUs. No point is compared "
+                            "with its dense twin, so the saving is not known. The largest part of "
+                            "the step outside compute: exposed all-to-all (EP) (at 1 of 2 points)."
+                            "</p>"));
 }
 
 TEST_CASE("a report without a point that ran says so") {
@@ -174,7 +200,7 @@ TEST_CASE("a report counts which class of resources is busiest, the most frequen
   SweepTables tables = two_points;
   tables.results.columns.emplace_back("bottleneck");
   const auto row = [](const char* status, const char* bottleneck) {
-    return std::vector<std::string>{status, "", "64", "200", "50", "80.5", bottleneck};
+    return std::vector<std::string>{status, "", "64", "200", "5000", "50", "80.5", bottleneck};
   };
   tables.results.rows = {row("ok", "Node[1].Nic[7].Egress"), row("ok", "Node[0].Gpu[3]"),
                          row("ok", "Node[9].Gpu[0]"), row("failed", "Leaf[0].Uplink")};

@@ -14,6 +14,7 @@ TEST_CASE("a replay comes back from its text as it was") {
   metrics.ep_total = Seconds{0.21};
   metrics.dispatch = Seconds{0.22};
   metrics.combine = Seconds{0.23};
+  metrics.ep_scale_out = Seconds{0.24};
   for (std::size_t part = 0; part < metrics.parts.size(); ++part)
     metrics.parts[part] = Seconds{0.3 + 0.01 * static_cast<double>(part)};
   metrics.extrapolated = Seconds{0.41};

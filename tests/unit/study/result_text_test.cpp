@@ -61,11 +61,15 @@ TEST_CASE("every member of a result but its status and reason has a column") {
 }
 
 TEST_CASE("a twin's answer reads back, with its failure and without a plan") {
-  const TwinAnswer found = twin_from_text(twin_text({100.0 / 3.0, "tensor 8", ""}));
+  const Waterfall waterfall{Seconds{1.0 / 3}, Seconds{1.0 / 7},  Seconds{},
+                            Seconds{1.0 / 9}, Seconds{1.0 / 11}, Seconds{1.0 / 13},
+                            Seconds{1.0 / 17}};
+  const TwinAnswer found = twin_from_text(twin_text({100.0 / 3.0, waterfall, "tensor 8", ""}));
   CHECK(found.step_time_ms == 100.0 / 3.0);
+  CHECK(found.waterfall == waterfall);
   CHECK(found.plan == "tensor 8");
   CHECK(found.failure.empty());
-  const TwinAnswer failed = twin_from_text(twin_text({no_value, "", "broken"}));
+  const TwinAnswer failed = twin_from_text(twin_text({no_value, {}, "", "broken"}));
   CHECK(std::isnan(failed.step_time_ms));
   CHECK(failed.failure == "broken");
 }

@@ -9,26 +9,57 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-/// Points of one topology that keep these shares of the saving.
+/// Points of one topology that keep these shares of the saving, at one speed.
 ReportTable kept(const std::vector<std::string>& percents) {
-  ReportTable results{{"status", "reason", "cluster.topology", "savings_kept_percent"}, {}};
+  ReportTable results{{"status", "reason", "cluster.topology", "step_time_ms", "tokens_per_s",
+                       "savings_kept_percent"},
+                      {}};
   for (const std::string& percent : percents)
-    results.rows.push_back({"ok", "", "a.toml", percent});
+    results.rows.push_back({"ok", "", "a.toml", "2000", "300.26", percent});
   return results;
 }
 
 } // namespace
 
-TEST_CASE("the summary of a sweep and its report have the same median") {
+TEST_CASE("the summary of a sweep has the throughput, the step time and the savings kept") {
   const ReportTable even = kept({"58.6", "10", "90", "55.4"});
-  CHECK(summarise(even, {"cluster.topology"}).rows ==
-        std::vector<std::vector<std::string>>{
-            {"a", "4", "4", "0", "0", "0", "10.0", "57.0", "90.0"}}); // (55.4 + 58.6) / 2
-  CHECK_THAT(answer_html(TableReader(even), {"cluster.topology"}),
-             Contains("(median 57 %)") && Contains("<td>10 %<td>57 %<td>90 %"));
-  const ReportTable odd = kept({"30", "10", "20"});
-  CHECK(summarise(odd, {"cluster.topology"}).rows.front()[7] == "20.0");
-  CHECK_THAT(answer_html(TableReader(odd), {"cluster.topology"}), Contains("(median 20 %)"));
+  const ResultTable summary = summarise(even, {"cluster.topology"});
+  CHECK(summary.columns ==
+        std::vector<std::string>{"cluster.topology", "points", "ok", "out-of-memory", "illegal",
+                                 "failed", "tokens_per_s_least", "tokens_per_s_median",
+                                 "tokens_per_s_most", "step_least_ms", "step_median_ms",
+                                 "step_most_ms", "kept_least_percent", "kept_median_percent",
+                                 "kept_most_percent"});
+  CHECK(summary.rows == std::vector<std::vector<std::string>>{
+                            {"a", "4", "4", "0", "0", "0", "300.3", "300.3", "300.3", "2000.0",
+                             "2000.0", "2000.0", "10.0", "57.0", "90.0"}}); // (55.4 + 58.6) / 2
+  CHECK_THAT(answer_html(TableReader(even), {"cluster.topology"}), Contains("(median 57 %)"));
+}
+
+TEST_CASE("the summary of a sweep without twins has no savings kept") {
+  CHECK(summarise(kept({"", ""}), {"cluster.topology"}).columns.back() == "step_most_ms");
+}
+
+// Of b.toml the first point is the faster one; a.toml's slowest is slower still.
+TEST_CASE("a report compares topologies at their fastest points") {
+  ReportTable results = kept({"70", "30", "50", "90"});
+  for (std::size_t row = 0; row < 4; ++row) {
+    results.rows[row][2] = row == 1 || row == 2 ? "b.toml" : "a.toml";
+    results.rows[row][4] = std::to_string(400 - 100 * row);
+  }
+  CHECK_THAT(answer_html(TableReader(results), {"cluster.topology"}),
+             Contains("Fastest: <b>400 tokens/s</b>, a step of 2,000 ms, at a; it keeps 70 % of "
+                      "its saving. Slowest topology, at its fastest: <b>300 tokens/s</b>, a step "
+                      "of 2,000 ms, at b; it keeps 30 % of its saving."));
+}
+
+// 250 is the median of 100, 200, 300 and 400.
+TEST_CASE("a report's line of a topology leads with its throughput") {
+  ReportTable results = kept({"70", "30", "50", "90"});
+  for (std::size_t row = 0; row < 4; ++row)
+    results.rows[row][4] = std::to_string(400 - 100 * row);
+  CHECK_THAT(answer_html(TableReader(results), {"cluster.topology"}),
+             Contains("<tr><th>a<td>4<td>100<td>250<td>400<td>2,000 ms<td>70 %\n"));
 }
 
 TEST_CASE("a report's notes name the measurements that stand in, and at how many points") {
@@ -47,7 +78,7 @@ TEST_CASE("a report's notes name the measurements that stand in, and at how many
 
 TEST_CASE("the summary of points that did not run has no shares") {
   ReportTable results = kept({"30", ""});
-  results.rows.back() = {"out-of-memory", "", "b.toml", ""};
+  results.rows.back() = {"out-of-memory", "", "b.toml", "", "", ""};
   CHECK(summarise(results, {"cluster.topology"}).rows.back() ==
-        std::vector<std::string>{"b", "1", "0", "1", "0", "0", "", "", ""});
+        std::vector<std::string>{"b", "1", "0", "1", "0", "0", "", "", "", "", "", "", "", "", ""});
 }
