@@ -79,11 +79,12 @@ void read_parallel(const TomlTable& table, PlanChoices& choice) {
 } // namespace
 
 std::optional<PlanChoices> parse_search(const ScenarioTables& tables) {
-  if (!tables.parallel.has("search"))
+  const TomlTable& table = tables.parallel;
+  if (!table.has("search"))
     return std::nullopt;
-  tables.parallel.choice("search", {"best"});
+  table.choice("search", {"best"});
   PlanChoices choice;
-  read_parallel(tables.parallel, choice);
+  read_parallel(table, choice);
   choice.micro_batch = numbers(tables.training, "micro_batch", degree);
   choice.dispatcher = named_choices(tables.communication, "dispatcher", dispatcher_names);
   choice.library = named_choices(tables.communication, "dispatch_library", dispatch_library_names);

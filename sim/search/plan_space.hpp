@@ -57,6 +57,8 @@ struct PlanSharding {
 /// expert-tensor 1 or the tensor degree; micro-batches 1, 2 and 4 sequences, up to 16,384 tokens;
 /// every schedule; no recompute, up to three sets of selective recompute, full recompute; ZeRO-1,
 /// and ZeRO-3 without a pipeline; every dispatcher, with DeepEP and HybridEP; every overlap.
+///
+/// More than 15 methods: one lists the values of each member of a plan.
 class PlanSpace {
 public:
   /// The space of a model on the GPUs of `base.plan`, whose other members hold for every plan.

@@ -58,10 +58,10 @@ scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
 [set]
 model.layers = 4
 training.global_batch = 64
-[[rows.plan]]
+[[rows.split]]
 name = "one stage"
 parallel.pipeline = 1
-[[rows.plan]]
+[[rows.split]]
 name = "two stages"
 parallel.pipeline = 2
 parallel.layers_per_stage = [1, 3]

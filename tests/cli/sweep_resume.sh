@@ -90,10 +90,10 @@ scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
 [set]
 model.layers = 4
 training.global_batch = 64
-[[rows.plan]]
+[[rows.split]]
 name = "one stage"
 parallel.pipeline = 1
-[[rows.plan]]
+[[rows.split]]
 name = "two stages, uneven"
 parallel.pipeline = 2
 parallel.layers_per_stage = [1, 3]
@@ -106,7 +106,7 @@ TOML
 [[ $(grep -c '^point-' "$work/one/journal.txt") == 8 ]]
 grep -q '^ok,,"two stages, uneven",2,"\[1, 3\]",32,allgather,' "$work/one/results.csv"
 head -1 "$work/one/results.csv" |
-  grep -q '^status,reason,plan,parallel.pipeline,parallel.layers_per_stage,cluster.gpus,communication.dispatcher,step_time_ms,'
+  grep -q '^status,reason,split,parallel.pipeline,parallel.layers_per_stage,cluster.gpus,communication.dispatcher,step_time_ms,'
 # Illegal points are neither finished before nor to be run; no time is told before it is known.
 grep -qx '4 of 12 points are illegal' "$work/log"
 if grep -q 'finished before' "$work/log"; then echo "a new folder had finished points"; exit 1; fi

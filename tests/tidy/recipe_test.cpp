@@ -47,7 +47,7 @@ const std::vector<Recipe> recipes = {
      "group_links|group_link_traffic|GroupLinkTraffic",
      {"sim/replay/folding.hpp", "sim/replay/group_link_traffic.cpp",
       "sim/replay/group_link_traffic.hpp", "sim/replay/traffic_model.cpp"},
-     {"sim/replay/step_layout.cpp", "sim/search/step_bound.cpp"}},
+     {"sim/replay/step_layout.cpp", "sim/search/lone_communications.cpp"}},
     {"a fabric",
      "dragonfly",
      {"sim/platform/cluster_graph.cpp", "sim/platform/cluster_graph.hpp",

@@ -42,7 +42,7 @@ std::string merged(const std::vector<std::string_view>& forward,
                    const std::vector<std::string_view>& backward) {
   StepGraph graph;
   WorkTable table(graph.works);
-  PassPairing pairing(graph, table);
+  PassPairing pairing(table);
   const auto first = place(table, forward);
   const auto second = place(table, backward);
   std::string text;
@@ -85,7 +85,7 @@ TEST_CASE("sums of tensor parallelism slow no compute down") {
 TEST_CASE("a compute beside the same communication is one work of the graph") {
   StepGraph graph;
   WorkTable table(graph.works);
-  PassPairing pairing(graph, table);
+  PassPairing pairing(table);
   const auto forward = place(table, {"1f", "Cf", "2f"});
   const auto backward = place(table, {"1b", "Cb", "2b"});
   const auto first = pairing.merge(forward, backward);
@@ -100,7 +100,7 @@ TEST_CASE(
     "the communication of a pair knows that computes run beside it, that of a pass does not") {
   StepGraph graph;
   WorkTable table(graph.works);
-  PassPairing pairing(graph, table);
+  PassPairing pairing(table);
   const auto forward = place(table, {"1f", "Cf", "Tf", "2f"});
   const auto backward = place(table, {"1b", "Cb", "2b"});
   for (const auto& [segment, is_backward] : pairing.merge(forward, backward))

@@ -51,10 +51,11 @@ const std::vector<KeyCase> of_twins = {
     {"model.mtp_layers", "1"},
     {"cluster.topology", "\"../../topologies/hgx-b200-ndr400.toml\""},
     {"cluster.gpus", "64"},
+    {"cluster.placement", "\"packed\""},
+    {"parallel.search", "\"best\""},
     {"cluster.fault", "[{nic=\"Node[0].Nic[1]\", capacity_share=0.5}]"},
     {"training.sequence_length", "2048"},
     {"training.global_batch", "512"},
-    {"training.micro_batch", "2"},
     {"training.precision", "\"fp8\""},
     {"training.fp8_recipe", "\"mxfp8\"", {"training.precision=\"fp8\""}},
     {"training.fused_experts", "true"},
@@ -64,8 +65,6 @@ const std::vector<KeyCase> of_twins = {
     {"training.master_weights", "false"},
     {"training.compressed_activations", "true"},
     {"training.expandable_segments", "true"},
-    {"parallel.context", "2"},
-    {"parallel.zero_stage", "2"},
     {"parallel.offload_layers", "1", {"parallel.pipeline=1"}},
     {"parallel.offload_modules", "[\"core_attn\"]"},
     {"communication.overlap_tensor", "true"},
@@ -75,6 +74,9 @@ const std::vector<KeyCase> of_twins = {
 
 /// The twins do not: they choose a plan of their own, and have no experts to send tokens to.
 const std::vector<KeyCase> of_the_moe = {
+    {"training.micro_batch", "2"},
+    {"parallel.context", "2"},
+    {"parallel.zero_stage", "2"},
     {"parallel.tensor", "2"},
     {"parallel.pipeline", "2"},
     {"parallel.expert", "4"},

@@ -98,10 +98,10 @@ TEST_CASE("rows set several keys at once and show their name") {
 }
 
 TEST_CASE("rows without names are numbered, and stand where the file has them") {
-  const SweepPlan plan = plan_of("[[rows.plan]]\nparallel.tensor = 2\n"
-                                 "[[rows.plan]]\nparallel.tensor = 4\n"
+  const SweepPlan plan = plan_of("[[rows.split]]\nparallel.tensor = 2\n"
+                                 "[[rows.split]]\nparallel.tensor = 4\n"
                                  "[axes]\ncluster.gpus = [64, 128]\n");
-  CHECK(plan.axes == Cells{"plan", "cluster.gpus"});
+  CHECK(plan.axes == Cells{"split", "cluster.gpus"});
   REQUIRE(plan.points.size() == 4);
   CHECK(plan.points[1].values == Cells{"1", "2", "128"});
   CHECK(plan.points[2].values == Cells{"2", "4", "64"});
