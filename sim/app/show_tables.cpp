@@ -220,7 +220,7 @@ ResultTable show_routing(const Scenario& scenario, std::int64_t micro_batch) {
     for (std::int64_t layer = first; layer < first + count; ++layer) {
       if (!w.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;
-      for (std::int64_t copy = 0; copy < w.plan.copies(); ++copy) {
+      for (std::int64_t copy = 0; copy < w.plan.holders(); ++copy) {
         const std::int64_t start = w.plan.holder(part, copy) * ranks;
         for (std::int64_t rank = start; rank < start + ranks; ++rank)
           table.rows.push_back(routing_row(w, loads, micro_batch, layer, rank));

@@ -87,7 +87,7 @@ void find_profile(RankId rank, const ParallelPlan& plan, const Topology& topolog
   const std::int64_t step = plan.stage_ranks();
   const auto position = static_cast<std::int64_t>(index(rank));
   std::vector<std::int64_t> others = {position - step, position + step};
-  if (plan.copies() > 1) // exchanges gradients with the other copy
+  if (plan.holders() > 1) // exchanges gradients with the other copy
     others.push_back(position + (plan.pipeline - 1 - 2 * plan.stage_of(rank)) * step);
   for (const std::int64_t other : others) {
     profile.push_back(-1);

@@ -47,7 +47,7 @@ std::int64_t least_hops(const ParallelPlan& plan, const Topology& topology) {
 /// same parameters.
 std::set<std::int64_t> counterpart_stages(const ParallelPlan& plan, std::int64_t stage) {
   std::set<std::int64_t> others = {stage - 1, stage + 1, 0, plan.pipeline - 1};
-  if (plan.copies() > 1)
+  if (plan.holders() > 1)
     others.insert(plan.pipeline - 1 - stage);
   std::erase_if(others, [&](std::int64_t other) {
     return other < 0 || other >= plan.pipeline || other == stage;

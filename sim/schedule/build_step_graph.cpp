@@ -61,10 +61,10 @@ public:
         } else {
           add_pass(number, order[place]);
         }
-      if (workload_.plan.copies() == 1)
+      if (workload_.plan.holders() == 1)
         add_segments(stage, stage.end, 0);
     }
-    if (workload_.plan.copies() == 2)
+    if (workload_.plan.holders() == 2)
       add_ends_of_copies();
     connect_transfers();
     turns_.connect(graph_);

@@ -164,7 +164,7 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
     if (!rule.overlaps && replicas > 1 && parameters > 0)
       add("GradientReduce", gradient_reduce(workload.plan), group,
           Bytes{parameters * gradient_bytes});
-    updated += rule.gathers ? parameters / (replicas * workload.plan.copies()) : parameters;
+    updated += rule.gathers ? parameters / (replicas * workload.plan.holders()) : parameters;
   }
   if (const auto gradients = copy_exchange(workload, stage, loads, false))
     out.collective(Label::of("ExpertCopyGradients"), *gradients);

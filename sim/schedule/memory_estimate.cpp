@@ -144,7 +144,8 @@ void add_parameters(MemoryEstimate& memory, const Workload& workload, std::int64
   const StageParameters p = stage_parameters(workload, stage);
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
-      (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / plan.copies();
+      (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) /
+      plan.holders();
   // Copies of experts have weights and gradients of their own, and no optimizer states: they get
   // the weights that one of them updates.
   memory.weights = Bytes{((plan.zero_stage >= 3 ? sharded : all) + p.copies_per_rank) * bf16_bytes};

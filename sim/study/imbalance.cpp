@@ -86,7 +86,7 @@ Seconds straggler_time(const Workload& workload, const ExpertLoads& loads,
           sum += straggler_time_of_layer(workload, loads, layer, cost);
     }
     // Under DualPipe each of two stages has half of the micro-batches of a chunk.
-    longest = std::max(longest, sum / static_cast<double>(workload.plan.copies()));
+    longest = std::max(longest, sum / static_cast<double>(workload.plan.holders()));
   }
   return longest;
 }
