@@ -39,8 +39,8 @@ void parse_scale_up(TopologyInput& input) {
 
 void parse_nics(const Overridden& table, NodeSpec& node) {
   if (node.nics == 0) {
-    // A sweep over NIC speeds may include a topology that has no NICs: the key then changes
-    // nothing.
+    // The key has no effect without NICs, but is read: a sweep over NIC speeds may include a
+    // topology that has none.
     table.cluster().number_or("nic_gbit_per_s", positive_number, 0.0);
     return;
   }
@@ -50,7 +50,7 @@ void parse_nics(const Overridden& table, NodeSpec& node) {
   node.pcie = gbyte_per_s(table.number("pcie_gbyte_per_s", positive_number));
 }
 
-/// The media of an explicit graph, whose sizes are in the graph.
+/// Reads the interconnects of an explicit graph; its sizes are in the graph's files.
 void parse_media(const Overridden& table, NodeSpec& node) {
   const TomlTable& file = table.file();
   node.scale_up_medium = file.choice("scale_up", scale_up_media);

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The override that a contradiction is about, as far as the keys tell; one of them is there.
+/// The position of the override that causes a contradiction; at least one override exists.
 InputLocation where_overridden(const TomlTable& table) {
   for (const char* key : {"experts_per_token", "experts", "expert_hidden", "shared_experts"})
     if (table.has(key))
@@ -29,8 +29,8 @@ ModelSpec resolve_model(const ModelInput& input, const TomlTable& table) {
   }
 }
 
-/// Whether the host posts the messages of dispatch and combine to other domains: UCCL-EP leaves
-/// them to it on any NIC, DeepEP on EFA, to which a GPU cannot post its own.
+/// Whether the host posts the messages of dispatch and combine to other domains. UCCL-EP leaves
+/// them to the host on any NIC; DeepEP does so on EFA, as a GPU cannot post to EFA.
 bool host_posts(const Workload& workload, const NodeSpec& node) {
   const CommunicationSpec& communication = workload.communication;
   if (communication.dispatcher != Dispatcher::node_limited || workload.plan.expert == 1)
@@ -74,7 +74,8 @@ TopologySpec resolve_cluster(const ClusterInput& cluster) {
     throw IllegalScenario(cluster.table.where("gpus"),
                           fmt::format("{} GPUs are more than the {} that {} holds", cluster.gpus,
                                       topology.gpus_max, topology.name));
-  // Faults and explicit graphs may not hold the job together.
+  // With faults, or in an explicit graph, the job's GPUs may not be connected: build the topology
+  // to check.
   if (!topology.faults.empty() || topology.fabric.kind == FabricKind::explicit_graph)
     read_named(cluster.table, "topology", cluster.file,
                [&](const fs::path&) { return Topology(topology, cluster.gpus).gpus(); });

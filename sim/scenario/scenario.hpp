@@ -10,26 +10,26 @@
 
 namespace moesim {
 
-/// Everything that one prediction depends on: the model, the cluster, the plan. Its members follow
-/// from a ScenarioInput together. A change of one belongs there.
+/// All inputs of one prediction: the model, the cluster, the plan. Its members follow from a
+/// ScenarioInput: to change one, change the input.
 struct Scenario {
   Workload workload;
   TopologySpec topology;
   Fidelity fidelity = Fidelity::folded;
-  /// The files that it was read from: the scenario, the config, the topology, a recording of loads.
+  /// The files that were read: the scenario, the config, the topology, a recording of loads.
   std::vector<std::filesystem::path> inputs;
 };
 
-/// The scenario that an input describes: sizes of the model and of the nodes, layers of each stage,
-/// an automatic expert degree, domains for the placement of experts, whether the host posts the
-/// messages of dispatch. It depends on the input and on the files that it names (a recording, an
-/// explicit graph) alone. Loads that a router is trained for are left to who asks for them
-/// (trained_loads_of). Throws InputError where values contradict each other, IllegalScenario where
-/// the plan cannot run.
+/// Resolves an input: sizes of the model and of the nodes, layers of each stage, an automatic
+/// expert degree, domains for the placement of experts, whether the host posts the messages of
+/// dispatch. The result depends on the input and on the files that it names (a recording, an
+/// explicit graph) alone. A router is not trained here, but when its loads are first used
+/// (trained_loads_of). Throws InputError if values contradict each other, IllegalScenario if the
+/// plan cannot run.
 Scenario resolve_scenario(const ScenarioInput& input);
 
-/// The topology of a cluster that holds the job. Throws InputError for a topology that contradicts
-/// itself, IllegalScenario where the job does not fit or faults cut it in two.
+/// Resolves the topology and checks that it holds the job. Throws InputError for a topology that
+/// contradicts itself, IllegalScenario if the job does not fit or faults cut it in two.
 TopologySpec resolve_cluster(const ClusterInput& cluster);
 
 /// Reads a scenario file under `--set` assignments and resolves it. Throws as both steps do.
