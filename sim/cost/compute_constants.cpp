@@ -18,7 +18,7 @@ struct Entry {
   const char* name;
   const char* unit;
   double* value;
-  double* error = nullptr; ///< none for a count
+  double* error = nullptr; ///< null for a count
 };
 
 std::vector<Entry> sms_entries(ComputeConstants& constants) {

@@ -19,17 +19,17 @@ namespace moesim {
 
 namespace {
 
-/// Two statements of one datasheet rate.
+/// Whether two values state the same datasheet rate, within 1 %.
 bool alike(double a, double b) {
   return std::abs(a / b - 1.0) < 0.01;
 }
 
-/// The table of one kind of kernel that a GPU is timed by.
+/// The table that times one kind of kernel on a GPU.
 template <typename Grid> struct Source {
   Grid grid;
-  std::optional<PeakRates> measured_on; ///< no value: as measured
-  bool other_device = false;            ///< of another GPU kind, or of other peaks
-  std::string stand_in;                 ///< the other GPU kind; empty where it is the kind's own
+  std::optional<PeakRates> measured_on; ///< nothing: times are not scaled
+  bool other_device = false;            ///< measured on another GPU kind, or at other peaks
+  std::string stand_in;                 ///< the other GPU kind; empty for the kind's own table
   std::array<double, enumerator_count<ErrorCase>> errors{};
 
   double error(ErrorCase error_case) const { return errors[index(error_case)]; }
@@ -42,16 +42,16 @@ template <typename Grid> struct Source {
 };
 using GridSource = Source<TimeGrid>;
 
-/// The grouped products of a device, with the single ones that they are compared to.
+/// The tables of a device's grouped GEMMs, and of the single GEMMs that they are compared with.
 struct ExpertTables {
   std::vector<ExpertGrid> experts;
   TimeGrid gemm;
 };
 
-/// Casts that were timed with a GPU's products.
+/// Casts that were timed with a GPU's GEMMs.
 struct CastSource {
   CastGrid grid;
-  double slowdown = 1.0; ///< of this GPU's memory over that of the table's
+  double slowdown = 1.0; ///< memory time of this GPU over that of the table's
 };
 
 } // namespace
@@ -64,7 +64,7 @@ struct ComputeCost::Tables {
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
   HostCost host;
-  std::vector<Precision> precisions; ///< that were read
+  std::vector<Precision> precisions; ///< precisions whose tables were read
 
   Tables(const std::filesystem::path& calibration, const DevicePeaks& device, Precisions read);
   template <typename Grid>
@@ -125,7 +125,7 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
     if (complete())
-      break; // the nearest kinds have all that is needed
+      break; // nearer kinds have all tables
     DeviceGrids grids = DeviceGrids::load(folder.path, precisions);
     for (const Precision precision : precisions) {
       const std::size_t place = index(precision);
@@ -154,7 +154,7 @@ Estimate ComputeCost::Tables::streamed(Bytes bytes, std::int64_t launches) const
   return {total, CostBasis::datasheet, error * error / (total * total)};
 }
 
-/// Of the casts before a product.
+/// The time of the casts before a GEMM.
 Estimate ComputeCost::Tables::cast_time(const Kernel& kernel) const {
   const std::int64_t launches = cast_launches(kernel);
   if (launches == 0 || !is_fp8(kernel.precision))
@@ -218,7 +218,7 @@ Estimate ComputeCost::Tables::gemm_time(const Kernel& kernel) const {
 
 Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   const bool gradient = kernel.kind == KernelKind::grouped_weight_gradient;
-  if (kernel.groups == 1) // a plain product
+  if (kernel.groups == 1) // a single GEMM
     return gemm_time(
         gradient ? moesim::gemm(kernel.part, kernel.precision, kernel.k, kernel.n, kernel.m)
                  : moesim::gemm(kernel.part, kernel.precision, kernel.m, kernel.n, kernel.k));
@@ -234,7 +234,7 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   const auto& [tables, single] = from->grid;
   GroupedProduct product = grouped_product(kernel);
   std::optional<ExpertTime> found = expert_time(tables, single, product);
-  const bool by_rule = !found; // no table of that pass: by those of the other
+  const bool by_rule = !found; // no table of this pass: take those of the other pass
   if (by_rule) {
     product.weight_gradient = !product.weight_gradient;
     found = expert_time(tables, single, product);
@@ -246,7 +246,7 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   if (by_rule)
     estimate.divide_by(constants.grouped_weight_gradient_ratio);
   add_device_error(*from, kernel, estimate);
-  // As on the device of the table, no faster than one product with the rows of all groups.
+  // Scaled times, too, are no less than that of one GEMM with the rows of all groups.
   if (from->other_device)
     estimate.seconds = std::max(
         estimate.seconds, gemm_time(moesim::gemm(kernel.part, kernel.precision,
@@ -264,7 +264,7 @@ Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
         static_cast<double>(kernel.heads), static_cast<double>(kernel.kv_heads),
         static_cast<double>(kernel.value_dim)};
     estimate = table_time(*attention, shape, kernel);
-    // What the table timed: forward, with query heads as wide as value heads.
+    // FLOPs of the table's kernel: forward, with query heads as wide as value heads.
     const double flops = 2.0 * shape[0] * shape[1] * shape[1] * shape[2] * shape[4];
     estimate.seconds *= kernel.flops.value / flops;
     if (kernel.head_dim != kernel.value_dim)
@@ -310,7 +310,7 @@ ComputeCost ComputeCost::load(const std::filesystem::path& calibration, const De
 KernelTime ComputeCost::time(const Kernel& kernel) const {
   const Tables& tables = *tables_;
   Kernel executed = kernel;
-  // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 products as bf16.
+  // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 GEMMs as bf16.
   if (tables.peaks.fp8 <= tables.peaks.bf16)
     executed.precision = Precision::bf16;
   INVARIANT(std::find(tables.precisions.begin(), tables.precisions.end(), executed.precision) !=
@@ -323,7 +323,7 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   if (kernel.kind != KernelKind::memory_bound)
     estimate.seconds /= std::min(1.0, tables.constants.sustained_throughput_ratio.value);
   estimate.follow(tables.cast_time(executed));
-  // The tables' products neither hide the sum that they are added to nor share its start.
+  // The GEMMs of the tables do not accumulate: add the time to read and write the sum.
   const Uncertain& share = tables.constants.memory_bandwidth_share;
   const Seconds added = executed.accumulated / tables.peaks.memory_bandwidth / share.value;
   estimate.follow({added.value, CostBasis::measured, share.error * share.error});

@@ -8,7 +8,7 @@ namespace moesim {
 
 namespace {
 
-/// The products of a table as single ones of so many rows.
+/// Time of a table's GEMMs as single GEMMs of `rows` rows.
 double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double rows) {
   double seconds = 0.0;
   for (const ExpertProduct& product : table.products)
@@ -76,7 +76,8 @@ bool has_weight(const ExpertTable& table, double n, double k) {
   });
 }
 
-/// Octaves of n plus octaves of k between a weight, in octaves, and the nearest one of a table.
+/// Distance of a weight from the nearest weight of a table: octaves of n plus octaves of k.
+/// `weight` holds log2 of its sizes.
 double distance(const ExpertGrid& experts, const ExpertProduct& weight) {
   double nearest = std::numeric_limits<double>::infinity();
   for (const auto& [n, k] : experts.octaves)
@@ -89,7 +90,7 @@ bool covers(const ExpertGrid& experts, const GroupedProduct& product) {
   return experts.times.at({product.groups, product.m}).measured;
 }
 
-/// The time of a product by one table.
+/// The time of a grouped GEMM by one table.
 ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const GroupedProduct& product) {
   const TimeGrid& times = experts.times;
   const double groups = std::clamp(product.groups, times.lowest(ExpertGrid::groups_axis),
@@ -104,8 +105,8 @@ ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const Groupe
           grouped.measured && groups == product.groups && tokens == product.m, false};
 }
 
-/// The three nearest tables of that pass that cover the product; the three nearest of all, if none
-/// does; of equals, the first of the list.
+/// The three nearest tables of the pass that cover the groups and tokens; if none does, the three
+/// nearest of the pass. Of equally near tables, the first of the list.
 std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& experts,
                                               const GroupedProduct& product) {
   constexpr std::size_t count = 3;
@@ -115,7 +116,7 @@ std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& exp
   for (const ExpertGrid& candidate : experts)
     if (candidate.table.weight_gradient == product.weight_gradient)
       order.emplace_back(distance(candidate, weight), &candidate);
-  // Tables of a list stand behind each other in memory.
+  // The pointers keep the order of the list, as its tables are contiguous.
   std::sort(order.begin(), order.end());
   std::vector<const ExpertGrid*> tables;
   for (std::size_t i = 0; i < order.size() && tables.size() < count; ++i)
@@ -126,7 +127,7 @@ std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& exp
   return tables;
 }
 
-/// The middle of what these tables say; there is at least one.
+/// The median of the tables' times; there must be at least one table.
 ExpertTime middle_time(const std::vector<const ExpertGrid*>& tables, const TimeGrid& gemm,
                        const GroupedProduct& product) {
   std::vector<ExpertTime> times;

@@ -34,7 +34,8 @@ Bytes bytes_at(const CsvTable& table, std::size_t row, const std::string& column
   return {value};
 }
 
-/// Where a medium looks for a collective that was not measured on it, nearest first.
+/// Interconnects whose costs apply to a collective that was not measured on this one, nearest
+/// first.
 const std::vector<std::string>& nearest_media(const std::string& medium) {
   static const std::map<std::string, std::vector<std::string>> nearest = {
       {"nvlink3", {"nvlink3", "nvlink4", "nvlink5"}},

@@ -89,8 +89,8 @@ std::optional<double> TimeGrid::between(std::size_t cell) const {
   return sum / static_cast<double>(count);
 }
 
-// What lies between measured cells first; the rest breadth first from all known cells at once, in
-// ascending order, so that ties go to the smaller cell.
+// Fills cells between measured cells first. Then it fills the others breadth first from all known
+// cells at once, in ascending order, so that ties go to the smaller cell.
 void TimeGrid::fill_gaps() {
   std::vector<std::uint8_t> known = measured_;
   for (std::size_t cell = 0; cell < values_.size(); ++cell)
