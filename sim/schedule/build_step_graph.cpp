@@ -54,18 +54,18 @@ public:
       const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
       add_segments(stage, stage.start, 0);
       const std::vector<OrderedPass>& order = stage.order;
-      for (std::size_t place = 0; place < order.size(); ++place)
-        if (place + 1 < order.size() && order[place + 1].pass.beside_previous) {
-          add_pair(number, order[place], order[place + 1]);
-          ++place;
+      for (std::size_t i = 0; i < order.size(); ++i)
+        if (i + 1 < order.size() && order[i + 1].pass.beside_previous) {
+          add_pair(number, order[i], order[i + 1]);
+          ++i;
         } else {
-          add_pass(number, order[place]);
+          add_pass(number, order[i]);
         }
       if (workload_.plan.holders() == 1)
         add_segments(stage, stage.end, 0);
     }
     if (workload_.plan.holders() == 2)
-      add_ends_of_copies();
+      add_ends_of_holders();
     connect_transfers();
     turns_.connect(graph_);
     graph_.seal();
@@ -73,23 +73,23 @@ public:
   }
 
 private:
-  /// A pass that a transfer feeds: forward or backward, through which virtual stage, with which
-  /// micro-batch.
+  /// A pass that a transfer feeds: its direction, virtual stage and micro-batch.
   struct FedPass {
     bool backward = false;
     std::int64_t virtual_stage = 0;
     std::int64_t micro_batch = 0;
   };
-  /// An operation for a pass of a device: its first, or the transfer of what it has made.
+  /// An operation of a pass on a device: the first one, or the transfer of the result.
   struct PassOp {
     OpId op{};
     DeviceId device{};
     std::optional<Turn> turn;
   };
-  /// The same on a device.
+  /// A fed pass on a device.
   using Arrival = std::tuple<DeviceId, bool, std::int64_t, std::int64_t>;
 
-  /// The ranks of class i of a stage talk to those of class i of another.
+  /// The index of a pair of devices, which is new if needed. Ranks of class i of a stage exchange
+  /// with ranks of class i of another.
   std::uint32_t pair_of(DeviceId source, DeviceId sink) {
     const auto [found, is_new] =
         pair_index_.try_emplace({source, sink}, static_cast<std::uint32_t>(graph_.pairs.size()));
@@ -126,7 +126,8 @@ private:
                   is_backward ? backward_lanes_ : lanes_, &stream_ends_);
     finish_pass(number, forward.pass, lanes_);
     finish_pass(number, backward.pass, backward_lanes_);
-    // What comes next waits for both, of computes for the last of both.
+    // The next op waits for all pending communication of both passes and for the compute issued
+    // last.
     for (const DeviceId device : stage.devices) {
       const std::vector<OpId>& other = backward_lanes_[index(device)].last;
       std::vector<OpId>& last = lanes_[index(device)].last;
@@ -140,10 +141,11 @@ private:
     }
   }
 
-  /// What a pass waited for and what waits for it, on other stages.
+  /// Notes the first operation of a pass as the one that its input starts, and sends the pass's
+  /// result to the stage that needs it.
   void finish_pass(std::int64_t number, const ChunkPass& pass, const Lanes& lanes) {
     if (pass.pass == Pass::backward_weight)
-      return; // nothing waits for it but the end of the step
+      return; // only the end of the step waits for it
     const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
     const bool backward = pass.pass != Pass::forward;
     const std::int64_t own = workload_.plan.virtual_stage(number, pass.chunk);
@@ -159,7 +161,7 @@ private:
            lanes, pass.turn);
   }
 
-  /// Sends what a pass of `stage` has made to `other`, which feeds it to a pass.
+  /// Adds the transfer of a pass's result from `stage` to `other`, which feeds it to a pass.
   void send(const PlacedStage& stage, const PlacedStage& other, const FedPass& fed,
             const Lanes& lanes, const std::optional<Turn>& turn) {
     for (std::size_t i = 0; i < stage.devices.size(); ++i) {
@@ -188,10 +190,10 @@ private:
       add_segment(stage, segment, static_cast<std::uint32_t>(micro_batch), lanes_, nullptr);
   }
 
-  /// The ends of the step where two stages hold the same parameters: rank i of one and rank i of
-  /// the other sum their gradients up before the optimizer. If optimizer states are sharded, each
-  /// gets the half of the shard that it updates, and the weights of the other half afterwards.
-  void add_ends_of_copies() {
+  /// Adds the end of the step for a plan whose virtual stages have two holders. Rank i of one and
+  /// rank i of the other sum their gradients before the optimizer. With sharded optimizer states,
+  /// each gets the half of the shard that it updates, and the weights of the other half afterwards.
+  void add_ends_of_holders() {
     const std::int64_t gradient_bytes = workload_.training.gradient_bytes();
     for (const PlacedStage& stage : stages_)
       add_segments(stage, {stage.end.begin(), optimizer_of(stage)}, 0);
@@ -212,8 +214,8 @@ private:
     return last.base() - 1;
   }
 
-  /// The ranks of the two stages that hold the same parameters send each other so many bytes for
-  /// each parameter that one of them is to get.
+  /// Adds transfers in both directions between the ranks of the two holders: `bytes_each` for each
+  /// parameter that a rank must get.
   void exchange(std::string_view name, std::int64_t bytes_each) {
     const ParallelPlan& plan = workload_.plan;
     const std::uint32_t label = tables_.works.add(Label::of(name));
@@ -265,7 +267,7 @@ private:
     }
   }
 
-  /// Adds an operation behind what its devices did last in their lanes, or beside it, and behind
+  /// Adds an operation after the last operations of its devices' lanes, or beside them, and after
   /// the last of its stream.
   void add_on(const Op& op, std::span<const DeviceId> devices, const Segment& segment, Lanes& lanes,
               std::vector<StreamEnds>* streams) {
@@ -285,7 +287,8 @@ private:
         stream_end = std::exchange((*streams)[index(device)][index(op.stream)], std::optional(id));
       if (stream_end)
         graph_.add_dependency(*stream_end, id);
-      // What runs in a pair of passes waits for all before it already.
+      // In a pair of passes, an operation with a predecessor in its stream waits for all operations
+      // before the pair through it.
       if (!stream_end || lane.first)
         for (const OpId before : segment.beside_previous ? lane.before_last : lane.last)
           graph_.add_dependency(before, id);
@@ -293,7 +296,8 @@ private:
     }
   }
 
-  /// The detached operations that an operation waits for; detached ones follow each other.
+  /// Adds the dependencies on detached operations, and the order among them: they run one after the
+  /// other.
   void wait_for_background(OpId id, const Segment& segment, Background& background) {
     if (const auto marked = background.marked.find(segment.awaits);
         marked != background.marked.end())
@@ -309,8 +313,8 @@ private:
       background.marked[segment.mark] = id;
   }
 
-  /// The host launches what is before a place as soon as it has launched all earlier, and waits for
-  /// the device where it synchronises: what comes next waits for both.
+  /// Adds a launch of the host. It starts after the host's earlier launches, and after the device's
+  /// operations before it if the host synchronised. The next operations of the lane wait for it.
   void add_launches(const PlacedStage& stage, const Segment& segment, std::uint32_t micro_batch,
                     Lanes& lanes) {
     for (const DeviceId device : stage.devices) {
@@ -337,10 +341,10 @@ private:
   std::vector<PlacedStage> stages_;
   PassPairing pairing_;
   Lanes lanes_;
-  Lanes backward_lanes_; ///< of the backward passes that run beside a forward pass
+  Lanes backward_lanes_; ///< lanes of backward passes that run beside a forward pass
   std::vector<StreamEnds> stream_ends_;
   std::vector<Background> background_; ///< by device
-  /// By the forward and the backward pass.
+  /// Merged segments, by the forward and the backward pass.
   std::map<std::pair<const std::vector<Segment>*, const std::vector<Segment>*>,
            std::vector<PairedSegment>>
       merged_;

@@ -16,9 +16,10 @@ namespace {
 
 /// An assumption: gap 15 of calibration/DEVIATIONS.md.
 constexpr Bytes framework_bytes{4LL * 1024 * 1024 * 1024};
-/// What PyTorch's allocator reserves beyond what is allocated, as a share of that: 2.8 to 6.9 %,
-/// 3.8 % at the median, of 11 training plans on B200 that leave memory free (MooreThreads/SimuMax:
-/// docs/b200/b200_release_v1.2_summary.json@e691807, max_reserved_mb over max_allocated_mb).
+/// Bytes that PyTorch's allocator reserves beyond the allocated ones, as a share of the latter: 2.8
+/// to 6.9 %, 3.8 % at the median, over 11 training plans on B200 that leave memory free
+/// (MooreThreads/SimuMax: docs/b200/b200_release_v1.2_summary.json@e691807, max_reserved_mb over
+/// max_allocated_mb).
 constexpr double fragmentation_share = 0.038;
 
 /// Parameters of a rank in the largest layer of a stage.
@@ -39,7 +40,8 @@ std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
   return largest;
 }
 
-/// The numbers of the layers of a virtual stage, with those of multi-token prediction on the last.
+/// The numbers of the layers of a virtual stage. On the last one, layers of multi-token prediction
+/// repeat the number of the model's last layer.
 std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtual_stage) {
   std::vector<std::int64_t> held(static_cast<std::size_t>(
       workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)]));
@@ -50,8 +52,9 @@ std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtu
   return held;
 }
 
-/// Send and receive buffers of dispatch and of combine. An all-gather receives every token of its
-/// group, and a reduce-scatter sends as many results. The layer whose busiest rank has most counts.
+/// Send and receive buffers of dispatch and of combine, of the layer with the largest ones on its
+/// busiest rank. An all-gather receives every token of its group; a reduce-scatter sends the same
+/// number of results.
 Bytes dispatch_buffers(const Workload& workload, std::int64_t stage, const ExpertLoads& loads) {
   const bool gathers = workload.communication.dispatcher == Dispatcher::all_gather;
   Bytes largest;
@@ -70,11 +73,11 @@ Bytes dispatch_buffers(const Workload& workload, std::int64_t stage, const Exper
   return largest;
 }
 
-/// What the passes of a stage keep, in bytes.
+/// Bytes that the passes of a stage keep.
 struct StageActivations {
-  std::vector<std::int64_t> by_chunk; ///< of one micro-batch
-  Bytes largest_layer;                ///< one layer with all that recompute makes again
-  Bytes largest_on_host;              ///< what the largest layer has in host memory
+  std::vector<std::int64_t> by_chunk; ///< bytes of one micro-batch
+  Bytes largest_layer;                ///< one layer with all activations that recompute makes again
+  Bytes largest_on_host;              ///< bytes of one layer in host memory
 };
 
 StageActivations stage_activations(const Workload& workload, std::int64_t stage,
@@ -104,8 +107,8 @@ StageActivations stage_activations(const Workload& workload, std::int64_t stage,
   return sum;
 }
 
-/// Gradients of weights are added to the gradients of the step as they are computed; what takes
-/// their place meanwhile is one bf16 buffer for each shape of weight, which layers share
+/// Placeholders of the gradients of weights: the GEMMs add them to the gradients of the step
+/// directly. Autograd gets one bf16 buffer for each shape of weight instead, which layers share
 /// (TransformerEngine: pytorch/module/base.py, get_dummy_wgrad; Megatron-LM's
 /// gradient-accumulation-fusion).
 Bytes gradient_placeholders(const Workload& workload, std::int64_t stage) {
@@ -128,7 +131,7 @@ Bytes gradient_placeholders(const Workload& workload, std::int64_t stage) {
         if (moe)
           add(feed_forward_kernels(workload, s, KernelPart::shared_expert,
                                    workload.model.experts.shared_hidden / s.tensor));
-        break; // layers of a kind are alike
+        break; // layers of a kind have the same shapes
       }
   if (holds(workload.plan, stage, workload.plan.virtual_stage_count() - 1))
     add(head_kernels(workload, s));
@@ -146,14 +149,15 @@ void add_parameters(MemoryEstimate& memory, const Workload& workload, std::int64
   const std::int64_t sharded =
       (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) /
       plan.holders();
-  // Copies of experts have weights and gradients of their own, and no optimizer states: they get
-  // the weights that one of them updates.
-  memory.weights = Bytes{((plan.zero_stage >= 3 ? sharded : all) + p.copies_per_rank) * bf16_bytes};
-  memory.gradients = Bytes{((plan.zero_stage >= 2 ? sharded : all) + p.copies_per_rank) *
+  // Further replicas of experts have weights and gradients, but no optimizer states: the first
+  // replica updates the weights and sends them.
+  memory.weights =
+      Bytes{((plan.zero_stage >= 3 ? sharded : all) + p.replicas_per_rank) * bf16_bytes};
+  memory.gradients = Bytes{((plan.zero_stage >= 2 ? sharded : all) + p.replicas_per_rank) *
                            training.gradient_bytes()};
   memory.optimizer_states =
       Bytes{(plan.zero_stage >= 1 ? sharded : all) * training.optimizer_bytes()};
-  if (plan.zero_stage >= 2) // two layers of a stage are whole at a time: one in use, one under way
+  if (plan.zero_stage >= 2) // two layers are complete at a time: one in use, one being gathered
     memory.gathered = Bytes{2 * largest_layer(workload, stage) *
                             (training.gradient_bytes() + (plan.zero_stage >= 3 ? bf16_bytes : 0))};
   else
@@ -182,8 +186,8 @@ MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage,
   const StageActivations kept = stage_activations(workload, stage, loads);
   const StageOrder order = pipeline_order(plan, stage, plan.micro_batches(workload.training));
   memory.activations = Bytes{most_kept(order, kept.by_chunk)};
-  // Full recompute keeps one layer's activations while it is being repeated; a layer that comes
-  // back from the host is there while its backward pass runs.
+  // Full recompute keeps one layer's activations while it repeats the layer. An offloaded layer is
+  // back in GPU memory during its backward pass.
   memory.activations += kept.largest_layer + kept.largest_on_host;
   if (holds(plan, stage, plan.virtual_stage_count() - 1)) // logits and their gradient
     memory.activations += Bytes{(1 + workload.model.mtp_layers) * s.tokens *

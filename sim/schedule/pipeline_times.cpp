@@ -8,9 +8,9 @@ namespace moesim {
 
 namespace {
 
-enum class Product { forward, input, weight };
-/// What a pass makes: of which virtual stage and micro-batch.
-using Made = std::tuple<Product, std::int64_t, std::int64_t>;
+enum class ResultKind { forward, input, weight };
+/// The result of a pass: kind, virtual stage, micro-batch.
+using Made = std::tuple<ResultKind, std::int64_t, std::int64_t>;
 
 class Pipeline {
 public:
@@ -35,12 +35,12 @@ public:
   }
 
 private:
-  /// A stage before one of its turns.
-  using Place = std::pair<std::size_t, std::int64_t>;
+  /// The start of a turn: stage and number of the turn.
+  using TurnStart = std::pair<std::size_t, std::int64_t>;
 
-  /// Both sides of each exchange wait for the other.
+  /// Finds the exchanges: both sides of each wait for the other.
   void find_exchanges() {
-    std::map<Made, Place> sent; // by what is sent
+    std::map<Made, TurnStart> sent; // by the result that is sent
     for (std::size_t stage = 0; stage < orders_.size(); ++stage)
       for (const ChunkPass& pass : orders_[stage])
         if (pass.turn)
@@ -52,17 +52,17 @@ private:
         for (const Made& made : needed(pass, virtual_stage_of(stage, pass)))
           if (const auto found = sent.find(made);
               found != sent.end() && found->second.first != stage) {
-            const Place here{stage, pass.turn->received_at};
+            const TurnStart here{stage, pass.turn->received_at};
             meets_[here].push_back(found->second);
             meets_[found->second].push_back(here);
           }
   }
 
-  /// When a stage and all that it exchanges with before a turn have come to that; no value while
-  /// one has not.
-  std::optional<double> meeting(const Place& place) const {
+  /// The time when a stage, and all stages that it exchanges with before a turn, have ended their
+  /// previous turns. Nothing while one has not.
+  std::optional<double> meeting(const TurnStart& start) const {
     double time = 0.0;
-    const auto others = meets_.find(place);
+    const auto others = meets_.find(start);
     if (others == meets_.end())
       return time;
     for (const auto& [stage, turn] : others->second) {
@@ -80,16 +80,16 @@ private:
 
   std::vector<Made> needed(const ChunkPass& pass, std::int64_t own) const {
     if (pass.pass == Pass::backward_weight)
-      return {{Product::input, own, pass.micro_batch}};
+      return {{ResultKind::input, own, pass.micro_batch}};
     std::vector<Made> before;
     if (pass.pass == Pass::forward) {
       if (own > 0)
-        before.push_back({Product::forward, own - 1, pass.micro_batch});
+        before.push_back({ResultKind::forward, own - 1, pass.micro_batch});
       return before;
     }
-    before.push_back({Product::forward, own, pass.micro_batch});
+    before.push_back({ResultKind::forward, own, pass.micro_batch});
     if (own + 1 < plan_.virtual_stage_count())
-      before.push_back({Product::input, own + 1, pass.micro_batch});
+      before.push_back({ResultKind::input, own + 1, pass.micro_batch});
     return before;
   }
 
@@ -97,7 +97,7 @@ private:
     return plan_.virtual_stage(static_cast<std::int64_t>(stage), pass.chunk);
   }
 
-  /// Runs the next pass of a stage, or the next two side by side, if what they wait for is done.
+  /// Runs the next pass of a stage, or the next two side by side, if their inputs are ready.
   bool step(std::size_t stage) {
     std::vector<PassSpan>& spans = spans_[stage];
     const StageOrder& order = orders_[stage];
@@ -111,17 +111,17 @@ private:
         return false;
       start = std::max(start, *met);
     }
-    for (std::size_t place = first; place <= first + paired; ++place)
-      for (const Made& made : needed(order[place], virtual_stage_of(stage, order[place]))) {
+    for (std::size_t i = first; i <= first + paired; ++i)
+      for (const Made& made : needed(order[i], virtual_stage_of(stage, order[i]))) {
         const auto end = ends_.find(made);
         if (end == ends_.end())
           return false;
         start = std::max(start, end->second);
       }
     const double finish = start + (paired ? times_.of_pair() : times_.of(order[first].pass));
-    for (std::size_t place = first; place <= first + paired; ++place) {
-      spans.push_back({order[place], start, finish});
-      ends_[made_by(order[place], virtual_stage_of(stage, order[place]))] = finish;
+    for (std::size_t i = first; i <= first + paired; ++i) {
+      spans.push_back({order[i], start, finish});
+      ends_[made_by(order[i], virtual_stage_of(stage, order[i]))] = finish;
     }
     const std::size_t next = spans.size();
     if (turn && (next == order.size() || order[next].turn->number != turn->number))
@@ -130,10 +130,10 @@ private:
   }
 
   static Made made_by(const ChunkPass& pass, std::int64_t own) {
-    const Product product = pass.pass == Pass::forward           ? Product::forward
-                            : pass.pass == Pass::backward_weight ? Product::weight
-                                                                 : Product::input;
-    return {product, own, pass.micro_batch};
+    const ResultKind kind = pass.pass == Pass::forward           ? ResultKind::forward
+                            : pass.pass == Pass::backward_weight ? ResultKind::weight
+                                                                 : ResultKind::input;
+    return {kind, own, pass.micro_batch};
   }
 
   const ParallelPlan& plan_;
@@ -141,8 +141,8 @@ private:
   std::vector<StageOrder> orders_;
   std::vector<std::vector<PassSpan>> spans_;
   std::map<Made, double> ends_;
-  std::map<Place, std::vector<Place>> meets_;
-  std::map<Place, double> turn_ends_; ///< by stage and turn
+  std::map<TurnStart, std::vector<TurnStart>> meets_;
+  std::map<TurnStart, double> turn_ends_; ///< end of each turn, by stage and turn
 };
 
 } // namespace

@@ -7,31 +7,30 @@
 
 namespace moesim {
 
-/// What a pass takes on every stage, in any unit; a whole backward pass takes both gradients.
+/// Times of a pass, the same on every stage, in any unit. A backward pass with both gradients takes
+/// the sum of both.
 struct PassTimes {
   double forward = 1.0;
   double input = 1.0;
   double weight = 1.0;
-  /// A forward pass and a whole backward pass side by side; without a value, what both take one
-  /// after the other.
+  /// Time of a forward and a backward pass side by side; nothing: the sum of both.
   std::optional<double> pair = std::nullopt;
 
   double of(Pass pass) const;
   double of_pair() const;
 };
 
-/// When a stage works on a pass.
+/// The times when a stage starts and ends a pass.
 struct PassSpan {
   ChunkPass pass;
   double start = 0.0;
   double finish = 0.0;
 };
 
-/// The passes of every stage, by stage, if stages are equal and nothing is in the way between them:
-/// each begins when the stage is free and what it waits for is done, exchanges between turns
-/// included, which take no time. No value if a stage waits for
-/// ever: the schedule's orders do not fit each other. Passes that run side by side begin and end
-/// together.
+/// The passes of every stage, by stage, for equal stages and transfers that take no time. Each pass
+/// begins when the stage is free and its inputs, exchanges between turns included, are ready.
+/// Passes side by side begin and end together. Nothing if a stage waits forever, because the orders
+/// of the stages contradict each other.
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times);
 

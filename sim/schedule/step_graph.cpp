@@ -25,9 +25,9 @@ DeviceLayout one_rank_per_class(const ParallelPlan& plan,
             ranks);
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
     std::uint32_t next = 0;
-    for (std::size_t place = 0; place < ranks; ++place)
-      if (class_of_place[place] == next) {
-        const auto rank = static_cast<RankId>(static_cast<std::size_t>(stage) * ranks + place);
+    for (std::size_t position = 0; position < ranks; ++position)
+      if (class_of_place[position] == next) {
+        const auto rank = static_cast<RankId>(static_cast<std::size_t>(stage) * ranks + position);
         layout.devices.push_back({rank, stage, plan.expert_rank(rank)});
         ++next;
       }
@@ -57,7 +57,7 @@ void StepGraph::add_dependency(OpId before, OpId after) {
 }
 
 void StepGraph::seal() {
-  // By predecessor, in the order of operations: counted, as there are millions.
+  // A counting sort of the dependencies by predecessor: there are millions.
   std::vector<std::uint32_t> first(ops.size() + 1, 0);
   for (const auto& [before, after] : dependencies_)
     ++first[index(before) + 1];
@@ -74,8 +74,8 @@ void StepGraph::seal() {
     const auto end = after_each.begin() + first[op + 1];
     std::sort(begin, end);
     successors_.insert(successors_.end(), begin, std::unique(begin, end));
-    for (std::size_t place = first_successor_.back(); place < successors_.size(); ++place)
-      ++predecessor_count_[index(successors_[place])];
+    for (std::size_t i = first_successor_.back(); i < successors_.size(); ++i)
+      ++predecessor_count_[index(successors_[i])];
     first_successor_.push_back(static_cast<std::uint32_t>(successors_.size()));
   }
   dependencies_.clear();
@@ -89,7 +89,7 @@ std::span<const OpId> StepGraph::successors(OpId op) const {
 }
 
 void StepGraph::check_acyclic() const {
-  // Kahn's order: whatever it cannot reach stands in a cycle or behind one.
+  // Kahn's algorithm: operations that it cannot reach are in a cycle or after one.
   std::vector<std::uint32_t> waiting = predecessor_count_;
   std::vector<OpId> ready;
   for (std::uint32_t op = 0; op < ops.size(); ++op)
@@ -121,7 +121,7 @@ std::vector<DeviceId> StepGraph::devices_of(const Op& op) const {
 
 std::string StepGraph::name_of(OpId id) const {
   const Op& op = ops[index(id)];
-  // Of a collective only the first device is looked at: it may have thousands.
+  // The name of a collective takes the stage of its first device: it may have thousands.
   const DeviceId first =
       op.kind == OpKind::collective ? groups[op.place].devices.front() : devices_of(op).front();
   const Device& device = devices[index(first)];

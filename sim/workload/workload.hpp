@@ -67,7 +67,8 @@ struct Workload {
 /// Experts that one rank holds in a layer, replicas included.
 std::int64_t experts_per_rank(const Workload& workload);
 
-/// Tokens of one micro-batch on one rank, when split over the tensor-parallel group.
+/// Tokens of one micro-batch on one rank, split over the tensor-parallel group under sequence
+/// parallelism.
 std::int64_t tokens_per_rank(const Workload& workload);
 
 } // namespace moesim
