@@ -12,7 +12,7 @@ namespace moesim {
 
 namespace {
 
-/// The kinds of work that a device may be busy with.
+/// The kinds of work of a device.
 enum class State : std::uint8_t {
   optimizer,
   compute,
@@ -22,7 +22,7 @@ enum class State : std::uint8_t {
   host
 };
 
-/// Where a device is busy with several, the first of these takes the time.
+/// Precedence of the states: time with several active states counts for the first of this list.
 constexpr std::array precedence = {State::optimizer,       State::compute,
                                    State::expert_parallel, State::tensor_parallel,
                                    State::data_parallel,   State::host};
@@ -52,7 +52,7 @@ State state_of(const StepGraph& graph, const Op& op) {
                                                                   : State::compute;
 }
 
-/// The start or the end of an operation on the device under the glass.
+/// The start (+1) or the end (−1) of an operation on the measured device.
 struct Edge {
   double time = 0.0;
   State state = State::compute;
@@ -133,7 +133,7 @@ Waterfall sweep(std::vector<Edge> edges, Seconds step_time, bool pipelined) {
     active[index(edge.state)] += edge.change;
     now = edge.time;
   }
-  // Under a pipeline the end of a stage's work is the bubble of the drain.
+  // In a pipeline the time after a stage's last operation is the bubble of the drain.
   (pipelined ? waterfall.pp_bubble : waterfall.other) += Seconds{step_time.value - now};
   return waterfall;
 }
@@ -165,18 +165,18 @@ void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
                                                 {Stream::tensor_parallel, waterfall.tp_exposed},
                                                 {Stream::data_parallel, waterfall.dp_exposed}},
                                                waterfall.other);
-  // Bubbles are the work of other devices: they grow and shrink as this one's work.
+  // Bubbles are the work of other devices, so they scale with this device's work.
   const Seconds working = metrics.step_time - waterfall.pp_bubble;
   if (working > Seconds{})
     metrics.error_bar = half_width * (metrics.step_time / working);
   metrics.extrapolated_costs = errors.extrapolated();
 }
 
-/// Adds the kernels of the critical device's computes: `busy`, by compute, for so long.
+/// Adds the kernels of the critical device's computes. `busy` is the time of each compute.
 void add_kernels(const StepGraph& graph, const ComputeTimes& times, std::size_t expert_rank,
                  const std::vector<Seconds>& busy, ErrorBar& errors, StepMetrics& metrics) {
-  // A slow GPU or communication beside it lengthens a compute: how often each list of kernels ran,
-  // in multiples of its time alone.
+  // Time of each list of kernels, in multiples of its time alone. A slow GPU, or communication
+  // beside it, lengthens a compute.
   std::vector<double> runs(graph.works.kernel_lists.size(), 0.0);
   for (std::size_t number = 0; number < busy.size(); ++number) {
     const ComputeWork& work = graph.works.computes[number];
@@ -203,7 +203,8 @@ void add_kernels(const StepGraph& graph, const ComputeTimes& times, std::size_t 
   }
 }
 
-/// Names the measurements of something else that the computes of the critical device took.
+/// Names the measurements of other GPU kinds or interconnects that the critical device's computes
+/// used.
 void add_stand_ins(const StepGraph& graph, const ErrorBar& errors, const ComputeCost& cost,
                    const std::string& medium, StepMetrics& metrics) {
   metrics.stand_ins.assign(errors.stand_ins().begin(), errors.stand_ins().end());

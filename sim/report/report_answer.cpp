@@ -27,23 +27,23 @@ constexpr std::array<Loss, 6> losses{{{"ep_exposed_ms", "exposed all-to-all (EP)
                                       {"optimizer_ms", "the optimizer"},
                                       {"other_ms", "other work"}}};
 
-/// The place of a point in the sweep: "hgx-h100-ndr400, 256 GPUs, 8 experts, 400 Gbit/s per NIC".
-std::string place_of(const TableReader& results, std::size_t row,
-                     const std::vector<std::string>& axes) {
-  std::string place;
+/// The axis values of a point as text: "hgx-h100-ndr400, 256 GPUs, 8 experts, 400 Gbit/s per NIC".
+std::string point_text(const TableReader& results, std::size_t row,
+                       const std::vector<std::string>& axes) {
+  std::string text;
   for (const auto& axis : axes) {
     const std::string value = shown_value(results.text(row, axis));
-    place += place.empty() ? "" : ", ";
-    place += axis == "cluster.topology"         ? value
-             : axis == "cluster.gpus"           ? value + " GPUs"
-             : axis == "model.experts"          ? value + " experts"
-             : axis == "cluster.nic_gbit_per_s" ? value + " Gbit/s per NIC"
-                                                : axis + " = " + value;
+    text += text.empty() ? "" : ", ";
+    text += axis == "cluster.topology"         ? value
+            : axis == "cluster.gpus"           ? value + " GPUs"
+            : axis == "model.experts"          ? value + " experts"
+            : axis == "cluster.nic_gbit_per_s" ? value + " Gbit/s per NIC"
+                                               : axis + " = " + value;
   }
-  return place.empty() ? "the only point" : place;
+  return text.empty() ? "the only point" : text;
 }
 
-/// The largest part of the step that is not compute: its index in `losses`, its milliseconds.
+/// The largest part of a step that is not compute: its index in `losses`, its milliseconds.
 std::pair<std::size_t, double> largest_loss(const TableReader& results, std::size_t row) {
   std::pair<std::size_t, double> largest{0, 0.0};
   for (std::size_t i = 0; i < losses.size(); ++i)
@@ -53,13 +53,13 @@ std::pair<std::size_t, double> largest_loss(const TableReader& results, std::siz
   return largest;
 }
 
-/// A point that ran and the share of the saving that it keeps.
+/// A point that ran, and the share of the saving that it keeps.
 struct Kept {
   double percent = 0.0;
   std::size_t row = 0;
 };
 
-/// The points that ran, from the least kept to the most; equal ones in the order of the table.
+/// The points that ran, by rising share of the saving; equal ones in the order of the table.
 std::vector<Kept> kept_savings(const TableReader& results) {
   std::vector<Kept> kept;
   for (std::size_t row = 0; row < results.size(); ++row)
@@ -70,7 +70,7 @@ std::vector<Kept> kept_savings(const TableReader& results) {
   return kept;
 }
 
-/// The median of the shares that some points keep; at least one.
+/// The median share of some points; there must be at least one.
 double median_percent(const std::vector<Kept>& kept) {
   std::vector<double> percents;
   for (const Kept& point : kept)
@@ -93,7 +93,8 @@ std::string count_sentence(const TableReader& results) {
                      counts["out-of-memory"], counts["illegal"], counts["failed"]);
 }
 
-/// Which part ate most, counted over the points: "Outside compute, … at 12 of 20 points, …".
+/// The largest loss of each point, counted over the points: "Outside compute, … at 12 of 20 points,
+/// …".
 std::string loss_sentence(const TableReader& results, const std::vector<std::size_t>& rows) {
   std::array<std::size_t, losses.size()> counts{};
   for (const std::size_t row : rows)
@@ -109,8 +110,8 @@ std::string loss_sentence(const TableReader& results, const std::vector<std::siz
                       : fmt::format(" The largest part of the step outside compute: {}.", list);
 }
 
-/// Which class of resources is busiest, counted over the points that ran, the most frequent first:
-/// " The busiest resource: GPU compute (at 12 of 20 points), NIC egress (at 8)."
+/// The busiest class of resources of each point, counted over the points that ran, the most
+/// frequent first: " The busiest resource: GPU compute (at 12 of 20 points), NIC egress (at 8)."
 std::string bottleneck_sentence(const TableReader& results) {
   std::vector<std::pair<std::string, std::size_t>> counts;
   std::size_t points = 0;
@@ -136,7 +137,7 @@ std::string bottleneck_sentence(const TableReader& results) {
 std::string extreme_sentence(const char* name, const std::string& value, const TableReader& results,
                              std::size_t row, const std::vector<std::string>& axes) {
   std::string text =
-      fmt::format(" {}: <b>{}</b> at {}", name, value, escape_html(place_of(results, row, axes)));
+      fmt::format(" {}: <b>{}</b> at {}", name, value, escape_html(point_text(results, row, axes)));
   const auto [loss, lost_ms] = largest_loss(results, row);
   if (const auto step_ms = results.number(row, "step_time_ms"); step_ms && lost_ms > 0.0)
     text += fmt::format(", where {} takes {} of the step", losses[loss].name,
@@ -144,7 +145,7 @@ std::string extreme_sentence(const char* name, const std::string& value, const T
   return text + ".";
 }
 
-/// The answer of a sweep without a comparison with dense twins: how long its steps are.
+/// The answer of a sweep without dense twins: the range of its step times.
 std::string step_time_text(const TableReader& results, const std::vector<std::string>& axes) {
   std::vector<std::pair<double, std::size_t>> times;
   for (std::size_t row = 0; row < results.size(); ++row)
@@ -164,13 +165,14 @@ std::string step_time_text(const TableReader& results, const std::vector<std::st
   return text + loss_sentence(results, rows) + bottleneck_sentence(results);
 }
 
-/// An answer and the counts of points below it.
+/// An answer, with the counts of points below it.
 std::string answer_paragraphs(const std::string& answer, const TableReader& results) {
   return fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n", answer,
                      count_sentence(results));
 }
 
-/// One line a topology: how much of the saving it keeps, from its worst point to its best.
+/// One line for each topology: the share of the saving that it keeps, from its worst point to its
+/// best.
 std::string topology_table(const TableReader& results, const std::vector<Kept>& kept) {
   std::vector<std::pair<std::string, std::vector<Kept>>> groups;
   const auto group_of = [&groups](const std::string& name) -> std::vector<Kept>& {
