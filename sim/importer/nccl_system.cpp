@@ -18,7 +18,7 @@ bool starts_with(const std::string& text, const std::string& prefix) {
 const std::string nvidia = "0x10de";
 const std::string amd = "0x1002";
 
-/// A PCI address goes into remarks, so it must look like one.
+/// The PCI address of a device. Remarks print it, so its form is checked.
 std::string bus_of(const XmlElement& device) {
   const std::string& bus = device.text("busid");
   if (bus.empty() || bus.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos)
@@ -26,7 +26,7 @@ std::string bus_of(const XmlElement& device) {
   return bus;
 }
 
-/// Counts are small; a wrong one must not overflow.
+/// The count of an attribute; a wrong one must not overflow.
 int count_of(const XmlElement& link, const std::string& attribute) {
   const double count = link.number(attribute);
   if (count < 0 || count > 10'000 || count != static_cast<int>(count))
@@ -34,7 +34,7 @@ int count_of(const XmlElement& link, const std::string& attribute) {
   return static_cast<int>(count);
 }
 
-/// Display and 3D controllers are GPUs, but for those that only draw a server's console.
+/// Whether a device is a GPU: a display or 3D controller, but not that of a server's console.
 bool is_gpu(const XmlElement& device) {
   if (!device.children("gpu").empty())
     return true;
@@ -89,7 +89,7 @@ public:
     read_inside(cpu);
   }
 
-  /// What only the whole file tells: which devices the dump of a job uses.
+  /// Keeps the devices that the job of a dump uses, which only the full file tells.
   void finish() {
     system_.is_dump = found_gpu_;
     if (found_gpu_)
@@ -147,7 +147,7 @@ private:
       gpu.amd |= element->has("gcn");
       if (gpu.amd && element->has("gcn"))
         gpu.amd_architecture = count_of(*element, "gcn");
-      else if (!gpu.amd && element->has("sm")) // of AMD's it counts the compute units
+      else if (!gpu.amd && element->has("sm")) // for AMD's GPUs it counts the compute units
         gpu.compute_capability = count_of(*element, "sm");
       read_links(*element, gpu);
     }
@@ -159,8 +159,8 @@ private:
       add_port(*net, device);
   }
 
-  /// NCCL takes 10 Gbit/s where a speed is missing; one guid is one device, whose ports are
-  /// numbered.
+  /// Adds a port. NCCL assumes 10 Gbit/s if a speed is missing. One guid is one device, whose ports
+  /// are numbered.
   void add_port(const XmlElement& net, const XmlElement* device) {
     double mbit_per_s = net.has("speed") ? net.number("speed") : 0.0;
     if (mbit_per_s <= 0)
@@ -168,8 +168,7 @@ private:
     const std::string guid = net.text_or("guid", "");
     const bool known = guid.size() > 3 && starts_with(guid, "0x") &&
                        guid.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string::npos;
-    // A guid that is blacked out names no device; the address does, but for the function behind
-    // its dot.
+    // A masked guid identifies no device; its address without the function after the dot does.
     const std::string bus = device ? bus_of(*device) : "";
     const std::string name = known          ? guid
                              : !bus.empty() ? bus.substr(0, bus.rfind('.')) + guid
@@ -179,7 +178,7 @@ private:
       system_.nics.push_back({host_, medium_of(device), 0.0, 0, path_});
     const std::string port = net.text_or("port", net.text_or("dev", ""));
     if (!ports_.insert({found->second, port}).second)
-      return; // the same port once more
+      return; // the same port again
     system_.nics[found->second].gbit_per_s += mbit_per_s * 1e-3;
     ++system_.nics[found->second].ports;
   }

@@ -106,8 +106,8 @@ ScaleUp scale_up_of(const NcclSystem& system, const GpuFacts& facts, int links,
   return over_pcie(facts, pcie);
 }
 
-/// The line rate of PCIe, as topology files have it (63 GB/s for 16 lanes of generation 5), over
-/// the rate that NCCL counts with (48 GB/s), alike for generations 3 to 5.
+/// The line rate of PCIe, used in topology files (63 GB/s for 16 lanes of generation 5), over
+/// NCCL's rate (48 GB/s). The ratio is the same for generations 3 to 5.
 constexpr double line_over_nccl_rate = 63.0 / 48.0;
 
 ImportedValue pcie_of(const NcclSystem& system, std::vector<std::string>& remarks) {
