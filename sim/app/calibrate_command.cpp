@@ -79,7 +79,7 @@ ResultTable error_table(const std::vector<TableError>& errors) {
   return table;
 }
 
-/// The measurements of the network among what was given; the tables of kernels go to `tables`.
+/// Reads the network measurements among the given files; puts the tables of kernels into `tables`.
 std::vector<Measurement> read_given(const CalibrateOptions& options,
                                     std::vector<std::filesystem::path>& tables) {
   std::vector<Measurement> measurements;
@@ -96,7 +96,7 @@ std::vector<Measurement> read_given(const CalibrateOptions& options,
   return measurements;
 }
 
-/// Fits the network and prints how well; writes its tables.
+/// Fits the network, prints the errors and writes its tables.
 void fit_and_print(const std::vector<Measurement>& measurements, const CalibrateOptions& options,
                    CalibrationFindings& findings) {
   const std::filesystem::path folder = options.folder;

@@ -10,7 +10,7 @@ namespace moesim {
 
 namespace {
 
-/// One row of the table, cell by cell.
+/// One row of a table, read cell by cell.
 class Row {
 public:
   Row(const CsvTable& table, std::size_t row) : table_(table), row_(row) {}
