@@ -20,7 +20,7 @@ namespace moesim {
 namespace {
 
 /// Whether two values state the same datasheet rate, within 1 %.
-bool alike(double a, double b) {
+bool same_rate(double a, double b) {
   return std::abs(a / b - 1.0) < 0.01;
 }
 
@@ -101,9 +101,9 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
   Source<Grid> source{
       std::move(grid), folder.measured_on, folder.borrowed, folder.borrowed ? device : "", {}};
   if (const auto& measured = folder.measured_on)
-    source.other_device |= !alike(measured->bf16.value, peaks.bf16.value) ||
-                           !alike(measured->fp8.value, peaks.fp8.value) ||
-                           !alike(measured->memory.value, peaks.memory_bandwidth.value);
+    source.other_device |= !same_rate(measured->bf16.value, peaks.bf16.value) ||
+                           !same_rate(measured->fp8.value, peaks.fp8.value) ||
+                           !same_rate(measured->memory.value, peaks.memory_bandwidth.value);
   const auto read = [&](const std::string& whose, ErrorCase error_case) {
     source.errors[index(error_case)] = errors.p90(whose, table, precision, error_case);
   };

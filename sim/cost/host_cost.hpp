@@ -25,7 +25,7 @@ public:
   double launch_error(std::int64_t operators, std::int64_t launches) const;
 
   /// Time that the host takes to post the messages of a dispatch or combine, beside the transfer.
-  PostingTime posting_time(const PostedCopies& posted) const;
+  PostingTime posting_time(const PostedTokens& posted) const;
 
 private:
   Uncertain slowdown_; ///< time of this host over that of the host of the constants

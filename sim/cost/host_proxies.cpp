@@ -59,7 +59,7 @@ void HostProxies::read_messages(const std::filesystem::path& file) {
   }
 }
 
-PostingTime HostProxies::time(const PostedCopies& posted) const {
+PostingTime HostProxies::time(const PostedTokens& posted) const {
   const std::string library = name_of(library_names, posted.library);
   const auto rates = rates_.find(library);
   const auto messages = messages_.find(library);
@@ -80,7 +80,7 @@ PostingTime HostProxies::time(const PostedCopies& posted) const {
   if (group == messages->second.end())
     --group;
   const double tokens = posted.combine ? group->second.combine : group->second.dispatch;
-  return {microseconds(rate.operation_us + posted.copies / tokens * rate.message_us), rate.error,
+  return {microseconds(rate.operation_us + posted.tokens / tokens * rate.message_us), rate.error,
           rate.medium};
 }
 

@@ -13,12 +13,12 @@ namespace moesim {
 
 /// Tokens that a rank sends to other domains in a dispatch or combine whose messages the host
 /// posts: the GPU cannot (EFA), or the library leaves it to threads of the host (UCCL-EP). A token
-/// counts once for each message that carries it.
-struct PostedCopies {
+/// counts once for each other domain that it goes to.
+struct PostedTokens {
   Library library = Library::deepep;
   bool combine = false;   ///< false: a dispatch
   std::int64_t ranks = 0; ///< ranks of the expert-parallel group
-  double copies = 0.0;    ///< tokens that one rank sends
+  double tokens = 0.0;    ///< tokens that one rank sends
   std::string medium;     ///< interconnect of the NICs: "efa", …
   BytesPerSecond nics;    ///< rate of one GPU, one direction
 };
@@ -41,7 +41,7 @@ public:
   /// Takes the row of the library whose NICs are nearest in rate, preferably of the same
   /// interconnect, and the smallest group with at least `ranks` ranks, else the largest group.
   /// Throws InputError for a library without rows.
-  PostingTime time(const PostedCopies& posted) const;
+  PostingTime time(const PostedTokens& posted) const;
 
 private:
   struct Rates {

@@ -27,10 +27,10 @@ double not_negative(const CsvTable& table, std::size_t row, const std::string& c
 }
 
 Bytes bytes_at(const CsvTable& table, std::size_t row, const std::string& column) {
-  const std::size_t place = table.column(column);
-  const std::int64_t value = table.integer(row, place);
+  const std::size_t number = table.column(column);
+  const std::int64_t value = table.integer(row, number);
   if (value <= 0)
-    throw InputError(table.where(row, place), fmt::format("{}: must be more than 0", column));
+    throw InputError(table.where(row, number), fmt::format("{}: must be more than 0", column));
   return {value};
 }
 

@@ -62,7 +62,7 @@ private:
   };
   Bracket bracket(std::size_t axis, double size) const;
   std::size_t cell_of(const Shape& shape) const;
-  std::size_t place(std::size_t cell, std::size_t axis) const {
+  std::size_t position(std::size_t cell, std::size_t axis) const {
     return cell / strides_[axis] % sizes_[axis].size();
   }
   /// The nearest measured cell on the line of an axis, upwards or downwards.

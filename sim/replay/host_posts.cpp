@@ -11,12 +11,12 @@ void add_host_posts(const CollectiveWork& work, RankId member, const HostCost& h
   const NodeSpec& node = context.topology.spec().node;
   const CollectiveFlows flows = flows_of_group(work, member, context);
   const std::int64_t domains = flows.members_outside();
-  const double copies = static_cast<double>(*work.host_posted_tokens) *
+  const double tokens = static_cast<double>(*work.host_posted_tokens) *
                         expected_parts(work.fan_out, domains) * static_cast<double>(domains - 1) /
                         static_cast<double>(domains);
   const PostingTime posting = host.posting_time({work.kind.library, work.role == Role::combine,
                                                  static_cast<std::int64_t>(flows.ranks().size()),
-                                                 copies, node.nic_medium, node.nic});
+                                                 tokens, node.nic_medium, node.nic});
   if (posting.medium != node.nic_medium) {
     const std::string name = "messages of a host on " + node.nic_medium;
     context.notes.extrapolated.insert(name);

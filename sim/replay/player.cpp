@@ -9,7 +9,7 @@ namespace moesim {
 
 namespace {
 
-/// Checks that every operation has run, and none before those that it waits for.
+/// Checks that every operation has run, and none before the end of its predecessors.
 void check_order(const StepGraph& graph, std::size_t finished, const Timeline& timeline) {
   INVARIANT(finished == graph.ops.size(), "{} of {} operations ran", finished, graph.ops.size());
   for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
@@ -88,7 +88,7 @@ void Player::begin_phase(OpId op, double time) {
 void Player::handle(const Event& event) {
   const OpId op{event.op};
   if (event.generation != progress_[event.op].generation)
-    return; // the flows went on in the machine
+    return; // outdated: the flows continue in the machine
   if (event.begins)
     begin_flows(op);
   else
@@ -117,7 +117,7 @@ void Player::begin_flows(OpId op) {
   share(op);
 }
 
-/// Hands the flows of an operation, or what is left of them, to the machine.
+/// Hands the flows of an operation, or their remaining amounts, to the machine.
 void Player::share(OpId op) {
   Progress& progress = progress_[index(op)];
   if (progress.shared)
@@ -133,7 +133,7 @@ void Player::share(OpId op) {
     if (shared.finish.value < not_known) {
       const double left = shared.finish.value - now_;
       if (left <= same_moment_s)
-        continue; // has ended
+        continue; // the flow has ended
       amount = std::min(amount, left * step.lone.rate.value);
       shared.finish = Seconds{not_known};
     }
@@ -161,7 +161,7 @@ void Player::run_machine() {
                  }});
 }
 
-/// Handles the events that have come, and sets the alarm for the next while flows are shared.
+/// Handles the events up to now, and sets the alarm for the next one while the machine has flows.
 void Player::handle_until_now() {
   start_ready();
   while (!events_.empty() && events_.top().time <= now_) {

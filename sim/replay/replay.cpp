@@ -31,7 +31,7 @@ std::vector<double> compute_durations(const StepGraph& graph, const Topology& to
   if (!times)
     return durations;
   constexpr double unknown = -1.0;
-  // By work, and by device where one takes longer than another.
+  // Times by work, and by device if devices differ.
   std::vector<double> on_all(graph.works.computes.size(), unknown);
   std::map<std::pair<std::uint32_t, std::uint32_t>, double> on_device;
   std::vector<double> speed_shares;
@@ -42,7 +42,8 @@ std::vector<double> compute_durations(const StepGraph& graph, const Topology& to
     if (op.kind != OpKind::compute)
       continue;
     const ComputeWork& work = graph.works.computes[op.work];
-    // Where nothing runs beside it and ranks carry the same, it takes as long on all devices.
+    // Without communication beside it and with equal ranks, a compute takes the same time on all
+    // devices.
     const bool differs = work.beside || !work.by_expert_rank.empty();
     double& time = differs ? on_device.try_emplace({op.work, op.place}, unknown).first->second
                            : on_all[op.work];
@@ -56,7 +57,7 @@ std::vector<double> compute_durations(const StepGraph& graph, const Topology& to
   return durations;
 }
 
-/// Notes what the replay's traffic tells of links, flows and collectives.
+/// Adds the links, flows and collectives of the replay's traffic to the timeline.
 void note_traffic(const StepTraffic& traffic, const TrafficPlanner& planner,
                   const Topology& topology, Timeline& timeline) {
   const std::vector<LinkId>& originals = planner.folding().originals();

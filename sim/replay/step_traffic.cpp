@@ -11,7 +11,7 @@ StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
     : plan_of_op_(graph.ops.size(), 0),
       algorithms_(graph.works.collectives.size(), Collective::all_to_all),
       errors_(graph.works.collectives.size(), 0.0) {
-  std::unordered_map<std::uint64_t, std::uint32_t> known; // plans by kind, work and place
+  std::unordered_map<std::uint64_t, std::uint32_t> known; // plans by kind, work and location
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
     const Op& op = graph.ops[number];
     if (op.kind == OpKind::compute)

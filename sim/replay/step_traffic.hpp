@@ -15,13 +15,13 @@ namespace moesim {
 struct StepFlow {
   PlannedFlow planned;
   LoneFlow lone;
-  double runs = 0.0; ///< how many times it runs in the step
+  double runs = 0.0; ///< number of runs in the step
 };
 
-/// Flows that run together, after a start-up.
+/// Flows that run together after a start-up.
 struct StepPhase {
   Seconds startup;
-  Seconds lone; ///< how long the flows take with the links to themselves
+  Seconds lone; ///< time of the flows alone on their links
   std::uint32_t first_flow = 0;
   std::uint32_t flow_count = 0;
 };
@@ -31,13 +31,13 @@ class StepTraffic {
 public:
   StepTraffic(const StepGraph& graph, TrafficPlanner& planner);
 
-  /// The phases of an operation that is no compute, one after the other.
+  /// The phases, in order, of a collective or transfer.
   std::span<const StepPhase> phases(OpId op) const;
   /// All distinct flows. A phase has those from `first_flow` on.
   const std::vector<StepFlow>& flows() const { return flows_; }
-  /// How many flows run in the step.
+  /// Number of runs of flows in the step.
   std::size_t runs() const;
-  /// The bytes that each link of the replay carries in the step, all ranks that share it counted.
+  /// Bytes that each link of the replay carries in the step, from all ranks that share it.
   std::vector<double> link_bytes(std::size_t links) const;
   /// The routes of all flows, and the capacities of `links`, rewritten by `reduce_routes`.
   std::vector<MachineRoute> reduced_routes(std::vector<MachineLink>& links) const;
@@ -49,7 +49,7 @@ private:
   struct Plan {
     std::uint32_t first_phase = 0;
     std::uint32_t phase_count = 0;
-    std::uint64_t runs = 0; ///< in the step
+    std::uint64_t runs = 0; ///< number of runs in the step
   };
   std::uint32_t add(const StepGraph& graph, const Op& op, TrafficPlanner& planner);
   std::uint32_t add(const TrafficPlan& plan, const LinkFolding& folding);
@@ -58,7 +58,7 @@ private:
   std::vector<StepFlow> flows_;
   std::vector<StepPhase> phases_;
   std::vector<Plan> plans_;
-  std::vector<std::uint32_t> plan_of_op_; ///< by OpId; not read of computes
+  std::vector<std::uint32_t> plan_of_op_; ///< by OpId; unused for computes
   std::vector<Collective> algorithms_;
   std::vector<double> errors_;
 };
