@@ -63,7 +63,7 @@ TEST_CASE("an all-to-all over EFA is slower in training, flow by flow") {
         Approx(1.12e-3 / 0.4 + 1.7e-6).epsilon(1e-9));
 }
 
-// As the first, but a leaf for each node: 8 x 56 MB up at 8 x 50 GB/s, again 1.12 ms. Longest
+// The first case with a leaf for each node: 8 x 56 MB up at 8 x 50 GB/s, again 1.12 ms. Longest
 // path: 2 x 0.6 us to the leaves and 2 x 0.5 us to the spine.
 TEST_CASE("an all-to-all on leaf and spine takes what its NICs take") {
   const TopologySpec cluster = ideal_cluster(FabricKind::leaf_spine, 1);

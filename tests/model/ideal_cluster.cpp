@@ -11,7 +11,7 @@ namespace moesim {
 namespace {
 
 constexpr const char* constants_file = "compute_constants.csv";
-/// So high that a whole number of bytes hits any time to 1e-15 s.
+/// Bandwidth at which a whole number of bytes meets any time to 1e-15 s.
 constexpr BytesPerSecond memory_bandwidth{1e15};
 
 constexpr const char* collectives[] = {"all_to_all",      "all_gather",     "reduce_scatter",

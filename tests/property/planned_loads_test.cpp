@@ -17,7 +17,7 @@ namespace {
 
 const std::filesystem::path source_folder = MOESIM_SOURCE_DIR;
 
-/// What a stage's collective does to each link, flow by flow.
+/// The loads of a stage's collective on each link, flow by flow.
 struct RoutedLoads {
   std::vector<double> bytes; ///< by LinkId
   std::vector<double> amounts;

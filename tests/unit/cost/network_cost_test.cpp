@@ -43,7 +43,7 @@ TierUse use_of(std::int64_t bytes, std::int64_t members = 4) {
   return {Bytes{bytes}, members, gbyte_per_s(100.0)};
 }
 
-/// What NetworkCost says of these tables, its folder cut off.
+/// The error of NetworkCost on these tables, without the folder.
 std::string refusal(const std::string& curves, const std::string& startups) {
   const TemporaryFolder folder;
   folder.write("network.csv", curves);

@@ -58,7 +58,7 @@ ImportedTopology import_topo(const std::string& text, const std::string& gpu_kin
   return read_nvidia_smi_topo(folder.write("topo.txt", text), {gpu_kind});
 }
 
-/// What a reader of topologies makes of the file that is written.
+/// The topology that is read from the written file.
 TopologySpec read_back(const ImportedTopology& topology) {
   const TemporaryFolder folder;
   write_imported(topology, folder.path() / "imported.toml");

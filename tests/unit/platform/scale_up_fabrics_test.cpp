@@ -12,7 +12,7 @@ TopologySpec shipped(const std::string& name, const std::string& cluster = "") {
                        document.root());
 }
 
-/// What reading the file by the scenario's keys of `cluster` says.
+/// The error of reading the file under the keys of `cluster`.
 std::string refusal_of(const std::string& name, const std::string& cluster) {
   try {
     shipped(name, cluster);

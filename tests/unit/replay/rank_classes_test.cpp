@@ -68,8 +68,8 @@ TEST_CASE("ranks of unlike nodes are unlike classes") {
   CHECK(classes->class_of_place[7] != classes->class_of_place[6]);
 }
 
-// Two stages of 8 ranks, two to a NIC. What a stage sends crosses each NIC of its node twice: one
-// flow stands for 8.
+// Two stages of 8 ranks, two to a NIC. The flows of a stage cross each NIC of its node twice: one
+// flow represents 8.
 TEST_CASE("a flow of a class loads a link as often as the class does") {
   const Topology topology(h100("nics = 4"), 16);
   const ParallelPlan plan = plan_of(16, 2, 8);
