@@ -23,7 +23,7 @@ struct Measurement {
   std::string source;
 
   /// The interconnect and the collective of this row's curve.
-  const std::string& medium() const;
+  const std::string& interconnect() const;
   Collective curve_collective() const;
   /// The load of a rank on the links of its tier.
   TierUse use() const;

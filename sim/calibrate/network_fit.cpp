@@ -76,7 +76,7 @@ class StartupFit {
 public:
   explicit StartupFit(const std::vector<NetworkCurve>& known) {
     for (const NetworkCurve& curve : known)
-      startups_[{curve.medium, curve.collective}] = {curve.base.value, curve.per_peer.value};
+      startups_[{curve.interconnect, curve.collective}] = {curve.base.value, curve.per_peer.value};
   }
 
   void fit(const std::map<CurveKey, Rows>& curves, Tier tier) {
@@ -240,7 +240,7 @@ double rounded(double value, double unit) {
 
 NetworkCurve fit_curve(const CurveKey& key, const Rows& rows, const StartupFit& startups) {
   NetworkCurve curve;
-  std::tie(curve.medium, curve.collective) = key;
+  std::tie(curve.interconnect, curve.collective) = key;
   double slowest = rows.front()->use().capacity.value;
   for (const Measurement* row : rows)
     slowest = std::min(slowest, row->use().capacity.value);
@@ -304,7 +304,7 @@ std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measuremen
   std::map<CurveKey, Rows> rows;
   for (const Measurement& row : measurements)
     if (row.fit)
-      rows[{row.medium(), row.curve_collective()}].push_back(&row);
+      rows[{row.interconnect(), row.curve_collective()}].push_back(&row);
   if (rows.empty())
     throw InputError({"measurements"}, "no row says fit = yes: nothing to fit");
   StartupFit startups(known);
@@ -312,15 +312,15 @@ std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measuremen
   startups.fit(rows, Tier::scale_out);
   std::map<CurveKey, NetworkCurve> curves;
   for (const NetworkCurve& curve : known)
-    curves[{curve.medium, curve.collective}] = curve;
+    curves[{curve.interconnect, curve.collective}] = curve;
   for (const auto& [key, own] : rows) {
     curves[key] = fit_curve(key, own, startups);
     describe(curves[key], own, startups);
   }
   std::vector<NetworkCurve> ordered;
-  for (const std::string& medium : medium_names())
+  for (const std::string& interconnect : interconnect_names())
     for (const CollectiveRow& row : collective_rows())
-      if (const auto found = curves.find({medium, row.collective}); found != curves.end())
+      if (const auto found = curves.find({interconnect, row.collective}); found != curves.end())
         ordered.push_back(found->second);
   set_errors(ordered, measurements);
   return ordered;

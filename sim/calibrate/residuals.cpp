@@ -36,7 +36,7 @@ std::vector<TableResidual> table_residuals(const NetworkCost& costs,
     const auto number = static_cast<std::size_t>(known - residuals.begin());
     if (known == residuals.end()) {
       residuals.push_back(
-          {row.table, row.medium(), row.collective, row.group.ranks, row.fit, 0, 0.0, 0.0});
+          {row.table, row.interconnect(), row.collective, row.group.ranks, row.fit, 0, 0.0, 0.0});
       errors.emplace_back();
     }
     const double error = error_of(costs, row);
@@ -66,8 +66,8 @@ std::vector<GroupResidual> group_residuals(const NetworkCost& costs,
     const Collective pattern = row.collective == Collective::all_reduce_in_switch
                                    ? Collective::all_reduce
                                    : row.collective;
-    const bool nvlink = row.medium().starts_with("nvlink");
-    Group& group = groups[{row.tier, nvlink ? "nvlink" : row.medium(), row_index(pattern)}];
+    const bool nvlink = row.interconnect().starts_with("nvlink");
+    Group& group = groups[{row.tier, nvlink ? "nvlink" : row.interconnect(), row_index(pattern)}];
     group.collective = pattern;
     group.errors.push_back(std::abs(error_of(costs, row)));
     group.tables.insert(row.table);
@@ -84,7 +84,7 @@ void set_errors(std::vector<NetworkCurve>& curves, const std::vector<Measurement
   for (NetworkCurve& curve : curves) {
     std::vector<double> errors;
     for (const Measurement& row : measurements)
-      if (row.size >= smallest_size && row.medium() == curve.medium &&
+      if (row.size >= smallest_size && row.interconnect() == curve.interconnect &&
           row.curve_collective() == curve.collective)
         errors.push_back(std::abs(error_of(costs, row)));
     if (!errors.empty())

@@ -10,7 +10,7 @@ namespace moesim {
 /// The error of the costs on the times of one table.
 struct TableResidual {
   std::string table;
-  std::string medium; ///< interconnect of the tier that limits it
+  std::string interconnect; ///< interconnect of the tier that limits it
   Collective collective = Collective::all_to_all;
   std::int64_t ranks = 0;
   bool fit = false;                   ///< its rows entered the fit
@@ -25,7 +25,7 @@ std::vector<TableResidual> table_residuals(const NetworkCost& costs,
 
 /// The same over all held-out rows, by interconnect and pattern; both all-reduces are one pattern.
 struct GroupResidual {
-  std::string medium; ///< "nvlink" for all generations of NVLink
+  std::string interconnect; ///< "nvlink" for all generations of NVLink
   Collective collective = Collective::all_to_all;
   std::size_t tables = 0;
   std::size_t rows = 0;

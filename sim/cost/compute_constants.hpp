@@ -56,7 +56,7 @@ struct ComputeConstants {
 
   /// The SMs that communication holds on a scale-up interconnect, and the interconnect where they
   /// were measured: NVLink 6 takes those of NVLink 5.
-  std::pair<std::string, const CommunicationSms&> sms_on(const std::string& medium) const;
+  std::pair<std::string, const CommunicationSms&> sms_on(const std::string& interconnect) const;
 
   /// Throws InputError if the file is missing, malformed, or lacks or repeats a constant.
   static ComputeConstants read(const std::filesystem::path& path);

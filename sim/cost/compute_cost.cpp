@@ -339,13 +339,13 @@ double ComputeCost::common_error() const {
   return tables_->constants.sustained_throughput_ratio.error;
 }
 
-std::string ComputeCost::sms_medium() const {
-  return tables_->constants.sms_on(tables_->peaks.scale_up_medium).first;
+std::string ComputeCost::sms_interconnect() const {
+  return tables_->constants.sms_on(tables_->peaks.scale_up_interconnect).first;
 }
 
 double ComputeCost::slowdown_beside(Collective communication) const {
   const ComputeConstants& constants = tables_->constants;
-  const CommunicationSms& sms = constants.sms_on(tables_->peaks.scale_up_medium).second;
+  const CommunicationSms& sms = constants.sms_on(tables_->peaks.scale_up_interconnect).second;
   const double held = [&]() -> double {
     switch (row_of(communication).sms) {
     case KernelSms::ring:
@@ -371,8 +371,9 @@ double ComputeCost::memory_slowdown_beside(BytesPerSecond taken) const {
   return 1.0 / (1.0 - share);
 }
 
-Uncertain ComputeCost::rate_in_training(Collective communication, const std::string& medium) const {
-  if (communication.pattern == Pattern::all_to_all && medium == "efa")
+Uncertain ComputeCost::rate_in_training(Collective communication,
+                                        const std::string& interconnect) const {
+  if (communication.pattern == Pattern::all_to_all && interconnect == "efa")
     return tables_->constants.efa_all_to_all_in_training_ratio;
   return {1.0, 0.0};
 }

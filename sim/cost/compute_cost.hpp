@@ -21,9 +21,9 @@ struct DevicePeaks {
   FlopsPerSecond bf16; ///< dense peak of bf16 GEMMs
   FlopsPerSecond fp8;  ///< dense peak of fp8 GEMMs; equals `bf16` without fp8 arithmetic
   BytesPerSecond memory_bandwidth;
-  std::int64_t sms = 0;             ///< streaming multiprocessors
-  std::string scale_up_medium = ""; ///< decides how many SMs communication takes
-  std::string host = "xeon";        ///< a row of `calibration/hosts.csv`
+  std::int64_t sms = 0;                   ///< streaming multiprocessors
+  std::string scale_up_interconnect = ""; ///< decides how many SMs communication takes
+  std::string host = "xeon";              ///< a row of `calibration/hosts.csv`
 };
 
 /// The source of a kernel's time; of several, the one farthest from a measurement.
@@ -88,7 +88,7 @@ public:
 
   /// The scale-up interconnect whose measured SMs of communication are used: NVLink 6 takes those
   /// of NVLink 5.
-  std::string sms_medium() const;
+  std::string sms_interconnect() const;
 
   /// Time of a compute beside a communication over its time alone. The kernels of the communication
   /// hold some SMs; the compute has the other SMs.
@@ -106,7 +106,7 @@ public:
   /// Rate of a communication on an interconnect between domains inside a training step, over its
   /// rate in a benchmark. Below 1 for NCCL's all-to-all over EFA; not known for others, which have
   /// 1.
-  Uncertain rate_in_training(Collective communication, const std::string& medium) const;
+  Uncertain rate_in_training(Collective communication, const std::string& interconnect) const;
 
 private:
   struct Tables;

@@ -70,7 +70,7 @@ PostingTime HostProxies::time(const PostedTokens& posted) const {
         fmt::format("no row of the library \"{}\", whose messages the host posts", library));
   const double gpu_gbit_per_s = posted.nics.value * 8e-9;
   const auto distance = [&](const Rates& row) {
-    return std::pair(row.medium != posted.medium,
+    return std::pair(row.interconnect != posted.interconnect,
                      std::abs(std::log(row.gpu_gbit_per_s / gpu_gbit_per_s)));
   };
   const Rates& rate =
@@ -81,7 +81,7 @@ PostingTime HostProxies::time(const PostedTokens& posted) const {
     --group;
   const double tokens = posted.combine ? group->second.combine : group->second.dispatch;
   return {microseconds(rate.operation_us + posted.tokens / tokens * rate.message_us), rate.error,
-          rate.medium};
+          rate.interconnect};
 }
 
 } // namespace moesim

@@ -16,18 +16,18 @@ namespace moesim {
 /// counts once for each other domain that it goes to.
 struct PostedTokens {
   Library library = Library::deepep;
-  bool combine = false;   ///< false: a dispatch
-  std::int64_t ranks = 0; ///< ranks of the expert-parallel group
-  double tokens = 0.0;    ///< tokens that one rank sends
-  std::string medium;     ///< interconnect of the NICs: "efa", …
-  BytesPerSecond nics;    ///< rate of one GPU, one direction
+  bool combine = false;     ///< false: a dispatch
+  std::int64_t ranks = 0;   ///< ranks of the expert-parallel group
+  double tokens = 0.0;      ///< tokens that one rank sends
+  std::string interconnect; ///< interconnect of the NICs: "efa", …
+  BytesPerSecond nics;      ///< rate of one GPU, one direction
 };
 
 /// A time with its relative error at a confidence of 90 %.
 struct PostingTime {
   Seconds time;
   double error = 0.0;
-  std::string medium; ///< interconnect of the measured NICs
+  std::string interconnect; ///< interconnect of the measured NICs
 };
 
 /// Times that a Xeon takes to post messages inside a training step, beside their transfer. From
@@ -45,7 +45,7 @@ public:
 
 private:
   struct Rates {
-    std::string medium;
+    std::string interconnect;
     double gpu_gbit_per_s = 0.0;
     double operation_us = 0.0;
     double message_us = 0.0;

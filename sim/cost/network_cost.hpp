@@ -33,24 +33,24 @@ public:
   static NetworkCost load(const std::filesystem::path& calibration);
 
   /// The efficiency on an interconnect, as "nvlink4" or "infiniband".
-  NetworkEfficiency efficiency(const std::string& medium, Collective collective,
+  NetworkEfficiency efficiency(const std::string& interconnect, Collective collective,
                                const TierUse& use) const;
 
   /// Relative error, at a confidence of 90 %, of a time of the collective on the interconnect; zero
   /// without peers on it.
-  double error(const std::string& medium, Collective collective, std::int64_t peers) const;
+  double error(const std::string& interconnect, Collective collective, std::int64_t peers) const;
 
   /// All measured curves.
   const std::vector<NetworkCurve>& curves() const { return curves_; }
 
   /// Whether a collective was measured on the interconnect itself. An all-reduce by a tree is an
   /// option only if it was.
-  bool measured(const std::string& medium, Collective collective) const;
+  bool measured(const std::string& interconnect, Collective collective) const;
 
   /// Start-up time for a rank with `peers` peers on the interconnect, without itself; zero without
   /// peers. `outside_peers` gives the peers outside the domain. Start-ups inside and outside add
   /// up.
-  Seconds startup(const std::string& medium, Collective collective, std::int64_t peers) const;
+  Seconds startup(const std::string& interconnect, Collective collective, std::int64_t peers) const;
 
 private:
   NetworkCost() = default;
@@ -61,10 +61,10 @@ private:
   void index_curves();
   /// The index of the curve that a collective takes on an interconnect, by the rule of the class;
   /// no_curve if there is none.
-  std::size_t nearest_curve(const std::string& medium, Collective collective) const;
+  std::size_t nearest_curve(const std::string& interconnect, Collective collective) const;
   /// The curve of a collective on an interconnect; null if there is none.
-  const NetworkCurve* find(const std::string& medium, Collective collective) const;
-  const NetworkCurve& curve(const std::string& medium, Collective collective) const;
+  const NetworkCurve* find(const std::string& interconnect, Collective collective) const;
+  const NetworkCurve& curve(const std::string& interconnect, Collective collective) const;
 
   static constexpr std::size_t no_curve = static_cast<std::size_t>(-1);
   std::vector<NetworkCurve> curves_;

@@ -24,7 +24,7 @@ struct NetworkCurve {
     Bytes message;
     double share = 0.0;
   };
-  std::string medium;
+  std::string interconnect;
   Collective collective = Collective::all_to_all;
   std::vector<Point> points; ///< by rising message; bytes over share never falls
   /// Loss of small groups: the share is multiplied by exp(−small_group_loss / members). Negative if
@@ -50,7 +50,7 @@ struct NetworkCurve {
 };
 
 /// The names of interconnects in topologies and tables, as "nvlink4".
-const std::vector<std::string>& medium_names();
+const std::vector<std::string>& interconnect_names();
 
 /// The text of `network.csv` and of `network_startup.csv` for these curves, as NetworkCost reads
 /// them.

@@ -220,7 +220,7 @@ ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
                 options.gpu_kind.empty() ? "give --gpu for another" : "given by --gpu"));
   topology.tables.push_back(
       {"node",
-       {{"scale_up", fmt::format("\"{}\"", gpu.scale_up_medium), ValueOrigin::assumed,
+       {{"scale_up", fmt::format("\"{}\"", gpu.scale_up_interconnect), ValueOrigin::assumed,
          "as the GPU kind has it"},
         {"nic", "\"infiniband\"", ValueOrigin::derived, "ibnetdiscover sees nothing else"},
         host_beside(gpu)}});

@@ -63,7 +63,7 @@ struct ImportOptions {
 /// Facts of a GPU kind that no dump holds, from its datasheet.
 struct GpuFacts {
   std::string kind;
-  std::string scale_up_medium;
+  std::string scale_up_interconnect;
   double memory_gib = 0.0;
   double bf16_tflops = 0.0; ///< dense
   double fp8_tflops = 0.0;  ///< dense; 0 without fp8 arithmetic

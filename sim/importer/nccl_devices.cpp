@@ -245,13 +245,13 @@ NcclNics nics_of_node(const NcclSystem& system, int gpus, std::vector<std::strin
     return {};
   }
   compare_cpus(system, nics, remarks);
-  std::map<std::string, int> media;
+  std::map<std::string, int> interconnects;
   std::set<double> speeds;
   double total = 0.0;
   bool several_ports = false;
   const bool assumed = nics.front().gbit_per_s == 0;
   for (const NcclNic& nic : nics) {
-    ++media[nic.medium];
+    ++interconnects[nic.interconnect];
     const double speed = assumed ? assumed_gbit_per_s(nic) : nic.gbit_per_s;
     speeds.insert(speed);
     total += speed;
@@ -260,7 +260,7 @@ NcclNics nics_of_node(const NcclSystem& system, int gpus, std::vector<std::strin
   const int hosts = static_cast<int>(system.gpus.size()) / gpus;
   const int found = static_cast<int>(nics.size());
   NcclNics result;
-  result.medium = most_frequent(media);
+  result.interconnect = most_frequent(interconnects);
   result.count = even_count(std::max(1, found / hosts), gpus);
   result.gbit_per_s = total / hosts / result.count;
   const bool regular = result.count * hosts == found;

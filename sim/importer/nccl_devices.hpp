@@ -35,7 +35,7 @@ double gpu_pcie_gbyte_per_s(const NcclSystem& system, std::vector<std::string>& 
 /// shared evenly by its GPUs.
 struct NcclNics {
   int count = 0;
-  std::string medium;
+  std::string interconnect;
   double gbit_per_s = 0.0; ///< of one
   ValueOrigin count_origin = ValueOrigin::read;
   std::string count_note;

@@ -49,7 +49,7 @@ bool is_nic(const XmlElement& device) {
   return !device.children("nic").empty() || starts_with(device.text_or("class", ""), "0x02");
 }
 
-std::string medium_of(const XmlElement* device) {
+std::string interconnect_of(const XmlElement* device) {
   if (device && device->text_or("vendor", "") == "0x1d0f")
     return "efa";
   if (device && starts_with(device->text_or("class", ""), "0x0207"))
@@ -127,7 +127,7 @@ private:
     if (is_gpu(device))
       read_gpu(device, bus);
     else if (is_nic(device) && device.children("nic").empty())
-      system_.nics.push_back({host_, medium_of(&device), 0.0, 0, path_});
+      system_.nics.push_back({host_, interconnect_of(&device), 0.0, 0, path_});
     read_inside(device);
     path_.pop_back();
   }
@@ -175,7 +175,7 @@ private:
                                             : net.text_or("name", "") + net.text_or("dev", "");
     const auto [found, is_new] = nic_of_.try_emplace({host_, name}, system_.nics.size());
     if (is_new)
-      system_.nics.push_back({host_, medium_of(device), 0.0, 0, path_});
+      system_.nics.push_back({host_, interconnect_of(device), 0.0, 0, path_});
     const std::string port = net.text_or("port", net.text_or("dev", ""));
     if (!ports_.insert({found->second, port}).second)
       return; // the same port again

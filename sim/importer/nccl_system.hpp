@@ -30,7 +30,7 @@ struct NcclGpu {
 /// A NIC of an NCCL topology file: a device with all of its ports.
 struct NcclNic {
   std::string host;
-  std::string medium;                  ///< "infiniband", "roce", "efa"
+  std::string interconnect;            ///< "infiniband", "roce", "efa"
   double gbit_per_s = 0.0;             ///< sum of all ports; 0 if not given
   int ports = 0;                       ///< 0 if not given
   std::vector<const XmlElement*> path; ///< see NcclGpu::path

@@ -120,7 +120,7 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
     node.values.push_back(number("scale_up_latency_us", 0.5, assumed,
                                  "half of about 1 us through switch and host bridge"));
   } else {
-    node.values.push_back({"scale_up", fmt::format("\"{}\"", gpu.scale_up_medium), rates,
+    node.values.push_back({"scale_up", fmt::format("\"{}\"", gpu.scale_up_interconnect), rates,
                            fmt::format("the NVLink of {}", gpu.kind)});
     node.values.push_back(number("scale_up_gpus", gpus, assumed,
                                  "the GPUs of the matrix; it shows no peers in other nodes"));
@@ -161,7 +161,7 @@ std::size_t even_nics(std::size_t nics, std::size_t gpus) {
 }
 
 /// The interconnect of an RDMA device, from its name by the rules of rdma-core and AWS; else "".
-std::string medium_of(const std::string& name) {
+std::string interconnect_of(const std::string& name) {
   const auto begins = [&name](const char* prefix) { return name.rfind(prefix, 0) == 0; };
   if (begins("rdmap") || begins("efa"))
     return "efa";
@@ -170,16 +170,17 @@ std::string medium_of(const std::string& name) {
   return begins("ib") ? "infiniband" : "";
 }
 
-std::string medium_of(const SmiMatrix& matrix) {
-  std::string medium;
+std::string interconnect_of(const SmiMatrix& matrix) {
+  std::string interconnect;
   for (const std::string& nic : matrix.nics) {
     const auto named = matrix.nic_legend.find(nic);
-    const std::string found = medium_of(named == matrix.nic_legend.end() ? nic : named->second);
-    if (!medium.empty() && found != medium)
+    const std::string found =
+        interconnect_of(named == matrix.nic_legend.end() ? nic : named->second);
+    if (!interconnect.empty() && found != interconnect)
       return "";
-    medium = found;
+    interconnect = found;
   }
-  return medium;
+  return interconnect;
 }
 
 void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
@@ -196,12 +197,13 @@ void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
                                   matrix.gpus.size(), matrix.nics.size(), nics));
   node.values.push_back(number("nics", static_cast<double>(nics), same ? read : derived,
                                same ? "" : "the nearest number that the GPUs share evenly"));
-  const std::string told = medium_of(matrix);
-  const std::string medium = told.empty() ? "infiniband" : told;
-  node.values.push_back({"nic", fmt::format("\"{}\"", medium), told.empty() ? assumed : derived,
+  const std::string told = interconnect_of(matrix);
+  const std::string interconnect = told.empty() ? "infiniband" : told;
+  node.values.push_back({"nic", fmt::format("\"{}\"", interconnect),
+                         told.empty() ? assumed : derived,
                          told.empty() ? "the names of the NICs do not tell" : "names of the NICs"});
   const Surroundings around = surroundings_of(gpu);
-  if (medium == "efa")
+  if (interconnect == "efa")
     node.values.push_back(number("nic_gbit_per_s",
                                  around.efa_gbit_per_s * static_cast<double>(matrix.gpus.size()) /
                                      static_cast<double>(nics),
@@ -212,7 +214,7 @@ void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
     node.values.push_back(
         number("nic_gbit_per_s", around.nic_gbit_per_s, assumed,
                fmt::format("usual beside {}; the matrix tells no speed", gpu.kind)));
-  const bool infiniband = medium == "infiniband";
+  const bool infiniband = interconnect == "infiniband";
   node.values.push_back(number("nic_latency_us", infiniband ? 0.6 : 1.0, assumed,
                                infiniband ? "half of about 1.2 us verbs latency through one switch"
                                           : "InfiniBand 0.6, and half of 3.6 - 2.8 us, "

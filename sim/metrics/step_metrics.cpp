@@ -206,13 +206,13 @@ void add_kernels(const StepGraph& graph, const ComputeTimes& times, std::size_t 
 /// Names the measurements of other GPU kinds or interconnects that the critical device's computes
 /// used.
 void add_stand_ins(const StepGraph& graph, const ErrorBar& errors, const ComputeCost& cost,
-                   const std::string& medium, StepMetrics& metrics) {
+                   const std::string& interconnect, StepMetrics& metrics) {
   metrics.stand_ins.assign(errors.stand_ins().begin(), errors.stand_ins().end());
   const bool beside = std::any_of(graph.works.computes.begin(), graph.works.computes.end(),
                                   [](const ComputeWork& work) { return work.beside.has_value(); });
-  if (beside && cost.sms_medium() != medium)
-    metrics.stand_ins.push_back("SMs of communication on " + medium + ": those on " +
-                                cost.sms_medium());
+  if (beside && cost.sms_interconnect() != interconnect)
+    metrics.stand_ins.push_back("SMs of communication on " + interconnect + ": those on " +
+                                cost.sms_interconnect());
 }
 
 } // namespace
@@ -252,7 +252,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   add_kernels(graph, times, static_cast<std::size_t>(graph.devices[critical].expert_rank), busy,
               errors, metrics);
   add_error_bar(errors, metrics);
-  add_stand_ins(graph, errors, times.cost(), topology.spec().node.scale_up_medium, metrics);
+  add_stand_ins(graph, errors, times.cost(), topology.spec().node.scale_up_interconnect, metrics);
   find_bottleneck(timeline, loads, graph, topology, metrics);
   INVARIANT(std::abs(metrics.waterfall.total() / metrics.step_time - 1.0) < 1e-9,
             "waterfall {} step {}", metrics.waterfall.total().value, metrics.step_time.value);

@@ -24,7 +24,7 @@ struct GpuSpec {
 /// One node: a host with its GPUs and NICs, and its part of a scale-up domain.
 struct NodeSpec {
   std::int64_t gpus = 0;
-  std::string scale_up_medium;    ///< "nvlink4", "pcie", …: selects the measured curves
+  std::string scale_up_interconnect; ///< "nvlink4", "pcie", …: selects the measured curves
   std::int64_t scale_up_gpus = 0; ///< GPUs of one scale-up domain: those of one node or of several
   BytesPerSecond scale_up;        ///< capacity of one GPU, one direction
   Seconds scale_up_latency;       ///< GPU to switch; a path has two
@@ -32,17 +32,17 @@ struct NodeSpec {
   std::int64_t scale_up_switch_gpus = 0;
   double scale_up_oversubscription = 1.0; ///< first-level switch: capacity down over capacity up
   bool in_switch_reduction = false;       ///< the scale-up switch can sum (NVLink SHARP)
-  std::int64_t nics = 0;     ///< 0: a node without a network. Several ports of a GPU are one NIC.
-  std::string nic_medium;    ///< "infiniband", "roce", "efa"
-  BytesPerSecond nic;        ///< capacity of one NIC, one direction
-  Seconds nic_latency;       ///< NIC to leaf switch; a path has two
-  BytesPerSecond pcie;       ///< between one GPU and its NIC, one direction
+  std::int64_t nics = 0; ///< 0: a node without a network. Several ports of a GPU are one NIC.
+  std::string nic_interconnect; ///< "infiniband", "roce", "efa"
+  BytesPerSecond nic;           ///< capacity of one NIC, one direction
+  Seconds nic_latency;          ///< NIC to leaf switch; a path has two
+  BytesPerSecond pcie;          ///< between one GPU and its NIC, one direction
   std::string host = "xeon"; ///< row of `hosts.csv`: the processors, and the binding of processes
                              ///< to them
 
   /// Whether NICs connect to the PCIe switch that is the scale-up switch, not to a link of their
   /// GPU.
-  bool nics_on_switch() const { return scale_up_medium == "pcie"; }
+  bool nics_on_switch() const { return scale_up_interconnect == "pcie"; }
 };
 
 enum class FabricKind {

@@ -107,20 +107,20 @@ std::optional<std::vector<ClassFlow>> ClassTraffic::classes_of_copy(ClassKey key
 }
 
 std::vector<PlannedFlow> ClassTraffic::transfer(DeviceId source, DeviceId sink, double bytes) {
-  const std::vector<std::uint32_t>& class_of_place = context_.layout.class_of_place;
-  const std::size_t ranks = class_of_place.size();
+  const std::vector<std::uint32_t>& class_of_position = context_.layout.class_of_position;
+  const std::size_t ranks = class_of_position.size();
   const auto rank_at = [ranks](const Device& device, std::size_t position) {
     return RankId(
         static_cast<std::uint32_t>(static_cast<std::size_t>(device.stage) * ranks + position));
   };
   const Device& from = context_.device(source);
   const Device& to = context_.device(sink);
-  const std::uint32_t own = class_of_place[index(from.rank) % ranks];
+  const std::uint32_t own = class_of_position[index(from.rank) % ranks];
   const std::optional<BlockSymmetry>& symmetry = context_.class_symmetry;
   const std::size_t looked_at = symmetry ? static_cast<std::size_t>(symmetry->block()) : ranks;
   std::vector<std::vector<RankFlow>> sent;
   for (std::size_t position = 0; position < looked_at; ++position)
-    if (class_of_place[position] == own)
+    if (class_of_position[position] == own)
       sent.push_back({{rank_at(from, position), rank_at(to, position), bytes, bytes}});
   return plan_classes(sent.front(), find_classes(sent, context_), point_to_point_kind(), context_);
 }

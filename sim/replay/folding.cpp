@@ -171,7 +171,7 @@ std::optional<ReplayLayout> fold_regular(const ParallelPlan& plan, const Topolog
       BlockSymmetry::find(plan, topology));
   if (!classes)
     return std::nullopt;
-  return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_place)),
+  return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_position)),
                       LoadModel::classes, false, std::move(classes->first_alike), rings_together};
 }
 

@@ -234,7 +234,7 @@ public:
     classes.count = static_cast<std::uint32_t>(position_count_);
     for (std::size_t position = 0; position < static_cast<std::size_t>(plan_.stage_ranks());
          ++position)
-      classes.class_of_place.push_back(
+      classes.class_of_position.push_back(
           static_cast<std::uint32_t>(positions_[position % positions_.size()]));
     classes.first_alike = symmetry_ ? first_alike_of_blocks() : first_alike();
     return classes;

@@ -14,7 +14,7 @@ namespace moesim {
 struct RankClasses {
   /// Class by position in a stage, from 0, in the order of their first positions. Ranks at the same
   /// position in two stages have the same class.
-  std::vector<std::uint32_t> class_of_place;
+  std::vector<std::uint32_t> class_of_position;
   std::uint32_t count = 0;
   std::vector<LinkId> first_alike; ///< by LinkId: the first link of its class
 };

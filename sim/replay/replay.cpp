@@ -45,14 +45,14 @@ std::vector<double> compute_durations(const StepGraph& graph, const Topology& to
     // Without communication beside it and with equal ranks, a compute takes the same time on all
     // devices.
     const bool differs = work.beside || !work.by_expert_rank.empty();
-    double& time = differs ? on_device.try_emplace({op.work, op.place}, unknown).first->second
+    double& time = differs ? on_device.try_emplace({op.work, op.location}, unknown).first->second
                            : on_all[op.work];
     if (time == unknown)
       time = times
-                 ->of(work, communication_beside(work, op.place, graph, planner),
-                      static_cast<std::size_t>(graph.devices[op.place].expert_rank))
+                 ->of(work, communication_beside(work, op.location, graph, planner),
+                      static_cast<std::size_t>(graph.devices[op.location].expert_rank))
                  .value;
-    durations[number] = time / speed_shares[op.place];
+    durations[number] = time / speed_shares[op.location];
   }
   return durations;
 }

@@ -18,7 +18,7 @@ StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
       continue;
     const std::uint64_t transfer = op.kind == OpKind::transfer ? 1 : 0;
     const auto [plan, added] =
-        known.try_emplace(transfer << 63U | std::uint64_t{op.work} << 32U | op.place, 0);
+        known.try_emplace(transfer << 63U | std::uint64_t{op.work} << 32U | op.location, 0);
     if (added)
       plan->second = add(graph, op, planner);
     plan_of_op_[number] = plan->second;
@@ -29,10 +29,10 @@ StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
 
 std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op, TrafficPlanner& planner) {
   if (op.kind == OpKind::transfer)
-    return add(planner.transfer(graph.works.transfers[op.work], graph.pairs[op.place]),
+    return add(planner.transfer(graph.works.transfers[op.work], graph.pairs[op.location]),
                planner.folding());
   const TrafficPlan& plan =
-      planner.collective(graph.works.collectives[op.work], graph.groups[op.place]);
+      planner.collective(graph.works.collectives[op.work], graph.groups[op.location]);
   algorithms_[op.work] = plan.algorithm;
   errors_[op.work] = std::max(errors_[op.work], plan.error);
   return add(plan, planner.folding());

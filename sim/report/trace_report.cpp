@@ -190,7 +190,7 @@ private:
     for (std::uint32_t op = 0; op < graph_.ops.size(); ++op) {
       if (graph_.ops[op].kind != OpKind::transfer || !is_drawn(timeline_.ops[op]))
         continue;
-      const DeviceId sink = graph_.pairs[graph_.ops[op].place].sink;
+      const DeviceId sink = graph_.pairs[graph_.ops[op].location].sink;
       const OpId* first = nullptr;
       for (const OpId& next : graph_.successors(OpId(op)))
         if (is_drawn(timeline_.ops[index(next)]) && runs_on(next, sink) &&
@@ -293,7 +293,7 @@ private:
     case OpKind::transfer:
       args["kind"] = collective_name(Collective::point_to_point);
       args["bytes"] = graph_.works.transfers[op.work].bytes.value;
-      args["to"] = name_of(graph_.devices[index(graph_.pairs[op.place].sink)]);
+      args["to"] = name_of(graph_.devices[index(graph_.pairs[op.location].sink)]);
       break;
     }
     return args;

@@ -36,7 +36,7 @@ bool host_posts(const Workload& workload, const NodeSpec& node) {
   if (communication.dispatcher != Dispatcher::node_limited || workload.plan.expert == 1)
     return false;
   const bool posts = communication.library == Library::uccl_ep ||
-                     (communication.library == Library::deepep && node.nic_medium == "efa");
+                     (communication.library == Library::deepep && node.nic_interconnect == "efa");
   for (std::int64_t stage = 0; posts && stage < workload.plan.pipeline; ++stage)
     for (const std::vector<RankId>& ranks :
          groups_of_stage(workload.plan, GroupKind::expert, stage))

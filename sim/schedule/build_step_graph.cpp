@@ -254,7 +254,7 @@ private:
     Op op{segment.kind, Stream::compute, segment.work, 0, micro_batch, segment.label};
     if (segment.kind == OpKind::compute) {
       for (const DeviceId device : stage.devices) {
-        op.place = static_cast<std::uint32_t>(index(device));
+        op.location = static_cast<std::uint32_t>(index(device));
         add_on(op, std::span(&device, 1), segment, lanes, streams);
       }
       return;
@@ -262,7 +262,7 @@ private:
     const CollectiveWork& work = graph_.works.collectives[segment.work];
     op.stream = stream_of(work);
     for (const std::uint32_t group : stage.groups[static_cast<std::size_t>(work.group)]) {
-      op.place = group;
+      op.location = group;
       add_on(op, graph_.groups[group].devices, segment, lanes, streams);
     }
   }

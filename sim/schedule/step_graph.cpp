@@ -11,28 +11,28 @@
 namespace moesim {
 
 DeviceId DeviceLayout::device_of(RankId rank) const {
-  const std::size_t ranks = class_of_place.size();
+  const std::size_t ranks = class_of_position.size();
   const std::size_t classes = devices.size() / static_cast<std::size_t>(devices.back().stage + 1);
   return DeviceId(static_cast<std::uint32_t>(index(rank) / ranks * classes) +
-                  class_of_place[index(rank) % ranks]);
+                  class_of_position[index(rank) % ranks]);
 }
 
 DeviceLayout one_rank_per_class(const ParallelPlan& plan,
-                                std::vector<std::uint32_t> class_of_place) {
+                                std::vector<std::uint32_t> class_of_position) {
   DeviceLayout layout;
   const auto ranks = static_cast<std::size_t>(plan.stage_ranks());
-  INVARIANT(class_of_place.size() == ranks, "classes of {} ranks of {}", class_of_place.size(),
-            ranks);
+  INVARIANT(class_of_position.size() == ranks, "classes of {} ranks of {}",
+            class_of_position.size(), ranks);
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
     std::uint32_t next = 0;
     for (std::size_t position = 0; position < ranks; ++position)
-      if (class_of_place[position] == next) {
+      if (class_of_position[position] == next) {
         const auto rank = static_cast<RankId>(static_cast<std::size_t>(stage) * ranks + position);
         layout.devices.push_back({rank, stage, plan.expert_rank(rank)});
         ++next;
       }
   }
-  layout.class_of_place = std::move(class_of_place);
+  layout.class_of_position = std::move(class_of_position);
   return layout;
 }
 
@@ -123,7 +123,7 @@ std::string StepGraph::name_of(OpId id) const {
   const Op& op = ops[index(id)];
   // The name of a collective takes the stage of its first device: it may have thousands.
   const DeviceId first =
-      op.kind == OpKind::collective ? groups[op.place].devices.front() : devices_of(op).front();
+      op.kind == OpKind::collective ? groups[op.location].devices.front() : devices_of(op).front();
   const Device& device = devices[index(first)];
   return fmt::format("Step.Stage[{}].MicroBatch[{}].{}", device.stage, op.micro_batch,
                      works.labels[op.label].text());

@@ -25,7 +25,7 @@ struct Op {
   OpKind kind = OpKind::compute;
   Stream stream = Stream::compute;
   std::uint32_t work = 0;        ///< index into the graph's works of that kind
-  std::uint32_t place = 0;       ///< index of the graph's devices (compute), groups (collective) or
+  std::uint32_t location = 0;    ///< index of the graph's devices (compute), groups (collective) or
                                  ///< pairs (transfer)
   std::uint32_t micro_batch = 0; ///< counts from 0; 0 also for work that runs once a step
   std::uint32_t label = 0;       ///< index into the graph's labels
@@ -56,14 +56,14 @@ struct DevicePair {
 struct DeviceLayout {
   std::vector<Device> devices; ///< ordered by stage, then by class
   /// Class of a rank, by its position in the stage.
-  std::vector<std::uint32_t> class_of_place;
+  std::vector<std::uint32_t> class_of_position;
 
   DeviceId device_of(RankId rank) const;
 };
 /// One device for each class of ranks in each stage: the first rank of the class. Classes count
 /// from 0, in the order of their first ranks.
 DeviceLayout one_rank_per_class(const ParallelPlan& plan,
-                                std::vector<std::uint32_t> class_of_place);
+                                std::vector<std::uint32_t> class_of_position);
 /// One device for each rank.
 DeviceLayout every_rank(const ParallelPlan& plan);
 /// One device for each pipeline stage: its first rank.
@@ -92,11 +92,11 @@ public:
   /// Calls `visit` with each device that an operation keeps busy.
   template <typename Visit> void for_each_device(const Op& op, const Visit& visit) const {
     if (op.kind == OpKind::compute)
-      visit(DeviceId(op.place));
+      visit(DeviceId(op.location));
     else if (op.kind == OpKind::transfer)
-      visit(pairs[op.place].source);
+      visit(pairs[op.location].source);
     else
-      for (const DeviceId device : groups[op.place].devices)
+      for (const DeviceId device : groups[op.location].devices)
         visit(device);
   }
   /// "Step.Stage[2].MicroBatch[7].Layer[3].Dispatch".

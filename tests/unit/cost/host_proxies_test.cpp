@@ -62,10 +62,10 @@ TEST_CASE("the row counts whose NICs are nearest in rate, by their ratio") {
   CHECK(time(420).error == Approx(0.2));
   CHECK(time(380).time.value * 1e6 == Approx(100 + 240 * 2.0));
   CHECK(time(50).error == Approx(0.25));
-  CHECK(time(50).medium == "efa");
+  CHECK(time(50).interconnect == "efa");
   PostedTokens elsewhere = posted(Library::uccl_ep, false, 8, 200);
-  elsewhere.medium = "infiniband";
-  CHECK(proxies.time(elsewhere).medium == "efa");
+  elsewhere.interconnect = "infiniband";
+  CHECK(proxies.time(elsewhere).interconnect == "efa");
   CHECK(proxies.time(elsewhere).error == Approx(0.25));
 }
 
