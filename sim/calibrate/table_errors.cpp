@@ -50,7 +50,7 @@ std::optional<double> layer_seconds(const ExpertTable& table, Precision precisio
                                     const Move* moved = nullptr) {
   double seconds = 0.0;
   for (const Kernel& kernel : kernels_at(table, precision, point)) {
-    const auto time = expert_time(experts, gemm, grouped_product(kernel));
+    const auto time = expert_time(experts, gemm, grouped_gemm_of(kernel));
     if (!time)
       return std::nullopt;
     seconds += time->seconds * (moved ? rate_ratio(kernel, moved->from, moved->to) : 1.0);

@@ -232,12 +232,12 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
     return estimate;
   }
   const auto& [tables, single] = from->grid;
-  GroupedProduct product = grouped_product(kernel);
-  std::optional<ExpertTime> found = expert_time(tables, single, product);
+  GroupedGemm shape = grouped_gemm_of(kernel);
+  std::optional<ExpertTime> found = expert_time(tables, single, shape);
   const bool by_rule = !found; // no table of this pass: take those of the other pass
   if (by_rule) {
-    product.weight_gradient = !product.weight_gradient;
-    found = expert_time(tables, single, product);
+    shape.weight_gradient = !shape.weight_gradient;
+    found = expert_time(tables, single, shape);
   }
   Estimate estimate{.seconds = found->seconds};
   from->add_shape_error(found->measured, estimate);

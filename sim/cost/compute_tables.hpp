@@ -32,7 +32,7 @@ std::map<Precision, TimeTable> read_gemm_tables(const std::filesystem::path& fol
 TimeTable read_attention_table(const std::filesystem::path& folder);
 
 /// One weight of an expert, k by n.
-struct ExpertProduct {
+struct ExpertWeight {
   double n = 0.0;
   double k = 0.0;
 };
@@ -40,7 +40,7 @@ struct ExpertProduct {
 /// Times of the grouped GEMMs of one expert.
 struct ExpertTable {
   std::string name; ///< for messages and reports: "hidden 4096, moe_ffn 14336"
-  std::vector<ExpertProduct> products;
+  std::vector<ExpertWeight> products;
   bool weight_gradient = false;
   /// Whether times are those of a fused layer minus its memory-bound parts.
   bool derived = false;

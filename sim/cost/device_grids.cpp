@@ -11,8 +11,8 @@ namespace {
 /// Time of a table's GEMMs as single GEMMs of `rows` rows.
 double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double rows) {
   double seconds = 0.0;
-  for (const ExpertProduct& product : table.products)
-    seconds += gemm.at({rows, product.n, product.k}).seconds;
+  for (const ExpertWeight& weight : table.products)
+    seconds += gemm.at({rows, weight.n, weight.k}).seconds;
   return seconds;
 }
 
@@ -54,14 +54,14 @@ ExpertGrid expert_grid(ExpertTable table, const TimeGrid& gemm) {
     if (table.derived)
       point.seconds =
           std::max(point.seconds, single_seconds(table, gemm, point.shape[0] * point.shape[1]));
-  std::vector<ExpertProduct> octaves;
+  std::vector<ExpertWeight> octaves;
   for (const auto& [n, k] : table.products)
     octaves.push_back({std::log2(n), std::log2(k)});
   TimeGrid times({Growth::linear, Growth::linear}, table.times);
   return {std::move(table), std::move(octaves), std::move(times)};
 }
 
-GroupedProduct grouped_product(const Kernel& kernel) {
+GroupedGemm grouped_gemm_of(const Kernel& kernel) {
   return {static_cast<double>(kernel.groups), static_cast<double>(kernel.m),
           static_cast<double>(kernel.n), static_cast<double>(kernel.k),
           kernel.kind == KernelKind::grouped_weight_gradient};
@@ -71,14 +71,14 @@ namespace {
 
 /// Whether a table timed that weight, as stored or transposed.
 bool has_weight(const ExpertTable& table, double n, double k) {
-  return std::any_of(table.products.begin(), table.products.end(), [&](const auto& product) {
-    return (product.n == n && product.k == k) || (product.n == k && product.k == n);
+  return std::any_of(table.products.begin(), table.products.end(), [&](const auto& weight) {
+    return (weight.n == n && weight.k == k) || (weight.n == k && weight.k == n);
   });
 }
 
 /// Distance of a weight from the nearest weight of a table: octaves of n plus octaves of k.
 /// `weight` holds log2 of its sizes.
-double distance(const ExpertGrid& experts, const ExpertProduct& weight) {
+double distance(const ExpertGrid& experts, const ExpertWeight& weight) {
   double nearest = std::numeric_limits<double>::infinity();
   for (const auto& [n, k] : experts.octaves)
     nearest = std::min({nearest, std::abs(weight.n - n) + std::abs(weight.k - k),
@@ -86,41 +86,41 @@ double distance(const ExpertGrid& experts, const ExpertProduct& weight) {
   return nearest;
 }
 
-bool covers(const ExpertGrid& experts, const GroupedProduct& product) {
-  return experts.times.at({product.groups, product.m}).measured;
+bool covers(const ExpertGrid& experts, const GroupedGemm& shape) {
+  return experts.times.at({shape.groups, shape.m}).measured;
 }
 
 /// The time of a grouped GEMM by one table.
-ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const GroupedProduct& product) {
+ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const GroupedGemm& shape) {
   const TimeGrid& times = experts.times;
-  const double groups = std::clamp(product.groups, times.lowest(ExpertGrid::groups_axis),
+  const double groups = std::clamp(shape.groups, times.lowest(ExpertGrid::groups_axis),
                                    times.highest(ExpertGrid::groups_axis));
-  const double tokens = std::clamp(product.m, times.lowest(ExpertGrid::tokens_axis),
+  const double tokens = std::clamp(shape.m, times.lowest(ExpertGrid::tokens_axis),
                                    times.highest(ExpertGrid::tokens_axis));
   const TimeGrid::Lookup grouped = times.at({groups, tokens});
   const double single = single_seconds(experts.table, gemm, groups * tokens);
-  const double padded = std::max(product.m, tokens);
+  const double padded = std::max(shape.m, tokens);
   const double factor = 1.0 + (grouped.seconds / single - 1.0) * tokens / padded;
-  return {gemm.at({product.groups * padded, product.n, product.k}).seconds * factor,
-          grouped.measured && groups == product.groups && tokens == product.m, false};
+  return {gemm.at({shape.groups * padded, shape.n, shape.k}).seconds * factor,
+          grouped.measured && groups == shape.groups && tokens == shape.m, false};
 }
 
 /// The three nearest tables of the pass that cover the groups and tokens; if none does, the three
 /// nearest of the pass. Of equally near tables, the first of the list.
 std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& experts,
-                                              const GroupedProduct& product) {
+                                              const GroupedGemm& shape) {
   constexpr std::size_t count = 3;
-  const ExpertProduct weight{std::log2(product.n), std::log2(product.k)};
+  const ExpertWeight weight{std::log2(shape.n), std::log2(shape.k)};
   std::vector<std::pair<double, const ExpertGrid*>> order;
   order.reserve(experts.size());
   for (const ExpertGrid& candidate : experts)
-    if (candidate.table.weight_gradient == product.weight_gradient)
+    if (candidate.table.weight_gradient == shape.weight_gradient)
       order.emplace_back(distance(candidate, weight), &candidate);
   // The pointers keep the order of the list, as its tables are contiguous.
   std::sort(order.begin(), order.end());
   std::vector<const ExpertGrid*> tables;
   for (std::size_t i = 0; i < order.size() && tables.size() < count; ++i)
-    if (covers(*order[i].second, product))
+    if (covers(*order[i].second, shape))
       tables.push_back(order[i].second);
   for (std::size_t i = 0; tables.empty() && i < std::min(count, order.size()); ++i)
     tables.push_back(order[i].second);
@@ -129,10 +129,10 @@ std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& exp
 
 /// The median of the tables' times; there must be at least one table.
 ExpertTime middle_time(const std::vector<const ExpertGrid*>& tables, const TimeGrid& gemm,
-                       const GroupedProduct& product) {
+                       const GroupedGemm& shape) {
   std::vector<ExpertTime> times;
   for (const ExpertGrid* table : tables)
-    times.push_back(time_by(*table, gemm, product));
+    times.push_back(time_by(*table, gemm, shape));
   std::sort(times.begin(), times.end(),
             [](const ExpertTime& a, const ExpertTime& b) { return a.seconds < b.seconds; });
   ExpertTime middle = times[(times.size() - 1) / 2];
@@ -143,15 +143,15 @@ ExpertTime middle_time(const std::vector<const ExpertGrid*>& tables, const TimeG
 } // namespace
 
 std::optional<ExpertTime> expert_time(const std::vector<ExpertGrid>& experts, const TimeGrid& gemm,
-                                      const GroupedProduct& product) {
+                                      const GroupedGemm& shape) {
   for (const ExpertGrid& candidate : experts)
-    if (candidate.table.weight_gradient == product.weight_gradient &&
-        has_weight(candidate.table, product.n, product.k))
-      return time_by(candidate, gemm, product);
-  const std::vector<const ExpertGrid*> tables = nearest_tables(experts, product);
+    if (candidate.table.weight_gradient == shape.weight_gradient &&
+        has_weight(candidate.table, shape.n, shape.k))
+      return time_by(candidate, gemm, shape);
+  const std::vector<const ExpertGrid*> tables = nearest_tables(experts, shape);
   if (tables.empty())
     return std::nullopt;
-  return middle_time(tables, gemm, product);
+  return middle_time(tables, gemm, shape);
 }
 
 } // namespace moesim

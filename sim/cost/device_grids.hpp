@@ -19,7 +19,7 @@ struct ExpertGrid {
   static constexpr std::size_t groups_axis = 0;
   static constexpr std::size_t tokens_axis = 1;
   ExpertTable table;
-  std::vector<ExpertProduct> octaves; ///< log2 of the sizes of the table's weights
+  std::vector<ExpertWeight> octaves; ///< log2 of the sizes of the table's weights
   TimeGrid times;
 };
 
@@ -48,7 +48,7 @@ ExpertGrid expert_grid(ExpertTable table, const TimeGrid& gemm);
 
 /// Sizes of a grouped GEMM, m × k by k × n for each group, or of the gradients of its weights. Real
 /// numbers, as in the tables.
-struct GroupedProduct {
+struct GroupedGemm {
   double groups = 0.0;
   double m = 0.0;
   double n = 0.0;
@@ -57,7 +57,7 @@ struct GroupedProduct {
 };
 
 /// The sizes of a grouped GEMM kernel.
-GroupedProduct grouped_product(const Kernel& kernel);
+GroupedGemm grouped_gemm_of(const Kernel& kernel);
 
 /// The time of a grouped GEMM by a table of experts.
 struct ExpertTime {
@@ -78,6 +78,6 @@ struct ExpertTime {
 /// some tables have sizes for which a library chose a slow kernel. Tables of the weight gradient
 /// are for weight gradients only. Nothing if `experts` has no table of the pass.
 std::optional<ExpertTime> expert_time(const std::vector<ExpertGrid>& experts, const TimeGrid& gemm,
-                                      const GroupedProduct& product);
+                                      const GroupedGemm& shape);
 
 } // namespace moesim
