@@ -128,16 +128,17 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
       break; // nearer kinds have all tables
     DeviceGrids grids = DeviceGrids::load(folder.path, precisions);
     for (const Precision precision : precisions) {
-      const std::size_t place = index(precision);
-      if (!experts[place] && !grids.experts[place].empty())
-        experts[place] = source(ExpertTables{std::move(grids.experts[place]), *grids.gemm[place]},
-                                folder, errors, "expert", precision);
-      if (gemm[place] || !grids.gemm[place])
+      const std::size_t number = index(precision);
+      if (!experts[number] && !grids.experts[number].empty())
+        experts[number] =
+            source(ExpertTables{std::move(grids.experts[number]), *grids.gemm[number]}, folder,
+                   errors, "expert", precision);
+      if (gemm[number] || !grids.gemm[number])
         continue;
-      gemm[place] = source(*grids.gemm[place], folder, errors, "gemm", precision);
+      gemm[number] = source(*grids.gemm[number], folder, errors, "gemm", precision);
       const auto& from = folder.measured_on;
-      if (grids.casts[place])
-        casts[place] = {*grids.casts[place], from ? from->memory / peaks.memory_bandwidth : 1.0};
+      if (grids.casts[number])
+        casts[number] = {*grids.casts[number], from ? from->memory / peaks.memory_bandwidth : 1.0};
     }
     if (!attention && grids.attention)
       attention = source(*grids.attention, folder, errors, "attention", Precision::bf16);

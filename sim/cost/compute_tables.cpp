@@ -132,13 +132,13 @@ public:
   /// The table of a kind, valid until the next call. A new table has no name.
   ExpertTable& of(Precision precision, const ProductKind& kind) {
     std::vector<ExpertTable>& tables = tables_[precision];
-    const std::size_t place = places_[precision].try_emplace(kind, tables.size()).first->second;
-    return place < tables.size() ? tables[place] : tables.emplace_back();
+    const std::size_t number = numbers_[precision].try_emplace(kind, tables.size()).first->second;
+    return number < tables.size() ? tables[number] : tables.emplace_back();
   }
   TablesByPrecision take() { return std::move(tables_); }
 
 private:
-  std::map<Precision, std::map<ProductKind, std::size_t>> places_;
+  std::map<Precision, std::map<ProductKind, std::size_t>> numbers_;
   TablesByPrecision tables_;
 };
 

@@ -23,17 +23,17 @@ DeviceGrids DeviceGrids::load(const std::filesystem::path& folder, Precisions pr
   std::map<Precision, ProductTable> products = product_tables(folder, precisions);
   std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder, precisions);
   for (const Precision precision : precisions) {
-    const std::size_t place = index(precision);
+    const std::size_t number = index(precision);
     if (const auto found = products.find(precision); found != products.end()) {
-      grids.gemm[place] = gemm_grid(found->second.products);
-      grids.casts[place] = std::move(found->second.casts);
+      grids.gemm[number] = gemm_grid(found->second.products);
+      grids.casts[number] = std::move(found->second.casts);
     } else if (precision == Precision::fp8_per_tensor) {
-      grids.gemm[place] = grids.gemm[index(Precision::fp8)];
-      grids.casts[place] = grids.casts[index(Precision::fp8)];
+      grids.gemm[number] = grids.gemm[index(Precision::fp8)];
+      grids.casts[number] = grids.casts[index(Precision::fp8)];
     }
-    if (grids.gemm[place])
+    if (grids.gemm[number])
       for (ExpertTable& table : tables[precision])
-        grids.experts[place].push_back(expert_grid(std::move(table), *grids.gemm[place]));
+        grids.experts[number].push_back(expert_grid(std::move(table), *grids.gemm[number]));
   }
   if (const TimeTable points = read_attention_table(folder); !points.empty())
     grids.attention = attention_grid(points);

@@ -8,7 +8,7 @@
 
 namespace moesim {
 
-/// Cost tables, read once for each GPU kind of a study's points.
+/// Cost tables, read once for each GPU kind and precision of a study's points.
 class CostLibrary {
 public:
   /// `calibration` is the folder of measured costs.
