@@ -14,16 +14,16 @@ enum class Sharing { allowed, refused };
 
 /// Plays a step graph in time, event by event.
 ///
-/// A compute ends at a known time as soon as all that it waits for has ended. So does a phase of a
-/// communication whose links no other operation uses meanwhile: its flows have the rates of
-/// `lone_flows`. Where flows of two operations meet on a link, both go on in the machine, which
+/// A compute, or a run, ends at a known time as soon as all that it waits for has ended. So does a
+/// phase of a communication whose links no other operation uses meanwhile: its flows have the rates
+/// of `lone_flows`. Where flows of two operations meet on a link, both go on in the machine, which
 /// shares the link between them, until they end.
 class Player {
 public:
-  /// `durations`: seconds by OpId, of the computes; not read of others. `links`: those of the
-  /// replay, at full capacity. The others must live as long.
+  /// `durations`: seconds by OpId, of the computes; not read of others. `runs`: times by index of
+  /// StepGraph::runs. `links`: those of the replay, at full capacity. The others must live as long.
   Player(const StepGraph& graph, const StepTraffic& traffic, const std::vector<double>& durations,
-         std::vector<MachineLink> links);
+         const std::vector<RunTimes>& runs, std::vector<MachineLink> links);
 
   /// Fills `ops`, `flows`, `end` and `activities` of the timeline. False, and an unfinished
   /// timeline, if flows met and sharing was refused.
@@ -73,6 +73,7 @@ private:
   const StepGraph& graph_;
   const StepTraffic& traffic_;
   const std::vector<double>& durations_;
+  const std::vector<RunTimes>& runs_;
   std::vector<MachineLink> links_;
   std::vector<MachineRoute> routes_; ///< of all flows of the traffic, reduced
   Sharing sharing_ = Sharing::allowed;
