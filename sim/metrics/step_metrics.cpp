@@ -64,16 +64,41 @@ struct DeviceLoad {
   double working = 0.0; ///< computing, or in a collective
 };
 
+/// Calls `visit` with an operation of the graph and its span, or with each of a run and its span.
+template <typename Visit>
+void for_each_part(const StepGraph& graph, const Timeline& timeline, std::size_t number,
+                   const Visit& visit) {
+  const Op& op = graph.ops[number];
+  const OpSpan& span = timeline.ops[number];
+  if (op.kind != OpKind::run) {
+    visit(op, span);
+    return;
+  }
+  const RunTimes& times = timeline.runs[op.work];
+  const std::vector<Op>& run = graph.runs[op.work];
+  Seconds start = span.start;
+  std::uint32_t next = 0;
+  for (std::size_t part = 0; part < run.size(); ++part) {
+    Seconds finish = start;
+    for (; next < times.ends[part]; ++next)
+      finish += times.parts[next];
+    visit(run[part], OpSpan{start, finish});
+    start = finish;
+  }
+}
+
 std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& timeline) {
   std::vector<DeviceLoad> loads(graph.devices.size());
-  for (std::size_t op = 0; op < graph.ops.size(); ++op) {
-    if (graph.ops[op].kind == OpKind::transfer || graph.ops[op].stream == Stream::host)
+  for (std::size_t number = 0; number < graph.ops.size(); ++number) {
+    if (graph.ops[number].kind == OpKind::transfer || graph.ops[number].stream == Stream::host)
       continue;
-    const double time = (timeline.ops[op].finish - timeline.ops[op].start).value;
-    graph.for_each_device(graph.ops[op], [&](DeviceId device) {
-      loads[index(device)].working += time;
-      if (graph.ops[op].kind == OpKind::compute)
-        loads[index(device)].computing += time;
+    for_each_part(graph, timeline, number, [&](const Op& op, const OpSpan& span) {
+      const double time = (span.finish - span.start).value;
+      graph.for_each_device(graph.ops[number], [&](DeviceId device) {
+        loads[index(device)].working += time;
+        if (op.kind == OpKind::compute)
+          loads[index(device)].computing += time;
+      });
     });
   }
   return loads;
@@ -231,22 +256,22 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   std::vector<Seconds> busy(graph.works.computes.size());
   ErrorBar errors(times.cost());
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
-    const Op& op = graph.ops[number];
-    if (!runs_on(graph, op, critical))
+    if (!runs_on(graph, graph.ops[number], critical))
       continue;
-    const OpSpan& span = timeline.ops[number];
-    const Seconds time = span.finish - span.start;
-    const State state = state_of(graph, op);
-    edges.push_back({span.start.value, state, +1});
-    edges.push_back({span.finish.value, state, -1});
-    if (state == State::expert_parallel)
-      add_expert_parallel(graph.works.collectives[op.work], time, metrics);
-    if (state == State::host)
-      errors.add_host(graph.works.computes[op.work].host);
-    else if (op.kind == OpKind::compute)
-      busy[op.work] += time;
-    else if (op.kind == OpKind::collective)
-      errors.add_collective(op.stream, time, timeline.errors[op.work]);
+    for_each_part(graph, timeline, number, [&](const Op& op, const OpSpan& span) {
+      const Seconds time = span.finish - span.start;
+      const State state = state_of(graph, op);
+      edges.push_back({span.start.value, state, +1});
+      edges.push_back({span.finish.value, state, -1});
+      if (state == State::expert_parallel)
+        add_expert_parallel(graph.works.collectives[op.work], time, metrics);
+      if (state == State::host)
+        errors.add_host(graph.works.computes[op.work].host);
+      else if (op.kind == OpKind::compute)
+        busy[op.work] += time;
+      else if (op.kind == OpKind::collective)
+        errors.add_collective(op.stream, time, timeline.errors[op.work]);
+    });
   }
   metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
   add_kernels(graph, times, static_cast<std::size_t>(graph.devices[critical].expert_rank), busy,

@@ -20,13 +20,21 @@ void check_order(const StepGraph& graph, std::size_t finished, const Timeline& t
                 timeline.ops[op].finish.value);
 }
 
+double end_of_run(const RunTimes& run, double start) {
+  double time = start;
+  for (const Seconds part : run.parts)
+    time += part.value;
+  return time;
+}
+
 } // namespace
 
 Player::Player(const StepGraph& graph, const StepTraffic& traffic,
-               const std::vector<double>& durations, std::vector<MachineLink> links)
-    : graph_(graph), traffic_(traffic), durations_(durations), links_(std::move(links)),
-      routes_(traffic.reduced_routes(links_)), progress_(graph.ops.size()),
-      under_way_(traffic, routes_, links_.size()) {
+               const std::vector<double>& durations, const std::vector<RunTimes>& runs,
+               std::vector<MachineLink> links)
+    : graph_(graph), traffic_(traffic), durations_(durations), runs_(runs),
+      links_(std::move(links)), routes_(traffic.reduced_routes(links_)),
+      progress_(graph.ops.size()), under_way_(traffic, routes_, links_.size()) {
   for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
     progress_[op].waits_for = graph.predecessor_count(OpId(op));
 }
@@ -35,7 +43,7 @@ bool Player::play(Sharing sharing, Timeline& timeline) {
   sharing_ = sharing;
   timeline_ = &timeline;
   timeline.ops.assign(graph_.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
-  timeline.flows.reserve(traffic_.runs());
+  timeline.flows.reserve(traffic_.played_flows());
   for (std::uint32_t op = 0; op < graph_.ops.size(); ++op)
     if (progress_[op].waits_for == 0)
       ready_.push_back(OpId(op));
@@ -70,10 +78,18 @@ void Player::start(OpId op) {
   INVARIANT(span.start < Seconds{0.0}, "{} starts twice", graph_.name_of(op));
   const double time = progress_[index(op)].earliest;
   span.start = Seconds{time};
-  if (graph_.ops[index(op)].kind == OpKind::compute)
+  switch (const Op& started = graph_.ops[index(op)]; started.kind) {
+  case OpKind::compute:
     finish(op, time + durations_[index(op)]);
-  else
+    break;
+  case OpKind::run:
+    finish(op, end_of_run(runs_[started.work], time));
+    break;
+  case OpKind::collective:
+  case OpKind::transfer:
     begin_phase(op, time);
+    break;
+  }
 }
 
 const StepPhase& Player::phase_of(OpId op) const {

@@ -14,16 +14,16 @@ enum class Sharing { allowed, refused };
 
 /// Plays a step graph in time, event by event.
 ///
-/// The end of a compute is known as soon as its predecessors have ended. So is the end of a phase
-/// of a communication whose links no other operation uses meanwhile: its flows have the rates of
-/// `lone_flows`. If flows of two operations meet on a link, both continue in the machine, which
+/// A compute, or a run, ends at a known time as soon as all that it waits for has ended. So does a
+/// phase of a communication whose links no other operation uses meanwhile: its flows have the rates
+/// of `lone_flows`. Where flows of two operations meet on a link, both go on in the machine, which
 /// shares the link between them, until they end.
 class Player {
 public:
-  /// `durations`: seconds by OpId, read for computes alone. `links`: links of the replay, at full
-  /// capacity. The other arguments must outlive this object.
+  /// `durations`: seconds by OpId, of the computes; not read of others. `runs`: times by index of
+  /// StepGraph::runs. `links`: those of the replay, at full capacity. The others must live as long.
   Player(const StepGraph& graph, const StepTraffic& traffic, const std::vector<double>& durations,
-         std::vector<MachineLink> links);
+         const std::vector<RunTimes>& runs, std::vector<MachineLink> links);
 
   /// Fills `ops`, `flows`, `end` and `activities` of the timeline. Returns false, with an
   /// unfinished timeline, if flows met and sharing was refused.
@@ -73,6 +73,7 @@ private:
   const StepGraph& graph_;
   const StepTraffic& traffic_;
   const std::vector<double>& durations_;
+  const std::vector<RunTimes>& runs_;
   std::vector<MachineLink> links_;
   std::vector<MachineRoute> routes_; ///< reduced routes of all flows of the traffic
   Sharing sharing_ = Sharing::allowed;

@@ -21,8 +21,8 @@ struct ReplayContext {
 /// A step graph on a cluster, ready to play: its traffic is planned, its computes are timed.
 class Replay {
 public:
-  /// The graph, the layout and the objects that the context names must outlive this object.
-  Replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context);
+  /// `traffic` gets the graph's. Arguments, and what the context names, must live as long.
+  Replay(const StepGraph& graph, StepTraffic& traffic, const ReplayContext& context);
 
   /// Plays the graph. Computes take their cost; a collective takes its start-up, then its flows
   /// share the links by max-min fairness. Throws InternalError unless every operation has run
@@ -38,10 +38,10 @@ public:
 private:
   const StepGraph& graph_;
   const Topology& topology_;
-  TrafficPlanner planner_;
-  StepTraffic traffic_;
+  const StepTraffic& traffic_;
   std::optional<ComputeTimes> compute_times_;
-  std::vector<double> durations_; ///< seconds by OpId; 0 for operations that do not compute
+  std::vector<double> durations_;   ///< seconds by OpId; 0 for operations that do not compute
+  std::vector<RunTimes> run_times_; ///< by index of StepGraph::runs
   std::vector<MachineLink> links_;
 };
 

@@ -17,7 +17,15 @@ struct OpSpan {
   Seconds finish;
 };
 
-/// The use of a link over the step.
+/// The times of a run's operations, one after the other.
+struct RunTimes {
+  /// A compute takes one; a collective a start-up and a time of flows for each phase. Ends of
+  /// operations are sums of these in their order, as where operations are played one by one.
+  std::vector<Seconds> parts;
+  std::vector<std::uint32_t> ends; ///< by operation: the parts of the run until its end
+};
+
+/// What a link carried in the whole step.
 struct LinkUse {
   std::string name;
   LinkKind kind = LinkKind::scale_up_egress;
@@ -41,8 +49,9 @@ struct FlowSpan {
 
 /// The result of a replay: plain data.
 struct Timeline {
-  std::vector<OpSpan> ops; ///< by OpId
-  Seconds end;             ///< the step time
+  std::vector<OpSpan> ops;    ///< by OpId
+  std::vector<RunTimes> runs; ///< by index of StepGraph::runs
+  Seconds end;                ///< the step time
   std::vector<LinkUse> links;
   std::vector<Collective> algorithms; ///< algorithm of each collective of the graph, by its number
   /// Relative error of the time of each collective, at a confidence of 90 %.

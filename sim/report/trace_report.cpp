@@ -91,6 +91,8 @@ const char* category_of(OpKind kind) {
     return "collective";
   case OpKind::transfer:
     return "transfer";
+  case OpKind::run:
+    break;
   }
   return "";
 }
@@ -155,6 +157,7 @@ public:
         next_row_(graph.devices.size() + 1) {
     INVARIANT(timeline.ops.size() == graph.ops.size(), "{} times of {} operations",
               timeline.ops.size(), graph.ops.size());
+    INVARIANT(graph.runs.empty(), "{} runs hide their operations", graph.runs.size());
     INVARIANT(timeline.algorithms.size() == graph.works.collectives.size(),
               "{} algorithms of {} collectives", timeline.algorithms.size(),
               graph.works.collectives.size());
@@ -294,6 +297,8 @@ private:
       args["kind"] = collective_name(Collective::point_to_point);
       args["bytes"] = graph_.works.transfers[op.work].bytes.value;
       args["to"] = name_of(graph_.devices[index(graph_.pairs[op.location].sink)]);
+      break;
+    case OpKind::run:
       break;
     }
     return args;

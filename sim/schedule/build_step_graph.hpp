@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/schedule/runs.hpp"
 #include "sim/schedule/step_graph.hpp"
 #include "sim/workload/workload.hpp"
 
@@ -9,12 +10,13 @@ namespace moesim {
 /// same size.
 TransferWork activation_transfer(const Workload& workload);
 
-/// Builds the graph of an optimizer step: every micro-batch through every stage in the order of its
-/// schedule, transfers between stages, gradient reduction and optimizer. `layout` selects the ranks
-/// that are devices; the operations of one device are the same in every layout. The plan must be
-/// legal (find_plan_fault), and `loads` those of the workload.
+/// The whole optimizer step: every micro-batch through every stage in the order of its schedule,
+/// the transfers between stages, gradient reduction and optimizer. `layout` says which ranks are
+/// devices; the operations of one device are the same in every layout. The plan is legal
+/// (find_plan_fault). `loads` are those of the workload. `find_contention`: makes runs where it
+/// allows them; none: each operation is one of the graph.
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout,
-                           const ExpertLoads& loads);
+                           const ExpertLoads& loads, const FindContention& find_contention = {});
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout);
 
 } // namespace moesim

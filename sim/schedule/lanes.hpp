@@ -45,6 +45,7 @@ using StreamEnds = std::array<std::optional<OpId>, enumerator_count<Stream>>;
 /// The pending operations of a device beside its passes.
 struct Background {
   std::optional<OpId> detached; ///< the last detached operation, until something joins it
+  bool quiet = true;            ///< an operation has waited for the last detached one, if any
   std::map<int, OpId> marked;   ///< the latest detached operation of each mark
   std::vector<OpId> host;       ///< the next launch waits for these
 };

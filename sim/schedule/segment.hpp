@@ -8,7 +8,12 @@
 
 namespace moesim {
 
-enum class OpKind : std::uint8_t { compute, collective, transfer };
+enum class OpKind : std::uint8_t {
+  compute,
+  collective,
+  transfer,
+  run ///< operations of a stage that follow each other
+};
 
 /// One step of a rank's sequence of work: an amount of work, and its order.
 struct Segment {

@@ -47,6 +47,21 @@ DeviceLayout one_rank_per_stage(const ParallelPlan& plan) {
       plan, std::vector<std::uint32_t>(static_cast<std::size_t>(plan.stage_ranks())));
 }
 
+Stream stream_of(const CollectiveWork& work) {
+  switch (work.group) {
+  case GroupKind::expert:
+  case GroupKind::expert_tensor:
+    return Stream::expert_parallel;
+  case GroupKind::tensor:
+  case GroupKind::context:
+    return Stream::tensor_parallel;
+  case GroupKind::data:
+  case GroupKind::expert_data:
+    break;
+  }
+  return Stream::data_parallel;
+}
+
 OpId StepGraph::add_op(const Op& op) {
   ops.push_back(op);
   return OpId(static_cast<std::uint32_t>(ops.size() - 1));
@@ -113,6 +128,19 @@ void StepGraph::check_acyclic() const {
   INVARIANT(ordered == ops.size(), "a dependency cycle holds or blocks: {}", names);
 }
 
+std::uint64_t StepGraph::operation_count() const {
+  std::uint64_t count = 0;
+  for (const Op& op : ops) {
+    if (op.kind != OpKind::run) {
+      ++count;
+      continue;
+    }
+    for (const Op& part : runs[op.work])
+      count += part.kind == OpKind::compute ? groups[op.place].devices.size() : 1;
+  }
+  return count;
+}
+
 std::vector<DeviceId> StepGraph::devices_of(const Op& op) const {
   std::vector<DeviceId> found;
   for_each_device(op, [&](DeviceId device) { found.push_back(device); });
@@ -121,9 +149,10 @@ std::vector<DeviceId> StepGraph::devices_of(const Op& op) const {
 
 std::string StepGraph::name_of(OpId id) const {
   const Op& op = ops[index(id)];
-  // The name of a collective takes the stage of its first device: it may have thousands.
-  const DeviceId first =
-      op.kind == OpKind::collective ? groups[op.location].devices.front() : devices_of(op).front();
+  // Of a collective only the first device is looked at: it may have thousands.
+  const DeviceId first = op.kind == OpKind::collective || op.kind == OpKind::run
+                             ? groups[op.place].devices.front()
+                             : devices_of(op).front();
   const Device& device = devices[index(first)];
   return fmt::format("Step.Stage[{}].MicroBatch[{}].{}", device.stage, op.micro_batch,
                      works.labels[op.label].text());

@@ -20,13 +20,16 @@ enum class Stream : std::uint8_t {
   host ///< the processor that launches the device's kernels
 };
 
-/// One operation: an amount of work at a location. It has no time.
+/// The stream of a collective.
+Stream stream_of(const CollectiveWork& work);
+
+/// One operation: a piece of work at a place. Amounts only, no time.
 struct Op {
   OpKind kind = OpKind::compute;
   Stream stream = Stream::compute;
-  std::uint32_t work = 0;        ///< index into the graph's works of that kind
-  std::uint32_t location = 0;    ///< index of the graph's devices (compute), groups (collective) or
-                                 ///< pairs (transfer)
+  std::uint32_t work = 0; ///< index into the graph's works of that kind; run: into `runs`
+  /// Compute: device; collective and run: group; transfer: index of `pairs`.
+  std::uint32_t place = 0;
   std::uint32_t micro_batch = 0; ///< counts from 0; 0 also for work that runs once a step
   std::uint32_t label = 0;       ///< index into the graph's labels
 };
@@ -77,6 +80,9 @@ public:
   std::vector<DeviceGroup> groups;
   std::vector<DevicePair> pairs;
   std::vector<Op> ops;
+  /// The operations of each distinct run, in their order. A compute runs on all devices of its run
+  /// for the same time; its place is one of them.
+  std::vector<std::vector<Op>> runs;
 
   OpId add_op(const Op& op);
   /// Makes `after` start after the end of `before`.
@@ -87,6 +93,8 @@ public:
 
   std::span<const OpId> successors(OpId op) const;
   std::uint32_t predecessor_count(OpId op) const { return predecessor_count_[index(op)]; }
+  /// Operations of the step, those of runs one by one.
+  std::uint64_t operation_count() const;
   /// The devices that an operation keeps busy.
   std::vector<DeviceId> devices_of(const Op& op) const;
   /// Calls `visit` with each device that an operation keeps busy.
