@@ -1,4 +1,4 @@
-// How fast the costs of kernels are looked up: those of one micro-batch of a scenario, again and
+// Speed of looking up the costs of kernels: those of one micro-batch of a scenario, again and
 // again.
 
 #include "sim/cost/costs.hpp"
@@ -29,8 +29,8 @@ std::vector<Kernel> kernels_of(const Workload& workload) {
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage) {
     ChunkPasses passes(workload, stage, {&loads, 0, std::nullopt}, tables.works, tables.blocks,
                        tables.gradients);
-    for (const auto& segments :
-         {passes.forward(PassPlace::regular), passes.backward(Gradients::all, PassPlace::regular)})
+    for (const auto& segments : {passes.forward(PassPosition::regular),
+                                 passes.backward(Gradients::all, PassPosition::regular)})
       for (const Segment& segment : segments)
         if (segment.kind == OpKind::compute)
           for (const std::uint32_t list : works.computes[segment.work].kernels)

@@ -22,13 +22,13 @@ TopologySpec three_tiers(std::int64_t gpus) {
   spec.name = "three-tiers";
   spec.gpus_max = gpus;
   spec.node.gpus = 8;
-  spec.node.scale_up_medium = "nvlink4";
+  spec.node.scale_up_interconnect = "nvlink4";
   spec.node.scale_up_gpus = 8;
   spec.node.scale_up_switch_gpus = 8;
   spec.node.scale_up = gbyte_per_s(450);
   spec.node.scale_up_latency = microseconds(0.25);
   spec.node.nics = 8;
-  spec.node.nic_medium = "infiniband";
+  spec.node.nic_interconnect = "infiniband";
   spec.node.nic = gbit_per_s(400);
   spec.node.nic_latency = microseconds(0.6);
   spec.node.pcie = gbyte_per_s(63);

@@ -60,9 +60,9 @@ ResultTable residual_table(const std::vector<TableResidual>& residuals) {
                      "median_error_percent", "largest_error_percent"},
                     {}};
   for (const TableResidual& residual : residuals)
-    table.rows.push_back({residual.table, residual.medium, collective_name(residual.collective),
-                          std::to_string(residual.ranks), residual.fit ? "fit" : "hold-out",
-                          std::to_string(residual.rows),
+    table.rows.push_back({residual.table, residual.interconnect,
+                          collective_name(residual.collective), std::to_string(residual.ranks),
+                          residual.fit ? "fit" : "hold-out", std::to_string(residual.rows),
                           fmt::format("{:.1f}", residual.median_error_percent),
                           fmt::format("{:.1f}", residual.largest_error_percent)});
   return table;
@@ -79,7 +79,7 @@ ResultTable error_table(const std::vector<TableError>& errors) {
   return table;
 }
 
-/// The measurements of the network among what was given; the tables of kernels go to `tables`.
+/// Reads the network measurements among the given files; puts the tables of kernels into `tables`.
 std::vector<Measurement> read_given(const CalibrateOptions& options,
                                     std::vector<std::filesystem::path>& tables) {
   std::vector<Measurement> measurements;
@@ -96,7 +96,7 @@ std::vector<Measurement> read_given(const CalibrateOptions& options,
   return measurements;
 }
 
-/// Fits the network and prints how well; writes its tables.
+/// Fits the network, prints the errors and writes its tables.
 void fit_and_print(const std::vector<Measurement>& measurements, const CalibrateOptions& options,
                    CalibrationFindings& findings) {
   const std::filesystem::path folder = options.folder;
@@ -155,13 +155,13 @@ void add_calibrate_command(CLI::App& app, const AppContext& context) {
           {"all_to_all", "all_gather", "reduce_scatter", "all_reduce", "point_to_point"}));
   logs->add_option("--scale-up", options->scale_up, "Medium inside a node or NVLink domain")
       ->type_name("MEDIUM")
-      ->check(CLI::IsMember(medium_names()));
+      ->check(CLI::IsMember(interconnect_names()));
   logs->add_option("--scale-up-gbyte-per-s", options->scale_up_gbyte_per_s,
                    "Of one GPU, one direction")
       ->check(CLI::PositiveNumber);
   logs->add_option("--network", options->network, "Medium between them")
       ->type_name("MEDIUM")
-      ->check(CLI::IsMember(medium_names()));
+      ->check(CLI::IsMember(interconnect_names()));
   logs->add_option("--network-gbyte-per-s", options->network_gbyte_per_s,
                    "For each GPU, one direction")
       ->check(CLI::PositiveNumber);

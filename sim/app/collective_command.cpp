@@ -60,9 +60,9 @@ std::int64_t parse_size(const std::string& text) {
 TomlDocument document_of(const CollectiveOptions& options) {
   TomlDocument document = TomlDocument::parse("[collective]\n[cluster]\n[simulation]\n", "--set");
   document.set("collective.name=\"" + options.name + "\"");
-  // An argument of its own: an error about the file points at no setting.
-  const InputLocation place{.file = "TOPOLOGY.toml", .source_line = ""};
-  document.set({"cluster.topology", toml_string(options.topology), place, place});
+  // The topology is an argument of its own: an error about its file points at no setting.
+  const InputLocation where{.file = "TOPOLOGY.toml", .source_line = ""};
+  document.set({"cluster.topology", toml_string(options.topology), where, where});
   document.set(fmt::format("cluster.gpus={}", options.gpus));
   document.set("simulation.fidelity=\"" + options.fidelity + "\"");
   std::vector<std::int64_t> sizes;

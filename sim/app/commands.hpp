@@ -10,7 +10,7 @@
 
 namespace moesim {
 
-/// What every command may need beside its own options.
+/// Inputs of all commands beside their own options.
 struct AppContext {
   std::string command_line;          ///< as typed
   std::filesystem::path calibration; ///< folder of measured costs
@@ -23,8 +23,8 @@ std::string version_text();
 /// Thrown by `validate` after it has printed its result: exit code 1.
 struct OutsideTolerance {};
 
-/// Each adds a sub-command to `app`, with its own help. Its callback prints the result to stdout
-/// and throws InputError or InternalError.
+/// Each function adds a sub-command to `app`, with its own help. Its callback prints the result to
+/// stdout and throws InputError or InternalError.
 void add_simulate_command(CLI::App& app, const AppContext& context);
 void add_sweep_command(CLI::App& app, const AppContext& context);
 void add_collective_command(CLI::App& app, const AppContext& context);

@@ -34,7 +34,8 @@ struct ImportRequest {
   ImportOptions options;
 };
 
-/// What the topology file also says in its comments, for whoever does not open it.
+/// Prints the gaps of the topology file, which its comments also list, for users who do not open
+/// it.
 void print_gaps(const ImportedTopology& topology) {
   for (const std::string& remark : topology.remarks)
     std::cerr << remark << '\n';

@@ -49,7 +49,7 @@ ShellDefinitions parse_definitions(const std::vector<std::string>& texts) {
   return definitions;
 }
 
-/// What the scenario also says in its comments, for whoever does not open it.
+/// Prints the gaps of the scenario, which its comments also list, for users who do not open it.
 void print_gaps(const ImportedScenario& scenario) {
   for (const std::string& remark : scenario.remarks)
     std::cerr << remark << '\n';
@@ -62,7 +62,7 @@ void print_gaps(const ImportedScenario& scenario) {
                                  value.key, value.value, value.note);
 }
 
-/// A scenario that this version refuses is still what the file says.
+/// Prints why this version refuses a scenario. The scenario is printed all the same.
 void print_refusal(const std::string& scenario) {
   try {
     read_scenario(scenario, {});

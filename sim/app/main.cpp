@@ -27,7 +27,7 @@ constexpr const char* definitions = "model FLOPs: 3 x the forward FLOPs of the p
                                     "wrong input or usage, 70 a defect of\n"
                                     "moesim. Results go to stdout, everything else to stderr.";
 
-/// The folders that moesim reads beside its input: next to the program, as the build lays them out.
+/// Finds the folders that moesim reads beside its input, next to the program in the build's layout.
 moesim::AppContext find_folders(int count, char** arguments) {
   namespace fs = std::filesystem;
   moesim::AppContext context;
@@ -40,7 +40,7 @@ moesim::AppContext find_folders(int count, char** arguments) {
   return context;
 }
 
-/// A command that nobody knows: the nearest one.
+/// Suggests the nearest command for an unknown one.
 void print_suggestion(const CLI::App& app, const std::string& command) {
   std::vector<std::string> names;
   for (const CLI::App* known : app.get_subcommands({}))
@@ -68,7 +68,7 @@ int main(int count, char** arguments) {
     moesim::add_report_command(app, context);
     moesim::add_calibrate_command(app, context);
     moesim::add_validate_command(app, context);
-    app.footer(definitions); // last: a command takes over what is set before it
+    app.footer(definitions); // last: a sub-command inherits settings made before it is added
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);

@@ -34,7 +34,7 @@ private:
   ResultTable table_{{"quantity", "value", "unit"}, {}};
 };
 
-/// What a stage does with a chunk.
+/// A pass of a stage through one of its chunks.
 struct ShownPass {
   std::int64_t stage = 0;
   std::int64_t chunk = 0;
@@ -72,8 +72,8 @@ void add_segments(const ShownPass& shown, const std::vector<Segment>& segments, 
   }
 }
 
-/// Adds the data-parallel communication that runs beside the last pass of a step, unless it runs
-/// beside every pass and is there already.
+/// Adds the data-parallel communication beside the last pass of a step, unless it runs beside every
+/// pass and is already listed.
 void add_last(const ShownPass& shown, const std::vector<Segment>& last,
               const std::vector<Segment>& every, const Works& works, ResultTable& table) {
   const auto is_detached = [](const Segment& segment) { return segment.detached; };
@@ -91,13 +91,13 @@ void add_chunk(const Workload& workload, std::int64_t stage, std::int64_t chunk,
   ChunkPasses passes(workload, workload.plan.virtual_stage(stage, chunk), {&loads, 0, std::nullopt},
                      tables.works, tables.blocks, tables.gradients);
   const auto add_backward = [&](const std::string& name, Gradients gradients) {
-    const std::vector<Segment> every = passes.backward(gradients, PassPlace::regular);
+    const std::vector<Segment> every = passes.backward(gradients, PassPosition::regular);
     add_segments({stage, chunk, name}, every, works, table);
     if (gradients != Gradients::inputs && data_parallel_rule(workload).overlaps)
-      add_last({stage, chunk, "last " + name}, passes.backward(gradients, PassPlace::edge), every,
-               works, table);
+      add_last({stage, chunk, "last " + name}, passes.backward(gradients, PassPosition::edge),
+               every, works, table);
   };
-  add_segments({stage, chunk, "forward"}, passes.forward(PassPlace::regular), works, table);
+  add_segments({stage, chunk, "forward"}, passes.forward(PassPosition::regular), works, table);
   if (has_pass(schedule, Pass::backward))
     add_backward("backward", Gradients::all);
   if (has_pass(schedule, Pass::backward_input))
@@ -185,7 +185,7 @@ ResultTable show_schedule(const Scenario& scenario) {
 
 namespace {
 
-/// What a rank sends to the experts of a layer, and what its own experts get.
+/// A row of tokens that a rank sends to the experts of a layer, and that its own experts get.
 std::vector<std::string> routing_row(const Workload& w, const ExpertLoads& loads,
                                      std::int64_t micro_batch, std::int64_t layer,
                                      std::int64_t rank) {
@@ -220,7 +220,7 @@ ResultTable show_routing(const Scenario& scenario, std::int64_t micro_batch) {
     for (std::int64_t layer = first; layer < first + count; ++layer) {
       if (!w.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;
-      for (std::int64_t copy = 0; copy < w.plan.copies(); ++copy) {
+      for (std::int64_t copy = 0; copy < w.plan.holders(); ++copy) {
         const std::int64_t start = w.plan.holder(part, copy) * ranks;
         for (std::int64_t rank = start; rank < start + ranks; ++rank)
           table.rows.push_back(routing_row(w, loads, micro_batch, layer, rank));

@@ -11,7 +11,7 @@ namespace moesim {
 ResultTable show_model(const Scenario& scenario);
 
 /// Rows `quantity,value,unit`: counts of devices and links, bandwidth of a GPU inside its node and
-/// out of it, and what the two halves of the cluster can send each other.
+/// out of it, and the bisection bandwidth of the cluster.
 ResultTable show_topology(const Scenario& scenario);
 
 /// A row for each segment of work of each stage:
@@ -24,12 +24,12 @@ ResultTable show_schedule(const Scenario& scenario);
 /// micro-batch. Throws InputError if the step has fewer.
 ResultTable show_routing(const Scenario& scenario, std::int64_t micro_batch);
 
-/// Which stage is fullest, and what is left on its GPUs or what is missing and would help: lines of
-/// text for people.
+/// Lines of text for people: the stage that needs the most memory, the free or missing memory of
+/// its GPUs, and changes that would help.
 std::string describe_memory(const Scenario& scenario);
 
-/// Rows `component,gib` for a GPU of the fullest stage, then their `total`, and the `gpu_capacity`
-/// that has to hold it.
+/// Rows `component,gib` for a GPU of the stage that needs the most memory, then their `total`, and
+/// the `gpu_capacity`.
 ResultTable show_memory(const Scenario& scenario);
 
 } // namespace moesim

@@ -40,7 +40,7 @@ std::string columns_help() {
   return text;
 }
 
-/// One row: status, reason, the keys that were set, the columns.
+/// The result as one row: status, reason, the keys that were set, the columns.
 ResultTable as_row(const StepResult& result, const std::vector<std::string>& settings) {
   ResultTable table{{"status", "reason"}, {{result.status, result.reason}}};
   for (const std::string& setting : settings) {
@@ -55,7 +55,7 @@ ResultTable as_row(const StepResult& result, const std::vector<std::string>& set
   return table;
 }
 
-/// The columns that hold a list of costs: for people it stands below the others.
+/// A column that holds a list of costs. Output for people prints it below the table.
 struct CostList {
   std::string_view column;
   std::string StepResult::*costs;
@@ -68,7 +68,7 @@ bool is_cost_list(const ResultColumn& column) {
                      [&](const CostList& list) { return list.column == column.name; });
 }
 
-/// For people: a line for each column, with what it means.
+/// The result for people: a line for each column, with its meaning.
 ResultTable as_lines(const Prediction& prediction) {
   const StepResult& result = prediction.result;
   ResultTable table{{"column", "value", "meaning"}, {}};
@@ -83,7 +83,7 @@ ResultTable as_lines(const Prediction& prediction) {
   return table;
 }
 
-/// What a reader of the numbers has to know first; empty if most costs were measured.
+/// The warning above the numbers; empty if most costs were measured.
 std::string banner(const Prediction& prediction) {
   constexpr double worth_saying = 0.1;
   if (prediction.extrapolated_share <= worth_saying)
@@ -97,7 +97,7 @@ std::string banner(const Prediction& prediction) {
       100.0 * prediction.extrapolated_share, 100.0 * half_width / result.step_time_ms);
 }
 
-/// Each list of costs that is not empty: its name, and a line for each cost.
+/// Text of the lists of costs that are not empty: the name, and a line for each cost.
 std::string cost_list_lines(const StepResult& result) {
   std::string text;
   for (const auto& [column, costs] : cost_lists) {
@@ -158,7 +158,7 @@ void write_output(const std::string& file, const std::function<void(std::ostream
     throw InputError({file}, "cannot be written");
 }
 
-/// Writes the files that the user asked for; nothing if there are none.
+/// Writes the files that the user asked for, if any.
 TimelineObserver observer_of(const SimulateOptions& options) {
   check_writable(options.trace);
   check_writable(options.links);
@@ -171,7 +171,7 @@ TimelineObserver observer_of(const SimulateOptions& options) {
   };
 }
 
-/// Tells of files that are not there because nothing was replayed.
+/// Notes the files that were not written because nothing was replayed.
 void note_unwritten(const SimulateOptions& options, const Prediction& prediction) {
   if (prediction.result.status == "ok")
     return;
@@ -180,7 +180,7 @@ void note_unwritten(const SimulateOptions& options, const Prediction& prediction
       std::cerr << fmt::format("{}: not written, as the step did not run\n", file);
 }
 
-/// Prints the result to stdout, for JSON with the diagnostics, which else go to stderr.
+/// Prints the result to stdout. JSON includes the diagnostics, which else go to stderr.
 void print_prediction(const SimulateOptions& options, const Prediction& prediction) {
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
@@ -205,7 +205,7 @@ void simulate_and_print(const SimulateOptions& options, const AppContext& contex
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
   note_unwritten(options, prediction);
   print_prediction(options, prediction);
-  // Not among the diagnostics: a result is the same bytes from run to run.
+  // Not part of the diagnostics, so that a result has the same bytes in every run.
   std::cerr << fmt::format("simulation_wall_ms: {:.1f}\n", wall.count());
 }
 

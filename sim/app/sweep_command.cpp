@@ -46,7 +46,7 @@ constexpr const char* file_help =
     "  cluster.nic_gbit_per_s = 100\n"
     "  cluster.oversubscription = 4\n";
 
-/// "40 s", "12 min", "2 h 05 min": as exact as an estimate is.
+/// A duration with the precision of an estimate: "40 s", "12 min", "2 h 05 min".
 std::string duration_text(double seconds) {
   const auto minutes = static_cast<long>(std::lround(seconds / 60.0));
   if (seconds < 100.0)
@@ -92,7 +92,7 @@ private:
   std::size_t shown_tenths_ = 0;
 };
 
-/// "2/5": the second of five parts.
+/// Parses a shard: "2/5" is the second of five parts.
 std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
   std::size_t part = 0;
   std::size_t parts = 0;
@@ -106,7 +106,8 @@ std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
   throw InputError({"--shard " + text}, "expected I/N with 1 <= I <= N");
 }
 
-/// Throws for points that failed: they show a defect of moesim. All is written by then.
+/// Throws InternalError if points failed, which show a defect of moesim. Call it after all results
+/// are written.
 void expect_no_failure(const ReportTable& results) {
   const TableReader reader(results);
   std::size_t failed = 0;

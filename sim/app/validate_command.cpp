@@ -99,8 +99,8 @@ void print_group(const GroupStatistics& group) {
   std::cerr << (group.passes() ? "\n" : ": OUTSIDE\n");
 }
 
-/// Predictions against measurements of the cases that ask for tokens/s/GPU; a series for the last
-/// word of each group, the GPU, and for the tiers of cases without a group.
+/// Plots predictions and measurements of the cases of tokens/s/GPU. The series of a case is the
+/// last word of its group, the GPU; without a group it is its tier.
 ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResult>& results) {
   ScatterPlot plot{"", "tokens/s/GPU", {}};
   std::vector<double> errors;

@@ -22,7 +22,8 @@ public:
 
 } // namespace moesim
 
-/// Holds in every build. The message says the values: INVARIANT(a == b, "a {} b {}", a, b).
+/// Throws InternalError, in every build, unless `condition` holds. The arguments make the message:
+/// INVARIANT(a == b, "a {} b {}", a, b).
 #define INVARIANT(condition, ...)                                                                  \
   do {                                                                                             \
     if (!(condition))                                                                              \

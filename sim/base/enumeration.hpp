@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-/// Lists and names of the enumerators of an enumeration, whose declaration is the one place that
-/// says how many there are. Enumerators count from 0 without gaps.
+/// Lists and names of the enumerators of an enumeration. Their number follows from the declaration.
+/// Enumerators count from 0 without gaps.
 namespace moesim {
 
 /// The number of an id or an enumerator, as an index of an array.

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-/// Numbers that name things. Strong, so that a rank is never taken for a device.
+/// Ids as types of their own, so that the compiler tells a rank from a device.
 namespace moesim {
 
 /// A GPU process of the job, 0 … gpus − 1, in the order of the framework's ranks.

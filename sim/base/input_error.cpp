@@ -9,10 +9,11 @@ namespace moesim {
 
 namespace {
 
-/// More of a line hides the caret: recordings have lines of many thousand characters.
+/// Longer excerpts of a line hide the caret: recordings have lines of many thousand characters.
 constexpr std::size_t shown_bytes_max = 200;
 
-/// The line with a caret below the column; of a long line what is around it, `...` for the rest.
+/// The line with a caret below the column. A long line is cut to the part around the column, with
+/// `...` at each cut.
 std::string draw_caret(const std::string& line, int column) {
   const auto at = static_cast<std::size_t>(std::max(column, 1) - 1);
   const auto is_inside_letter = [&](std::size_t byte) { // of UTF-8
@@ -38,14 +39,14 @@ std::string draw_caret(const std::string& line, int column) {
 }
 
 /// "links.csv:4:12", or the file alone.
-std::string place_text(const InputLocation& where) {
+std::string location_text(const InputLocation& where) {
   return where.line > 0 ? fmt::format("{}:{}:{}", where.file, where.line, std::max(where.column, 1))
                         : where.file;
 }
 
 std::string compose(const InputLocation& where, const std::string& message,
                     const std::string& hint) {
-  std::string text = fmt::format("{}: error: {}", place_text(where), message);
+  std::string text = fmt::format("{}: error: {}", location_text(where), message);
   if (!where.source_line.empty())
     text += draw_caret(where.source_line, where.column);
   if (!hint.empty())
@@ -75,16 +76,16 @@ InputError::InputError(const InputLocation& where, const std::string& message,
     : std::runtime_error(message), where_(where), message_(message), hint_(hint),
       text_(compose(where, message, hint)) {}
 
-void InputError::add_naming(const InputLocation& place, const std::string& hint) {
-  if (place.line == 0)
+void InputError::add_naming(const InputLocation& naming, const std::string& hint) {
+  if (naming.line == 0)
     return;
   if (where_.line > 0) {
-    text_ += fmt::format("\n{}: the file is named here{}", place_text(place),
-                         draw_caret(place.source_line, place.column));
+    text_ += fmt::format("\n{}: the file is named here{}", location_text(naming),
+                         draw_caret(naming.source_line, naming.column));
     return;
   }
   message_ = fmt::format("{}: {}", where_.file, message_);
-  where_ = place;
+  where_ = naming;
   if (hint_.empty())
     hint_ = hint;
   text_ = compose(where_, message_, hint_);

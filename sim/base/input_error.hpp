@@ -6,7 +6,7 @@
 
 namespace moesim {
 
-/// Where a piece of input stands. Lines and columns count from 1; 0 means that it is not known.
+/// The position of a piece of input. Lines and columns count from 1; 0 means that it is not known.
 struct InputLocation {
   std::string file;
   int line = 0;
@@ -14,23 +14,24 @@ struct InputLocation {
   std::string source_line = ""; ///< the text of that line, for the message; may be empty
 };
 
-/// The user's mistake. `main` prints `what()` and exits with code 2. The text is
-/// `file:line:column: error: message`, the source line (of a long one what is around the column),
-/// a caret below the column, and the hint.
+/// The user's mistake. `main` prints `what()` and exits with code 2. The text is `file:line:column:
+/// error: message`, the source line, a caret below the column, and the hint. A long source line is
+/// cut to the part around the column.
 class InputError : public std::runtime_error {
 public:
   InputError(const InputLocation& where, const std::string& message, const std::string& hint = "");
-  /// The error of another process: its whole text, place included, is both text and message.
+  /// The error of another process: its whole text, position included, is both text and message.
   static InputError relayed(const std::string& text);
   const char* what() const noexcept override { return text_.c_str(); }
-  /// The message alone, without place and caret: the reason in a sweep's row.
+  /// The message alone, without position and caret: the reason in a sweep's row.
   const std::string& message() const { return message_; }
   const InputLocation& where() const { return where_; }
 
-  /// Adds the place that names the file of this error. A line of that file stays first, and the
-  /// place follows it. An error about the whole file moves to the place; it takes `hint` if it has
-  /// none of its own. A place without a line adds nothing.
-  void add_naming(const InputLocation& place, const std::string& hint);
+  /// Adds `naming`, the position of the key that names the file of this error. An error at a line
+  /// of that file keeps its position, and `naming` follows it. An error about the whole file moves
+  /// to `naming` and takes `hint` if it has none of its own. A `naming` without a line adds
+  /// nothing.
+  void add_naming(const InputLocation& naming, const std::string& hint);
 
 private:
   explicit InputError(const std::string& text)

@@ -16,13 +16,13 @@ const std::vector<std::string> kernel_tables = {
     "gemm.csv",   "attention.csv",  "grouped_gemm.csv", "expert_gemm.csv",
     "router.csv", "permute.csv",    "memory_bound.csv", "copy.csv",
     "launch.csv", "all_to_all.csv", "interference.csv"};
-/// The costs of a calibration beside the folders of its devices.
+/// Files of costs in a calibration, beside the folders of its devices.
 constexpr const char* cost_files[] = {
     "compute_constants.csv", "compute_errors.csv", "devices.csv",
     "host_proxies.csv",      "hosts.csv",          "network.csv",
     "network_startup.csv",   "proxy_messages.csv", "sustained_throughput.csv"};
 
-/// A table that was given, and where it belongs.
+/// A given table, and its path in the calibration.
 struct PlacedTable {
   fs::path from;
   fs::path to; ///< relative to the calibration
@@ -69,7 +69,7 @@ void assemble_calibration(const fs::path& known, const std::vector<fs::path>& ta
   for (const char* name : cost_files)
     if (fs::exists(known / name))
       place_copy(known / name, out / name);
-  std::vector<fs::path> known_tables; // all of them before any is written: `out` may be inside
+  std::vector<fs::path> known_tables; // list all before any is written: `out` may be inside
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(known))
     if (is_kernel_table(entry.path()))
       known_tables.push_back(entry.path());

@@ -5,7 +5,7 @@
 
 namespace moesim {
 
-/// Whether a file is a table of kernel times, which its name says: "gemm.csv", "attention.csv",
+/// Whether a file is a table of kernel times, by its name: "gemm.csv", "attention.csv",
 /// "grouped_gemm.csv" and those of cuda_microbench.
 bool is_kernel_table(const std::filesystem::path& path);
 

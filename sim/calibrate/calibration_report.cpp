@@ -50,7 +50,7 @@ std::string network_text(const CalibrationFindings& findings) {
                      "90 %.\n\n| medium | collective | median of the fit | 90 % |\n"
                      "| --- | --- | ---: | ---: |\n";
   for (const NetworkCurve& curve : findings.curves)
-    text += fmt::format("| {} | {} | {:.1f} % | {:.1f} % |\n", curve.medium,
+    text += fmt::format("| {} | {} | {:.1f} % | {:.1f} % |\n", curve.interconnect,
                         collective_name(curve.collective), curve.residual_percent,
                         curve.p90_error_percent);
   if (findings.held_out.empty())
@@ -58,7 +58,7 @@ std::string network_text(const CalibrationFindings& findings) {
   text += "\nHeld out of the fit:\n\n| medium | collective | tables | rows | median |\n"
           "| --- | --- | ---: | ---: | ---: |\n";
   for (const GroupResidual& group : findings.held_out)
-    text += fmt::format("| {} | {} | {} | {} | {:.1f} % |\n", group.medium,
+    text += fmt::format("| {} | {} | {} | {} | {:.1f} % |\n", group.interconnect,
                         collective_name(group.collective), group.tables, group.rows,
                         group.median_error_percent);
   return text;

@@ -9,7 +9,7 @@
 
 namespace moesim {
 
-/// All that `moesim calibrate` found out about the errors of a calibration.
+/// The errors of a calibration that `moesim calibrate` found.
 struct CalibrationFindings {
   std::vector<TableError> tables;
   std::vector<TableComparison> own;

@@ -10,7 +10,7 @@ namespace moesim {
 
 namespace {
 
-/// One row of the table, cell by cell.
+/// One row of a table, read cell by cell.
 class Row {
 public:
   Row(const CsvTable& table, std::size_t row) : table_(table), row_(row) {}
@@ -65,12 +65,12 @@ Measurement read_row(const Row& row) {
   if (measured.group.ranks % measured.group.domains != 0)
     row.refuse("domains", fmt::format("{} do not divide {} ranks", measured.group.domains,
                                       measured.group.ranks));
-  measured.links.scale_up = row.choice("scale_up", medium_names());
+  measured.links.scale_up = row.choice("scale_up", interconnect_names());
   measured.links.scale_up_capacity = gbyte_per_s(row.positive("scale_up_gbyte_per_s"));
   measured.tier = row.choice("tier", {"scale_up", "scale_out"}) == "scale_up" ? Tier::scale_up
                                                                               : Tier::scale_out;
   if (measured.group.domains > 1) {
-    measured.links.scale_out = row.choice("network", medium_names());
+    measured.links.scale_out = row.choice("network", interconnect_names());
     measured.links.scale_out_capacity = gbyte_per_s(row.positive("network_gbyte_per_s"));
   } else if (measured.tier == Tier::scale_out) {
     row.refuse("tier", "one domain has no network");
@@ -89,7 +89,7 @@ Measurement read_row(const Row& row) {
 
 } // namespace
 
-const std::string& Measurement::medium() const {
+const std::string& Measurement::interconnect() const {
   return tier == Tier::scale_up ? links.scale_up : links.scale_out;
 }
 

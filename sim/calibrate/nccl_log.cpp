@@ -43,7 +43,8 @@ std::optional<double> number_of(const std::string& text) {
   return error == std::errc{} && rest == end ? std::optional(value) : std::nullopt;
 }
 
-/// Where the tool's own text begins, behind what mpirun --tag-output or srun --label put before.
+/// Position where the tool's own text begins, after the prefix of mpirun --tag-output or srun
+/// --label.
 std::size_t text_start(const std::string& line) {
   static const std::regex prefix(R"(^(\[\d+,\d+\]<std(out|err)>:|\s*\d+: ))");
   std::smatch match;

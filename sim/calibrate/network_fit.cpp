@@ -19,7 +19,7 @@ namespace {
 
 constexpr double startup_size = 16384.0;
 constexpr double least_remaining = 0.15;
-constexpr double knot_step = 2.0; ///< in powers of two
+constexpr double knot_step = 2.0; ///< distance of knots, log2 of the message
 constexpr double bend_penalty = 1e-3;
 constexpr double slope_penalty = 1e-6;
 constexpr double limit_message = 16.0 * 1024 * 1024;
@@ -33,7 +33,8 @@ struct StartPoint {
   double time = 0.0;
 };
 
-/// Least squares of the relative error of base + slope × peers, neither negative.
+/// Fits base and slope, neither negative, by least squares of the relative error of base + slope ×
+/// peers.
 std::pair<double, double> fit_line(const std::vector<StartPoint>& points) {
   Eigen::MatrixXd terms(static_cast<Eigen::Index>(points.size()), 2);
   for (std::size_t i = 0; i < points.size(); ++i)
@@ -59,7 +60,7 @@ bool same_peers(const std::vector<StartPoint>& points) {
                      [&](const StartPoint& point) { return point.peers == points.front().peers; });
 }
 
-/// The base that is left of points whose slope is known.
+/// Fits the base of points whose slope is known.
 std::pair<double, double> fit_base(const std::vector<StartPoint>& points, double slope) {
   std::vector<double> bases;
   for (const StartPoint& point : points)
@@ -70,12 +71,12 @@ std::pair<double, double> fit_base(const std::vector<StartPoint>& points, double
   return fit_line(points).second > 0.0 ? fit_line(points) : std::pair(0.0, slope);
 }
 
-/// What is known of the start-ups while they are fitted: inside first, then outside.
+/// Start-up times during the fit: inside first, then outside.
 class StartupFit {
 public:
   explicit StartupFit(const std::vector<NetworkCurve>& known) {
     for (const NetworkCurve& curve : known)
-      startups_[{curve.medium, curve.collective}] = {curve.base.value, curve.per_peer.value};
+      startups_[{curve.interconnect, curve.collective}] = {curve.base.value, curve.per_peer.value};
   }
 
   void fit(const std::map<CurveKey, Rows>& curves, Tier tier) {
@@ -104,7 +105,7 @@ public:
     return found == startups_.end() ? std::pair(0.0, 0.0) : found->second;
   }
 
-  /// Of one row, both tiers together.
+  /// Start-up time of one row, both tiers together.
   double total(const Measurement& row) const {
     double time = inside(row);
     if (row.group.domains > 1) {
@@ -115,8 +116,8 @@ public:
   }
 
 private:
-  /// Collectives whose start-ups count peers alike: outside, those that pass domain by domain, and
-  /// those that reach each rank.
+  /// The pool of curves that share a slope, whose start-ups count the same peers. Outside there are
+  /// two pools: collectives that pass from domain to domain, and those that reach each rank.
   static CurveKey pool_of(const CurveKey& key, Tier tier) {
     const bool by_rank = outside_peers(key.second, {4, 2}) == 2;
     return {key.first,
@@ -148,10 +149,10 @@ private:
   std::map<CurveKey, std::pair<double, double>> startups_;
 };
 
-/// A row of the share's fit.
+/// A point of the fit of the share.
 struct SharePoint {
   double position = 0.0; ///< log4 of the message
-  double share = 0.0;    ///< its logarithm
+  double share = 0.0;    ///< logarithm of the share
   double weight = 1.0;
   double members = 1.0;
 };
@@ -175,9 +176,9 @@ ShareFit fit_share(const std::vector<SharePoint>& points, bool with_loss) {
   Eigen::VectorXd values = Eigen::VectorXd::Zero(terms.rows());
   for (Eigen::Index i = 0; i < count; ++i) {
     const SharePoint& point = points[static_cast<std::size_t>(i)];
-    const double place = point.position - fit.first_knot;
-    const Eigen::Index left = std::min(static_cast<Eigen::Index>(place), knots - 2);
-    const double right_part = place - static_cast<double>(left);
+    const double position = point.position - fit.first_knot;
+    const Eigen::Index left = std::min(static_cast<Eigen::Index>(position), knots - 2);
+    const double right_part = position - static_cast<double>(left);
     terms(i, left) = point.weight * (1.0 - right_part);
     terms(i, left + 1) = point.weight * right_part;
     if (with_loss)
@@ -216,8 +217,8 @@ std::vector<NetworkCurve::Point> curve_points(const ShareFit& fit) {
   return points;
 }
 
-/// Of rows on links faster than the slowest: the median rate of large messages, 0 if there are
-/// none.
+/// The median rate of large messages over rows on links faster than the slowest, if it is below the
+/// curve's rate; else 0.
 double fit_limit(const Rows& rows, const NetworkCurve& curve, double slowest,
                  const StartupFit& startups) {
   std::vector<double> rates;
@@ -239,7 +240,7 @@ double rounded(double value, double unit) {
 
 NetworkCurve fit_curve(const CurveKey& key, const Rows& rows, const StartupFit& startups) {
   NetworkCurve curve;
-  std::tie(curve.medium, curve.collective) = key;
+  std::tie(curve.interconnect, curve.collective) = key;
   double slowest = rows.front()->use().capacity.value;
   for (const Measurement* row : rows)
     slowest = std::min(slowest, row->use().capacity.value);
@@ -303,7 +304,7 @@ std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measuremen
   std::map<CurveKey, Rows> rows;
   for (const Measurement& row : measurements)
     if (row.fit)
-      rows[{row.medium(), row.curve_collective()}].push_back(&row);
+      rows[{row.interconnect(), row.curve_collective()}].push_back(&row);
   if (rows.empty())
     throw InputError({"measurements"}, "no row says fit = yes: nothing to fit");
   StartupFit startups(known);
@@ -311,15 +312,15 @@ std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measuremen
   startups.fit(rows, Tier::scale_out);
   std::map<CurveKey, NetworkCurve> curves;
   for (const NetworkCurve& curve : known)
-    curves[{curve.medium, curve.collective}] = curve;
+    curves[{curve.interconnect, curve.collective}] = curve;
   for (const auto& [key, own] : rows) {
     curves[key] = fit_curve(key, own, startups);
     describe(curves[key], own, startups);
   }
   std::vector<NetworkCurve> ordered;
-  for (const std::string& medium : medium_names())
+  for (const std::string& interconnect : interconnect_names())
     for (const CollectiveRow& row : collective_rows())
-      if (const auto found = curves.find({medium, row.collective}); found != curves.end())
+      if (const auto found = curves.find({interconnect, row.collective}); found != curves.end())
         ordered.push_back(found->second);
   set_errors(ordered, measurements);
   return ordered;

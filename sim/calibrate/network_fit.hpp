@@ -7,28 +7,30 @@
 
 namespace moesim {
 
-/// Fits the costs of each medium and collective to the measurements that say `fit`; in the order of
-/// media and collectives.
+/// Fits the costs of each interconnect and collective to the measurements with `fit` set. Curves
+/// are in the order of interconnects, then collectives.
 ///
-/// Start-up. A table's is the median time of its rows of at most 16 KiB, less the start-up inside
-/// the domain where its tier is the network; a table without such rows takes no part. Then least
-/// squares of the relative error of base + per_peer × peers, neither negative. A curve whose tables
-/// have all as many peers takes its slope from all tables of its medium together.
+/// Start-up. A table's start-up is the median time of its rows of at most 16 KiB; if its tier is
+/// the network, less the start-up inside the domain. A table without such rows is not used. Base
+/// and per_peer, neither negative, follow by least squares of the relative error of base + per_peer
+/// × peers. A curve whose tables all have the same number of peers takes its slope from all tables
+/// of its interconnect together.
 ///
-/// Share. A row is used where at least 15 % of its time remains after the start-up. The logarithm
-/// of bytes / (capacity × remaining time) is fitted by a chain of straight lines over the logarithm
-/// of the message, with knots at the powers of 4, less small_group_loss / members where the groups
-/// differ in size: linear least squares, weighted by the remaining share of the time, with a small
-/// penalty on bends (0.001) and slopes (0.000001), which fills gaps. Shares are cut at 1, and so
-/// that a larger message takes no less time.
+/// Share. A row is used if at least 15 % of its time remains after the start-up. The logarithm of
+/// bytes / (capacity × remaining time) is fitted by a chain of straight lines over the logarithm of
+/// the message, with knots at the powers of 4, less small_group_loss / members if the groups differ
+/// in size: linear least squares, weighted by the remaining share of the time, with a small penalty
+/// on bends (0.001) and slopes (0.000001), which fills gaps. Shares are cut at 1, and so that a
+/// larger message takes no less time.
 ///
-/// Limit. Where a dispatch or combine was measured on links of several speeds, the curve is that of
-/// the slowest, and the limit the median of what the others reach from 16 MiB up, if that is less.
+/// Limit. If a dispatch or combine was measured on links of several speeds, the curve is that of
+/// the slowest. The limit is the median rate of the others from 16 MiB up, if it is less than the
+/// curve's.
 ///
-/// The 90 % error of a curve is over all rows, those held out included.
+/// Error. The 90 % error of a curve is over all rows, held-out rows included.
 ///
-/// The curves of `known` that no measurement is of stay as they are. Throws InputError if nothing
-/// is to be fitted.
+/// Curves of `known` without measurements are unchanged. Throws InputError if there is nothing to
+/// fit.
 std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measurements,
                                       const std::vector<NetworkCurve>& known);
 

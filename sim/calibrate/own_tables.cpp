@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Adds a row for the published times over ours, if there are any.
+/// Adds a row of ratios, published time over ours, unless there are none.
 void add_row(std::vector<TableComparison>& comparisons, TableComparison row,
              const std::vector<double>& ratios) {
   if (ratios.empty())

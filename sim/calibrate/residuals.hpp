@@ -7,25 +7,25 @@
 
 namespace moesim {
 
-/// How well the costs tell the times of one table.
+/// The error of the costs on the times of one table.
 struct TableResidual {
   std::string table;
-  std::string medium; ///< of the tier that bounds it
+  std::string interconnect; ///< interconnect of the tier that limits it
   Collective collective = Collective::all_to_all;
   std::int64_t ranks = 0;
   bool fit = false;                   ///< its rows entered the fit
-  std::size_t rows = 0;               ///< of 1 MB and more
-  double median_error_percent = 0.0;  ///< of |predicted / measured − 1| over them
-  double largest_error_percent = 0.0; ///< the farthest from 0, with its sign
+  std::size_t rows = 0;               ///< rows of 1 MB and more
+  double median_error_percent = 0.0;  ///< median of |predicted / measured − 1| over these rows
+  double largest_error_percent = 0.0; ///< the largest error by magnitude, with its sign
 };
 
 /// A row for each table with sizes of 1 MB and more, in the order of the measurements.
 std::vector<TableResidual> table_residuals(const NetworkCost& costs,
                                            const std::vector<Measurement>& measurements);
 
-/// The same over all rows that were held out, by medium and pattern; both all-reduces are one.
+/// The same over all held-out rows, by interconnect and pattern; both all-reduces are one pattern.
 struct GroupResidual {
-  std::string medium; ///< the generations of NVLink together: "nvlink"
+  std::string interconnect; ///< "nvlink" for all generations of NVLink
   Collective collective = Collective::all_to_all;
   std::size_t tables = 0;
   std::size_t rows = 0;
@@ -34,8 +34,7 @@ struct GroupResidual {
 std::vector<GroupResidual> group_residuals(const NetworkCost& costs,
                                            const std::vector<Measurement>& measurements);
 
-/// Fills in the 90 % error of each curve that has rows of 1 MB and more; one that has none, because
-/// it is that of another collective or too few were measured, keeps its own.
+/// Sets the 90 % error of each curve with rows of 1 MB and more. Other curves keep their error.
 void set_errors(std::vector<NetworkCurve>& curves, const std::vector<Measurement>& measurements);
 
 } // namespace moesim

@@ -25,13 +25,13 @@ std::int64_t whole(double size) {
   return static_cast<std::int64_t>(size);
 }
 
-/// From the rates of one GPU kind to those of another.
+/// The rates of two GPU kinds between which times are scaled.
 struct Move {
   PeakRates from;
   PeakRates to;
 };
 
-/// The kernels that a table of experts timed together, at one of its points.
+/// The kernels of a table of experts at one of its points.
 std::vector<Kernel> kernels_at(const ExpertTable& table, Precision precision,
                                const TimeGrid::Point& point) {
   std::vector<Kernel> kernels;
@@ -42,15 +42,15 @@ std::vector<Kernel> kernels_at(const ExpertTable& table, Precision precision,
   return kernels;
 }
 
-/// Their time by the tables `experts` of a device with the products `gemm`; scaled, if `moved`,
-/// from its rates to others. No value if none of the tables is of that pass.
+/// Predicts the time of a table's kernels at a point from the tables `experts` and `gemm` of a
+/// device. `moved` scales it to the rates of another. Nothing if no table has the pass.
 std::optional<double> layer_seconds(const ExpertTable& table, Precision precision,
                                     const TimeGrid::Point& point,
                                     const std::vector<ExpertGrid>& experts, const TimeGrid& gemm,
                                     const Move* moved = nullptr) {
   double seconds = 0.0;
   for (const Kernel& kernel : kernels_at(table, precision, point)) {
-    const auto time = expert_time(experts, gemm, grouped_product(kernel));
+    const auto time = expert_time(experts, gemm, grouped_gemm_of(kernel));
     if (!time)
       return std::nullopt;
     seconds += time->seconds * (moved ? rate_ratio(kernel, moved->from, moved->to) : 1.0);
@@ -58,7 +58,8 @@ std::optional<double> layer_seconds(const ExpertTable& table, Precision precisio
   return seconds;
 }
 
-/// Points left out one at a time, and those of the upper edges from the next smaller ones.
+/// Adds the errors of points left out one at a time, and of points at the upper edges predicted
+/// from the next smaller ones.
 void add_grid_errors(const TimeGrid& grid, const TimeTable& points, std::size_t axes,
                      Errors& inside, Errors& edge) {
   for (const TimeGrid::Point& point : points) {
@@ -70,7 +71,7 @@ void add_grid_errors(const TimeGrid& grid, const TimeTable& points, std::size_t 
   }
 }
 
-/// The largest size of an axis, from a table without it.
+/// Adds the errors at the largest size of an axis, predicted from the table without it.
 void add_expert_edge(const ExpertGrid& experts, Precision precision, const TimeGrid& gemm,
                      std::size_t axis, Errors& errors) {
   const double largest = experts.times.highest(axis);
@@ -85,7 +86,7 @@ void add_expert_edge(const ExpertGrid& experts, Precision precision, const TimeG
           error_of(*layer_seconds(smaller, precision, point, grid, gemm), point.seconds));
 }
 
-/// A table of experts from the tables of other ones.
+/// Adds the errors of a table of experts, predicted from the other tables.
 void add_other_experts(const ExpertGrid& left_out, const std::vector<ExpertGrid>& all,
                        Precision precision, const TimeGrid& gemm, Errors& errors) {
   std::vector<ExpertGrid> others;
@@ -97,7 +98,7 @@ void add_other_experts(const ExpertGrid& left_out, const std::vector<ExpertGrid>
       errors.push_back(error_of(*seconds, point.seconds));
 }
 
-/// Collects the errors of all tables by where they belong.
+/// Collects the errors of all tables by device, table and case.
 class Collector {
 public:
   explicit Collector(fs::path calibration) : calibration_(std::move(calibration)) {}
@@ -174,7 +175,8 @@ void Collector::add_experts(const std::string& device, Precision precision,
   }
 }
 
-/// The times of a device from the tables of the first kind that it borrows from.
+/// Adds the errors of a device's times, predicted from the tables of the first kind that it borrows
+/// from.
 void Collector::add_neighbour(const std::string& device, const DeviceRow& row) {
   const std::map<std::string, DeviceRow> rows = read_devices(calibration_);
   for (const std::string& from : row.borrows)
@@ -190,19 +192,19 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
   std::map<Precision, ProductTable> products = product_tables(calibration_ / device);
   const Move move{there, here};
   for (const Precision precision : enumerators<Precision>) {
-    const std::size_t place = index(precision);
-    if (from.gemm[place])
+    const std::size_t number = index(precision);
+    if (from.gemm[number])
       for (const auto& [shape, seconds] : products[precision].products)
-        if (const auto found = from.gemm[place]->at(shape); found.measured) {
+        if (const auto found = from.gemm[number]->at(shape); found.measured) {
           const Kernel kernel =
               gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2]));
           errors("any", "gemm", precision, ErrorCase::other_device)
               .push_back(error_of(found.seconds * rate_ratio(kernel, there, here), seconds));
         }
-    for (const ExpertGrid& experts : own.experts[place])
+    for (const ExpertGrid& experts : own.experts[number])
       for (const TimeGrid::Point& point : experts.table.times)
-        if (const auto seconds = layer_seconds(experts.table, precision, point, from.experts[place],
-                                               *from.gemm[place], &move))
+        if (const auto seconds = layer_seconds(experts.table, precision, point,
+                                               from.experts[number], *from.gemm[number], &move))
           errors("any", "expert", precision, ErrorCase::other_device)
               .push_back(error_of(*seconds, point.seconds));
   }
@@ -218,7 +220,7 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
 }
 
 std::vector<TableError> Collector::summary() const {
-  std::map<std::string, double> largest; // by table
+  std::map<std::string, double> largest; // largest error by table
   for (const auto& [key, errors] : errors_)
     if (!errors.empty())
       largest[key.table] = std::max(largest[key.table], 100.0 * percentile(errors, 0.9));

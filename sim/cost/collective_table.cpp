@@ -12,7 +12,7 @@ namespace {
 
 using C = Collective;
 
-/// A ring of NCCL.
+/// The row of a ring of NCCL.
 CollectiveRow ring(Collective kind, const char* name, double passes, double memory_accesses,
                    std::vector<Collective> nearest) {
   return {.collective = kind,
@@ -27,7 +27,7 @@ CollectiveRow ring(Collective kind, const char* name, double passes, double memo
           .nearest = std::move(nearest)};
 }
 
-/// Sends and receives of NCCL.
+/// The row of a collective by NCCL's sends and receives.
 CollectiveRow sends(Collective kind, const char* name, FlowShape flows, double passes,
                     Collective costs) {
   return {.collective = kind,
@@ -40,7 +40,8 @@ CollectiveRow sends(Collective kind, const char* name, FlowShape flows, double p
           .always_needed = kind == costs};
 }
 
-/// An all-reduce by another algorithm: rings stand in where it was not measured.
+/// The row of an all-reduce by another algorithm. It takes the costs of rings on interconnects that
+/// did not measure it.
 CollectiveRow other_all_reduce(Collective kind, const char* name, FlowShape flows, KernelSms sms,
                                double memory_accesses) {
   return {.collective = kind,
@@ -54,8 +55,8 @@ CollectiveRow other_all_reduce(Collective kind, const char* name, FlowShape flow
           .stand_in = C::all_reduce};
 }
 
-/// A node-limited dispatch or combine, or its part on NVLink. Memory accesses are of each byte of a
-/// token that is sent once to each of its ranks.
+/// A node-limited dispatch or combine, or its part on NVLink. Memory accesses count for each byte
+/// of a token that is sent once to each of its ranks.
 CollectiveRow token_exchange(Collective kind, const char* name, KernelSms sms, Collective costs,
                              Collective inside) {
   return {.collective = kind,
@@ -72,7 +73,7 @@ std::vector<CollectiveRow> nccl_rows() {
       sends(C::all_to_all, "all_to_all", FlowShape::every_pair, 1.0, C::all_to_all),
       sends(C::two_phase_all_to_all, "two_phase_all_to_all", FlowShape::two_phases, 1.0,
             C::all_to_all),
-      // The costs of rings come near each other's.
+      // Rings have similar costs: each may take those of another.
       ring(C::all_gather, "all_gather", 1.0, 2.0, {C::reduce_scatter, C::all_reduce}),
       ring(C::reduce_scatter, "reduce_scatter", 1.0, 3.0, {C::all_gather, C::all_reduce}),
       ring(C::all_reduce, "all_reduce", 2.0, 5.0, {C::all_gather, C::reduce_scatter}),
@@ -93,7 +94,7 @@ std::vector<CollectiveRow> token_exchange_rows() {
   CollectiveRow hybrid_combine =
       token_exchange(C::hybrid_combine, "hybrid_combine", KernelSms::hybridep, C::hybrid_combine,
                      C::hybrid_combine);
-  // A combine takes about as long as a dispatch of as many bytes (661 and 624 µs, 3064 and 3088,
+  // A combine takes about as long as a dispatch of the same bytes (661 and 624 µs, 3064 and 3088,
   // arXiv 2603.07685 table 7).
   hybrid_combine.nearest = {C::hybrid_dispatch};
   hybrid_combine.stand_in = C::combine;
@@ -106,7 +107,7 @@ std::vector<CollectiveRow> token_exchange_rows() {
                      C::combine_forward),
       hybrid_dispatch,
       hybrid_combine,
-      // The transfer as DeepEP's; the host's posting of messages is apart, in host_proxies.csv.
+      // The transfer has DeepEP's costs; host_proxies.csv has those of posting messages.
       token_exchange(C::uccl_dispatch, "uccl_dispatch", deepep, C::dispatch, C::dispatch_forward),
       token_exchange(C::uccl_combine, "uccl_combine", deepep, C::combine, C::combine_forward),
   };
@@ -126,7 +127,7 @@ constexpr std::size_t keys =
     enumerator_count<Pattern> * enumerator_count<Algorithm> * enumerator_count<Library>;
 constexpr std::uint8_t no_row = 255;
 
-/// A number below `keys` of its own for each pattern, algorithm and library.
+/// A unique number below `keys` for each pattern, algorithm and library.
 std::size_t key_of(Collective collective) {
   return (index(collective.pattern) * enumerator_count<Algorithm> + index(collective.algorithm)) *
              enumerator_count<Library> +

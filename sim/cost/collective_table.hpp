@@ -26,34 +26,35 @@ enum class KernelSms : std::uint8_t {
   ring,         ///< NCCL's rings, trees, gathers
   send_receive, ///< NCCL's sends and receives
   in_switch,    ///< NCCL's sums in the switch
-  deepep,       ///< and UCCL-EP's
+  deepep,       ///< kernels of DeepEP and UCCL-EP
   hybridep
 };
 
-/// One kind of communication: all that tells it from others, but its measured costs.
+/// The properties of a kind of communication, apart from its measured costs.
 struct CollectiveRow {
   Collective collective;
   const char* name; ///< in tables and traces, as "all_to_all"
   FlowShape flows;
   KernelSms sms;
-  /// The row whose measured costs it has: its own, or that of a kind which runs the same kernels.
+  /// The collective whose measured costs apply: itself, or one that runs the same kernels.
   Collective costs;
-  /// The part inside the domain, where the group spans several.
+  /// The collective that carries the part inside a domain if the group spans several.
   Collective inside;
-  /// Times that the buffer passes a rank: a rank of a ring passes on passes × (n − 1)/n of it; the
-  /// bus factor of nccl-tests (doc/PERFORMANCE.md) is the same. 0: the factor is 1.
+  /// Number of passes of the buffer. A rank of a ring sends passes × (n − 1)/n of it, which is the
+  /// bus factor of nccl-tests (doc/PERFORMANCE.md). 0: the factor is 1.
   double passes = 0.0;
-  /// Whether the bytes of a rank follow from the size of the buffer; those of a dispatch or combine
+  /// Whether the bytes of a rank follow from the size of the buffer. Those of a dispatch or combine
   /// follow from its routing.
   bool has_size = true;
-  /// Reads and writes of the GPU's memory for each byte: what is passed on is read and written; a
-  /// sum reads two values to write one, in a ring twice where all ranks get it.
+  /// Reads and writes of the GPU's memory for each byte. A byte passed on is read and written. A
+  /// sum reads two values and writes one. A ring all-reduce does both: 3 accesses to sum, 2 to pass
+  /// on.
   double memory_accesses = 2.0;
-  /// Whether any step may need it on either tier, so that each interconnect must have its costs.
+  /// Whether a step may need it on either tier; then each interconnect must have its costs.
   bool always_needed = false;
-  /// Others on the same interconnect whose costs come nearest to those of this one, nearest first.
+  /// Collectives with the most similar costs on the same interconnect, most similar first.
   std::vector<Collective> nearest = {};
-  /// The one whose costs stand in where no interconnect of its kind measured this one.
+  /// The collective whose costs apply if no near interconnect measured this one or `nearest`.
   std::optional<Collective> stand_in = std::nullopt;
 };
 
@@ -65,7 +66,7 @@ const CollectiveRow& row_of(Collective collective);
 std::size_t row_index(Collective collective);
 
 /// Whether a collective passes data from neighbour to neighbour: rings, trees, and sums in the
-/// switch with what they pass between domains.
+/// switch, which pass data between domains.
 bool is_ring(Collective collective);
 /// Whether it is a dispatch or combine, by any library.
 bool is_token_exchange(Collective collective);

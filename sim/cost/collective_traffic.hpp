@@ -7,14 +7,14 @@
 
 namespace moesim {
 
-/// Ranks that take part in a collective, alike in each scale-up domain.
+/// Ranks that take part in a collective, the same number in each scale-up domain.
 struct RankGroup {
   std::int64_t ranks = 1;
   std::int64_t domains = 1;
   std::int64_t domain_ranks() const { return ranks / domains; }
 };
 
-/// Bytes that one rank sends over its links, on average over the ranks.
+/// Bytes that one rank sends over its links; the mean over the ranks.
 struct TierBytes {
   double scale_up = 0.0;
   double scale_out = 0.0;
@@ -30,22 +30,22 @@ struct TierBytes {
 ///   all_reduce_tree               inside 2·size·(g−1)/g, outside 2·size·(N−1)/N/g
 ///   all_reduce_in_switch          inside size·(g+1)/g (g > 1), outside 2·size·(N−1)/N/g
 ///   point_to_point                size, inside or outside
-/// Those of dispatch and combine follow from the routing, not from a size: not accepted.
+/// Dispatch and combine are not accepted, as their bytes follow from the routing.
 TierBytes collective_bytes(Collective collective, double size, const RankGroup& group);
 
-/// Peers outside, as the start-up of a collective counts them: the other domains of a ring, the
-/// levels of a tree of the domains, else the ranks of other domains.
+/// Number of peers outside the domain for the start-up of a collective: the other domains of a
+/// ring, the levels of a tree of the domains, else the ranks of other domains.
 std::int64_t outside_peers(Collective collective, const RankGroup& group);
 
-/// How the scale-up part of a collective that leaves the domain is carried: a dispatch, for one, is
-/// forwarded.
+/// The collective that carries the scale-up part of one that leaves the domain; the part of a
+/// dispatch is forwarded, for example.
 Collective inside_part(Collective collective, const RankGroup& group);
 
 /// The links of a rank.
 struct RankLinks {
-  std::string scale_up; ///< medium
+  std::string scale_up; ///< interconnect
   BytesPerSecond scale_up_capacity;
-  std::string scale_out; ///< medium; empty without a network
+  std::string scale_out; ///< interconnect; empty without a network
   BytesPerSecond scale_out_capacity;
 };
 

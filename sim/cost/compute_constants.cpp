@@ -18,7 +18,7 @@ struct Entry {
   const char* name;
   const char* unit;
   double* value;
-  double* error = nullptr; ///< none for a count
+  double* error = nullptr; ///< null for a count
 };
 
 std::vector<Entry> sms_entries(ComputeConstants& constants) {
@@ -71,13 +71,13 @@ void read_row(const CsvTable& table, std::size_t row, std::span<const Entry> ent
 } // namespace
 
 std::pair<std::string, const CommunicationSms&>
-ComputeConstants::sms_on(const std::string& medium) const {
-  if (medium == "pcie")
-    return {medium, sms_pcie};
-  if (medium == "nvlink3")
-    return {medium, sms_nvlink3};
-  if (medium == "nvlink4")
-    return {medium, sms_nvlink4};
+ComputeConstants::sms_on(const std::string& interconnect) const {
+  if (interconnect == "pcie")
+    return {interconnect, sms_pcie};
+  if (interconnect == "nvlink3")
+    return {interconnect, sms_nvlink3};
+  if (interconnect == "nvlink4")
+    return {interconnect, sms_nvlink4};
   return {"nvlink5", sms_nvlink5};
 }
 

@@ -19,17 +19,17 @@ namespace moesim {
 
 namespace {
 
-/// Two statements of one datasheet rate.
-bool alike(double a, double b) {
+/// Whether two values state the same datasheet rate, within 1 %.
+bool same_rate(double a, double b) {
   return std::abs(a / b - 1.0) < 0.01;
 }
 
-/// The table of one kind of kernel that a GPU is timed by.
+/// The table that times one kind of kernel on a GPU.
 template <typename Grid> struct Source {
   Grid grid;
-  std::optional<PeakRates> measured_on; ///< no value: as measured
-  bool other_device = false;            ///< of another GPU kind, or of other peaks
-  std::string stand_in;                 ///< the other GPU kind; empty where it is the kind's own
+  std::optional<PeakRates> measured_on; ///< nothing: times are not scaled
+  bool other_device = false;            ///< measured on another GPU kind, or at other peaks
+  std::string stand_in;                 ///< the other GPU kind; empty for the kind's own table
   std::array<double, enumerator_count<ErrorCase>> errors{};
 
   double error(ErrorCase error_case) const { return errors[index(error_case)]; }
@@ -42,16 +42,16 @@ template <typename Grid> struct Source {
 };
 using GridSource = Source<TimeGrid>;
 
-/// The grouped products of a device, with the single ones that they are compared to.
+/// The tables of a device's grouped GEMMs, and of the single GEMMs that they are compared with.
 struct ExpertTables {
   std::vector<ExpertGrid> experts;
   TimeGrid gemm;
 };
 
-/// Casts that were timed with a GPU's products.
+/// Casts that were timed with a GPU's GEMMs.
 struct CastSource {
   CastGrid grid;
-  double slowdown = 1.0; ///< of this GPU's memory over that of the table's
+  double slowdown = 1.0; ///< memory time of this GPU over that of the table's
 };
 
 } // namespace
@@ -64,7 +64,7 @@ struct ComputeCost::Tables {
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
   HostCost host;
-  std::vector<Precision> precisions; ///< that were read
+  std::vector<Precision> precisions; ///< precisions whose tables were read
 
   Tables(const std::filesystem::path& calibration, const DevicePeaks& device, Precisions read);
   template <typename Grid>
@@ -101,9 +101,9 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
   Source<Grid> source{
       std::move(grid), folder.measured_on, folder.borrowed, folder.borrowed ? device : "", {}};
   if (const auto& measured = folder.measured_on)
-    source.other_device |= !alike(measured->bf16.value, peaks.bf16.value) ||
-                           !alike(measured->fp8.value, peaks.fp8.value) ||
-                           !alike(measured->memory.value, peaks.memory_bandwidth.value);
+    source.other_device |= !same_rate(measured->bf16.value, peaks.bf16.value) ||
+                           !same_rate(measured->fp8.value, peaks.fp8.value) ||
+                           !same_rate(measured->memory.value, peaks.memory_bandwidth.value);
   const auto read = [&](const std::string& whose, ErrorCase error_case) {
     source.errors[index(error_case)] = errors.p90(whose, table, precision, error_case);
   };
@@ -125,19 +125,20 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
     if (complete())
-      break; // the nearest kinds have all that is needed
+      break; // nearer kinds have all tables
     DeviceGrids grids = DeviceGrids::load(folder.path, precisions);
     for (const Precision precision : precisions) {
-      const std::size_t place = index(precision);
-      if (!experts[place] && !grids.experts[place].empty())
-        experts[place] = source(ExpertTables{std::move(grids.experts[place]), *grids.gemm[place]},
-                                folder, errors, "expert", precision);
-      if (gemm[place] || !grids.gemm[place])
+      const std::size_t number = index(precision);
+      if (!experts[number] && !grids.experts[number].empty())
+        experts[number] =
+            source(ExpertTables{std::move(grids.experts[number]), *grids.gemm[number]}, folder,
+                   errors, "expert", precision);
+      if (gemm[number] || !grids.gemm[number])
         continue;
-      gemm[place] = source(*grids.gemm[place], folder, errors, "gemm", precision);
+      gemm[number] = source(*grids.gemm[number], folder, errors, "gemm", precision);
       const auto& from = folder.measured_on;
-      if (grids.casts[place])
-        casts[place] = {*grids.casts[place], from ? from->memory / peaks.memory_bandwidth : 1.0};
+      if (grids.casts[number])
+        casts[number] = {*grids.casts[number], from ? from->memory / peaks.memory_bandwidth : 1.0};
     }
     if (!attention && grids.attention)
       attention = source(*grids.attention, folder, errors, "attention", Precision::bf16);
@@ -154,7 +155,7 @@ Estimate ComputeCost::Tables::streamed(Bytes bytes, std::int64_t launches) const
   return {total, CostBasis::datasheet, error * error / (total * total)};
 }
 
-/// Of the casts before a product.
+/// The time of the casts before a GEMM.
 Estimate ComputeCost::Tables::cast_time(const Kernel& kernel) const {
   const std::int64_t launches = cast_launches(kernel);
   if (launches == 0 || !is_fp8(kernel.precision))
@@ -218,7 +219,7 @@ Estimate ComputeCost::Tables::gemm_time(const Kernel& kernel) const {
 
 Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   const bool gradient = kernel.kind == KernelKind::grouped_weight_gradient;
-  if (kernel.groups == 1) // a plain product
+  if (kernel.groups == 1) // a single GEMM
     return gemm_time(
         gradient ? moesim::gemm(kernel.part, kernel.precision, kernel.k, kernel.n, kernel.m)
                  : moesim::gemm(kernel.part, kernel.precision, kernel.m, kernel.n, kernel.k));
@@ -232,12 +233,12 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
     return estimate;
   }
   const auto& [tables, single] = from->grid;
-  GroupedProduct product = grouped_product(kernel);
-  std::optional<ExpertTime> found = expert_time(tables, single, product);
-  const bool by_rule = !found; // no table of that pass: by those of the other
+  GroupedGemm shape = grouped_gemm_of(kernel);
+  std::optional<ExpertTime> found = expert_time(tables, single, shape);
+  const bool by_rule = !found; // no table of this pass: take those of the other pass
   if (by_rule) {
-    product.weight_gradient = !product.weight_gradient;
-    found = expert_time(tables, single, product);
+    shape.weight_gradient = !shape.weight_gradient;
+    found = expert_time(tables, single, shape);
   }
   Estimate estimate{.seconds = found->seconds};
   from->add_shape_error(found->measured, estimate);
@@ -246,7 +247,7 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   if (by_rule)
     estimate.divide_by(constants.grouped_weight_gradient_ratio);
   add_device_error(*from, kernel, estimate);
-  // As on the device of the table, no faster than one product with the rows of all groups.
+  // Scaled times, too, are no less than that of one GEMM with the rows of all groups.
   if (from->other_device)
     estimate.seconds = std::max(
         estimate.seconds, gemm_time(moesim::gemm(kernel.part, kernel.precision,
@@ -264,7 +265,7 @@ Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
         static_cast<double>(kernel.heads), static_cast<double>(kernel.kv_heads),
         static_cast<double>(kernel.value_dim)};
     estimate = table_time(*attention, shape, kernel);
-    // What the table timed: forward, with query heads as wide as value heads.
+    // FLOPs of the table's kernel: forward, with query heads as wide as value heads.
     const double flops = 2.0 * shape[0] * shape[1] * shape[1] * shape[2] * shape[4];
     estimate.seconds *= kernel.flops.value / flops;
     if (kernel.head_dim != kernel.value_dim)
@@ -310,7 +311,7 @@ ComputeCost ComputeCost::load(const std::filesystem::path& calibration, const De
 KernelTime ComputeCost::time(const Kernel& kernel) const {
   const Tables& tables = *tables_;
   Kernel executed = kernel;
-  // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 products as bf16.
+  // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 GEMMs as bf16.
   if (tables.peaks.fp8 <= tables.peaks.bf16)
     executed.precision = Precision::bf16;
   INVARIANT(std::find(tables.precisions.begin(), tables.precisions.end(), executed.precision) !=
@@ -323,7 +324,7 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   if (kernel.kind != KernelKind::memory_bound)
     estimate.seconds /= std::min(1.0, tables.constants.sustained_throughput_ratio.value);
   estimate.follow(tables.cast_time(executed));
-  // The tables' products neither hide the sum that they are added to nor share its start.
+  // The GEMMs of the tables do not accumulate: add the time to read and write the sum.
   const Uncertain& share = tables.constants.memory_bandwidth_share;
   const Seconds added = executed.accumulated / tables.peaks.memory_bandwidth / share.value;
   estimate.follow({added.value, CostBasis::measured, share.error * share.error});
@@ -339,13 +340,13 @@ double ComputeCost::common_error() const {
   return tables_->constants.sustained_throughput_ratio.error;
 }
 
-std::string ComputeCost::sms_medium() const {
-  return tables_->constants.sms_on(tables_->peaks.scale_up_medium).first;
+std::string ComputeCost::sms_interconnect() const {
+  return tables_->constants.sms_on(tables_->peaks.scale_up_interconnect).first;
 }
 
 double ComputeCost::slowdown_beside(Collective communication) const {
   const ComputeConstants& constants = tables_->constants;
-  const CommunicationSms& sms = constants.sms_on(tables_->peaks.scale_up_medium).second;
+  const CommunicationSms& sms = constants.sms_on(tables_->peaks.scale_up_interconnect).second;
   const double held = [&]() -> double {
     switch (row_of(communication).sms) {
     case KernelSms::ring:
@@ -371,8 +372,9 @@ double ComputeCost::memory_slowdown_beside(BytesPerSecond taken) const {
   return 1.0 / (1.0 - share);
 }
 
-Uncertain ComputeCost::rate_in_training(Collective communication, const std::string& medium) const {
-  if (communication.pattern == Pattern::all_to_all && medium == "efa")
+Uncertain ComputeCost::rate_in_training(Collective communication,
+                                        const std::string& interconnect) const {
+  if (communication.pattern == Pattern::all_to_all && interconnect == "efa")
     return tables_->constants.efa_all_to_all_in_training_ratio;
   return {1.0, 0.0};
 }

@@ -19,7 +19,7 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The kinds that a row borrows from, separated by spaces; "none" for none.
+/// The kinds whose tables a row borrows: names with spaces between, or "none".
 std::vector<std::string> read_borrows(const CsvTable& table, std::size_t row,
                                       const std::vector<std::string>& measured) {
   const std::size_t column = table.column("borrows");

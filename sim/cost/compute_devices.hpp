@@ -11,29 +11,30 @@
 
 namespace moesim {
 
-/// The datasheet rates of a GPU: dense peaks of matrix products, and of its memory.
+/// The datasheet rates of a GPU: dense peaks of GEMMs, and memory bandwidth.
 struct PeakRates {
   FlopsPerSecond bf16;
-  FlopsPerSecond fp8; ///< equals `bf16` where there is no fp8
+  FlopsPerSecond fp8; ///< equals `bf16` without fp8 arithmetic
   BytesPerSecond memory;
 };
 
-/// How much longer a kernel takes on a GPU of the rates `here` than on one of `there`, if each is
-/// bound by its products or its memory, whichever takes longer.
+/// Time of a kernel on a GPU with the rates `here` over its time on one with the rates `there`. On
+/// each GPU the kernel takes the longer of its FLOPs at the peak and its bytes at the memory
+/// bandwidth.
 double rate_ratio(const Kernel& kernel, const PeakRates& there, const PeakRates& here);
 
 /// A folder of tables that may serve a GPU kind.
 struct TableFolder {
   std::filesystem::path path;
-  /// Of the GPU that was measured: times are scaled from them to those of the topology file. No
-  /// value: the tables are taken as they are.
+  /// Rates of the measured GPU; times are scaled from them to the topology file's. Nothing: times
+  /// are not scaled.
   std::optional<PeakRates> measured_on;
-  bool borrowed = false; ///< another GPU kind was measured
+  bool borrowed = false; ///< measured on another GPU kind
 };
 
 /// One row of `devices.csv`.
 struct DeviceRow {
-  std::vector<std::string> borrows; ///< kinds whose tables stand in, the nearest first
+  std::vector<std::string> borrows; ///< kinds whose tables are borrowed, the nearest first
   PeakRates peaks;
 };
 
@@ -44,9 +45,10 @@ std::map<std::string, DeviceRow> read_devices(const std::filesystem::path& calib
 /// The kinds that have a folder with tables below `calibration`, by name.
 std::vector<std::string> measured_kinds(const std::filesystem::path& calibration);
 
-/// Where to look for a table of `kind`, in order: its own folder below `calibration`, then those
-/// that its row of `devices.csv` names. None: kernels are timed by a roofline. Throws InputError,
-/// with the known kinds, for a kind that has neither folder nor row; and as read_devices.
+/// Folders to search for a table of `kind`, in order: its own below `calibration`, then those that
+/// its row of `devices.csv` names. Without folders a roofline times the kernels. Throws InputError,
+/// with the known kinds, for a kind that has neither folder nor row, and for the errors of
+/// read_devices.
 std::vector<TableFolder> find_table_folders(const std::filesystem::path& calibration,
                                             const std::string& kind);
 

@@ -10,12 +10,15 @@
 
 namespace moesim {
 
-/// What a table is asked for, and so how wrong its answer may be.
+/// The distance of a query from the measurements of a table, which decides its error.
 enum class ErrorCase {
-  inside,        ///< between measured shapes: each measured shape, left out, from the others
-  edge,          ///< beyond the largest size: the largest, from the next smaller one
-  other_experts, ///< experts of other sizes: each layer kind, left out, from the nearest other
-  other_device   ///< another GPU kind: each measured kind, from the tables of each other
+  inside,        ///< between measured shapes: error of each measured shape, predicted from the
+                 ///< others
+  edge,          ///< beyond the largest size: error of the largest, predicted from the next smaller
+                 ///< one
+  other_experts, ///< other expert sizes: error of each layer kind, predicted from the nearest other
+  other_device   ///< another GPU kind: error of each measured kind, predicted from the tables of
+                 ///< each other
 };
 
 /// The names in `compute_errors.csv`.
@@ -26,15 +29,15 @@ inline constexpr auto error_case_names =
                                      {ErrorCase::other_device, "other-device"}});
 static_assert(names_each(error_case_names));
 
-/// How far a table is off in one case.
+/// The error of a table in one case.
 struct TableError {
-  std::string device; ///< whose table; "any" for `other_device`
+  std::string device; ///< the table's GPU kind; "any" for `other_device`
   std::string table;  ///< "gemm", "expert", "attention"
   Precision precision = Precision::bf16;
   ErrorCase error_case = ErrorCase::inside;
-  std::size_t rows = 0; ///< that were left out, one at a time
+  std::size_t rows = 0; ///< rows that were left out, one at a time
   double median_percent = 0.0;
-  double p90_percent = 0.0; ///< nine in ten rows are off by at most that
+  double p90_percent = 0.0; ///< 90th percentile of the error
 };
 
 /// The errors that `moesim calibrate` found, `calibration/compute_errors.csv`.
@@ -43,8 +46,8 @@ public:
   /// Throws InputError if the file is malformed; a missing file has no rows.
   static ComputeErrors read(const std::filesystem::path& path);
 
-  /// The 90th percentile of a case as a share. Throws InputError, naming the command that measures
-  /// it, if the file lacks it.
+  /// The 90th percentile of the relative error of a case. Throws InputError, naming the command
+  /// that measures it, if the file lacks it.
   double p90(const std::string& device, const std::string& table, Precision precision,
              ErrorCase error_case) const;
 

@@ -17,10 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double microsecond = 1e-6;
-/// What cuda_microbench measured, below a device's folder of published tables.
+/// Folder of cuda_microbench's measurements, below a device's folder of published tables.
 constexpr const char* own_measurements = "measured";
 
-/// The gradient, or none, that a product was timed for.
+/// The pass whose GEMM was timed.
 enum class ProductPass { forward, data_gradient, weight_gradient };
 constexpr auto product_pass_names =
     std::to_array<Named<ProductPass>>({{ProductPass::forward, "forward"},
@@ -28,7 +28,7 @@ constexpr auto product_pass_names =
                                        {ProductPass::weight_gradient, "weight_gradient"}});
 static_assert(names_each(product_pass_names));
 
-/// How the tokens of a timed product lay over its groups.
+/// The distribution of tokens over the groups of a timed GEMM.
 enum class TokenDistribution { equal, zipf, trace };
 constexpr auto token_distribution_names =
     std::to_array<Named<TokenDistribution>>({{TokenDistribution::equal, "equal"},
@@ -36,7 +36,7 @@ constexpr auto token_distribution_names =
                                              {TokenDistribution::trace, "trace"}});
 static_assert(names_each(token_distribution_names));
 
-/// The enumerator that a cell names.
+/// The enumerator whose name a cell holds.
 template <typename Enumeration, std::size_t n>
 Enumeration choice_at(const CsvTable& table, std::size_t row, std::size_t column,
                       const std::array<Named<Enumeration>, n>& names) {
@@ -49,7 +49,7 @@ Enumeration choice_at(const CsvTable& table, std::size_t row, std::size_t column
                    suggest_name(std::string(text), names_of(names)));
 }
 
-/// A table of a device folder; no value if there is no such file.
+/// A table of a device folder; nothing if there is no such file.
 std::optional<CsvTable> read_table(const fs::path& path, std::vector<std::string> columns) {
   if (!fs::exists(path))
     return std::nullopt;
@@ -62,7 +62,7 @@ std::optional<CsvTable> read_table(const fs::path& path, std::vector<std::string
   return table;
 }
 
-/// Reads the named columns of rows, and knows if a shape comes twice.
+/// Reads the shape columns of rows, and finds shapes that are given twice.
 class RowReader {
 public:
   RowReader(const CsvTable& table, const std::vector<std::string>& shape) : table_(table) {
@@ -79,7 +79,7 @@ public:
     return seen.shape;
   }
 
-  /// Throws InputError at the first row whose shape was read before; after the last row.
+  /// Throws InputError at the first row whose shape was read before. Call it after the last row.
   void expect_each_once() {
     const auto before = [](const Seen& a, const Seen& b) {
       if (a.variant != b.variant)
@@ -113,7 +113,8 @@ bool holds(Precisions precisions, Precision precision) {
   return std::find(precisions.begin(), precisions.end(), precision) != precisions.end();
 }
 
-/// Those of `precisions` that rows of one serve: one kind of fp8 rows serves every scale.
+/// Precisions, out of `precisions`, that rows of `rows` serve: fp8 rows serve every recipe of
+/// scales.
 std::vector<Precision> served_by(Precision rows, Precisions precisions) {
   std::vector<Precision> served;
   for (const Precision precision : precisions)
@@ -122,26 +123,26 @@ std::vector<Precision> served_by(Precision rows, Precisions precisions) {
   return served;
 }
 
-/// Products that were timed together: of which pass, and the sizes that name their table.
+/// The key of GEMMs that were timed together: the pass, and the sizes that name their table.
 using ProductKind = std::tuple<ProductPass, double, double>;
 
-/// The tables of each precision, one a kind of products in the order of the file.
+/// The tables of each precision, one for each kind of GEMMs, in the order of the file.
 class TablesByKind {
 public:
-  /// The table of a kind, which is new if it has no name; valid until the next call.
+  /// The table of a kind, valid until the next call. A new table has no name.
   ExpertTable& of(Precision precision, const ProductKind& kind) {
     std::vector<ExpertTable>& tables = tables_[precision];
-    const std::size_t place = places_[precision].try_emplace(kind, tables.size()).first->second;
-    return place < tables.size() ? tables[place] : tables.emplace_back();
+    const std::size_t number = numbers_[precision].try_emplace(kind, tables.size()).first->second;
+    return number < tables.size() ? tables[number] : tables.emplace_back();
   }
   TablesByPrecision take() { return std::move(tables_); }
 
 private:
-  std::map<Precision, std::map<ProductKind, std::size_t>> places_;
+  std::map<Precision, std::map<ProductKind, std::size_t>> numbers_;
   TablesByPrecision tables_;
 };
 
-/// Layers in one launch: gate and up together, then down.
+/// Reads layers timed in one launch: gate and up together, then down.
 TablesByPrecision read_fused(const CsvTable& table, Precisions precisions) {
   RowReader reader(table, {"hidden", "moe_ffn", "groups", "tokens_per_group"});
   const std::size_t precision = table.column("precision");
@@ -168,7 +169,7 @@ TablesByPrecision read_fused(const CsvTable& table, Precisions precisions) {
   return experts.take();
 }
 
-/// Single products, of equal loads; the rows of uneven ones are for comparison.
+/// Reads single GEMMs of equal loads; rows of uneven loads are for comparison only.
 TablesByPrecision read_products(const CsvTable& table, Precisions precisions) {
   RowReader reader(table, {"groups", "tokens", "n", "k"});
   const std::size_t precision = table.column("precision");

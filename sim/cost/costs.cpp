@@ -6,8 +6,8 @@ namespace moesim {
 
 namespace {
 
-/// The router and the head stay in bf16. A device may lack products of one scale a tensor, in whose
-/// stead those of blocks run.
+/// The precisions of a training's GEMMs. The router and the head stay in bf16. A device may lack
+/// GEMMs of one scale a tensor and then takes those of scaled blocks.
 std::vector<Precision> precisions_of(const TrainingSpec& training) {
   std::vector<Precision> precisions = {Precision::bf16};
   if (is_fp8(training.precision))
@@ -24,7 +24,7 @@ Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& t
   const GpuSpec& gpu = topology.gpu;
   return {ComputeCost::load(calibration,
                             {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth, gpu.sms,
-                             topology.node.scale_up_medium, topology.node.host},
+                             topology.node.scale_up_interconnect, topology.node.host},
                             precisions_of(training)),
           NetworkCost::load(calibration)};
 }

@@ -9,14 +9,14 @@
 
 namespace moesim {
 
-/// The measured costs that every prediction rests on.
+/// The measured costs of computes and of communication.
 struct Costs {
   ComputeCost compute;
   NetworkCost network;
 };
 
 /// Reads the tables for the GPU kind of `topology` and the precisions of `training` from the folder
-/// `calibration`. Throws InputError as both costs do.
+/// `calibration`. Throws the errors of ComputeCost::load and NetworkCost::load.
 Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& topology,
                  const TrainingSpec& training);
 

@@ -8,11 +8,11 @@ namespace moesim {
 
 namespace {
 
-/// The products of a table as single ones of so many rows.
+/// Time of a table's GEMMs as single GEMMs of `rows` rows.
 double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double rows) {
   double seconds = 0.0;
-  for (const ExpertProduct& product : table.products)
-    seconds += gemm.at({rows, product.n, product.k}).seconds;
+  for (const ExpertWeight& weight : table.products)
+    seconds += gemm.at({rows, weight.n, weight.k}).seconds;
   return seconds;
 }
 
@@ -23,17 +23,17 @@ DeviceGrids DeviceGrids::load(const std::filesystem::path& folder, Precisions pr
   std::map<Precision, ProductTable> products = product_tables(folder, precisions);
   std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder, precisions);
   for (const Precision precision : precisions) {
-    const std::size_t place = index(precision);
+    const std::size_t number = index(precision);
     if (const auto found = products.find(precision); found != products.end()) {
-      grids.gemm[place] = gemm_grid(found->second.products);
-      grids.casts[place] = std::move(found->second.casts);
+      grids.gemm[number] = gemm_grid(found->second.products);
+      grids.casts[number] = std::move(found->second.casts);
     } else if (precision == Precision::fp8_per_tensor) {
-      grids.gemm[place] = grids.gemm[index(Precision::fp8)];
-      grids.casts[place] = grids.casts[index(Precision::fp8)];
+      grids.gemm[number] = grids.gemm[index(Precision::fp8)];
+      grids.casts[number] = grids.casts[index(Precision::fp8)];
     }
-    if (grids.gemm[place])
+    if (grids.gemm[number])
       for (ExpertTable& table : tables[precision])
-        grids.experts[place].push_back(expert_grid(std::move(table), *grids.gemm[place]));
+        grids.experts[number].push_back(expert_grid(std::move(table), *grids.gemm[number]));
   }
   if (const TimeTable points = read_attention_table(folder); !points.empty())
     grids.attention = attention_grid(points);
@@ -54,14 +54,14 @@ ExpertGrid expert_grid(ExpertTable table, const TimeGrid& gemm) {
     if (table.derived)
       point.seconds =
           std::max(point.seconds, single_seconds(table, gemm, point.shape[0] * point.shape[1]));
-  std::vector<ExpertProduct> octaves;
+  std::vector<ExpertWeight> octaves;
   for (const auto& [n, k] : table.products)
     octaves.push_back({std::log2(n), std::log2(k)});
   TimeGrid times({Growth::linear, Growth::linear}, table.times);
   return {std::move(table), std::move(octaves), std::move(times)};
 }
 
-GroupedProduct grouped_product(const Kernel& kernel) {
+GroupedGemm grouped_gemm_of(const Kernel& kernel) {
   return {static_cast<double>(kernel.groups), static_cast<double>(kernel.m),
           static_cast<double>(kernel.n), static_cast<double>(kernel.k),
           kernel.kind == KernelKind::grouped_weight_gradient};
@@ -71,13 +71,14 @@ namespace {
 
 /// Whether a table timed that weight, as stored or transposed.
 bool has_weight(const ExpertTable& table, double n, double k) {
-  return std::any_of(table.products.begin(), table.products.end(), [&](const auto& product) {
-    return (product.n == n && product.k == k) || (product.n == k && product.k == n);
+  return std::any_of(table.products.begin(), table.products.end(), [&](const auto& weight) {
+    return (weight.n == n && weight.k == k) || (weight.n == k && weight.k == n);
   });
 }
 
-/// Octaves of n plus octaves of k between a weight, in octaves, and the nearest one of a table.
-double distance(const ExpertGrid& experts, const ExpertProduct& weight) {
+/// Distance of a weight from the nearest weight of a table: octaves of n plus octaves of k.
+/// `weight` holds log2 of its sizes.
+double distance(const ExpertGrid& experts, const ExpertWeight& weight) {
   double nearest = std::numeric_limits<double>::infinity();
   for (const auto& [n, k] : experts.octaves)
     nearest = std::min({nearest, std::abs(weight.n - n) + std::abs(weight.k - k),
@@ -85,53 +86,53 @@ double distance(const ExpertGrid& experts, const ExpertProduct& weight) {
   return nearest;
 }
 
-bool covers(const ExpertGrid& experts, const GroupedProduct& product) {
-  return experts.times.at({product.groups, product.m}).measured;
+bool covers(const ExpertGrid& experts, const GroupedGemm& shape) {
+  return experts.times.at({shape.groups, shape.m}).measured;
 }
 
-/// The time of a product by one table.
-ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const GroupedProduct& product) {
+/// The time of a grouped GEMM by one table.
+ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const GroupedGemm& shape) {
   const TimeGrid& times = experts.times;
-  const double groups = std::clamp(product.groups, times.lowest(ExpertGrid::groups_axis),
+  const double groups = std::clamp(shape.groups, times.lowest(ExpertGrid::groups_axis),
                                    times.highest(ExpertGrid::groups_axis));
-  const double tokens = std::clamp(product.m, times.lowest(ExpertGrid::tokens_axis),
+  const double tokens = std::clamp(shape.m, times.lowest(ExpertGrid::tokens_axis),
                                    times.highest(ExpertGrid::tokens_axis));
   const TimeGrid::Lookup grouped = times.at({groups, tokens});
   const double single = single_seconds(experts.table, gemm, groups * tokens);
-  const double padded = std::max(product.m, tokens);
+  const double padded = std::max(shape.m, tokens);
   const double factor = 1.0 + (grouped.seconds / single - 1.0) * tokens / padded;
-  return {gemm.at({product.groups * padded, product.n, product.k}).seconds * factor,
-          grouped.measured && groups == product.groups && tokens == product.m, false};
+  return {gemm.at({shape.groups * padded, shape.n, shape.k}).seconds * factor,
+          grouped.measured && groups == shape.groups && tokens == shape.m, false};
 }
 
-/// The three nearest tables of that pass that cover the product; the three nearest of all, if none
-/// does; of equals, the first of the list.
+/// The three nearest tables of the pass that cover the groups and tokens; if none does, the three
+/// nearest of the pass. Of equally near tables, the first of the list.
 std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& experts,
-                                              const GroupedProduct& product) {
+                                              const GroupedGemm& shape) {
   constexpr std::size_t count = 3;
-  const ExpertProduct weight{std::log2(product.n), std::log2(product.k)};
+  const ExpertWeight weight{std::log2(shape.n), std::log2(shape.k)};
   std::vector<std::pair<double, const ExpertGrid*>> order;
   order.reserve(experts.size());
   for (const ExpertGrid& candidate : experts)
-    if (candidate.table.weight_gradient == product.weight_gradient)
+    if (candidate.table.weight_gradient == shape.weight_gradient)
       order.emplace_back(distance(candidate, weight), &candidate);
-  // Tables of a list stand behind each other in memory.
+  // The pointers keep the order of the list, as its tables are contiguous.
   std::sort(order.begin(), order.end());
   std::vector<const ExpertGrid*> tables;
   for (std::size_t i = 0; i < order.size() && tables.size() < count; ++i)
-    if (covers(*order[i].second, product))
+    if (covers(*order[i].second, shape))
       tables.push_back(order[i].second);
   for (std::size_t i = 0; tables.empty() && i < std::min(count, order.size()); ++i)
     tables.push_back(order[i].second);
   return tables;
 }
 
-/// The middle of what these tables say; there is at least one.
+/// The median of the tables' times; there must be at least one table.
 ExpertTime middle_time(const std::vector<const ExpertGrid*>& tables, const TimeGrid& gemm,
-                       const GroupedProduct& product) {
+                       const GroupedGemm& shape) {
   std::vector<ExpertTime> times;
   for (const ExpertGrid* table : tables)
-    times.push_back(time_by(*table, gemm, product));
+    times.push_back(time_by(*table, gemm, shape));
   std::sort(times.begin(), times.end(),
             [](const ExpertTime& a, const ExpertTime& b) { return a.seconds < b.seconds; });
   ExpertTime middle = times[(times.size() - 1) / 2];
@@ -142,15 +143,15 @@ ExpertTime middle_time(const std::vector<const ExpertGrid*>& tables, const TimeG
 } // namespace
 
 std::optional<ExpertTime> expert_time(const std::vector<ExpertGrid>& experts, const TimeGrid& gemm,
-                                      const GroupedProduct& product) {
+                                      const GroupedGemm& shape) {
   for (const ExpertGrid& candidate : experts)
-    if (candidate.table.weight_gradient == product.weight_gradient &&
-        has_weight(candidate.table, product.n, product.k))
-      return time_by(candidate, gemm, product);
-  const std::vector<const ExpertGrid*> tables = nearest_tables(experts, product);
+    if (candidate.table.weight_gradient == shape.weight_gradient &&
+        has_weight(candidate.table, shape.n, shape.k))
+      return time_by(candidate, gemm, shape);
+  const std::vector<const ExpertGrid*> tables = nearest_tables(experts, shape);
   if (tables.empty())
     return std::nullopt;
-  return middle_time(tables, gemm, product);
+  return middle_time(tables, gemm, shape);
 }
 
 } // namespace moesim

@@ -7,18 +7,18 @@
 
 namespace moesim {
 
-/// A time on the way to a KernelTime: independent errors add up in quadrature.
+/// An intermediate value of a KernelTime. Independent errors add up in quadrature.
 struct Estimate {
   double seconds = 0.0;
   CostBasis basis = CostBasis::measured;
   double squared_error = 0.0;
-  const std::string* stand_in = nullptr; ///< as KernelTime's
+  const std::string* stand_in = nullptr; ///< KernelTime::stand_in
 
   void depends_on(CostBasis on, double error) {
     basis = farther(basis, on);
     squared_error += error * error;
   }
-  /// Adds what runs one after the other, with errors of its own.
+  /// Adds the time of the next part, whose error is independent.
   void follow(const Estimate& other) {
     if (other.seconds == 0.0)
       return;
@@ -31,7 +31,7 @@ struct Estimate {
     if (!stand_in)
       stand_in = other.stand_in;
   }
-  /// Divides the time by a ratio of which a rule speaks.
+  /// Divides the time by the ratio of a rule.
   void divide_by(const Uncertain& ratio) {
     seconds /= ratio.value;
     depends_on(CostBasis::rule, ratio.error);

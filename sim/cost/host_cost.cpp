@@ -25,7 +25,7 @@ double HostCost::launch_error(std::int64_t operators, std::int64_t launches) con
                     launch_time(0, launches) / time * launch_time_us_.error, slowdown_.error);
 }
 
-PostingTime HostCost::posting_time(const PostedCopies& posted) const {
+PostingTime HostCost::posting_time(const PostedTokens& posted) const {
   PostingTime time = proxies_.time(posted);
   time.time = time.time * slowdown_.value;
   time.error = std::hypot(time.error, slowdown_.error);

@@ -9,24 +9,26 @@
 
 namespace moesim {
 
-/// How long the processors of a node take to feed its GPUs in a training step.
+/// Times that the processors of a node take to launch kernels and to post messages in a training
+/// step.
 class HostCost {
 public:
-  /// `host` is a row of `calibration/hosts.csv`. Throws InputError for one that is not, and for a
+  /// `host` names a row of `calibration/hosts.csv`. Throws InputError for an unknown host and for a
   /// malformed table.
   HostCost(const std::filesystem::path& calibration, const std::string& host,
            const ComputeConstants& constants);
 
-  /// For calls of the framework, and for kernels that these launch beyond one each.
+  /// Time of `operators` calls of the framework and `launches` further kernels, beyond one kernel a
+  /// call.
   Seconds launch_time(std::int64_t operators, std::int64_t launches) const;
-  /// The error of that time, as KernelTime's; 0 of no time.
+  /// Relative error of launch_time at a confidence of 90 %; 0 if the time is 0.
   double launch_error(std::int64_t operators, std::int64_t launches) const;
 
-  /// What a dispatch or combine takes beside its transfer, where the host posts its messages.
-  PostingTime posting_time(const PostedCopies& posted) const;
+  /// Time that the host takes to post the messages of a dispatch or combine, beside the transfer.
+  PostingTime posting_time(const PostedTokens& posted) const;
 
 private:
-  Uncertain slowdown_; ///< over the host of the constants
+  Uncertain slowdown_; ///< time of this host over that of the host of the constants
   Uncertain operator_time_us_;
   Uncertain launch_time_us_;
   HostProxies proxies_;

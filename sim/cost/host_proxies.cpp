@@ -59,7 +59,7 @@ void HostProxies::read_messages(const std::filesystem::path& file) {
   }
 }
 
-PostingTime HostProxies::time(const PostedCopies& posted) const {
+PostingTime HostProxies::time(const PostedTokens& posted) const {
   const std::string library = name_of(library_names, posted.library);
   const auto rates = rates_.find(library);
   const auto messages = messages_.find(library);
@@ -70,7 +70,7 @@ PostingTime HostProxies::time(const PostedCopies& posted) const {
         fmt::format("no row of the library \"{}\", whose messages the host posts", library));
   const double gpu_gbit_per_s = posted.nics.value * 8e-9;
   const auto distance = [&](const Rates& row) {
-    return std::pair(row.medium != posted.medium,
+    return std::pair(row.interconnect != posted.interconnect,
                      std::abs(std::log(row.gpu_gbit_per_s / gpu_gbit_per_s)));
   };
   const Rates& rate =
@@ -80,8 +80,8 @@ PostingTime HostProxies::time(const PostedCopies& posted) const {
   if (group == messages->second.end())
     --group;
   const double tokens = posted.combine ? group->second.combine : group->second.dispatch;
-  return {microseconds(rate.operation_us + posted.copies / tokens * rate.message_us), rate.error,
-          rate.medium};
+  return {microseconds(rate.operation_us + posted.tokens / tokens * rate.message_us), rate.error,
+          rate.interconnect};
 }
 
 } // namespace moesim

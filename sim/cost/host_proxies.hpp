@@ -11,41 +11,41 @@
 
 namespace moesim {
 
-/// The copies of tokens that a rank sends to other domains in a dispatch or combine, where the host
-/// posts its messages: the GPU cannot (EFA), or the library leaves it to threads of the host
-/// (UCCL-EP).
-struct PostedCopies {
+/// Tokens that a rank sends to other domains in a dispatch or combine whose messages the host
+/// posts: the GPU cannot (EFA), or the library leaves it to threads of the host (UCCL-EP). A token
+/// counts once for each other domain that it goes to.
+struct PostedTokens {
   Library library = Library::deepep;
-  bool combine = false;   ///< else dispatch
-  std::int64_t ranks = 0; ///< of the expert-parallel group
-  double copies = 0.0;    ///< of tokens, by one rank
-  std::string medium;     ///< of the NICs: "efa", …
-  BytesPerSecond nics;    ///< of one GPU, one direction
+  bool combine = false;     ///< false: a dispatch
+  std::int64_t ranks = 0;   ///< ranks of the expert-parallel group
+  double tokens = 0.0;      ///< tokens that one rank sends
+  std::string interconnect; ///< interconnect of the NICs: "efa", …
+  BytesPerSecond nics;      ///< rate of one GPU, one direction
 };
 
-/// A time, and its error as KernelTime's.
+/// A time with its relative error at a confidence of 90 %.
 struct PostingTime {
   Seconds time;
   double error = 0.0;
-  std::string medium; ///< of the NICs that it was measured on
+  std::string interconnect; ///< interconnect of the measured NICs
 };
 
-/// What a Xeon takes to post such messages inside a training step, beside their transfer. From
+/// Times that a Xeon takes to post messages inside a training step, beside their transfer. From
 /// `calibration/host_proxies.csv` (a time an operation and one a message, by library and NICs) and
 /// `calibration/proxy_messages.csv` (tokens a message, by library and ranks).
 class HostProxies {
 public:
-  /// Without its files there is none to ask for. Throws InputError if one is malformed.
+  /// Missing files give no rows. Throws InputError if a file is malformed.
   static HostProxies load(const std::filesystem::path& calibration);
 
-  /// By the row of the library whose NICs are nearest in rate, of the same medium if there is one,
-  /// and the least of its groups that
-  /// holds as many ranks, else the largest. Throws InputError for a library without rows.
-  PostingTime time(const PostedCopies& posted) const;
+  /// Takes the row of the library whose NICs are nearest in rate, preferably of the same
+  /// interconnect, and the smallest group with at least `ranks` ranks, else the largest group.
+  /// Throws InputError for a library without rows.
+  PostingTime time(const PostedTokens& posted) const;
 
 private:
   struct Rates {
-    std::string medium;
+    std::string interconnect;
     double gpu_gbit_per_s = 0.0;
     double operation_us = 0.0;
     double message_us = 0.0;
@@ -60,7 +60,7 @@ private:
 
   std::filesystem::path folder_;
   std::map<std::string, std::vector<Rates>> rates_;                       ///< by library
-  std::map<std::string, std::map<std::int64_t, MessageTokens>> messages_; ///< and by ranks
+  std::map<std::string, std::map<std::int64_t, MessageTokens>> messages_; ///< by library and ranks
 };
 
 } // namespace moesim

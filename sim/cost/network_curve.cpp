@@ -55,7 +55,7 @@ double NetworkCurve::share(const TierUse& use) const {
   return std::min(reached, limit.value > 0.0 ? limit / use.capacity : 1.0);
 }
 
-const std::vector<std::string>& medium_names() {
+const std::vector<std::string>& interconnect_names() {
   static const std::vector<std::string> names = {"nvlink3", "nvlink4",    "nvlink5", "nvlink6",
                                                  "pcie",    "infiniband", "roce",    "efa"};
   return names;
@@ -65,8 +65,8 @@ std::string network_csv(const std::vector<NetworkCurve>& curves) {
   std::string text = network_head;
   for (const NetworkCurve& curve : curves)
     for (const NetworkCurve::Point& point : curve.points)
-      text += fmt::format("{},{},{},{:.4f}\n", curve.medium, collective_name(curve.collective),
-                          point.message.value, point.share);
+      text += fmt::format("{},{},{},{:.4f}\n", curve.interconnect,
+                          collective_name(curve.collective), point.message.value, point.share);
   return text;
 }
 
@@ -74,11 +74,11 @@ std::string network_startup_csv(const std::vector<NetworkCurve>& curves) {
   std::string text = startup_head;
   for (const NetworkCurve& curve : curves)
     text += fmt::format("{},{},{:.2f},{:.3f},{:.3f},{:.1f},{},{},{},{},{:.1f},{:.1f},{},{}\n",
-                        curve.medium, collective_name(curve.collective), curve.base.value * 1e6,
-                        curve.per_peer.value * 1e6, curve.small_group_loss, curve.limit.value / 1e9,
-                        curve.smallest.value, curve.largest.value, curve.members_min,
-                        curve.members_max, curve.residual_percent, curve.p90_error_percent,
-                        curve.provenance, curve.tables);
+                        curve.interconnect, collective_name(curve.collective),
+                        curve.base.value * 1e6, curve.per_peer.value * 1e6, curve.small_group_loss,
+                        curve.limit.value / 1e9, curve.smallest.value, curve.largest.value,
+                        curve.members_min, curve.members_max, curve.residual_percent,
+                        curve.p90_error_percent, curve.provenance, curve.tables);
   return text;
 }
 

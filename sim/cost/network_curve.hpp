@@ -9,27 +9,28 @@
 
 namespace moesim {
 
-/// What a rank does to the links of a tier.
+/// The load of a rank on the links of a tier.
 struct TierUse {
-  Bytes bytes;          ///< that it sends over its link of the tier: the message of the curves
+  Bytes bytes;          ///< bytes that it sends over its link of the tier: the message of the
+                        ///< curves
   std::int64_t members; ///< ranks of the domain inside, domains that take part outside
   BytesPerSecond capacity;
 };
 
-/// The measured costs of a collective on a medium:
-/// time = start-up + bytes / (capacity × share).
+/// The measured costs of a collective on an interconnect: time = start-up + bytes / (capacity ×
+/// share).
 struct NetworkCurve {
   struct Point {
     Bytes message;
     double share = 0.0;
   };
-  std::string medium;
+  std::string interconnect;
   Collective collective = Collective::all_to_all;
   std::vector<Point> points; ///< by rising message; bytes over share never falls
-  /// What small groups lose: the share is multiplied by exp(−small_group_loss / members). Negative
-  /// where large groups lose.
+  /// Loss of small groups: the share is multiplied by exp(−small_group_loss / members). Negative if
+  /// large groups lose.
   double small_group_loss = 0.0;
-  /// What the copying kernel reaches, however fast the link; 0 if only the link bounds it.
+  /// Rate limit of the copying kernel on a link of any speed; 0 if only the link limits it.
   BytesPerSecond limit;
   Seconds base;     ///< start-up without peers
   Seconds per_peer; ///< start-up of each peer
@@ -37,22 +38,22 @@ struct NetworkCurve {
   Bytes largest;
   std::int64_t members_min = 0; ///< the range of the measured groups
   std::int64_t members_max = 0;
-  double residual_percent = 0.0; ///< median relative error of the times that were fitted
-  /// Nine in ten measured rows of 1 MB and more are off by at most this; those held out are among
-  /// them.
+  double residual_percent = 0.0; ///< median relative error of the fitted times
+  /// 90th percentile of the error over measured rows of 1 MB and more, held-out rows included.
   double p90_error_percent = 0.0;
-  std::string provenance; ///< one that check_provenance accepts
+  std::string provenance; ///< a word that check_provenance accepts
   std::string tables;     ///< names of the fitted tables, with spaces between
 
-  /// The share of the capacity, between points linear in the logarithms of both, beyond them that
-  /// of the outermost; at most 1 and the limit.
+  /// Share of the capacity: linear between points in the logarithms of both, constant beyond them;
+  /// at most 1 and the limit.
   double share(const TierUse& use) const;
 };
 
-/// The names of media in topologies and tables, as "nvlink4".
-const std::vector<std::string>& medium_names();
+/// The names of interconnects in topologies and tables, as "nvlink4".
+const std::vector<std::string>& interconnect_names();
 
-/// `network.csv` and `network_startup.csv` of these curves, as NetworkCost reads them.
+/// The text of `network.csv` and of `network_startup.csv` for these curves, as NetworkCost reads
+/// them.
 std::string network_csv(const std::vector<NetworkCurve>& curves);
 std::string network_startup_csv(const std::vector<NetworkCurve>& curves);
 

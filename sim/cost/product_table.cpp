@@ -14,13 +14,14 @@ constexpr std::size_t m_axis = 0;
 constexpr std::size_t n_axis = 1;
 constexpr std::size_t k_axis = 2;
 
-/// What a cast of the tables' kernels moves: a value is read in bf16 and written in fp8; for one
-/// scale a tensor it is read once before, for the largest of all.
+/// Bytes that a cast of the tables' kernels moves for each value: read in bf16, written in fp8.
+/// With one scale a tensor it is read once more before, for the largest value.
 double bytes_cast(Precision precision) {
   return precision == Precision::fp8_per_tensor ? 5.0 : 3.0;
 }
 
-/// The casts that the narrowest products of an fp8 table show; empty if bf16 has none of them.
+/// Times of the casts, from the narrowest GEMMs of an fp8 table; empty if the bf16 table has none
+/// of these shapes.
 TimeTable casts_of(const TimeTable& fp8, const TimeTable& bf16, double shortest) {
   const auto hash = [](const TimeGrid::Shape& shape) {
     std::size_t sum = 0;
@@ -47,7 +48,7 @@ TimeTable casts_of(const TimeTable& fp8, const TimeTable& bf16, double shortest)
   return casts;
 }
 
-/// Without the casts that were timed with them.
+/// Splits a table into GEMMs and the casts that were timed with them.
 ProductTable without_casts(const TimeTable& products, const TimeTable& bf16, Precision precision) {
   ProductTable table{products, std::nullopt};
   if (!is_fp8(precision) || bf16.empty())
@@ -73,7 +74,7 @@ std::map<Precision, ProductTable> product_tables(const std::filesystem::path& fo
   const std::map<Precision, TimeTable> tables = read_gemm_tables(folder, precisions);
   const auto found = tables.find(Precision::bf16);
   const TimeTable bf16 = found == tables.end() ? TimeTable{} : found->second;
-  const bool published = has_published_gemm(folder); // our own hold no cast
+  const bool published = has_published_gemm(folder); // our own tables hold no cast
   std::map<Precision, ProductTable> products;
   for (const auto& [precision, table] : tables)
     products[precision] =

@@ -7,25 +7,25 @@
 
 namespace moesim {
 
-/// What a kernel takes that casts values to fp8.
+/// Times of kernels that cast values to fp8.
 struct CastGrid {
-  TimeGrid times;               ///< over (rows, columns)
-  double bytes_per_value = 0.0; ///< that it moved
+  TimeGrid times;               ///< axes: (rows, columns)
+  double bytes_per_value = 0.0; ///< bytes that the timed cast moved for each value
 };
 
-/// A table of products, and the casts that were timed with them.
+/// A table of GEMMs, and the casts that were timed with them.
 struct ProductTable {
   TimeTable products;            ///< shapes are (m, n, k)
-  std::optional<CastGrid> casts; ///< of the m × k operand; none if none was timed
+  std::optional<CastGrid> casts; ///< casts of the m × k operand; nothing if none was timed
 };
 
-/// The products of a device folder by precision, those that it has. Published fp8 rows hold the
-/// cast of the m × k operand, which no other size counts for. The narrowest products do nothing but
-/// read that operand: without its cast such a product takes half the time of bf16, and that much
-/// the cast has of each product of that m and k. (On H100 4096 × 4096 × 7168 is left with 184 of
-/// 236 us; deepseek-ai/DeepGEMM@a6d97a1 takes 184.) No product is left less than the shortest one
-/// of bf16, which must be among the precisions. Empty if the file is missing; throws InputError as
-/// read_gemm_tables.
+/// The GEMM tables of a device folder, by precision. Published fp8 rows include the cast of the m ×
+/// k operand, whose time depends on m and k alone. The time of the narrowest GEMMs is that of
+/// reading this operand: without the cast, fp8 takes half the time of bf16. The time above that
+/// half is the cast's; it is subtracted from each GEMM of that m and k. (On H100 4096 × 4096 × 7168
+/// keeps 184 of 236 us; deepseek-ai/DeepGEMM@a6d97a1 takes 184.) No GEMM keeps less than the
+/// shortest one of bf16. The precisions must include bf16. Empty if the file is missing. Throws the
+/// errors of read_gemm_tables.
 std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder,
                                                  Precisions precisions = enumerators<Precision>);
 

@@ -8,7 +8,7 @@ namespace moesim {
 
 /// Throws InputError unless the cell of `row` in the column `provenance` is one of these:
 /// - measured: a measurement of the quantity, or a mean of several
-/// - fitted: the value with which predictions come nearest to measurements of something else
+/// - fitted: the value that brings predictions nearest to measurements of other quantities
 /// - published: a statement of its source
 /// - datasheet: of the vendor
 /// - assumption: none of these, with its reason

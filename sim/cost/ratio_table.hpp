@@ -9,15 +9,15 @@
 
 namespace moesim {
 
-/// A ratio with its error, and where it stands.
+/// A ratio with its error and its position in the file.
 struct RatioRow {
   Uncertain ratio;
   InputLocation where;
 };
 
-/// The ratios of a file by name: columns `name`, `ratio`, error_percent, provenance, source. They
-/// join those that are `known`, which are all if there is no such file. Throws InputError if it is
-/// malformed or repeats a name.
+/// The ratios of a file by name, added to those of `known`. `name` and `ratio` are the names of its
+/// columns, beside error_percent, provenance and source. A missing file adds none. Throws
+/// InputError if the file is malformed or repeats a name.
 std::map<std::string, RatioRow> read_ratios(const std::filesystem::path& file,
                                             const std::string& name, const std::string& ratio,
                                             std::map<std::string, RatioRow> known = {});

@@ -48,7 +48,7 @@ std::size_t TimeGrid::cell_of(const Shape& shape) const {
 double TimeGrid::seconds_of(double value, std::size_t cell) const {
   for (std::size_t axis = 0; axis < sizes_.size(); ++axis)
     if (growth_[axis] == Growth::quadratic)
-      value *= sizes_[axis][place(cell, axis)];
+      value *= sizes_[axis][position(cell, axis)];
   return value;
 }
 
@@ -61,7 +61,7 @@ double TimeGrid::moved(double value, std::size_t axis, std::size_t from, std::si
 std::optional<std::size_t> TimeGrid::neighbour(std::size_t cell, std::size_t axis,
                                                bool upwards) const {
   const std::size_t steps =
-      upwards ? sizes_[axis].size() - 1 - place(cell, axis) : place(cell, axis);
+      upwards ? sizes_[axis].size() - 1 - position(cell, axis) : position(cell, axis);
   for (std::size_t step = 0; step < steps; ++step) {
     cell = upwards ? cell + strides_[axis] : cell - strides_[axis];
     if (measured_[cell])
@@ -78,9 +78,9 @@ std::optional<double> TimeGrid::between(std::size_t cell) const {
     const auto upper = neighbour(cell, axis, true);
     if (!lower || !upper)
       continue;
-    const double low = sizes_[axis][place(*lower, axis)];
-    const double high = sizes_[axis][place(*upper, axis)];
-    const double weight = (sizes_[axis][place(cell, axis)] - low) / (high - low);
+    const double low = sizes_[axis][position(*lower, axis)];
+    const double high = sizes_[axis][position(*upper, axis)];
+    const double weight = (sizes_[axis][position(cell, axis)] - low) / (high - low);
     sum += (1.0 - weight) * values_[*lower] + weight * values_[*upper];
     ++count;
   }
@@ -89,8 +89,8 @@ std::optional<double> TimeGrid::between(std::size_t cell) const {
   return sum / static_cast<double>(count);
 }
 
-// What lies between measured cells first; the rest breadth first from all known cells at once, in
-// ascending order, so that ties go to the smaller cell.
+// Fills cells between measured cells first. Then it fills the others breadth first from all known
+// cells at once, in ascending order, so that ties go to the smaller cell.
 void TimeGrid::fill_gaps() {
   std::vector<std::uint8_t> known = measured_;
   for (std::size_t cell = 0; cell < values_.size(); ++cell)
@@ -109,13 +109,13 @@ void TimeGrid::fill_gaps() {
       if (known[next])
         return;
       known[next] = 1;
-      values_[next] = moved(values_[cell], axis, place(cell, axis), place(next, axis));
+      values_[next] = moved(values_[cell], axis, position(cell, axis), position(next, axis));
       queue.push_back(next);
     };
     for (std::size_t axis = 0; axis < sizes_.size(); ++axis) {
-      if (place(cell, axis) > 0)
+      if (position(cell, axis) > 0)
         spread(cell - strides_[axis], axis);
-      if (place(cell, axis) + 1 < sizes_[axis].size())
+      if (position(cell, axis) + 1 < sizes_[axis].size())
         spread(cell + strides_[axis], axis);
     }
   }
@@ -131,12 +131,13 @@ std::optional<double> TimeGrid::left_out(const Shape& shape) const {
 
 std::optional<double> TimeGrid::beyond(const Shape& shape, std::size_t axis) const {
   const std::size_t cell = cell_of(shape);
-  if (place(cell, axis) + 1 != sizes_[axis].size())
+  if (position(cell, axis) + 1 != sizes_[axis].size())
     return std::nullopt;
   const auto lower = neighbour(cell, axis, false);
   if (!lower)
     return std::nullopt;
-  return seconds_of(moved(values_[*lower], axis, place(*lower, axis), place(cell, axis)), cell);
+  return seconds_of(moved(values_[*lower], axis, position(*lower, axis), position(cell, axis)),
+                    cell);
 }
 
 TimeGrid::Bracket TimeGrid::bracket(std::size_t axis, double size) const {

@@ -8,8 +8,8 @@
 
 namespace moesim {
 
-// The same figures as in the topology files that ship, where their sources stand; NVLink rates of
-// one link in one direction: 25 GB/s (generations 3 and 4), 50 GB/s (5).
+// Figures of the topology files in `topologies/`, which state the sources. NVLink rates are those
+// of one link in one direction: 25 GB/s (generations 3 and 4), 50 GB/s (5).
 const std::vector<GpuFacts>& known_gpus() {
   static const std::vector<GpuFacts> gpus = {
       {"a100-sxm", "nvlink3", 80.0, 312, 0, 2039, 108, 12, 25, 80},

@@ -23,7 +23,7 @@ const std::map<std::string, double> lane_rates = {{"SDR", 2.5},     {"DDR", 5.0}
                                                   {"FDR", 14.0625}, {"EDR", 25.0}, {"HDR", 50.0},
                                                   {"NDR", 100.0},   {"XDR", 200.0}};
 
-/// "4xNDR" → 400 Gbit/s.
+/// The rate of a link width and speed: "4xNDR" → 400 Gbit/s.
 double rate_of(const InputLocation& where, const std::string& text, int column) {
   static const std::regex pattern(R"((\d+)x([A-Z]+)\d*)");
   std::smatch match;
@@ -37,7 +37,7 @@ int column_of(const std::smatch& match, std::size_t group) {
   return static_cast<int>(match.position(group)) + 1;
 }
 
-/// What other tools print, and what to do about it.
+/// Throws InputError, with a hint, for the output of other tools.
 void refuse_other_tools(const InputLocation& where) {
   const std::string& line = where.source_line;
   const std::string hint = "run ibnetdiscover on a node of the fabric";
@@ -108,7 +108,7 @@ void IbFabric::add_device(const InputLocation& where, IbDevice::Kind kind) {
 }
 
 void IbFabric::add_port(const InputLocation& where) {
-  // [port](guid) "peer"[its port](guid) # comment
+  // A line of a port: [port](guid) "peer"[its port](guid) # comment
   const std::string end = R"re(\[(\d+)\](?:\([0-9a-fA-F]+\))?)re";
   static const std::regex pattern(end + R"re(\s+"([SHR]-[0-9a-fA-F]+)")re" + end +
                                   R"re(\s*#\s*(.*\S)\s*)re");
@@ -133,7 +133,7 @@ void IbFabric::join_ends() {
     for (IbPort& port : device.ports) {
       const int column = static_cast<int>(port.where.source_line.find(port.peer)) + 1;
       const auto peer = by_id_.find(port.peer);
-      // Some dumps leave the blocks of aggregation nodes out; those are no hosts anyway.
+      // Some dumps lack the blocks of aggregation nodes, which are no hosts.
       if (peer == by_id_.end() &&
           port.where.source_line.find("Aggregation Node") != std::string::npos) {
         ++missing_aggregation_nodes_;

@@ -9,12 +9,12 @@
 
 namespace moesim {
 
-/// One end of a cable as a device's block lists it.
+/// One end of a cable, from the block of its device.
 struct IbPort {
   int port = 0;
   std::string peer; ///< "S-…", "H-…" or "R-…"
   int peer_port = 0;
-  double gbit_per_s = 0.0; ///< width times lane rate, one direction
+  double gbit_per_s = 0.0; ///< width × lane rate, one direction
   InputLocation where;
 };
 
@@ -28,16 +28,16 @@ struct IbDevice {
   InputLocation where;
 };
 
-/// The blocks of what `ibnetdiscover` prints (infiniband-diags), in their order. Every cable is
-/// listed at both ends; where one end is missing, and for everything that is not such a file,
-/// throws InputError at the line.
+/// The blocks of the output of `ibnetdiscover` (infiniband-diags), in their order. Every cable is
+/// listed at both ends. Throws InputError, at the line, for a cable with one end and for a file of
+/// another format.
 class IbFabric {
 public:
   static IbFabric read(const std::filesystem::path& file);
   const std::vector<IbDevice>& devices() const { return devices_; }
-  /// Cables whose ends name two rates: the lower is taken.
+  /// Number of cables whose ends state different rates; the lower one counts.
   int uneven_cables() const { return uneven_cables_; }
-  /// SHARP aggregation nodes that stand at a switch port but have no block.
+  /// Number of SHARP aggregation nodes at a switch port that have no block.
   int missing_aggregation_nodes() const { return missing_aggregation_nodes_; }
   const IbDevice& device(const std::string& id) const { return devices_[by_id_.at(id)]; }
 

@@ -17,7 +17,7 @@ constexpr double pcie4_gbyte_per_s = 31.5;
 constexpr double pcie5_gbyte_per_s = 63.0;
 constexpr int ampere = 80;
 
-/// Names like "node2" before "node10": digits count as numbers.
+/// Orders names with digits as numbers: "node2" before "node10".
 bool natural_less(const std::string& a, const std::string& b) {
   std::size_t i = 0;
   std::size_t j = 0;
@@ -50,7 +50,7 @@ bool natural_less(const std::string& a, const std::string& b) {
   return a.size() - i < b.size() - j;
 }
 
-/// A name that a table can hold.
+/// The name without characters that a table cannot hold.
 std::string plain(std::string name) {
   std::replace(name.begin(), name.end(), ',', ' ');
   return name;
@@ -106,8 +106,8 @@ private:
     hosts_[plain(host)].push_back(device.id);
   }
 
-  /// Hosts with as many adapters as most have come first: those are the compute nodes, on which a
-  /// job's first ranks belong. Then by name.
+  /// Sorts hosts: first those with the most frequent number of adapters, which are the compute
+  /// nodes for a job's first ranks, then by name.
   void sort_hosts(std::vector<std::string>& names) const {
     std::map<std::size_t, int> hosts_by_size;
     for (const auto& [host, adapters] : hosts_)
@@ -151,7 +151,7 @@ private:
   void add_cables(const IbDevice& device) {
     for (const IbPort& port : device.ports) {
       const bool known = names_.contains(device.id) && names_.contains(port.peer);
-      // Each cable is listed twice.
+      // Each cable is listed at both ends: take one.
       if (!known || std::pair(port.peer, port.peer_port) < std::pair(device.id, port.port))
         continue;
       const bool to_adapter = device.kind == IbDevice::Kind::adapter ||
@@ -166,7 +166,7 @@ private:
   const GpuFacts& gpu_;
   ImportedGraph graph_;
   std::map<std::string, std::vector<std::string>> hosts_; ///< adapters by host, in their order
-  std::map<std::string, std::string> names_;              ///< of vertices, by device
+  std::map<std::string, std::string> names_;              ///< names of vertices, by device
   std::map<std::string, bool> used_;
   int aggregation_nodes_ = 0;
   int nameless_ = 0;
@@ -220,7 +220,7 @@ ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
                 options.gpu_kind.empty() ? "give --gpu for another" : "given by --gpu"));
   topology.tables.push_back(
       {"node",
-       {{"scale_up", fmt::format("\"{}\"", gpu.scale_up_medium), ValueOrigin::assumed,
+       {{"scale_up", fmt::format("\"{}\"", gpu.scale_up_interconnect), ValueOrigin::assumed,
          "as the GPU kind has it"},
         {"nic", "\"infiniband\"", ValueOrigin::derived, "ibnetdiscover sees nothing else"},
         host_beside(gpu)}});

@@ -7,17 +7,17 @@
 
 namespace moesim {
 
-/// Where a value of an imported topology comes from; stands as a comment behind it.
+/// The origin of a value of an imported file, which is written as a comment after it.
 enum class ValueOrigin {
-  read,    ///< in the file
-  derived, ///< computed from what is in the file; the note says how
+  read,    ///< stated in the file
+  derived, ///< computed from values of the file, as the note explains
   assumed  ///< not in the file: a default, which the note explains
 };
 
 /// A key of a topology file.
 struct ImportedValue {
   std::string key;
-  std::string value; ///< as TOML writes it, strings with their quotes
+  std::string value; ///< TOML text, strings with their quotes
   ValueOrigin origin = ValueOrigin::read;
   std::string note;
 };
@@ -47,42 +47,43 @@ struct ImportedGraph {
   std::vector<ImportedCable> cables;
 };
 
-/// What an import made of a file.
+/// The topology that an import made of a file.
 struct ImportedTopology {
   std::vector<ImportedTable> tables;
   std::optional<ImportedGraph> graph; ///< of an explicit topology
-  /// What a reader should know and no key says: what was left out, what looks wrong.
+  /// Remarks for the reader: parts that were left out, and suspect values.
   std::vector<std::string> remarks;
 };
 
-/// What the user adds to a file that does not say everything.
+/// Values that the user adds to a file.
 struct ImportOptions {
-  std::string gpu_kind; ///< "h100-sxm", …; empty: what the file tells, else a stated default
+  std::string gpu_kind; ///< "h100-sxm", …; empty: the kind of the file, else a stated default
 };
 
 /// Facts of a GPU kind that no dump holds, from its datasheet.
 struct GpuFacts {
   std::string kind;
-  std::string scale_up_medium;
+  std::string scale_up_interconnect;
   double memory_gib = 0.0;
   double bf16_tflops = 0.0; ///< dense
-  double fp8_tflops = 0.0;  ///< dense; 0 where there is none
+  double fp8_tflops = 0.0;  ///< dense; 0 without fp8 arithmetic
   double memory_gbyte_per_s = 0.0;
   int sms = 0;
   int nvlinks = 0;                 ///< links of one GPU; 0: PCIe only
-  double nvlink_gbyte_per_s = 0.0; ///< of one link, one direction
+  double nvlink_gbyte_per_s = 0.0; ///< rate of one link, one direction
   int compute_capability = 0;      ///< 90 for Hopper
 };
-/// Every known kind. Sources stand beside the rows.
+/// Every known kind; the rows state their sources.
 const std::vector<GpuFacts>& known_gpus();
-/// Throws InputError, with the known kinds, for one that is not known.
+/// The facts of a kind. Throws InputError, with the known kinds, for an unknown one.
 const GpuFacts& gpu_facts(const std::string& kind);
-/// The `host` of a node with such GPUs.
+/// The `host` of a node with these GPUs.
 ImportedValue host_beside(const GpuFacts& facts);
-/// The `[gpu]` table of a kind: `kind` with the given origin, the rest from its datasheet.
+/// The `[gpu]` table of a kind: `kind` with the given origin, the other values from its datasheet.
 ImportedTable gpu_table(const GpuFacts& facts, ValueOrigin kind_origin, const std::string& note);
 
-/// Each reads one format and throws InputError, at the place, for what it cannot read.
+/// Each function reads one format and throws InputError, with the position, for a file that it
+/// cannot read.
 ImportedTopology read_nccl_xml(const std::filesystem::path& file, const ImportOptions& options);
 ImportedTopology read_nvidia_smi_topo(const std::filesystem::path& file,
                                       const ImportOptions& options);
@@ -90,7 +91,7 @@ ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
                                     const ImportOptions& options);
 
 /// Writes the topology file, and beside it `<stem>.nodes.csv` and `<stem>.links.csv` if there is a
-/// graph; `[fabric]` then names them. Throws InputError if that cannot be written.
+/// graph; `[fabric]` then names them. Throws InputError if a file cannot be written.
 void write_imported(const ImportedTopology& topology, const std::filesystem::path& file);
 
 } // namespace moesim

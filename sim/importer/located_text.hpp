@@ -7,46 +7,46 @@
 
 namespace moesim {
 
-/// Why a piece of a text cannot be known from its file.
+/// The reason why a piece of a text does not follow from its file.
 struct TextGap {
-  std::string message; ///< as "EXPERTS is not set in this file"
-  std::string hint;    ///< what the user can do
-  /// The piece may have replaced other text, so that more than the piece is unknown.
+  std::string message; ///< for example "EXPERTS is not set in this file"
+  std::string hint;    ///< remedy for the user
+  /// Whether the piece may have replaced other text, so that more than the piece is unknown.
   bool may_hide_more = false;
-  bool unset = false; ///< it is a variable that nobody sets
+  bool unset = false; ///< the piece is a variable that is never set
 };
 
-/// A text of which every byte knows where in its file it stands and whether it is known: what is
-/// left of a script after its variables are put in.
+/// A text whose bytes know their offset in a file, and whether they are known: part of a script
+/// after the expansion of its variables.
 class LocatedText {
 public:
   using Gap = std::shared_ptr<const TextGap>;
 
   LocatedText() = default;
-  /// A whole file.
+  /// The text of a file.
   static LocatedText file(const std::string& text);
-  /// Text that stands for the place `offset` of the file.
+  /// Text that replaces the one at `offset` of the file.
   static LocatedText at(std::size_t offset, const std::string& text, const Gap& gap = nullptr);
 
   bool empty() const { return bytes_.empty(); }
   std::size_t size() const { return bytes_.size(); }
-  /// The byte at `index`; '\0' behind the end.
+  /// The byte at `index`; '\0' after the end.
   char operator[](std::size_t index) const {
     return index < bytes_.size() ? bytes_[index].value : '\0';
   }
   std::string text() const;
-  /// The place of a byte in the file; of the last byte for an index behind the end.
+  /// The offset of a byte in the file; that of the last byte for an index after the end.
   std::size_t offset(std::size_t index = 0) const;
-  /// The first piece that is not known; nothing if all is.
+  /// The first unknown piece; null if all bytes are known.
   Gap gap() const;
 
   void append(const LocatedText& other);
-  /// Appends a byte of another text, with its place.
+  /// Appends a byte of another text, with its offset.
   void append(const LocatedText& other, std::size_t index);
   LocatedText slice(std::size_t begin, std::size_t end) const;
   /// The same text, its known pieces marked as unknown.
   LocatedText doubted(const Gap& gap) const;
-  /// The pieces between blanks.
+  /// The parts between blanks.
   std::vector<LocatedText> fields() const;
 
 private:

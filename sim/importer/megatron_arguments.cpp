@@ -11,7 +11,7 @@ namespace moesim {
 
 namespace {
 
-/// Beyond any size of a model or a cluster.
+/// Upper bound of sizes, above any model's or cluster's.
 constexpr std::int64_t integer_max = 1'000'000'000;
 
 [[noreturn]] void refuse_gap(const ArgumentValue& value) {
@@ -127,10 +127,10 @@ void MegatronArguments::fail(const std::string& name, const std::string& message
 }
 
 std::string MegatronArguments::source_of(const std::string& name) const {
-  return fmt::format("--{}, {}", name, place_of(get(name)));
+  return fmt::format("--{}, {}", name, position_of(get(name)));
 }
 
-std::string MegatronArguments::place_of(const MegatronArgument& argument) const {
+std::string MegatronArguments::position_of(const MegatronArgument& argument) const {
   return argument.where.file == file ? fmt::format("line {}", argument.where.line)
                                      : "given beside the file";
 }

@@ -17,10 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 using Words = std::vector<LocatedText>;
 
-/// What no training run is without: it tells a Megatron command from others.
+/// An argument of every training run, which tells a Megatron command from others.
 constexpr const char* telling = "--num-layers";
 
-/// `--name`, `-x`; a negative number is none.
+/// Whether a text is the name of an argument: `--name`, `-x`, but not a negative number.
 bool is_name(const std::string& text) {
   return text.size() > 1 && text[0] == '-' && !std::isdigit(static_cast<unsigned char>(text[1])) &&
          text[1] != '.';
@@ -31,8 +31,8 @@ bool tells(const LocatedText& word) {
   return text == telling || text.starts_with(std::string(telling) + "=");
 }
 
-/// A whole command line in one word, as behind `bash -c`, parted at its blanks; what `eval` is
-/// given loses its quotes too.
+/// Splits a command line in one word, as after `bash -c`, at its blanks. Arguments of `eval` lose
+/// their quotes too.
 Words flatten(const Words& words) {
   const bool again = words.front().text() == "eval";
   Words flat;
@@ -70,7 +70,7 @@ private:
     return locate_offset(file_, text_, word.offset());
   }
 
-  /// Before the program stand the launcher and what it takes; of that, the number of GPUs counts.
+  /// Skips the launcher and its arguments before the program; keeps the number of GPUs.
   void skip_launcher() {
     std::size_t begin = words_.size();
     for (std::size_t i = words_.size(); i-- > 0;)
@@ -120,7 +120,8 @@ private:
       arguments_.add(std::move(argument));
   }
 
-  /// Some launchers write flags as `--bf16 true`. True for false, so that there is no flag.
+  /// Skips the value of a flag written as `--bf16 true`. Returns true for `false`: the flag is then
+  /// not set.
   bool takes_no() {
     const std::string next = position_ < words_.size() ? words_[position_].text() : "";
     if (next == "true" || next == "false")
@@ -136,14 +137,14 @@ private:
     const std::size_t most = shape == ArgumentShape::flag    ? 0
                              : shape == ArgumentShape::value ? 1
                                                              : words_.size();
-    // The first value may be unknown; behind it, an unknown word may as well be an argument.
+    // The first value may be unknown. An unknown word after it may also be an argument.
     while (position_ < words_.size() && argument.values.size() < most &&
            !is_name(words_[position_].text()) &&
            (argument.values.empty() || !is_variable(words_[position_])))
       add_value(argument, words_[position_++]);
   }
 
-  /// True for a word that is nothing but what is not known, as $EXTRA.
+  /// Whether a word is one unknown variable, as $EXTRA.
   static bool is_variable(const LocatedText& word) {
     return word.gap() != nullptr && (word[0] == '$' || word[0] == '`');
   }
@@ -193,7 +194,7 @@ Words find_command(const std::vector<ShellCommand>& commands, const std::string&
   return found.front();
 }
 
-/// `#SBATCH --nodes=4`, with the GPUs or else the tasks of a node, where the command line has no
+/// Reads `#SBATCH --nodes=4`, and the GPUs or else the tasks of a node, if the command line has no
 /// number of nodes.
 void read_slurm_header(const std::string& file, const std::string& text,
                        MegatronArguments& arguments) {
@@ -220,7 +221,7 @@ void read_slurm_header(const std::string& file, const std::string& text,
   take("nproc-per-node", {"gpus-per-node", "gres", "ntasks-per-node"});
 }
 
-/// True if the first word of a text is an argument, so that there is no command.
+/// Whether the first word of a text is an argument, so that the text has no command.
 bool is_argument_list(const std::string& text) {
   std::size_t at = 0;
   while ((at = text.find_first_not_of(" \t\r\n\\", at)) != std::string::npos && text[at] == '#')

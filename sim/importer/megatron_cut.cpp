@@ -87,7 +87,7 @@ private:
   /// An embedding and a loss count as one layer each.
   void cut_evenly(std::int64_t units, bool embedding, bool loss, PipelineCut& cut) const {
     if (cut.virtual_stages > model_.layers || pipeline_ > model_.layers)
-      return; // refused with the plan
+      return; // find_plan_fault reports it
     const std::int64_t stages = pipeline_ * cut.virtual_stages;
     if (units % stages != 0)
       arguments_.fail(pipeline_ > 1 ? "pipeline-model-parallel-size" : cut.argument,
@@ -117,7 +117,7 @@ private:
       arguments_.fail(
           name, fmt::format("{} layers are left for {} stages between the ends", layers, middle));
     if (pipeline_ > model_.layers || cut.virtual_stages > model_.layers)
-      return; // refused with the plan
+      return; // find_plan_fault reports it
     std::vector<std::int64_t> stages(static_cast<std::size_t>(pipeline_),
                                      middle > 0 ? layers / middle : 0);
     stages.front() = ends[0].value_or(stages.front());

@@ -9,11 +9,11 @@ namespace moesim {
 
 namespace {
 
-/// Letters of a layout or entries of a list; real ones have about a hundred.
+/// Most letters of a layout or entries of a list; real ones have about a hundred.
 constexpr std::size_t length_max = 100'000;
 constexpr int layout_depth_max = 20;
 
-/// Reads a text in which pieces and brackets may be repeated.
+/// Reads a text with repeated pieces and brackets.
 class RepeatReader {
 public:
   explicit RepeatReader(const std::string& text) {
@@ -64,7 +64,7 @@ private:
         piece = read_letters();
         if (!take(')'))
           refuse();
-      } else if (take(',')) { // only for the eye
+      } else if (take(',')) { // a separator without effect
         continue;
       } else if (std::string("EtmL|").find(next()) != std::string::npos) {
         piece = text_[position_++];

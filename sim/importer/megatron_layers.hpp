@@ -18,9 +18,9 @@ struct LayoutStage {
 /// the reason, for another text or more than 100,000 letters.
 std::vector<LayoutStage> parse_pipeline_layout(const std::string& layout);
 
-/// Which of `layers` layers hold experts, from --moe-layer-freq: N for every N-th from the first,
-/// or a list such as `([0]*3+[1]*58)`. Throws std::invalid_argument, with the reason, for another
-/// text or a list of another length.
+/// Whether each of `layers` layers holds experts, from --moe-layer-freq: N for every N-th from the
+/// first, or a list such as `([0]*3+[1]*58)`. Throws std::invalid_argument, with the reason, for
+/// another text or a list of another length.
 std::vector<bool> parse_moe_layers(const std::string& frequency, std::int64_t layers);
 
 } // namespace moesim

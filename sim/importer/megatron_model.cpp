@@ -11,10 +11,10 @@ namespace moesim {
 
 namespace {
 
-/// As many as sim/workload takes.
+/// Most layers that sim/workload accepts.
 constexpr std::int64_t layers_most = 10'000;
 
-/// Keys of the config, in the order in which they are written, and what was taken for granted.
+/// Writes the keys of the config in order, and collects the assumptions.
 class ConfigWriter {
 public:
   void add(const std::string& key, std::int64_t value) {
@@ -29,7 +29,7 @@ public:
   void add_list(const std::string& key, const std::vector<std::int64_t>& values) {
     lines_.push_back(fmt::format("  \"{}\": [{}]", key, fmt::join(values, ", ")));
   }
-  /// A size that the file does not hold, said at the model.
+  /// Returns an assumed size that the file does not state, and notes it at the model.
   std::int64_t assume(const std::string& argument, std::int64_t value, const std::string& note) {
     table.values.push_back(
         {"", "", ValueOrigin::assumed,
@@ -44,8 +44,8 @@ private:
   std::vector<std::string> lines_;
 };
 
-/// Vocabulary as Megatron pads it: to a multiple of --make-vocab-size-divisible-by times the tensor
-/// degree, so that each rank holds alike.
+/// Vocabulary with Megatron's padding, to a multiple of --make-vocab-size-divisible-by × the tensor
+/// degree, so that all ranks hold the same part.
 std::int64_t padded_vocabulary(const MegatronArguments& arguments) {
   if (arguments.has("padded-vocab-size"))
     return arguments.integer("padded-vocab-size");
@@ -105,8 +105,8 @@ bool is_gated(const MegatronArguments& arguments) {
   return arguments.has("swiglu") || arguments.has("quick-geglu");
 }
 
-/// Width of a dense feed-forward. Left out, Megatron takes 4 times the hidden size, or with a gate
-/// two thirds of that, down to a multiple of 64.
+/// Width of a dense feed-forward. Megatron's default is 4 × the hidden size; with a gate two thirds
+/// of that, rounded down to a multiple of 64.
 std::int64_t dense_width(const MegatronArguments& arguments, std::int64_t hidden,
                          ConfigWriter& config) {
   if (arguments.has("ffn-hidden-size"))

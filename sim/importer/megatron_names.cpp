@@ -7,7 +7,7 @@ namespace moesim {
 
 namespace {
 
-/// Names between blanks; the lists below are tables, one subject a line.
+/// Names with blanks between them. The lists below are tables, one subject a line.
 using Names = const char*;
 
 constexpr Names modelled_flags =
@@ -63,7 +63,7 @@ constexpr Names ignored_flags =
     "create-attention-mask-in-dataloader reset-position-ids reset-attention-mask eod-mask-loss "
     "full-validation multiple-validation-sets calculate-per-token-loss "
     "bert-binary-head bert-no-binary-head skip-train sft no-shared-storage "
-    // kernels that every run is taken to fuse, and how the model starts
+    // kernels that every run is assumed to fuse, and the initialisation of the model
     "use-mcore-models use-legacy-models use-flash-attn no-masked-softmax-fusion "
     "masked-softmax-fusion no-bias-gelu-fusion no-bias-swiglu-fusion bias-swiglu-fusion "
     "no-bias-dropout-fusion bias-dropout-fusion bias-activation-fusion no-rope-fusion "
@@ -82,7 +82,7 @@ constexpr Names ignored_flags =
     "moe-router-padding-for-fp8 moe-router-padding-for-quantization moe-use-upcycling "
     "clone-scatter-output-in-embedding fp8-wgrad no-fp8-wgrad "
     "use-transformer-engine-op-fuser "
-    // routing that is as even as it is modelled
+    // even routing, as modelled
     "moe-router-force-load-balancing "
     // watching a run
     "no-check-for-nan-in-loss-and-grad check-for-nan-in-loss-and-grad check-for-spiky-loss "
@@ -90,7 +90,7 @@ constexpr Names ignored_flags =
     "inference-rng-tracker enable-experimental deterministic-mode adlr-autoresume "
     "exit-signal-handler exit-signal-handler-dataloader data-parallel-random-init "
     "disable-straggler-on-startup enable-ft-package enable-msc disable-msc "
-    // how messages are started
+    // the start of messages
     "use-ring-exchange-p2p batch-p2p-comm batch-p2p-sync deallocate-pipeline-outputs "
     "variable-seq-lengths scatter-gather-tensors-in-pipeline "
     "no-scatter-gather-tensors-in-pipeline async-tensor-model-parallel-allreduce "

@@ -141,7 +141,7 @@ private:
     add(key, fmt::format("[{}]", fmt::join(modules, ", ")), argument);
   }
 
-  /// Full recomputation of a part of the layers, or of several at once, has no key.
+  /// Notes full recomputation of a part of the layers, or of several at once, which has no key.
   void note_partial_recompute() {
     if (!has("recompute-num-layers") || !has("recompute-method"))
       return;

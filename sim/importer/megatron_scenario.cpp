@@ -14,7 +14,7 @@ namespace {
 
 using Arguments = MegatronArguments;
 
-/// Micro-batches are split over so many replicas.
+/// Data-parallel degree: number of replicas that share the micro-batches.
 std::int64_t data_degree(const Arguments& arguments, std::int64_t gpus) {
   return gpus / (arguments.integer_or("tensor-model-parallel-size", 1) *
                  arguments.integer_or("pipeline-model-parallel-size", 1) *
@@ -52,8 +52,8 @@ ImportedValue precision_of(const Arguments& arguments) {
           "the file asks for fp32, which is not modelled: it has neither --bf16 nor --fp16"};
 }
 
-/// How fp8 is scaled, if the run is in fp8. Megatron's default, delayed scaling, has one scale a
-/// tensor, of the steps before.
+/// The recipe of scales of a run in fp8. Megatron's default, delayed scaling, has one scale a
+/// tensor, from earlier steps.
 ImportedValue fp8_recipe_of(const Arguments& arguments) {
   const std::string key = "fp8_recipe";
   if (!arguments.has("fp8-recipe"))
@@ -66,7 +66,7 @@ ImportedValue fp8_recipe_of(const Arguments& arguments) {
   return {key, "\"per-tensor\"", known ? ValueOrigin::read : ValueOrigin::assumed, source};
 }
 
-/// What of a step the host does not launch kernel by kernel.
+/// The kernels of a step that run as CUDA graphs.
 ImportedValue graphs_of(const Arguments& arguments) {
   const std::string key = "cuda_graph_scope";
   std::string source;
@@ -150,7 +150,7 @@ ImportedTable routing_table(const Arguments& arguments) {
   return table;
 }
 
-/// How tokens travel. A flexible dispatcher sends each once to a scale-up domain, by the kernels of
+/// The dispatcher. A flexible one sends a token once to each scale-up domain, with the kernels of
 /// one of two libraries.
 std::vector<ImportedValue> dispatcher_of(const Arguments& arguments) {
   const std::string type = "moe-token-dispatcher-type";
@@ -176,7 +176,7 @@ std::vector<ImportedValue> dispatcher_of(const Arguments& arguments) {
            named ? arguments.source_of("moe-enable-deepep") : "Megatron's default"}};
 }
 
-/// One key stands for gradients and weights.
+/// The overlap of data parallelism: one key for gradients and weights.
 ImportedValue data_parallel_overlap(const Arguments& arguments) {
   const std::string key = "overlap_data_parallel";
   const bool gradients = arguments.has("overlap-grad-reduce");
@@ -217,13 +217,13 @@ ImportedTable communication_table(const Arguments& arguments, bool is_moe) {
   return table;
 }
 
-/// An argument that says what is so anyhow.
+/// Whether an argument states the default.
 bool says_nothing(const MegatronArgument& argument) {
   static const std::set<std::string> usual = {"", "0", "fp32", "none", "adam"};
   return argument.values.size() == 1 && usual.contains(argument.values.front().text);
 }
 
-/// Comments for what changes a step and has no key.
+/// Adds comments for arguments that change a step but have no key.
 void add_notes(const Arguments& arguments, std::vector<ImportedTable>& tables) {
   const auto note = [&](const MegatronArgument& argument, const std::string& table,
                         const std::string& why) {
@@ -235,7 +235,7 @@ void add_notes(const Arguments& arguments, std::vector<ImportedTable>& tables) {
         .values.push_back(
             {"", "", ValueOrigin::read,
              fmt::format("not modelled: {}, {}{}{}", Arguments::written(argument),
-                         arguments.place_of(argument), why.empty() ? "" : ": ", why)});
+                         arguments.position_of(argument), why.empty() ? "" : ": ", why)});
   };
   for (const MegatronArgument* argument : arguments.all_of(ArgumentUse::noted)) {
     const ArgumentRule* rule = find_argument_rule(argument->name);
@@ -267,7 +267,7 @@ ImportedScenario read_megatron(const std::filesystem::path& file, const Scenario
     add_more_arguments(options.more_arguments, arguments);
   const ImportedModel model = read_megatron_model(arguments);
   const ImportedValue gpus = gpus_of(arguments, options);
-  read_topology(options.topology); // a wrong one is told now
+  read_topology(options.topology); // reports a wrong topology now
   ImportedScenario scenario;
   scenario.config = model.config;
   scenario.tables.push_back(model.table);

@@ -47,7 +47,7 @@ public:
   }
 
 private:
-  /// Keys and values; tables in a table only group them.
+  /// Reads keys and values; nested tables only group them.
   void read_table(const YamlNode& table) {
     for (const auto& [name, value] : table.entries())
       if (value.kind() == YamlNode::Kind::map && !find_argument_rule(argument_name(name.text())))
@@ -64,7 +64,7 @@ private:
     if (value.kind() == YamlNode::Kind::map)
       value.fail(fmt::format("{} cannot be a table", key.text()));
     if (value.kind() == YamlNode::Kind::null || (rule && is_off(value)))
-      return; // what Megatron would do anyhow
+      return; // Megatron's default
     const bool flag = rule && rule->shape == ArgumentShape::flag;
     if (!is_on(value))
       add_values(argument, value);
@@ -77,7 +77,7 @@ private:
     arguments_.add(std::move(argument));
   }
 
-  /// What the command line says the other way round.
+  /// Reads keys whose command-line arguments have the opposite sense.
   void read_bias(MegatronArgument argument, const YamlNode& value) {
     argument.name = "disable-bias-linear";
     if (is_off(value))
@@ -109,7 +109,7 @@ private:
     argument.values.push_back({text.text(), value.where(), text.gap()});
   }
 
-  /// The text of a value with its variables put in, all of it at the value's place.
+  /// The text of a value with its variables expanded; all of it has the value's position.
   LocatedText expand(const YamlNode& value) {
     return variables_.expand_whole(LocatedText::at(0, value.text()));
   }

@@ -24,7 +24,7 @@ bool is_grace(const GpuFacts& facts) {
   return facts.kind.compare(0, 2, "gb") == 0;
 }
 
-/// Of the kinds of this compute capability, the one with as many links, with or without C2C.
+/// The kind of this compute capability and number of links, with or without C2C.
 const GpuFacts* kind_of_capability(const NcclGpu& gpu, int links) {
   const GpuFacts* best = nullptr;
   int best_score = -1;
@@ -81,7 +81,7 @@ template <typename Value> Value most_frequent(const std::map<Value, int>& counts
       ->first;
 }
 
-/// Elements that two paths have in common from the outside in.
+/// Number of elements that two paths share, from the outside in.
 std::size_t shared_length(const std::vector<const XmlElement*>& a,
                           const std::vector<const XmlElement*>& b) {
   std::size_t length = 0;
@@ -90,7 +90,7 @@ std::size_t shared_length(const std::vector<const XmlElement*>& a,
   return length;
 }
 
-/// Remarks if some CPU's GPUs have more NICs near than another's.
+/// Adds a remark if the GPUs of one CPU have more near NICs than those of another.
 void compare_cpus(const NcclSystem& system, const std::vector<NcclNic>& nics,
                   std::vector<std::string>& remarks) {
   std::map<const XmlElement*, std::pair<std::size_t, std::size_t>> counts;
@@ -106,7 +106,7 @@ void compare_cpus(const NcclSystem& system, const std::vector<NcclNic>& nics,
                       "a GPU than others; the topology shares them evenly");
 }
 
-/// NICs far slower than the fastest are for management.
+/// The NICs without those for management, which are far slower than the fastest.
 std::vector<NcclNic> fast_nics(const NcclSystem& system, std::vector<std::string>& remarks) {
   double fastest = 0.0;
   for (const NcclNic& nic : system.nics)
@@ -121,15 +121,15 @@ std::vector<NcclNic> fast_nics(const NcclSystem& system, std::vector<std::string
   return fast;
 }
 
-/// The port that a slot of this rate is made for.
+/// The usual port rate of a PCIe slot.
 double assumed_gbit_per_s(const NcclNic& nic) {
   const XmlElement& device = *nic.path.back();
   const double rate = device.name() == "pci" ? nccl_pcie_gbyte_per_s(device) : 0.0;
   return rate >= 96 ? 800 : rate >= 48 ? 400 : rate >= 24 ? 200 : 100;
 }
 
-/// The NICs of a node that its GPUs can share evenly: the most that are not more than there are,
-/// or where there are more NICs than GPUs a multiple.
+/// A number of NICs, at most `nics`, that the GPUs of a node can share evenly: the largest divisor
+/// of `gpus`. With more NICs than GPUs, `nics` if it is a multiple of `gpus`, else `gpus`.
 int even_count(int nics, int gpus) {
   if (nics > gpus)
     return nics % gpus == 0 ? nics : gpus;
@@ -245,13 +245,13 @@ NcclNics nics_of_node(const NcclSystem& system, int gpus, std::vector<std::strin
     return {};
   }
   compare_cpus(system, nics, remarks);
-  std::map<std::string, int> media;
+  std::map<std::string, int> interconnects;
   std::set<double> speeds;
   double total = 0.0;
   bool several_ports = false;
   const bool assumed = nics.front().gbit_per_s == 0;
   for (const NcclNic& nic : nics) {
-    ++media[nic.medium];
+    ++interconnects[nic.interconnect];
     const double speed = assumed ? assumed_gbit_per_s(nic) : nic.gbit_per_s;
     speeds.insert(speed);
     total += speed;
@@ -260,7 +260,7 @@ NcclNics nics_of_node(const NcclSystem& system, int gpus, std::vector<std::strin
   const int hosts = static_cast<int>(system.gpus.size()) / gpus;
   const int found = static_cast<int>(nics.size());
   NcclNics result;
-  result.medium = most_frequent(media);
+  result.interconnect = most_frequent(interconnects);
   result.count = even_count(std::max(1, found / hosts), gpus);
   result.gbit_per_s = total / hosts / result.count;
   const bool regular = result.count * hosts == found;

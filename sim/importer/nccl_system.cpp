@@ -18,7 +18,7 @@ bool starts_with(const std::string& text, const std::string& prefix) {
 const std::string nvidia = "0x10de";
 const std::string amd = "0x1002";
 
-/// A PCI address goes into remarks, so it must look like one.
+/// The PCI address of a device. Remarks print it, so its form is checked.
 std::string bus_of(const XmlElement& device) {
   const std::string& bus = device.text("busid");
   if (bus.empty() || bus.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos)
@@ -26,7 +26,7 @@ std::string bus_of(const XmlElement& device) {
   return bus;
 }
 
-/// Counts are small; a wrong one must not overflow.
+/// The count of an attribute; a wrong one must not overflow.
 int count_of(const XmlElement& link, const std::string& attribute) {
   const double count = link.number(attribute);
   if (count < 0 || count > 10'000 || count != static_cast<int>(count))
@@ -34,7 +34,7 @@ int count_of(const XmlElement& link, const std::string& attribute) {
   return static_cast<int>(count);
 }
 
-/// Display and 3D controllers are GPUs, but for those that only draw a server's console.
+/// Whether a device is a GPU: a display or 3D controller, but not that of a server's console.
 bool is_gpu(const XmlElement& device) {
   if (!device.children("gpu").empty())
     return true;
@@ -49,7 +49,7 @@ bool is_nic(const XmlElement& device) {
   return !device.children("nic").empty() || starts_with(device.text_or("class", ""), "0x02");
 }
 
-std::string medium_of(const XmlElement* device) {
+std::string interconnect_of(const XmlElement* device) {
   if (device && device->text_or("vendor", "") == "0x1d0f")
     return "efa";
   if (device && starts_with(device->text_or("class", ""), "0x0207"))
@@ -89,7 +89,7 @@ public:
     read_inside(cpu);
   }
 
-  /// What only the whole file tells: which devices the dump of a job uses.
+  /// Keeps the devices that the job of a dump uses, which only the full file tells.
   void finish() {
     system_.is_dump = found_gpu_;
     if (found_gpu_)
@@ -127,7 +127,7 @@ private:
     if (is_gpu(device))
       read_gpu(device, bus);
     else if (is_nic(device) && device.children("nic").empty())
-      system_.nics.push_back({host_, medium_of(&device), 0.0, 0, path_});
+      system_.nics.push_back({host_, interconnect_of(&device), 0.0, 0, path_});
     read_inside(device);
     path_.pop_back();
   }
@@ -147,7 +147,7 @@ private:
       gpu.amd |= element->has("gcn");
       if (gpu.amd && element->has("gcn"))
         gpu.amd_architecture = count_of(*element, "gcn");
-      else if (!gpu.amd && element->has("sm")) // of AMD's it counts the compute units
+      else if (!gpu.amd && element->has("sm")) // for AMD's GPUs it counts the compute units
         gpu.compute_capability = count_of(*element, "sm");
       read_links(*element, gpu);
     }
@@ -159,8 +159,8 @@ private:
       add_port(*net, device);
   }
 
-  /// NCCL takes 10 Gbit/s where a speed is missing; one guid is one device, whose ports are
-  /// numbered.
+  /// Adds a port. NCCL assumes 10 Gbit/s if a speed is missing. One guid is one device, whose ports
+  /// are numbered.
   void add_port(const XmlElement& net, const XmlElement* device) {
     double mbit_per_s = net.has("speed") ? net.number("speed") : 0.0;
     if (mbit_per_s <= 0)
@@ -168,18 +168,17 @@ private:
     const std::string guid = net.text_or("guid", "");
     const bool known = guid.size() > 3 && starts_with(guid, "0x") &&
                        guid.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string::npos;
-    // A guid that is blacked out names no device; the address does, but for the function behind
-    // its dot.
+    // A masked guid identifies no device; its address without the function after the dot does.
     const std::string bus = device ? bus_of(*device) : "";
     const std::string name = known          ? guid
                              : !bus.empty() ? bus.substr(0, bus.rfind('.')) + guid
                                             : net.text_or("name", "") + net.text_or("dev", "");
     const auto [found, is_new] = nic_of_.try_emplace({host_, name}, system_.nics.size());
     if (is_new)
-      system_.nics.push_back({host_, medium_of(device), 0.0, 0, path_});
+      system_.nics.push_back({host_, interconnect_of(device), 0.0, 0, path_});
     const std::string port = net.text_or("port", net.text_or("dev", ""));
     if (!ports_.insert({found->second, port}).second)
-      return; // the same port once more
+      return; // the same port again
     system_.nics[found->second].gbit_per_s += mbit_per_s * 1e-3;
     ++system_.nics[found->second].ports;
   }

@@ -21,23 +21,23 @@ struct NcclGpu {
   bool links_to_itself = false;
   bool on_nvswitch = false;
   bool has_c2c = false;           ///< NVLink-C2C to its own CPU
-  int xgmi_links = 0;             ///< AMD's, to other GPUs
+  int xgmi_links = 0;             ///< links of AMD's GPUs to other GPUs
   std::vector<std::string> peers; ///< PCI addresses of GPUs that it has links to
-  /// <cpu>, switches and bridges, and the device itself, from the outside in.
+  /// Elements from the outside in: <cpu>, switches and bridges, and the device itself.
   std::vector<const XmlElement*> path;
 };
 
 /// A NIC of an NCCL topology file: a device with all of its ports.
 struct NcclNic {
   std::string host;
-  std::string medium;                  ///< "infiniband", "roce", "efa"
-  double gbit_per_s = 0.0;             ///< of all ports; 0 if not given
+  std::string interconnect;            ///< "infiniband", "roce", "efa"
+  double gbit_per_s = 0.0;             ///< sum of all ports; 0 if not given
   int ports = 0;                       ///< 0 if not given
-  std::vector<const XmlElement*> path; ///< as that of a GPU
+  std::vector<const XmlElement*> path; ///< see NcclGpu::path
 };
 
-/// What an NCCL topology file says. Two kinds of file share the form: a dump
-/// (NCCL_TOPO_DUMP_FILE) of what NCCL found, with GPUs, NVLinks and ports; and a hint
+/// The contents of an NCCL topology file. Two kinds of file share the format: a dump
+/// (NCCL_TOPO_DUMP_FILE) of the devices that NCCL found, with GPUs, NVLinks and ports; and a hint
 /// (NCCL_TOPO_FILE) from a cloud, with the PCI tree alone.
 struct NcclSystem {
   bool is_dump = false; ///< it has <gpu> elements
@@ -47,14 +47,14 @@ struct NcclSystem {
 };
 
 /// Collects the GPUs and NICs of a `<system>`, which must outlive the result. Throws InputError if
-/// the root is something else, or no GPU can be told.
+/// the root is another element, or if no GPU is found.
 NcclSystem read_nccl_system(const XmlElement& root);
 
-/// Rate of a PCI device's link in GB/s, as NCCL computes it: lanes times a rate by generation, and
-/// that of 16 lanes of generation 3 where speed or width is missing or unknown.
+/// Rate of a PCI device's link in GB/s, as NCCL computes it: lanes × a rate by generation; 16 lanes
+/// of generation 3 if speed or width is missing or unknown.
 double nccl_pcie_gbyte_per_s(const XmlElement& device);
 
-/// Lanes of a PCI device; 16 where the file gives none.
+/// Lanes of a PCI device; 16 if the file states none.
 double nccl_pcie_lanes(const XmlElement& device);
 
 } // namespace moesim

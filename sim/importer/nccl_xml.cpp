@@ -12,7 +12,7 @@ namespace moesim {
 namespace {
 
 struct ScaleUp {
-  ImportedValue medium;
+  ImportedValue interconnect;
   ImportedValue gbyte_per_s; ///< of one GPU, one direction
   ImportedValue in_switch_reduction;
   bool over_pcie = false;
@@ -58,7 +58,7 @@ ImportedValue switch_reduction(const GpuFacts& facts, bool on_switch, ValueOrigi
 ScaleUp over_xgmi(const NcclGpu& gpu, const GpuFacts& facts, int links) {
   const double rate = xgmi_gbyte_per_s(gpu.amd_architecture);
   return {
-      value("scale_up", facts.scale_up_medium, ValueOrigin::assumed,
+      value("scale_up", facts.scale_up_interconnect, ValueOrigin::assumed,
             "xGMI was not measured: the curves of another medium"),
       value("scale_up_gbyte_per_s", links * rate, ValueOrigin::derived,
             fmt::format("{} xGMI links of {} GB/s to single GPUs; a pair has less", links, rate)),
@@ -68,7 +68,7 @@ ScaleUp over_xgmi(const NcclGpu& gpu, const GpuFacts& facts, int links) {
 ScaleUp over_nvlink(const GpuFacts& facts, int links, bool on_switch, ValueOrigin origin) {
   const std::string note = fmt::format("{} NVLinks of {} GB/s{}", links, facts.nvlink_gbyte_per_s,
                                        origin == ValueOrigin::assumed ? ", as the GPU has" : "");
-  return {value("scale_up", facts.scale_up_medium, origin, note),
+  return {value("scale_up", facts.scale_up_interconnect, origin, note),
           value("scale_up_gbyte_per_s", links * facts.nvlink_gbyte_per_s, origin, note),
           switch_reduction(facts, on_switch, origin), false};
 }
@@ -106,8 +106,8 @@ ScaleUp scale_up_of(const NcclSystem& system, const GpuFacts& facts, int links,
   return over_pcie(facts, pcie);
 }
 
-/// The line rate of PCIe, as topology files have it (63 GB/s for 16 lanes of generation 5), over
-/// the rate that NCCL counts with (48 GB/s), alike for generations 3 to 5.
+/// The line rate of PCIe, used in topology files (63 GB/s for 16 lanes of generation 5), over
+/// NCCL's rate (48 GB/s). The ratio is the same for generations 3 to 5.
 constexpr double line_over_nccl_rate = 63.0 / 48.0;
 
 ImportedValue pcie_of(const NcclSystem& system, std::vector<std::string>& remarks) {
@@ -123,18 +123,18 @@ void add_nics(const NcclNics& nics, const ImportedValue& pcie, ImportedTable& no
   node.values.push_back(value("nics", nics.count, nics.count_origin, nics.count_note));
   if (nics.count == 0)
     return;
-  node.values.push_back(value("nic", nics.medium, ValueOrigin::derived,
-                              nics.medium == "roce" ? "Ethernet by PCI class, taken as RoCE"
-                                                    : "by PCI class and vendor"));
+  node.values.push_back(value("nic", nics.interconnect, ValueOrigin::derived,
+                              nics.interconnect == "roce" ? "Ethernet by PCI class, taken as RoCE"
+                                                          : "by PCI class and vendor"));
   node.values.push_back(
       value("nic_gbit_per_s", nics.gbit_per_s, nics.speed_origin, nics.speed_note));
-  node.values.push_back(value("nic_latency_us", nics.medium == "infiniband" ? 0.6 : 1.0, assumed,
-                              "as in the topologies that ship"));
+  node.values.push_back(value("nic_latency_us", nics.interconnect == "infiniband" ? 0.6 : 1.0,
+                              assumed, "as in the topologies that ship"));
   node.values.push_back(pcie);
 }
 
 ImportedTable node_table(const ScaleUp& scale_up, int gpus, int domain) {
-  ImportedTable node{"node", {value("gpus", gpus, ValueOrigin::read, ""), scale_up.medium}};
+  ImportedTable node{"node", {value("gpus", gpus, ValueOrigin::read, ""), scale_up.interconnect}};
   if (domain > gpus)
     node.values.push_back(
         value("scale_up_gpus", domain, ValueOrigin::derived, "several hosts on one NVLink domain"));

@@ -32,7 +32,7 @@ bool is_gpu(const std::string& name) {
   return matches(name, "GPU[0-9]+");
 }
 
-/// NIC0, or the name of an RDMA device: mlx5_0, mlx5_bond_0, rdmap16s27.
+/// Whether a name is NIC0 or that of an RDMA device: mlx5_0, mlx5_bond_0, rdmap16s27.
 bool is_device(const std::string& name) {
   return matches(name, "(GPU|NIC)[0-9]+|[a-z][a-z0-9]*_?[a-z0-9_]*[0-9]");
 }
@@ -41,17 +41,18 @@ bool is_connection(const std::string& text) {
   return matches(text, "X|NV[1-9][0-9]?|PIX|PXB|PHB|NODE|SYS");
 }
 
-/// Two or more connections without a space between them.
+/// Whether a text is two or more connections without a space between them.
 bool is_run_together(const std::string& text) {
   return matches(text, "(NV[1-9][0-9]?|PIX|PXB|PHB|NODE|SYS|X){2,}");
 }
 
-/// The columns behind the devices: CPU Affinity, NUMA Affinity, GPU NUMA ID.
+/// Whether a header is a column after the devices: CPU Affinity, NUMA Affinity, GPU NUMA ID.
 bool is_affinity(const std::string& header) {
   return matches(header, "(CPU|NUMA)( .*)?|GPU( .*)?");
 }
 
-/// Cuts out what underlines the header on a terminal; a paste often lost the escape character.
+/// The line without terminal codes, which underline the header. Pasted text often lacks their
+/// escape character.
 std::string visible(const std::string& line) {
   static const std::regex escape("\x1b?\\[[0-9;]*m|\r");
   return std::regex_replace(line, escape, "");
@@ -63,7 +64,7 @@ std::string trimmed(const std::string& text, const char* around) {
                                     : text.substr(first, text.find_last_not_of(around) - first + 1);
 }
 
-/// Cells keep their place even when empty, so that nothing shifts to the left.
+/// The cells of a Markdown line, empty ones included, so that none shifts to the left.
 std::vector<Token> markdown_cells(const InputLocation& line) {
   const std::string& text = line.source_line;
   std::vector<Token> cells;
@@ -108,7 +109,7 @@ std::vector<Line> read_lines(const std::filesystem::path& file) {
   return lines;
 }
 
-/// The names of columns; of a Markdown table, without its corner. Empty if it is another line.
+/// The names of columns, without the corner of a Markdown table. Empty for any other line.
 std::vector<Token> header_of(const Line& line) {
   std::vector<Token> names = line.tokens;
   if (line.is_markdown && !names.empty())
@@ -151,7 +152,7 @@ std::vector<std::string> read_columns(const std::vector<Token>& header, SmiMatri
                    "a connection is NV and a number, PIX, PXB, PHB, NODE or SYS");
 }
 
-/// The devices come before the affinities, which may be blank: only the first cells are looked at.
+/// Reads the first cells of a row, which are the devices. The affinities after them may be blank.
 void read_row(const std::vector<Token>& tokens, const std::vector<std::string>& columns,
               SmiMatrix& matrix) {
   const std::string& row = tokens[0].text;
@@ -208,7 +209,7 @@ void check_symmetric(const SmiMatrix& matrix) {
     }
 }
 
-/// `NIC0: mlx5_0`; all else around the matrix says nothing about this node.
+/// Reads a line of the legend, `NIC0: mlx5_0`; other lines around the matrix are ignored.
 void read_legend(const std::vector<Token>& tokens, SmiMatrix& matrix) {
   if (tokens.size() == 2 && matches(tokens[0].text, "NIC[0-9]+:"))
     matrix.nic_legend[trimmed(tokens[0].text, ":")] = tokens[1].text;

@@ -11,7 +11,7 @@ namespace {
 
 using enum ValueOrigin;
 
-/// The connections of all pairs of GPUs. Of one GPU there are none, and the cells are empty.
+/// The connections of all pairs of GPUs; empty for one GPU.
 struct NvlinkCounts {
   std::map<int, int> pairs; ///< by number of links; 0: without NVLink
   SmiCell least;
@@ -32,7 +32,7 @@ NvlinkCounts count_nvlinks(const SmiMatrix& matrix) {
   return counts;
 }
 
-/// "24 pairs without NVLink, 4 pairs NV4"
+/// The counts as text: "24 pairs without NVLink, 4 pairs NV4".
 std::string listed(const NvlinkCounts& counts) {
   std::vector<std::string> parts;
   for (const auto& [links, pairs] : counts.pairs)
@@ -41,12 +41,12 @@ std::string listed(const NvlinkCounts& counts) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-/// What stands around the GPUs of one generation, as in the topology files that ship.
+/// The usual node around the GPUs of one generation, as in the files of `topologies/`.
 struct Surroundings {
   const char* pcie;
   double pcie_gbyte_per_s;
   double nic_gbit_per_s;
-  double efa_gbit_per_s; ///< of the adapters of a node, for each of its GPUs
+  double efa_gbit_per_s; ///< rate of a node's adapters over the number of its GPUs
   const char* efa_instances;
 };
 
@@ -80,7 +80,7 @@ const GpuFacts& given_gpu(const NvlinkCounts& counts, const std::string& kind) {
   return gpu;
 }
 
-/// The first known kind with as many NVLinks as the matrix shows, which names no GPU itself.
+/// The first known kind with the matrix's number of NVLinks; the matrix does not name the GPU.
 const GpuFacts& likely_gpu(const NvlinkCounts& counts, std::vector<std::string>& remarks) {
   const int most = counts.most.nvlinks();
   const std::vector<std::string> kinds = kinds_with(most, most);
@@ -104,7 +104,8 @@ const GpuFacts& likely_gpu(const NvlinkCounts& counts, std::vector<std::string>&
   return gpu_facts(kinds[0]);
 }
 
-/// `rates`: derived of a GPU that the user names, else assumed as the GPU is.
+/// Adds the scale-up keys of a node. `rates` is the origin of the rates: derived for a GPU that the
+/// user names, else assumed like the GPU.
 void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const GpuFacts& gpu,
                   ValueOrigin rates, ImportedTable& node, std::vector<std::string>& remarks) {
   const int links = counts.least.nvlinks();
@@ -119,7 +120,7 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
     node.values.push_back(number("scale_up_latency_us", 0.5, assumed,
                                  "half of about 1 us through switch and host bridge"));
   } else {
-    node.values.push_back({"scale_up", fmt::format("\"{}\"", gpu.scale_up_medium), rates,
+    node.values.push_back({"scale_up", fmt::format("\"{}\"", gpu.scale_up_interconnect), rates,
                            fmt::format("the NVLink of {}", gpu.kind)});
     node.values.push_back(number("scale_up_gpus", gpus, assumed,
                                  "the GPUs of the matrix; it shows no peers in other nodes"));
@@ -129,8 +130,8 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
     node.values.push_back(
         number("scale_up_latency_us", 0.25, assumed, "half of about 0.5 us through one NVSwitch"));
   }
-  // More than two GPUs with all links between every two share a switch, since Hopper one that adds;
-  // H800 prints no NVLink SHARP channels.
+  // More than two GPUs, each pair with all links, share a switch, which since Hopper can sum
+  // (NVLink SHARP). The H800 prints no NVLink SHARP channels.
   const bool adds = links == 18 && gpu.compute_capability >= 90 && gpus > 2;
   node.values.push_back({"in_switch_reduction", adds ? "true" : "false", assumed,
                          adds ? "NVSwitch of this generation has NVLink SHARP"
@@ -145,7 +146,8 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
                                   counts.least.text, gpu.nvlinks, gpu.kind));
 }
 
-/// The number of NICs nearest to `nics`, the smaller of two, that `gpus` GPUs share evenly.
+/// The number of NICs nearest to `nics` that `gpus` GPUs can share evenly; of two equally near, the
+/// smaller.
 std::size_t even_nics(std::size_t nics, std::size_t gpus) {
   const auto even = [gpus](std::size_t count) {
     return count > 0 && (gpus % count == 0 || count % gpus == 0);
@@ -158,8 +160,8 @@ std::size_t even_nics(std::size_t nics, std::size_t gpus) {
   }
 }
 
-/// The medium that the name of an RDMA device tells, as rdma-core and AWS name them; else "".
-std::string medium_of(const std::string& name) {
+/// The interconnect of an RDMA device, from its name by the rules of rdma-core and AWS; else "".
+std::string interconnect_of(const std::string& name) {
   const auto begins = [&name](const char* prefix) { return name.rfind(prefix, 0) == 0; };
   if (begins("rdmap") || begins("efa"))
     return "efa";
@@ -168,16 +170,17 @@ std::string medium_of(const std::string& name) {
   return begins("ib") ? "infiniband" : "";
 }
 
-std::string medium_of(const SmiMatrix& matrix) {
-  std::string medium;
+std::string interconnect_of(const SmiMatrix& matrix) {
+  std::string interconnect;
   for (const std::string& nic : matrix.nics) {
     const auto named = matrix.nic_legend.find(nic);
-    const std::string found = medium_of(named == matrix.nic_legend.end() ? nic : named->second);
-    if (!medium.empty() && found != medium)
+    const std::string found =
+        interconnect_of(named == matrix.nic_legend.end() ? nic : named->second);
+    if (!interconnect.empty() && found != interconnect)
       return "";
-    medium = found;
+    interconnect = found;
   }
-  return medium;
+  return interconnect;
 }
 
 void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
@@ -194,12 +197,13 @@ void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
                                   matrix.gpus.size(), matrix.nics.size(), nics));
   node.values.push_back(number("nics", static_cast<double>(nics), same ? read : derived,
                                same ? "" : "the nearest number that the GPUs share evenly"));
-  const std::string told = medium_of(matrix);
-  const std::string medium = told.empty() ? "infiniband" : told;
-  node.values.push_back({"nic", fmt::format("\"{}\"", medium), told.empty() ? assumed : derived,
+  const std::string told = interconnect_of(matrix);
+  const std::string interconnect = told.empty() ? "infiniband" : told;
+  node.values.push_back({"nic", fmt::format("\"{}\"", interconnect),
+                         told.empty() ? assumed : derived,
                          told.empty() ? "the names of the NICs do not tell" : "names of the NICs"});
   const Surroundings around = surroundings_of(gpu);
-  if (medium == "efa")
+  if (interconnect == "efa")
     node.values.push_back(number("nic_gbit_per_s",
                                  around.efa_gbit_per_s * static_cast<double>(matrix.gpus.size()) /
                                      static_cast<double>(nics),
@@ -210,7 +214,7 @@ void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
     node.values.push_back(
         number("nic_gbit_per_s", around.nic_gbit_per_s, assumed,
                fmt::format("usual beside {}; the matrix tells no speed", gpu.kind)));
-  const bool infiniband = medium == "infiniband";
+  const bool infiniband = interconnect == "infiniband";
   node.values.push_back(number("nic_latency_us", infiniband ? 0.6 : 1.0, assumed,
                                infiniband ? "half of about 1.2 us verbs latency through one switch"
                                           : "InfiniBand 0.6, and half of 3.6 - 2.8 us, "

@@ -9,7 +9,7 @@ namespace {
 using Value = std::optional<std::int64_t>;
 using Lookup = std::function<Value(const std::string&)>;
 
-/// Brackets within brackets; a launch script has one or two.
+/// Depth of nested brackets; a launch script has one or two.
 constexpr int expression_depth_max = 50;
 
 class Arithmetic {
@@ -25,7 +25,7 @@ public:
 private:
   struct Operator {
     const char* text;
-    int level; ///< the tighter, the higher
+    int level; ///< higher for tighter binding
   };
 
   static Value apply(const std::string& name, std::int64_t a, std::int64_t b) {
@@ -37,7 +37,7 @@ private:
     if (name == "*")
       return __builtin_mul_overflow(a, b, &result) ? std::nullopt : Value(result);
     if (name == "/" || name == "%") {
-      if (b == 0 || b == -1) // the smallest number has no negative
+      if (b == 0 || b == -1) // the negation of the smallest number overflows
         return b == 0 ? std::nullopt : name == "%" ? Value(0) : apply("-", 0, a);
       return name == "/" ? a / b : a % b;
     }
@@ -70,7 +70,7 @@ private:
     return true;
   }
 
-  /// `a ? b : c`, or a alone.
+  /// Reads `a ? b : c`, or `a` alone.
   Value read_choice() {
     const Value condition = read_binary(0);
     if (!take('?'))

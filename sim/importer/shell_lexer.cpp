@@ -8,7 +8,7 @@ namespace moesim {
 
 namespace {
 
-/// `NAME=` or `NAME+=`: what an array may follow.
+/// Whether an array may follow: after `NAME=` or `NAME+=`.
 bool is_array_name(const std::string& text) {
   static const std::regex pattern(R"([A-Za-z_]\w*\+?=)");
   return std::regex_match(text, pattern);
@@ -74,7 +74,7 @@ ShellWord ShellLexer::read_argument() {
   return {source_.slice(begin, position_), false, {}};
 }
 
-/// One character, or what quotes and brackets hold together.
+/// Skips one character, or a piece in quotes or brackets.
 void ShellLexer::skip_piece() {
   if (sees("${"))
     skip_bracketed('{', '}');
@@ -103,7 +103,8 @@ void ShellLexer::skip_quoted(char quote) {
   ++position_;
 }
 
-/// `${…}` or `$(…)`, which may hold others and quotes. One loop, so that no file is too deep.
+/// Skips `${…}` or `$(…)`, with nested ones and quotes. A loop, so that no nesting overflows the
+/// stack.
 void ShellLexer::skip_bracketed(char open, char close) {
   const std::size_t begin = position_;
   std::size_t depth = 0;

@@ -4,9 +4,9 @@
 
 namespace moesim {
 
-/// Reads words off a script; `parse_shell` puts them together.
+/// Splits a script into words for `parse_shell`.
 ///
-/// More than 15 methods: one for each kind of token, as all of them move one position in the text.
+/// More than 15 methods: one for each kind of token, and all of them move one position in the text.
 class ShellLexer {
 public:
   ShellLexer(const std::string& file, const std::string& text);
@@ -14,25 +14,25 @@ public:
   bool at_end() const { return position_ >= source_.size(); }
   std::size_t position() const { return position_; }
   void move_to(std::size_t position) { position_ = position; }
-  /// The text from `begin` to here.
+  /// The text from `begin` to the current position.
   std::string text(std::size_t begin) const { return text_.substr(begin, position_ - begin); }
-  /// True if `text` stands here.
+  /// Whether `text` is next.
   bool sees(const std::string& text) const;
-  /// Goes past `text` if it stands here.
+  /// Moves past `text` if it is next; returns whether it was.
   bool take(const std::string& text);
-  /// Goes past blanks, comments and joined lines; past line ends too if asked.
+  /// Moves past blanks, comments and joined lines, with `lines` also past line ends.
   void skip_blanks(bool lines);
-  /// True at a blank, a line end, or a character that ends a word of a command.
+  /// Whether a blank, a line end, or a character that ends a word of a command is next.
   bool at_word_end() const;
-  /// The word that begins here, with its array. Empty at the end of a word.
+  /// Reads the next word, with its array. Empty at the end of a word.
   ShellWord read_word();
-  /// The same where only blanks and line ends part words.
+  /// The same if only blanks and line ends separate words.
   ShellWord read_argument();
-  /// The text up to `end`, which it goes past; quotes in between are respected.
+  /// Reads the text up to `end` and moves past it; an `end` in quotes does not count.
   LocatedText read_until(const std::string& end);
-  /// Goes past `<<EOF` and, with the next line end, past the document.
+  /// Moves past `<<EOF`; the next line end then skips the document.
   void take_here_document();
-  /// Goes past a line end and the here-documents that begin behind it.
+  /// Moves past a line end and the here-documents that begin after it.
   void take_line_end();
   /// Throws InputError at a position.
   [[noreturn]] void fail(std::size_t position, const std::string& message) const;

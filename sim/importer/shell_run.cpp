@@ -18,10 +18,10 @@ namespace {
 using Kind = ShellStatement::Kind;
 using Joint = ShellStatement::Joint;
 
-/// Functions that call functions.
+/// Depth of calls of functions.
 constexpr int calls_max = 20;
 
-/// Statements that are gone through; functions of functions can multiply them.
+/// Most statements of a run; nested functions can multiply them.
 constexpr int steps_max = 200'000;
 
 /// The length of NAME in `NAME=value` and `NAME+=value`; 0 if it is no assignment.
@@ -37,10 +37,10 @@ bool is_assignment(const ShellWord& word) {
   return assigned_name(word.raw) > 0;
 }
 
-/// Runs the statements of a script, as far as its text tells their effects.
+/// Runs the statements of a script, as far as its text determines their effects.
 ///
-/// More than 15 methods: one for each kind of statement, as all of them share the variables and the
-/// doubt whether a statement runs.
+/// More than 15 methods: one for each kind of statement, and all of them share the variables and
+/// the doubt whether a statement runs.
 class ShellRunner {
 public:
   ShellRunner(const std::string& file, const std::string& text, const ShellDefinitions& definitions)
@@ -71,7 +71,7 @@ public:
     return last;
   }
 
-  /// Names that are assigned anywhere, taken or not.
+  /// Declares all names that any statement assigns, whether it runs or not.
   void declare(const std::vector<ShellStatement>& statements) {
     for (const ShellStatement& statement : statements) {
       if (statement.kind == Kind::loop && !statement.words.empty())
@@ -89,7 +89,7 @@ public:
   ShellOutcome take_outcome() { return {std::move(commands_), std::move(unset_)}; }
 
 private:
-  enum class End { no, call, script }; ///< what return and exit end
+  enum class End { no, call, script }; ///< scope that `return` or `exit` ends
 
   ShellTruth run_statement(const ShellStatement& statement) {
     switch (statement.kind) {
@@ -114,11 +114,11 @@ private:
     return ShellTruth::yes;
   }
 
-  // --- what cannot be decided ---
+  // --- undecided conditions ---
 
   void note_reason(const TextGap& reason) { reason_ = reason; }
 
-  /// From here on, what is assigned may or may not be.
+  /// Begins statements that may or may not run.
   void begin_doubt() {
     if (!doubt_)
       doubt_ = std::make_shared<const TextGap>(
@@ -187,8 +187,8 @@ private:
     return ShellTruth::yes;
   }
 
-  /// `for NAME in VALUES`: how many values there are, and more than one if nobody can tell. One is
-  /// no loop.
+  /// Assigns NAME of `for NAME in VALUES`. Returns the number of values; more than 1 if it is
+  /// unknown.
   std::size_t assign_loop_variable(const std::vector<ShellWord>& words) {
     if (words.size() < 2 || words[1].raw.text() != "in")
       return 2;
@@ -315,7 +315,7 @@ private:
     variables_.assign(name, std::move(values));
   }
 
-  /// The value of an assignment, marked where it may not take place.
+  /// The value of an assignment, marked as unknown if the assignment may not run.
   LocatedText value_of(const std::string& name, const LocatedText& raw, bool appends) {
     if (!doubt_)
       return variables_.expand_whole(raw);
@@ -329,7 +329,7 @@ private:
     return value.doubted(doubt(old != nullptr));
   }
 
-  /// Why what is assigned here is not known to be; it may stand in place of an earlier value.
+  /// The reason why an assignment here may not run; `replaces`: it may hide an earlier value.
   LocatedText::Gap doubt(bool replaces) const {
     TextGap gap = *doubt_;
     gap.may_hide_more = replaces;

@@ -7,41 +7,40 @@
 
 namespace moesim {
 
-/// A command that a script would run, with its variables put in.
+/// A command of a script, with its variables expanded.
 struct ShellCommand {
   std::vector<LocatedText> words;
 };
 
-/// What a test or a command tells.
+/// The result of a test or a command.
 enum class ShellTruth {
   no,
   yes,
-  unknown, ///< it depends on what is not in the file
-  ran      ///< a command that is not run here: taken to succeed, but not as a condition
+  unknown, ///< it depends on values outside the file
+  ran      ///< a command that is not run here: assumed to succeed, but not as a condition
 };
 
-/// The value of `[ words ]` or `[[ words ]]`, and why it is not known.
+/// The value of `[ words ]` or `[[ words ]]`, with the reason if it is unknown.
 struct ShellTest {
   ShellTruth truth = ShellTruth::unknown;
-  TextGap reason; ///< of an unknown one
+  TextGap reason; ///< reason of an unknown value
 };
-/// Strings and numbers compared, -z, -n and -v; files and patterns of letters are unknown. A
-/// variable that the file asks for with -z or -n and never sets is empty; its name comes into
-/// `unset`.
+/// Evaluates a test: comparisons of strings and numbers, -z, -n and -v. Tests of files and patterns
+/// of letters are unknown. A variable that a test asks for with -z or -n and that the file never
+/// sets counts as empty; its name is added to `unset`.
 ShellTest evaluate_test(const std::vector<LocatedText>& words, const ShellVariables& variables,
                         std::vector<LocatedText>& unset);
 
-/// What a script comes to.
+/// The outcome of a script.
 struct ShellOutcome {
   std::vector<ShellCommand> commands;
-  /// Variables that it takes to be empty where it asks whether they are, as `$NAME`.
+  /// Variables, as `$NAME`, that are treated as empty because a test asks whether they are.
   std::vector<LocatedText> unset;
 };
 
-/// Goes through a script as a shell would, without running a command: assigns its variables,
-/// decides its conditions where the file tells, and lists its commands. What stands under a
-/// condition that cannot be decided is a gap in the values that it touches. Throws InputError for
-/// what parse_shell refuses.
+/// Follows a script like a shell, without running a command: assigns its variables, decides its
+/// conditions if the file determines them, and lists its commands. Values assigned under an
+/// undecided condition are unknown. Throws the errors of parse_shell.
 ShellOutcome run_shell(const std::string& file, const std::string& text,
                        const ShellDefinitions& definitions);
 

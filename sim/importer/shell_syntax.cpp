@@ -12,7 +12,7 @@ using Kind = ShellStatement::Kind;
 using Joint = ShellStatement::Joint;
 using EndWords = std::vector<std::string>;
 
-/// Statements within statements; real scripts have about five.
+/// Depth of nested statements; real scripts have about five.
 constexpr int statement_depth_max = 50;
 
 /// Parses statements by recursive descent.
@@ -22,7 +22,7 @@ class ShellParser {
 public:
   ShellParser(const std::string& file, const std::string& text) : lexer_(file, text) {}
 
-  /// Statements up to one of the words `ends`, which it leaves.
+  /// Parses statements up to one of the words `ends`, which is not consumed.
   std::vector<ShellStatement> parse_list(const EndWords& ends) {
     std::vector<ShellStatement> statements;
     if (++depth_ > statement_depth_max)
@@ -223,7 +223,7 @@ private:
     return statement;
   }
 
-  /// The words up to the end of a command, without its redirections.
+  /// Reads the words up to the end of a command, without its redirections.
   void read_words(std::vector<ShellWord>& words) {
     for (;;) {
       lexer_.skip_blanks(false);

@@ -7,11 +7,11 @@
 
 namespace moesim {
 
-/// A word of a shell script as it stands there, quotes and variables included.
+/// A word of a shell script as written, quotes and variables included.
 struct ShellWord {
   LocatedText raw;
   bool is_array = false;           ///< `NAME=( … )`: raw is `NAME=` or `NAME+=`
-  std::vector<ShellWord> elements; ///< of the array
+  std::vector<ShellWord> elements; ///< elements of the array
 };
 
 struct ShellBranch;
@@ -28,29 +28,29 @@ struct ShellStatement {
     group,      ///< { … } or ( … ): the body of the first branch
     function    ///< words[0] names the body of the first branch
   };
-  /// What of the statement before decides whether this one runs.
+  /// The result of the previous statement with which this one runs.
   enum class Joint { always, on_success, on_failure };
 
   Kind kind = Kind::command;
   Joint joint = Joint::always;
-  bool negated = false; ///< `! …`, or until for a loop
+  bool negated = false; ///< `! …`; for a loop, `until`
   std::size_t offset = 0;
   std::vector<ShellWord> words;
   std::vector<ShellBranch> branches;
 };
 
 struct ShellBranch {
-  std::vector<ShellStatement> condition; ///< empty for else, and where there is none
-  std::vector<ShellWord> patterns;       ///< of a case
+  std::vector<ShellStatement> condition; ///< empty for else, and for statements without a condition
+  std::vector<ShellWord> patterns;       ///< patterns of a case
   std::vector<ShellStatement> body;
 };
 
 /// A script as a list of statements. Comments, redirections and here-documents are left out. Throws
-/// InputError, with `file` as the name, where a quote or bracket has no end.
+/// InputError, with `file` as the name, for a quote or bracket without an end.
 std::vector<ShellStatement> parse_shell(const std::string& file, const std::string& text);
 
-/// A list of arguments without a command: words between blanks and line ends, with quotes,
-/// comments and a backslash at the end of a line. Throws InputError likewise.
+/// A list of arguments without a command: words between blanks and line ends, with quotes, comments
+/// and a backslash at the end of a line. Throws the same errors.
 std::vector<ShellWord> parse_argument_list(const std::string& file, const std::string& text);
 
 } // namespace moesim

@@ -10,7 +10,7 @@ namespace moesim {
 
 namespace {
 
-/// Brackets and negations within others.
+/// Depth of nested brackets and negations.
 constexpr int test_depth_max = 50;
 
 ShellTruth truth_of(bool value) {

@@ -10,9 +10,9 @@ namespace moesim {
 
 namespace {
 
-/// Bytes of one variable; a launch script's longest has a few thousand.
+/// Most bytes of one variable; a launch script's longest has a few thousand.
 constexpr std::size_t bytes_max = 1'000'000;
-/// Defaults within defaults.
+/// Depth of nested defaults.
 constexpr int default_depth_max = 50;
 
 bool is_name_character(char value) {
@@ -32,7 +32,7 @@ std::size_t name_end(const LocatedText& text, std::size_t at) {
   return end > at || text[at] == '\0' ? end : at + 1;
 }
 
-/// The position behind the bracket that closes the one at `at`.
+/// The position after the bracket that closes the one at `at`.
 std::size_t bracket_end(const LocatedText& raw, std::size_t at) {
   const char open = raw[at];
   const char close = open == '{' ? '}' : ')';
@@ -56,7 +56,7 @@ std::size_t quote_end(const LocatedText& raw, std::size_t at) {
   return at;
 }
 
-/// What stands for an unknown value is one word wherever it comes to stand.
+/// The text without blanks: the replacement of an unknown value must be one word anywhere.
 std::string without_blanks(std::string text) {
   std::erase_if(text, [](unsigned char value) { return std::isspace(value) != 0; });
   return text;
@@ -64,14 +64,14 @@ std::string without_blanks(std::string text) {
 
 } // namespace
 
-/// Words as they grow.
+/// The words under construction.
 struct ShellVariables::Fields {
-  bool splits = true; ///< unquoted values are split at blanks
+  bool splits = true; ///< whether unquoted values are split at blanks
   std::vector<LocatedText> done;
   LocatedText current;
-  bool open = false;     ///< there is a current word
-  bool quotes = false;   ///< there are quotes, which make a word of nothing …
-  bool vanishes = false; ///< … unless a list without values stands between them
+  bool open = false;     ///< whether a word has begun
+  bool quotes = false;   ///< whether it has quotes, which make even an empty text a word …
+  bool vanishes = false; ///< … unless a list without values is between them
 
   void close() {
     if (open || (quotes && !vanishes))
@@ -155,7 +155,7 @@ void ShellVariables::expand_into(const LocatedText& raw, Fields& fields) {
       fields.add(raw.slice(i + 1, end));
       i = end;
     } else if (value == '\\' && quoted && !is_one_of(raw[i + 1], "\"$`\\\n")) {
-      fields.add(raw.slice(i, i + 1)); // between quotes it escapes no other character
+      fields.add(raw.slice(i, i + 1)); // in quotes a backslash escapes no other character
     } else if (value == '\\') {
       ++i;
       if (raw[i] != '\n' && i < raw.size())
@@ -205,7 +205,7 @@ std::size_t ShellVariables::expand_dollar(const LocatedText& raw, std::size_t at
   return end;
 }
 
-/// What stands between `${` and `}`.
+/// Expands the text between `${` and `}`.
 void ShellVariables::expand_parameter(const LocatedText& inside, const LocatedText& whole,
                                       bool quoted, Fields& fields) {
   const bool counts = inside[0] == '#' && inside.size() > 1;
@@ -230,7 +230,7 @@ void ShellVariables::expand_parameter(const LocatedText& inside, const LocatedTe
     }
     at = end + 1;
   } else if (values && !all && values->size() > 1) {
-    values->resize(1); // an array without an index is its first element
+    values->resize(1); // an array without an index means its first element
   }
   if (counts) {
     if (!values)
@@ -246,7 +246,7 @@ void ShellVariables::expand_parameter(const LocatedText& inside, const LocatedTe
   fields.add_values(*values, quoted);
 }
 
-/// `${NAME:-word}` and its relatives, from the operator at `at`.
+/// Applies `${NAME:-word}` or a similar operator, at `at`.
 void ShellVariables::apply_operator(const LocatedText& inside, std::size_t at,
                                     const std::string& name, const LocatedText& whole, bool quoted,
                                     Fields& fields) {
@@ -278,13 +278,13 @@ void ShellVariables::apply_operator(const LocatedText& inside, std::size_t at,
 }
 
 std::optional<std::vector<LocatedText>> ShellVariables::look_up(const std::string& name,
-                                                                std::size_t place) const {
+                                                                std::size_t offset) const {
   if (const auto defined = definitions_.find(name); defined != definitions_.end())
-    return {{LocatedText::at(place, defined->second)}};
+    return {{LocatedText::at(offset, defined->second)}};
   if (name == "@" || name == "*")
-    return std::vector<LocatedText>{}; // of the script itself, which is given none
+    return std::vector<LocatedText>{}; // arguments of the script itself: there are none
   if (name == "#")
-    return {{LocatedText::at(place, "0")}};
+    return {{LocatedText::at(offset, "0")}};
   const auto found = values_.find(name);
   return found == values_.end() ? std::nullopt : std::optional(found->second);
 }

@@ -12,12 +12,12 @@
 
 namespace moesim {
 
-/// Values that the user gives to variables, by name; they stand above what a file assigns.
+/// Values of variables by name, set by the user; they override assignments of a file.
 using ShellDefinitions = std::map<std::string, std::string>;
 
-/// The variables of a script, and what its words are once they are put in. Environment variables
-/// of this process are not looked at: the file and the definitions say all. What is not known stays
-/// in the text as a gap.
+/// The variables of a script, and the expansion of its words. Environment variables of this process
+/// are ignored: the file and the definitions give all values. Unknown values remain in the text as
+/// gaps.
 class ShellVariables {
 public:
   /// `file` and `text` are for errors.
@@ -25,20 +25,20 @@ public:
                  const ShellDefinitions& definitions);
 
   bool has(const std::string& name) const { return values_.contains(name); }
-  /// The values of an array, or the one of a scalar; nothing if it is not set.
+  /// The values of an array, or the one value of a scalar; null if it is not set.
   const std::vector<LocatedText>* find(const std::string& name) const;
-  /// Does nothing to a variable that the user defined. Throws InputError if the value is larger
-  /// than any real one.
+  /// Assigns a variable, unless the user defined it. Throws InputError if the value is larger than
+  /// any real one.
   void assign(const std::string& name, std::vector<LocatedText> values);
   void unset(const std::string& name);
-  /// A name that the file assigns somewhere: before that, or where it is not, it is empty.
+  /// Declares a name that the file assigns somewhere; without an assignment it is empty.
   void declare(const std::string& name) { declared_.insert(name); }
 
-  /// The words that a word becomes: variables put in and split at blanks, quotes taken off.
+  /// The words of an expanded word: variables expanded and split at blanks, quotes removed.
   std::vector<LocatedText> expand(const LocatedText& raw);
-  /// The same as one text, as in an assignment or between quotes.
+  /// The same as one text, as in an assignment or in quotes.
   LocatedText expand_whole(const LocatedText& raw);
-  /// The value of an arithmetic expression of whole numbers; nothing if it cannot be worked out.
+  /// The value of an arithmetic expression of whole numbers; nothing if it cannot be evaluated.
   std::optional<std::int64_t> evaluate(const LocatedText& expression);
 
 private:
@@ -49,7 +49,8 @@ private:
                         Fields& fields);
   void apply_operator(const LocatedText& inside, std::size_t at, const std::string& name,
                       const LocatedText& whole, bool quoted, Fields& fields);
-  std::optional<std::vector<LocatedText>> look_up(const std::string& name, std::size_t place) const;
+  std::optional<std::vector<LocatedText>> look_up(const std::string& name,
+                                                  std::size_t offset) const;
   LocatedText unknown(const LocatedText& whole, const std::string& name) const;
 
   std::string file_;
@@ -60,9 +61,8 @@ private:
   int depth_ = 0;
 };
 
-/// The value of `expression`, in which every name stands for `value_of(name)`: + - * / % ( ),
-/// comparisons, &&, || and ?:, as the shell has them. Nothing if it is no such expression, a name
-/// has no value, or a result does not fit.
+/// The value of a shell expression with + - * / % ( ), comparisons, &&, || and ?:. A name has the
+/// value `value_of(name)`. Nothing for another expression, a name without a value, or an overflow.
 std::optional<std::int64_t>
 evaluate_arithmetic(const std::string& expression,
                     const std::function<std::optional<std::int64_t>(const std::string&)>& value_of);

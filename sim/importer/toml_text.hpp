@@ -7,12 +7,12 @@
 
 namespace moesim {
 
-/// A table as TOML writes it, the origin of every value in a comment behind it. A value without a
-/// key is a comment of its own.
+/// A table as TOML, with the origin of every value in a comment after it. A value without a key is
+/// a separate comment.
 std::string text_of(const ImportedTable& table);
 
-/// Throws InputError if the file cannot be written; `example` names one that could be, for a user
-/// who named a folder.
+/// Writes a file. Throws InputError if it cannot be written; the hint names `example`, for a user
+/// who gave a folder.
 void write_text(const std::filesystem::path& file, const std::string& text,
                 const std::string& example);
 

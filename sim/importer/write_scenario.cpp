@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A config that somebody else wrote stays.
+/// Throws InputError for a config.json that no import wrote: it must not be overwritten.
 void refuse_foreign(const fs::path& config) {
   if (fs::exists(config) && JsonObject::read(config).text_or("model_type", "") != "megatron")
     throw InputError({config.string()}, "is there already, and no import wrote it",
@@ -32,7 +32,7 @@ void write_imported_scenario(const ImportedScenario& scenario, const fs::path& f
     text += "# " + remark + "\n";
   for (ImportedTable table : scenario.tables) {
     for (ImportedValue& value : table.values)
-      if (value.key == "topology") // as seen from the scenario
+      if (value.key == "topology") // relative to the scenario
         value.value = fmt::format(
             "\"{}\"",
             fs::proximate(fs::absolute(value.value.substr(1, value.value.size() - 2)), folder)

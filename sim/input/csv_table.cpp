@@ -22,8 +22,8 @@ namespace moesim {
 
 namespace {
 
-/// A number of at most 15 digits and nothing else, which a double holds exactly: most cells are,
-/// and are read several times faster so.
+/// The value of a cell of at most 15 digits and nothing else, which a double holds exactly; nothing
+/// for other cells. Most cells are such numbers, and this reads them several times faster.
 std::optional<double> whole_number(std::string_view cell) {
   constexpr std::size_t digits_max = 15;
   if (cell.empty() || cell.size() > digits_max)
@@ -60,7 +60,7 @@ CsvTable CsvTable::parse(const std::string& text, const std::string& name) {
   return table;
 }
 
-/// Reads a cell that begins with a quote; the position behind its end.
+/// Reads a cell that begins with a quote. Returns the position behind its end.
 std::size_t CsvTable::split_quoted(std::string_view line, int number, Cell& cell) {
   std::size_t at = static_cast<std::size_t>(cell.column);
   std::string text;

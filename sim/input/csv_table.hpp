@@ -10,7 +10,7 @@
 
 namespace moesim {
 
-/// A CSV file with a header row, its cells with their positions. Lines that start with `#` are
+/// A CSV file with a header row. Each cell keeps its position. Lines that start with `#` are
 /// comments; fields may be quoted with `"`, a quote inside is doubled. Duplicate columns, a row
 /// with the wrong number of cells and an unterminated quote are errors.
 ///
@@ -20,7 +20,7 @@ class CsvTable {
 public:
   /// Throws InputError if the file cannot be read or is malformed.
   static CsvTable read(const std::filesystem::path& path);
-  /// The same from text; `name` stands for the file in messages.
+  /// The same from text; messages give `name` as the file.
   static CsvTable parse(const std::string& text, const std::string& name);
 
   std::size_t rows() const { return rows_.size(); }
@@ -30,7 +30,8 @@ public:
   /// Throws InputError, with the nearest known name, unless the columns are exactly `expected` in
   /// any order.
   void expect_columns(const std::vector<std::string>& expected) const;
-  /// Throws InputError if there is no row, or if the last line has no end: a copy was cut off.
+  /// Throws InputError if there is no row, or if the last line has no line end: the file was cut
+  /// off.
   void expect_complete() const;
   /// The position of a column by name; throws InputError if it is missing.
   std::size_t column(const std::string& name) const;
@@ -48,7 +49,8 @@ public:
   double positive_number(std::size_t row, std::size_t column) const;
   /// A finite number, zero or greater; throws InputError at the cell for anything else.
   double not_negative_number(std::size_t row, std::size_t column) const;
-  /// A cell's text, one of `names`; throws InputError at the cell for any other, with the nearest.
+  /// A cell's text, one of `names`; throws InputError at the cell for any other, and suggests the
+  /// nearest name.
   std::string choice(std::size_t row, std::size_t column,
                      const std::vector<std::string>& names) const;
   std::int64_t integer(std::size_t row, std::size_t column) const;
@@ -56,17 +58,17 @@ public:
   InputLocation where(std::size_t row, std::size_t column) const;
 
 private:
-  /// A cell's text in `texts_`, and where it stands in its line.
+  /// A cell's text as a range of `texts_`, and its position in its line.
   struct Cell {
     std::uint32_t begin = 0;
     std::uint32_t size = 0;
     int column = 1;
   };
-  /// A line with its cells, each row's behind the other's in `cells_`.
+  /// A line and its cells in `cells_`, which holds the cells of all rows, row by row.
   struct Row {
     std::uint32_t first_cell = 0;
     std::uint32_t cell_count = 0;
-    std::uint32_t begin = 0; ///< of its source, in `texts_`
+    std::uint32_t begin = 0; ///< of the source line, in `texts_`
     std::uint32_t size = 0;
     int line = 1;
   };

@@ -13,21 +13,21 @@ struct JsonObject::Content {
   std::string name;
   std::string text;
   nlohmann::json json;
-  int line = 0; ///< of the file, if the text is one line of it
+  int line = 0; ///< number in the file, if the text is one line of it; else 0
 
   InputLocation locate(std::size_t offset) const {
-    InputLocation place = locate_offset(name, text, offset);
+    InputLocation where = locate_offset(name, text, offset);
     if (line > 0)
-      place.line = line;
-    return place;
+      where.line = line;
+    return where;
   }
-  /// The line, if the object is one; else the file.
+  /// The position of the whole object: its line, if the text is one line; else the file.
   InputLocation whole() const { return line > 0 ? locate(0) : InputLocation{name}; }
 };
 
 namespace {
 
-/// `key` stands in the message.
+/// The items of a list as numbers. Errors name `key`.
 std::vector<double> numbers_of(const JsonObject& object, const std::string& key,
                                const nlohmann::json& list) {
   std::vector<double> values;

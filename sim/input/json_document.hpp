@@ -11,14 +11,14 @@
 
 namespace moesim {
 
-/// A JSON object as other tools publish it: keys that nobody asks for are ignored, a missing size
-/// is an error. Every error names the file, and the position of the key where there is one.
+/// A JSON object as other tools publish it. Keys that nobody asks for are ignored; a missing size
+/// is an error. Every error names the file, and the position of the key if the key is there.
 class JsonObject {
 public:
   /// Throws InputError if the file cannot be read, is not JSON, or is not an object.
   static JsonObject read(const std::filesystem::path& path);
-  /// The same from text; `name` stands for the file in messages. `line` is given for a text that is
-  /// one line of the file: its number, from 1.
+  /// The same from text; messages give `name` as the file. `line` is the number, from 1, of a text
+  /// that is one line of the file; 0 for a whole file.
   static JsonObject parse(const std::string& text, const std::string& name, int line = 0);
 
   /// True if the key is there and not null.
@@ -46,9 +46,8 @@ private:
   std::shared_ptr<Content> content_;
 };
 
-/// Calls `visit` with the object of each line of a file, in order; blank lines are left out.
-/// Throws InputError, with the line's place, if the file cannot be read or a line is no JSON
-/// object.
+/// Calls `visit` with the object of each line of a file, in order; blank lines are left out. Throws
+/// InputError, with the line's position, if the file cannot be read or a line is no JSON object.
 void read_json_lines(const std::filesystem::path& path,
                      const std::function<void(const JsonObject&)>& visit);
 

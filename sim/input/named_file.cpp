@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 /// The remedy for a file that cannot be read; empty if it can.
 std::string hint_for(const fs::path& file) {
-  std::error_code error; // the error that is being told of says why
+  std::error_code error; // the error that is being reported says why
   if (fs::is_directory(file, error))
     return "name a file in that folder";
   if (fs::exists(file, error))

@@ -39,13 +39,13 @@ struct TomlDocument::Content {
   std::string name;
   std::string text;
   toml::table table;
-  /// Places of a key and its value.
-  struct Places {
+  /// Positions of a key and its value.
+  struct KeyLocations {
     InputLocation key;
     InputLocation value;
   };
-  /// What settings laid over the file, by dotted key.
-  std::map<std::string, Places> assigned;
+  /// Positions of the keys that settings laid over the file, by dotted key.
+  std::map<std::string, KeyLocations> assigned;
 
   InputLocation locate(const std::string& dotted, const toml::source_region& source) const {
     for (std::string key = dotted; !key.empty();) {
@@ -99,30 +99,30 @@ TomlDocument TomlDocument::parse(const std::string& text, const std::string& nam
 
 void TomlDocument::set(const TomlSetting& setting) {
   const std::string& dotted = setting.key;
-  // A key that stands as a whole in its line has a place for each of its names.
-  const InputLocation& place = setting.key_place;
+  // A dotted key that its line holds as a whole has a position for each of its names.
+  const InputLocation& where = setting.key_place;
   const std::size_t begin =
-      place.source_line.rfind(dotted, static_cast<std::size_t>(std::max(place.column, 1) - 1));
+      where.source_line.rfind(dotted, static_cast<std::size_t>(std::max(where.column, 1) - 1));
   toml::table* table = &content_->table;
   std::size_t start = 0;
   for (std::size_t dot = dotted.find('.'); dot != std::string::npos;
        dot = dotted.find('.', start)) {
     const std::string part = dotted.substr(start, dot - start);
-    InputLocation part_place = place;
+    InputLocation part_location = where;
     if (begin != std::string::npos)
-      part_place.column = static_cast<int>(begin + start) + 1;
+      part_location.column = static_cast<int>(begin + start) + 1;
     toml::node* node = table->get(part);
     if (!node) {
       node = &table->insert(part, toml::table{}).first->second;
-      content_->assigned[dotted.substr(0, dot)] = {part_place, part_place};
+      content_->assigned[dotted.substr(0, dot)] = {part_location, part_location};
     }
     table = node->as_table();
     if (!table)
-      throw InputError(part_place, fmt::format("\"{}\" is not a table", part));
+      throw InputError(part_location, fmt::format("\"{}\" is not a table", part));
     start = dot + 1;
   }
   const toml::table parsed = toml::parse("x = " + setting.value);
-  // A copy has no place of its own in the file.
+  // The copy has no position in the file.
   table->insert_or_assign(dotted.substr(start), *parsed.get("x"));
   content_->assigned[dotted] = {setting.key_place, setting.value_place};
 }
@@ -341,14 +341,14 @@ std::vector<std::string> TomlTable::keys() const {
   std::vector<std::pair<std::size_t, std::string>> found;
   for (const auto& [key, node] : *state_->table) {
     const auto& begin = node.source().begin;
-    // Order of the file; what --set added has no place there and comes last, by name.
-    const std::size_t place =
+    // Order of the file. Keys that --set added have no position there and come last, by name.
+    const std::size_t position =
         begin.line == 0 ? ~std::size_t{0} : begin.line * 100'000ULL + begin.column;
-    found.emplace_back(place, std::string(key.str()));
+    found.emplace_back(position, std::string(key.str()));
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;
-  for (auto& [place, name] : found)
+  for (auto& [position, name] : found)
     names.push_back(std::move(name));
   return names;
 }
@@ -373,10 +373,10 @@ InputLocation TomlTable::where_key(const std::string& key) const {
   return state_->content->locate(state_->dotted(key), found->first.source());
 }
 
-bool TomlTable::owns(const InputLocation& place) const {
+bool TomlTable::owns(const InputLocation& where) const {
   const auto& [name, text, table, assigned] = *state_->content;
-  return place.file == name || std::any_of(assigned.begin(), assigned.end(), [&](const auto& set) {
-           return set.second.value.file == place.file;
+  return where.file == name || std::any_of(assigned.begin(), assigned.end(), [&](const auto& set) {
+           return set.second.value.file == where.file;
          });
 }
 

@@ -24,7 +24,7 @@ struct TomlValue {
 struct TomlSetting {
   std::string key;           ///< dotted
   std::string value;         ///< TOML
-  InputLocation key_place;   ///< of the last name of the key, for errors about the key
+  InputLocation key_place;   ///< position of the key's last name, for errors about the key
   InputLocation value_place; ///< for errors about the value
 };
 /// Reads `a.b.key=value` of `--set`. A value that is not TOML is a string. Throws InputError if
@@ -48,8 +48,8 @@ public:
   static TomlDocument read(const std::filesystem::path& path);
   static TomlDocument parse(const std::string& text, const std::string& name);
 
-  /// Lays an assignment over the document: one of `--set`, or one with places of its own.
-  /// Throws InputError if a part of the key is not a table.
+  /// Lays an assignment over the document: one of `--set`, or one with positions of its own. Throws
+  /// InputError if a part of the key is not a table.
   void set(const std::string& assignment) { set(parse_setting(assignment)); }
   void set(const TomlSetting& setting);
 
@@ -66,7 +66,7 @@ private:
 /// Every reader throws InputError, at the value, for a wrong type or a value out of range, and at
 /// the table for a missing key.
 ///
-/// More than 15 methods: a reader for each type of value, required or with a default, as all of
+/// More than 15 methods: a reader for each type of value, required or with a default, and all of
 /// them note the keys that were asked for.
 class TomlTable {
 public:
@@ -108,12 +108,12 @@ public:
   /// The keys of this table, in the order of the file.
   std::vector<std::string> keys() const;
   InputLocation where(const std::string& key) const;
-  /// The place of this table itself.
+  /// The position of this table itself.
   InputLocation here() const;
-  /// The place of a key's own name rather than of its value.
+  /// The position of a key's own name rather than of its value.
   InputLocation where_key(const std::string& key) const;
-  /// Whether a place is in this table's document or in a setting laid over it.
-  bool owns(const InputLocation& place) const;
+  /// Whether `where` is in this table's document or in a setting laid over it.
+  bool owns(const InputLocation& where) const;
   /// Throws InputError at a key of this table.
   [[noreturn]] void fail(const std::string& key, const std::string& message,
                          const std::string& hint = "") const;

@@ -75,8 +75,8 @@ TomlSetting parse_setting(const std::string& assignment) {
   } catch (const toml::parse_error&) {
     value = toml_string(value); // a bare word
   }
-  const InputLocation place{file, 1, static_cast<int>(equals) + 2, assignment};
-  return {assignment.substr(0, equals), std::move(value), place, place};
+  const InputLocation where{file, 1, static_cast<int>(equals) + 2, assignment};
+  return {assignment.substr(0, equals), std::move(value), where, where};
 }
 
 } // namespace moesim

@@ -7,7 +7,7 @@
 /// Nodes of toml++, for the readers of TOML alone.
 namespace moesim {
 
-/// "a whole number", "a list".
+/// The name of a node's type in messages: "a whole number", "a list".
 std::string type_name(const toml::node& node);
 /// A plain value as TOML prints it, a string without its quotes.
 std::string text_of(const toml::node& node);

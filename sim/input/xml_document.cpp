@@ -13,7 +13,7 @@ namespace moesim {
 
 namespace {
 
-/// Elements within elements; real topologies have about ten.
+/// Depth of nested elements; real topologies have about ten.
 constexpr int xml_depth_max = 200;
 
 } // namespace

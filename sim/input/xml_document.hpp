@@ -12,8 +12,8 @@
 namespace moesim {
 
 /// An element of an XML file as other tools write it, with its attributes and the elements inside
-/// it; text, comments and attributes that nobody asks for are ignored. Every error names the place
-/// where the element begins.
+/// it. Text, comments and attributes that nobody asks for are ignored. Every error gives the
+/// position where the element begins.
 class XmlElement {
 public:
   /// The outermost element of a file. Throws InputError if the file cannot be read, is not XML, or
@@ -30,7 +30,7 @@ public:
   /// Throws InputError if the attribute is missing.
   const std::string& text(const std::string& attribute) const;
   std::string text_or(const std::string& attribute, const std::string& otherwise) const;
-  /// A number. Throws InputError if it is missing, or more than a number stands there.
+  /// A number. Throws InputError if the attribute is missing or holds anything else.
   double number(const std::string& attribute) const;
 
   InputLocation where() const;
@@ -41,7 +41,7 @@ private:
   struct Builder;
 
   std::shared_ptr<const Source> source_;
-  std::size_t offset_ = 0; ///< of its `<` in the text
+  std::size_t offset_ = 0; ///< position of its `<` in the text
   std::string name_;
   std::vector<std::pair<std::string, std::string>> attributes_;
   std::vector<XmlElement> children_;

@@ -11,13 +11,13 @@ namespace moesim {
 
 namespace {
 
-/// Values within values; configs have about four.
+/// Depth of nested values; configs have about four.
 constexpr int yaml_depth_max = 50;
-/// Values of a file, each alias counted as what it stands for: aliases of aliases can make a small
-/// file stand for more than any memory holds.
+/// Values of a file, where each alias counts as all values that it repeats. Aliases of aliases can
+/// make a small file describe more than any memory holds.
 constexpr std::size_t values_max = 20'000;
 
-/// The library counts lines and columns from 0, columns in bytes, and -1 for no place.
+/// The library counts lines and columns from 0, columns in bytes; -1 means no position.
 std::size_t offset_of(const YAML::Mark& mark) {
   return mark.is_null() ? 0 : static_cast<std::size_t>(std::max(mark.pos, 0));
 }
@@ -44,7 +44,7 @@ struct YamlNode::Builder {
     if (from.IsScalar()) {
       node.kind_ = Kind::scalar;
       node.text_ = from.Scalar();
-      node.quoted_ = from.Tag() == "!"; // what the library notes of quotes
+      node.quoted_ = from.Tag() == "!"; // the library's mark for a scalar in quotes
     } else if (from.IsSequence()) {
       node.kind_ = Kind::sequence;
       for (const YAML::Node& item : from)

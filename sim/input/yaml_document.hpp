@@ -11,7 +11,7 @@
 
 namespace moesim {
 
-/// A value of a YAML file as other tools write it, with its place. Anchors and aliases are
+/// A value of a YAML file as other tools write it, with its position. Anchors and aliases are
 /// resolved; tags are ignored.
 class YamlNode {
 public:
@@ -25,7 +25,7 @@ public:
   Kind kind() const { return kind_; }
   /// The text of a scalar, without its quotes.
   const std::string& text() const { return text_; }
-  /// True for a scalar in quotes, which is a string whatever it reads like.
+  /// True for a scalar in quotes, which is a string even if it looks like a number.
   bool is_quoted() const { return quoted_; }
   /// The values of a sequence.
   const std::vector<YamlNode>& items() const { return items_; }
@@ -42,7 +42,7 @@ private:
   struct Builder;
 
   std::shared_ptr<const Source> source_;
-  std::size_t offset_ = 0; ///< in the text
+  std::size_t offset_ = 0; ///< byte in the text
   Kind kind_ = Kind::null;
   std::string text_;
   bool quoted_ = false;

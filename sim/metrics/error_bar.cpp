@@ -49,7 +49,7 @@ void ErrorBar::add_kernel(const Kernel& kernel, const KernelTime& time, double r
   const Seconds total = time.time * runs;
   errors_[index(kernel.kind)] += total * time.error;
   if (kernel.kind != KernelKind::memory_bound)
-    products_ += total;
+    gemms_and_attention_ += total;
   if (time.basis != CostBasis::measured)
     extrapolated_[{kernel.kind, time.basis}] += total;
   if (time.stand_in)
@@ -63,7 +63,7 @@ void ErrorBar::add_collective(Stream stream, Seconds time, double error) {
 
 Seconds ErrorBar::half_width(const std::map<Stream, Seconds>& exposed,
                              Seconds waited_for_host) const {
-  const double common = products_.value * cost_.common_error();
+  const double common = gemms_and_attention_.value * cost_.common_error();
   const double host =
       waited_for_host.value * cost_.host().launch_error(host_.operators, host_.launches);
   double squares = common * common + host * host;

@@ -12,7 +12,7 @@
 
 namespace moesim {
 
-/// A kind of cost that lies outside what was measured, and the time that it makes up.
+/// A kind of cost outside the measurements, and the time of its kernels.
 struct ExtrapolatedCost {
   std::string cost; ///< "grouped products: other expert sizes", …
   Seconds time;
@@ -20,27 +20,27 @@ struct ExtrapolatedCost {
   bool operator==(const ExtrapolatedCost&) const = default;
 };
 
-/// Adds up how far the times of one device may be off, with a confidence of 90 %. Errors of one
-/// kind of kernel, or of one stream of collectives, are taken to go all the same way; those of
-/// different kinds to be independent.
+/// The error of one device's times at a confidence of 90 %. Errors of one kind of kernel, or of one
+/// stream of collectives, are assumed to be fully correlated; those of different kinds to be
+/// independent.
 class ErrorBar {
 public:
   explicit ErrorBar(const ComputeCost& cost) : cost_(cost) {}
 
-  /// `runs` runs of a kernel of that time.
+  /// Adds `runs` runs of a kernel with this time.
   void add_kernel(const Kernel& kernel, const KernelTime& time, double runs);
-  /// A collective that took `time`, of which the cost may be off by a share of `error`.
+  /// Adds a collective that took `time` and has the relative error `error`.
   void add_collective(Stream stream, Seconds time, double error);
 
-  /// What the device's host did.
+  /// Adds work of the device's host.
   void add_host(const HostWork& work) { host_ += work; }
 
-  /// Half the width of the interval of the device's time, if collectives were exposed, and its host
-  /// was waited for, for so long.
+  /// Half the width of the interval of the device's time, from the exposed time of collectives by
+  /// stream and the time that the device waited for its host.
   Seconds half_width(const std::map<Stream, Seconds>& exposed, Seconds waited_for_host = {}) const;
-  /// Of the kernels, the longest first.
+  /// Extrapolated costs of the kernels, the longest first.
   std::vector<ExtrapolatedCost> extrapolated() const;
-  /// Kernels that the table of another GPU kind stands in for: "attention: the table of h200-sxm".
+  /// Kernels timed by the table of another GPU kind: "attention: the table of h200-sxm".
   const std::set<std::string>& stand_ins() const { return stand_ins_; }
 
 private:
@@ -50,8 +50,9 @@ private:
   };
 
   const ComputeCost& cost_;
-  std::array<Seconds, enumerator_count<KernelKind>> errors_{}; ///< by KernelKind
-  Seconds products_; ///< whose times share the error that is common to all
+  std::array<Seconds, enumerator_count<KernelKind>> errors_{}; ///< error by KernelKind
+  Seconds
+      gemms_and_attention_; ///< time of GEMMs and attention, which share ComputeCost::common_error
   std::map<Stream, Collectives> collectives_;
   HostWork host_;
   std::map<std::pair<KernelKind, CostBasis>, Seconds> extrapolated_;

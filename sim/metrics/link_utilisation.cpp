@@ -34,7 +34,7 @@ void spread_evenly(const FlowSpan& flow, const Bins& bins, const Visit& visit) {
   }
 }
 
-/// One class in one bin.
+/// The use of one class of links in one bin.
 LinkUtilisation measure(const Timeline& timeline, const std::vector<std::size_t>& links,
                         const std::vector<std::vector<double>>& bytes, const Bins& bins,
                         std::size_t bin) {

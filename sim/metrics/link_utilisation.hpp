@@ -8,26 +8,26 @@
 
 namespace moesim {
 
-/// How a class of links was used in one bin of the step. The links are those of the replay: where
-/// ranks are folded, one link stands for the like of its stage.
+/// The use of a class of links in one bin of the step. The links are those of the replay: with
+/// folded ranks, one link represents all equivalent links of its stage.
 struct LinkUtilisation {
-  Seconds time;              ///< when the bin begins
+  Seconds time;              ///< start of the bin
   std::string link_class;    ///< "NIC egress", …
-  double mean_percent = 0.0; ///< of the capacity, over the links of the class
-  double max_percent = 0.0;  ///< of the busiest link
-  std::string busiest_link;  ///< of equals the first; empty if none carries anything
+  double mean_percent = 0.0; ///< share of the capacity, mean over the links of the class
+  double max_percent = 0.0;  ///< share of the capacity of the busiest link
+  std::string busiest_link;  ///< of equal links the first; empty if no link carries traffic
 };
 
 constexpr std::size_t utilisation_bins = 100;
 
-/// What each link carries in each of `bins` equal parts of the step, in bytes: first by link, in
-/// the order of Timeline::links, then by bin. The bytes of a flow are taken as spread evenly from
-/// its start to its end. Its real rate changes whenever another flow begins or ends on its links,
-/// so a bin much shorter than a flow is an estimate; no byte is lost or counted twice.
+/// Bytes that each link carries in each of `bins` equal parts of the step: first by link, in the
+/// order of Timeline::links, then by bin. The bytes of a flow are spread evenly from its start to
+/// its end. The replayed rate changes when another flow begins or ends on its links, so bins much
+/// shorter than a flow are estimates. No byte is lost or counted twice.
 std::vector<std::vector<double>> link_bytes(const Timeline& timeline, std::size_t bins);
 
 /// The use of every class of links over the step, class after class, bin after bin. The spreading
-/// of `link_bytes` may bring a bin above 100 percent where a link is full.
+/// of `link_bytes` may bring a bin of a full link above 100 percent.
 std::vector<LinkUtilisation> link_utilisation(const Timeline& timeline,
                                               std::size_t bins = utilisation_bins);
 

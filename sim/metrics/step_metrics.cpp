@@ -12,7 +12,7 @@ namespace moesim {
 
 namespace {
 
-/// The kinds of work that a device may be busy with.
+/// The kinds of work of a device.
 enum class State : std::uint8_t {
   optimizer,
   compute,
@@ -22,7 +22,7 @@ enum class State : std::uint8_t {
   host
 };
 
-/// Where a device is busy with several, the first of these takes the time.
+/// Precedence of the states: time with several active states counts for the first of this list.
 constexpr std::array precedence = {State::optimizer,       State::compute,
                                    State::expert_parallel, State::tensor_parallel,
                                    State::data_parallel,   State::host};
@@ -52,7 +52,7 @@ State state_of(const StepGraph& graph, const Op& op) {
                                                                   : State::compute;
 }
 
-/// The start or the end of an operation on the device under the glass.
+/// The start (+1) or the end (−1) of an operation on the measured device.
 struct Edge {
   double time = 0.0;
   State state = State::compute;
@@ -64,16 +64,41 @@ struct DeviceLoad {
   double working = 0.0; ///< computing, or in a collective
 };
 
+/// Calls `visit` with an operation of the graph and its span, or with each of a run and its span.
+template <typename Visit>
+void for_each_part(const StepGraph& graph, const Timeline& timeline, std::size_t number,
+                   const Visit& visit) {
+  const Op& op = graph.ops[number];
+  const OpSpan& span = timeline.ops[number];
+  if (op.kind != OpKind::run) {
+    visit(op, span);
+    return;
+  }
+  const RunTimes& times = timeline.runs[op.work];
+  const std::vector<Op>& run = graph.runs[op.work];
+  Seconds start = span.start;
+  std::uint32_t next = 0;
+  for (std::size_t part = 0; part < run.size(); ++part) {
+    Seconds finish = start;
+    for (; next < times.ends[part]; ++next)
+      finish += times.parts[next];
+    visit(run[part], OpSpan{start, finish});
+    start = finish;
+  }
+}
+
 std::vector<DeviceLoad> device_loads(const StepGraph& graph, const Timeline& timeline) {
   std::vector<DeviceLoad> loads(graph.devices.size());
-  for (std::size_t op = 0; op < graph.ops.size(); ++op) {
-    if (graph.ops[op].kind == OpKind::transfer || graph.ops[op].stream == Stream::host)
+  for (std::size_t number = 0; number < graph.ops.size(); ++number) {
+    if (graph.ops[number].kind == OpKind::transfer || graph.ops[number].stream == Stream::host)
       continue;
-    const double time = (timeline.ops[op].finish - timeline.ops[op].start).value;
-    graph.for_each_device(graph.ops[op], [&](DeviceId device) {
-      loads[index(device)].working += time;
-      if (graph.ops[op].kind == OpKind::compute)
-        loads[index(device)].computing += time;
+    for_each_part(graph, timeline, number, [&](const Op& op, const OpSpan& span) {
+      const double time = (span.finish - span.start).value;
+      graph.for_each_device(graph.ops[number], [&](DeviceId device) {
+        loads[index(device)].working += time;
+        if (op.kind == OpKind::compute)
+          loads[index(device)].computing += time;
+      });
     });
   }
   return loads;
@@ -133,7 +158,7 @@ Waterfall sweep(std::vector<Edge> edges, Seconds step_time, bool pipelined) {
     active[index(edge.state)] += edge.change;
     now = edge.time;
   }
-  // Under a pipeline the end of a stage's work is the bubble of the drain.
+  // In a pipeline the time after a stage's last operation is the bubble of the drain.
   (pipelined ? waterfall.pp_bubble : waterfall.other) += Seconds{step_time.value - now};
   return waterfall;
 }
@@ -185,18 +210,18 @@ void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
                                                 {Stream::tensor_parallel, waterfall.tp_exposed},
                                                 {Stream::data_parallel, waterfall.dp_exposed}},
                                                waterfall.other);
-  // Bubbles are the work of other devices: they grow and shrink as this one's work.
+  // Bubbles are the work of other devices, so they scale with this device's work.
   const Seconds working = metrics.step_time - waterfall.pp_bubble;
   if (working > Seconds{})
     metrics.error_bar = half_width * (metrics.step_time / working);
   metrics.extrapolated_costs = errors.extrapolated();
 }
 
-/// Adds the kernels of the critical device's computes: `busy`, by compute, for so long.
+/// Adds the kernels of the critical device's computes. `busy` is the time of each compute.
 void add_kernels(const StepGraph& graph, const ComputeTimes& times, std::size_t expert_rank,
                  const std::vector<Seconds>& busy, ErrorBar& errors, StepMetrics& metrics) {
-  // A slow GPU or communication beside it lengthens a compute: how often each list of kernels ran,
-  // in multiples of its time alone.
+  // Time of each list of kernels, in multiples of its time alone. A slow GPU, or communication
+  // beside it, lengthens a compute.
   std::vector<double> runs(graph.works.kernel_lists.size(), 0.0);
   for (std::size_t number = 0; number < busy.size(); ++number) {
     const ComputeWork& work = graph.works.computes[number];
@@ -223,15 +248,16 @@ void add_kernels(const StepGraph& graph, const ComputeTimes& times, std::size_t 
   }
 }
 
-/// Names the measurements of something else that the computes of the critical device took.
+/// Names the measurements of other GPU kinds or interconnects that the critical device's computes
+/// used.
 void add_stand_ins(const StepGraph& graph, const ErrorBar& errors, const ComputeCost& cost,
-                   const std::string& medium, StepMetrics& metrics) {
+                   const std::string& interconnect, StepMetrics& metrics) {
   metrics.stand_ins.assign(errors.stand_ins().begin(), errors.stand_ins().end());
   const bool beside = std::any_of(graph.works.computes.begin(), graph.works.computes.end(),
                                   [](const ComputeWork& work) { return work.beside.has_value(); });
-  if (beside && cost.sms_medium() != medium)
-    metrics.stand_ins.push_back("SMs of communication on " + medium + ": those on " +
-                                cost.sms_medium());
+  if (beside && cost.sms_interconnect() != interconnect)
+    metrics.stand_ins.push_back("SMs of communication on " + interconnect + ": those on " +
+                                cost.sms_interconnect());
 }
 
 } // namespace
@@ -250,22 +276,22 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   std::vector<Seconds> busy(graph.works.computes.size());
   ErrorBar errors(times.cost());
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
-    const Op& op = graph.ops[number];
-    if (!runs_on(graph, op, critical))
+    if (!runs_on(graph, graph.ops[number], critical))
       continue;
-    const OpSpan& span = timeline.ops[number];
-    const Seconds time = span.finish - span.start;
-    const State state = state_of(graph, op);
-    edges.push_back({span.start.value, state, +1});
-    edges.push_back({span.finish.value, state, -1});
-    if (state == State::expert_parallel)
-      add_expert_parallel(graph.works.collectives[op.work], time, metrics);
-    if (state == State::host)
-      errors.add_host(graph.works.computes[op.work].host);
-    else if (op.kind == OpKind::compute)
-      busy[op.work] += time;
-    else if (op.kind == OpKind::collective)
-      errors.add_collective(op.stream, time, timeline.errors[op.work]);
+    for_each_part(graph, timeline, number, [&](const Op& op, const OpSpan& span) {
+      const Seconds time = span.finish - span.start;
+      const State state = state_of(graph, op);
+      edges.push_back({span.start.value, state, +1});
+      edges.push_back({span.finish.value, state, -1});
+      if (state == State::expert_parallel)
+        add_expert_parallel(graph.works.collectives[op.work], time, metrics);
+      if (state == State::host)
+        errors.add_host(graph.works.computes[op.work].host);
+      else if (op.kind == OpKind::compute)
+        busy[op.work] += time;
+      else if (op.kind == OpKind::collective)
+        errors.add_collective(op.stream, time, timeline.errors[op.work]);
+    });
   }
   metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
   if (metrics.waterfall.ep_exposed > Seconds{})
@@ -273,7 +299,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   add_kernels(graph, times, static_cast<std::size_t>(graph.devices[critical].expert_rank), busy,
               errors, metrics);
   add_error_bar(errors, metrics);
-  add_stand_ins(graph, errors, times.cost(), topology.spec().node.scale_up_medium, metrics);
+  add_stand_ins(graph, errors, times.cost(), topology.spec().node.scale_up_interconnect, metrics);
   find_bottleneck(timeline, loads, graph, topology, metrics);
   INVARIANT(std::abs(metrics.waterfall.total() / metrics.step_time - 1.0) < 1e-9,
             "waterfall {} step {}", metrics.waterfall.total().value, metrics.step_time.value);

@@ -11,22 +11,23 @@
 
 namespace moesim {
 
-/// Where the time of one device went. At each moment the device is in one state, the first of this
-/// list that applies; so the parts add up to the step time.
+/// The time of one device by state. At each moment the device is in one state, the first of this
+/// list that applies, so the parts add up to the step time.
 struct Waterfall {
   Seconds optimizer;
   Seconds compute;
-  Seconds ep_exposed; ///< waits for dispatch or combine while nothing computes
+  Seconds ep_exposed; ///< dispatch or combine while nothing computes
   Seconds tp_exposed;
   Seconds dp_exposed; ///< gradient reduction and weight gathering
   Seconds pp_bubble;  ///< waits for another pipeline stage
-  Seconds other;      ///< waiting for its host; after its last operation, without a pipeline
+  Seconds other;      ///< waiting for its host; without a pipeline, also the time after its last
+                      ///< operation
 
   Seconds total() const;
   bool operator==(const Waterfall&) const = default;
 };
 
-/// Pure functions of a timeline.
+/// The numbers of a step, computed from its timeline.
 struct StepMetrics {
   Seconds step_time;
   Waterfall waterfall; ///< of the critical device
@@ -40,12 +41,12 @@ struct StepMetrics {
   Seconds ep_scale_out;
   /// Its compute by part of the model, indexed by KernelPart.
   std::array<Seconds, enumerator_count<KernelPart>> parts{};
-  Seconds extrapolated;                             ///< its compute that no measured table covers
-  std::vector<ExtrapolatedCost> extrapolated_costs; ///< what that is, the longest first
-  /// Its computes' costs that measurements of another GPU kind or medium stand in for, and whose.
+  Seconds extrapolated;                             ///< compute time that no measured table covers
+  std::vector<ExtrapolatedCost> extrapolated_costs; ///< kinds of such compute, the longest first
+  /// Compute costs that come from another GPU kind or interconnect, with its name.
   std::vector<std::string> stand_ins;
-  /// With a confidence of 90 % the step takes its time plus or minus this: the errors of the
-  /// critical device's costs (see ErrorBar), and its bubbles in proportion.
+  /// Error of the step time at a confidence of 90 %: the errors of the critical device's costs (see
+  /// ErrorBar), with its bubbles in proportion.
   Seconds error_bar;
   std::string bottleneck;      ///< the resource with the highest use, by its simulated name
   double bottleneck_use = 0.0; ///< busy share of the step, 0 … 1
@@ -54,7 +55,7 @@ struct StepMetrics {
 };
 
 /// Measures a step. The critical device is the one that works longest (computing or in a
-/// collective): it sets the pace of the others; of equals, the first.
+/// collective): the others wait for it. Of equal devices, the first.
 StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const Topology& topology,
                          const ComputeTimes& times);
 

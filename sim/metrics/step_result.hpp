@@ -7,10 +7,10 @@
 
 namespace moesim {
 
-/// A number that a result may lack: prints as an empty cell.
+/// The value of a missing number, which prints as an empty cell.
 constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
 
-/// One prediction, in the units of its columns. `result_columns` says what each means.
+/// One prediction, in the units of its columns. `result_columns` describes each.
 struct StepResult {
   std::string status = "ok";
   std::string reason;
@@ -93,7 +93,7 @@ struct ResultColumn {
 /// The columns after `status` and `reason`, in the order of results.csv.
 std::span<const ResultColumn> result_columns();
 
-/// A cell as every output prints it: 9 significant digits, empty for a missing number.
+/// The text of a cell in all outputs: 9 significant digits, empty for a missing number.
 std::string cell_text(const StepResult& result, const ResultColumn& column);
 
 } // namespace moesim

@@ -11,8 +11,8 @@ namespace {
 
 using FlowTraits = boost::adjacency_list_traits<boost::vecS, boost::vecS, boost::directedS>;
 
-/// The graph that push-relabel wants: every edge with its reverse and integer capacities, which
-/// let it end exactly; a unit is one byte per second.
+/// Edge of the push-relabel graph: each edge has a reverse edge. Capacities are whole bytes per
+/// second, so that the algorithm ends with an exact flow.
 struct FlowEdge {
   long long capacity = 0;
   long long residual = 0;
@@ -29,7 +29,7 @@ void add_flow_edge(FlowGraph& graph, std::size_t from, std::size_t to, long long
   graph[backward].reverse = forward;
 }
 
-/// The vertices that `source` still reaches over what the flow leaves of the edges.
+/// The vertices that `source` reaches over edges with residual capacity.
 std::vector<bool> reached_from(std::size_t source, const FlowGraph& flow) {
   std::vector<bool> reached(boost::num_vertices(flow), false);
   std::vector<std::size_t> open = {source};

@@ -19,7 +19,7 @@ public:
       : node_(spec.node), gpus_(gpus), cluster_(cluster) {
     cluster_.nodes = (gpus + node_.gpus - 1) / node_.gpus;
     cluster_.domains = (gpus + node_.scale_up_gpus - 1) / node_.scale_up_gpus;
-    // Where the job is one scale-up domain, its NICs lead nowhere: they are left out.
+    // NICs of a job in one scale-up domain carry no traffic: leave them out.
     networked_ = spec.fabric.kind != FabricKind::none && cluster_.domains > 1;
   }
 
@@ -47,10 +47,10 @@ private:
     VertexId hub = 0;
     std::string hub_name;
     for (std::int64_t gpu = first; gpu < last; ++gpu) {
-      const std::int64_t place = gpu - first;
-      if (place % node_.scale_up_switch_gpus == 0) {
+      const std::int64_t offset = gpu - first;
+      if (offset % node_.scale_up_switch_gpus == 0) {
         hub_name =
-            tall ? fmt::format("{}.ScaleUpSwitch[{}]", name, place / node_.scale_up_switch_gpus)
+            tall ? fmt::format("{}.ScaleUpSwitch[{}]", name, offset / node_.scale_up_switch_gpus)
                  : name + ".ScaleUpSwitch";
         hub = cluster_.add_vertex(hub_name, VertexKind::scale_up_switch);
         if (tall)
@@ -123,8 +123,8 @@ private:
   ClusterGraph& cluster_;
   bool networked_ = false;
   NicVertices nics_;
-  LinkId uplink_{}, downlink_{};       ///< of the scale-up switch that is being filled
-  std::vector<PcieLinks> switch_pcie_; ///< by NIC, where it hangs off the switch
+  LinkId uplink_{}, downlink_{};       ///< uplinks of the scale-up switch that gets GPUs
+  std::vector<PcieLinks> switch_pcie_; ///< by NIC of a PCIe-only node
 };
 
 } // namespace

@@ -37,7 +37,7 @@ struct Link {
   Seconds latency;
 };
 
-/// A cluster as a directed graph, with what ranks need to know of it.
+/// A cluster as a directed graph, with its GPUs and their own links.
 struct ClusterGraph {
   using Graph =
       boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, Vertex, Link>;
@@ -48,15 +48,15 @@ struct ClusterGraph {
     VertexId vertex = 0;
     std::int64_t node = 0;
     std::int64_t domain = 0;  ///< its scale-up domain
-    std::int64_t local = 0;   ///< number in its node
-    double speed_share = 1.0; ///< below 1: a GPU that a fault slows
+    std::int64_t local = 0;   ///< index in its node
+    double speed_share = 1.0; ///< speed over nominal speed: below 1 for a GPU that a fault slows
   };
 
   Graph graph;
   std::vector<Gpu> gpus; ///< in the order of the nodes; of a Topology, by rank
   std::int64_t nodes = 0;
   std::int64_t domains = 0;
-  /// Of a regular fabric: the links of a kind that the traffic of each GPU uses, by GPU.
+  /// Links of each kind that the traffic of a GPU uses, by GPU; regular fabrics only.
   std::array<std::vector<LinkId>, enumerator_count<LinkKind>> own;
 
   VertexId add_vertex(const std::string& name, VertexKind kind, std::int64_t node = -1) {
@@ -70,12 +70,12 @@ struct ClusterGraph {
 
 struct TopologySpec;
 
-/// Builds the part of the cluster that holds the first `gpus` GPUs: nodes, NICs, and switches as
-/// far as they are needed. Throws InputError for a malformed explicit graph.
+/// Builds the part of the cluster that holds the first `gpus` GPUs: their nodes, NICs and switches.
+/// Throws InputError for a malformed explicit graph.
 ClusterGraph build_cluster(const TopologySpec& spec, std::int64_t gpus);
 
-/// The parts of `build_cluster`: the switches of a fabric above the NICs, which stand by node, then
-/// by number in the node.
+/// Steps of `build_cluster`: each adds the switches of a fabric above the NICs. NICs are listed by
+/// node, then by index in the node.
 using NicVertices = std::vector<ClusterGraph::VertexId>;
 void add_tree(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& cluster);
 void add_dragonfly(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& cluster);

@@ -13,7 +13,7 @@ namespace {
 
 using VertexId = ClusterGraph::VertexId;
 
-/// The kinds of vertex that a table of nodes may have.
+/// Names, in a table of nodes, of the kinds of vertex.
 constexpr auto vertex_words =
     std::to_array<Named<VertexKind>>({{VertexKind::gpu, "gpu"},
                                       {VertexKind::scale_up_switch, "scale_up_switch"},
@@ -23,11 +23,11 @@ const std::vector<std::string> link_words = {"scale_up", "pcie", "nic", "fabric"
 
 std::string word_at(const CsvTable& table, std::size_t row, const std::string& column,
                     const std::vector<std::string>& words) {
-  const std::size_t place = table.column(column);
-  const std::string& word = table.text(row, place);
+  const std::size_t index = table.column(column);
+  const std::string& word = table.text(row, index);
   if (std::find(words.begin(), words.end(), word) == words.end())
     throw InputError(
-        table.where(row, place),
+        table.where(row, index),
         fmt::format("{}: \"{}\" is not one of {}", column, word, fmt::join(words, ", ")),
         suggest_name(word, words));
   return word;
@@ -80,17 +80,18 @@ private:
   }
 
   VertexId end_of(std::size_t row, const std::string& column) {
-    const std::size_t place = links_.column(column);
-    const std::string& name = links_.text(row, place);
+    const std::size_t index = links_.column(column);
+    const std::string& name = links_.text(row, index);
     const auto found = by_name_.find(name);
     if (found == by_name_.end())
-      throw InputError(links_.where(row, place),
+      throw InputError(links_.where(row, index),
                        fmt::format("{}: there is no \"{}\" in the nodes", column, name),
                        suggest_name(name, names_));
     return found->second;
   }
 
-  /// The class of one direction of a cable; a kind that cannot join these two is an error.
+  /// The class of one direction of a cable. Throws InputError if a link of this kind cannot join
+  /// the two vertices.
   LinkKind kind_of(std::size_t row, const std::string& word, VertexId from, VertexId to) const {
     const VertexKind source = cluster_.graph[from].kind;
     const VertexKind sink = cluster_.graph[to].kind;
@@ -149,7 +150,7 @@ private:
     return before == 0 ? name : fmt::format("{}.Cable[{}]", name, before);
   }
 
-  /// GPUs that scale-up links join are a domain; a GPU without any is one of its own.
+  /// Finds the domains: GPUs joined by scale-up links. A GPU without such links is its own domain.
   void find_domains() {
     const auto& graph = cluster_.graph;
     std::vector<std::int64_t> domain(boost::num_vertices(graph), -1);

@@ -28,8 +28,9 @@ void attach_nics(const TopologySpec& spec, const NicVertices& nics,
 
 } // namespace
 
-// Minimal routes: local, global, local. Which router of a group holds the cable to another group
-// is spread evenly: cable number (other − own − 1) mod groups goes to that router mod routers.
+// A dragonfly; minimal routes are local, global, local. The cables to other groups are spread
+// evenly over the routers of a group: the cable with number (other − own − 1) mod groups belongs to
+// the router of that number mod routers.
 void add_dragonfly(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& cluster) {
   const FabricSpec& fabric = spec.fabric;
   const std::int64_t size = fabric.routers_per_group;
@@ -65,11 +66,12 @@ void add_dragonfly(const TopologySpec& spec, const NicVertices& nics, ClusterGra
   attach_nics(spec, nics, routers, cluster);
 }
 
-// All routers stand, also those whose nodes are not part of the job: routes pass through them.
+// A torus with all its routers. Routes also pass through routers whose nodes are not part of the
+// job.
 void add_torus(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& cluster) {
   const auto& sizes = spec.fabric.dimensions;
   const std::int64_t count = sizes[0] * sizes[1] * sizes[2];
-  const auto place_of = [&](std::int64_t router) {
+  const auto coordinates_of = [&](std::int64_t router) {
     return fmt::format("{},{},{}", router % sizes[0], router / sizes[0] % sizes[1],
                        router / (sizes[0] * sizes[1]));
   };
@@ -82,15 +84,17 @@ void add_torus(const TopologySpec& spec, const NicVertices& nics, ClusterGraph& 
   std::int64_t stride = 1;
   for (const std::int64_t size : sizes) {
     for (std::int64_t router = 0; router < count; ++router) {
-      const std::int64_t place = router / stride % size;
-      // A set: in a ring of two, both neighbours are the same router.
-      std::set<std::int64_t> neighbours = {router + ((place + 1) % size - place) * stride,
-                                           router + ((place + size - 1) % size - place) * stride};
+      const std::int64_t coordinate = router / stride % size;
+      // In a ring of two, both neighbours are the same router: the set holds it once.
+      std::set<std::int64_t> neighbours = {router + ((coordinate + 1) % size - coordinate) * stride,
+                                           router + ((coordinate + size - 1) % size - coordinate) *
+                                                        stride};
       neighbours.erase(router);
       for (const std::int64_t other : neighbours)
-        cluster.add_link(routers[at(router)], routers[at(other)],
-                         fmt::format("Router[{}].To[{}]", place_of(router), place_of(other)),
-                         LinkKind::torus_link, spec.fabric.torus_link, spec.fabric.switch_latency);
+        cluster.add_link(
+            routers[at(router)], routers[at(other)],
+            fmt::format("Router[{}].To[{}]", coordinates_of(router), coordinates_of(other)),
+            LinkKind::torus_link, spec.fabric.torus_link, spec.fabric.switch_latency);
     }
     stride *= size;
   }

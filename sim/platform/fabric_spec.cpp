@@ -9,11 +9,11 @@ namespace moesim {
 
 namespace {
 
-/// `oversubscription` is a number, of the leaves, or a list with a number for each tier.
+/// Reads `oversubscription`: a number for the leaves, or a list with a number for each tier.
 void read_oversubscription(const Overridden& table, FabricSpec& fabric) {
   constexpr Range<double> range{1.0, 1000.0};
   const TomlTable& source = table.source("oversubscription");
-  table.file().has("oversubscription"); // known, even where the scenario overrides it
+  table.file().has("oversubscription"); // marks the key as known, even if the scenario overrides it
   if (!source.is_list("oversubscription")) {
     fabric.oversubscription = table.number("oversubscription", range);
     return;

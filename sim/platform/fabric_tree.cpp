@@ -13,9 +13,9 @@ namespace {
 using VertexId = ClusterGraph::VertexId;
 
 /// The share of its capacity that a stage of `cables` parallel cables reaches when `flows` equal
-/// flows are hashed onto them: the mean over the expected fullest. The cables are taken as
-/// independent, each with a binomial number of flows (Raab and Steger, "Balls into bins", 1998,
-/// give the same growth).
+/// flows are hashed onto them: the mean number of flows a cable over the expected maximum. The
+/// cables are assumed to be independent, each with a binomial number of flows (Raab and Steger,
+/// "Balls into bins", 1998, give the same growth).
 double hashed_share(double flows, double cables) {
   if (cables <= 1.0)
     return 1.0;
@@ -54,7 +54,7 @@ private:
     LinkId uplink{};
     LinkId downlink{};
   };
-  /// The classes of the two directions of a cable.
+  /// Link classes of the two directions of a cable.
   struct BothWays {
     LinkKind up;
     LinkKind down;
@@ -64,7 +64,7 @@ private:
     const std::int64_t group = node / fabric_.nodes_per_leaf;
     return rails_ ? group * node_.nics + nic : group;
   }
-  /// The group of spines above a leaf: of its plane and of its pod.
+  /// Index of the group of spines above a leaf, those of its plane and pod.
   std::int64_t spine_of(std::int64_t leaf) const {
     const std::int64_t plane = planes_ ? leaf % node_.nics : 0;
     const std::int64_t leaf_of_plane = planes_ ? leaf / node_.nics : leaf;
@@ -78,7 +78,7 @@ private:
     return plane + (fabric_.tiers == 3 ? fmt::format("Pod[{}].Spine", pod) : "Spine");
   }
 
-  /// Built to full size even if the job leaves ports empty: the cables are there.
+  /// Capacity of a leaf with all its cables, even if the job leaves ports empty.
   BytesPerSecond leaf_capacity() const {
     const std::int64_t nics = fabric_.nodes_per_leaf * (rails_ ? 1 : node_.nics);
     return spread(nics, fabric_.oversubscription);
@@ -88,8 +88,8 @@ private:
         fabric_.leaves_per_pod * fabric_.nodes_per_leaf * (rails_ ? 1 : node_.nics);
     return spread(nics, fabric_.oversubscription * fabric_.pod_oversubscription);
   }
-  /// What the cables up leave to the flows of the `nics` NICs below them, as far as hashing fills
-  /// them. `oversubscription` is that of all tiers down to the NICs.
+  /// Capacity of the upward cables of `nics` NICs, times the share that hashing reaches.
+  /// `oversubscription` is the product over all tiers down to the NICs.
   BytesPerSecond spread(std::int64_t nics, double oversubscription) const {
     const double cables = static_cast<double>(nics) / oversubscription;
     const double share =
@@ -161,7 +161,7 @@ private:
   std::vector<VertexId> cores_;
   std::vector<Switch> spines_;
   std::vector<Switch> leaves_;
-  std::vector<LinkId> nic_egress_, nic_ingress_; ///< as nics_
+  std::vector<LinkId> nic_egress_, nic_ingress_; ///< links of nics_, in the same order
 };
 
 } // namespace

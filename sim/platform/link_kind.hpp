@@ -7,7 +7,7 @@
 
 namespace moesim {
 
-/// The classes of links. To add one is an enumerator and its row below.
+/// The classes of links. A new class takes an enumerator and a row below.
 enum class LinkKind {
   scale_up_egress,
   scale_up_ingress,
@@ -40,15 +40,15 @@ enum class LinkLevel : std::uint8_t {
 enum class LinkDirection : std::uint8_t {
   away,    ///< from a GPU
   towards, ///< a GPU
-  across   ///< neither: between switches of equal rank
+  across   ///< between switches of the same tier
 };
 
-/// All that tells one class of links from others.
+/// The properties of a class of links.
 struct LinkKindRow {
   LinkKind kind;
   const char* name;  ///< in tables
-  const char* title; ///< for people
-  const char* links; ///< the names of its links without their indices
+  const char* title; ///< for reports
+  const char* links; ///< names of its links, without indices
   LinkLevel level;
   LinkDirection direction;
 };
@@ -103,7 +103,7 @@ constexpr bool is_switch_uplink(LinkKind kind) {
   return is_switch_link(kind) && row_of(kind).direction == LinkDirection::away;
 }
 
-/// True for the direction towards a GPU, of the classes that a regular fabric has.
+/// True for classes of a regular fabric that lead towards a GPU.
 constexpr bool is_inbound(LinkKind kind) {
   return row_of(kind).direction == LinkDirection::towards;
 }

@@ -51,7 +51,7 @@ public:
   std::string text_or(const std::string& key, const std::string& otherwise) const {
     return cluster_.text_or(key, file_.text_or(key, otherwise));
   }
-  /// The table that a value comes from: where to point at it.
+  /// The table that a value comes from, for the position of an error.
   const TomlTable& source(const std::string& key) const {
     return cluster_.has(key) ? cluster_ : file_;
   }
@@ -70,7 +70,7 @@ struct NodeSpec;
 /// Reads `[fabric]`. Paths in it are relative to `folder`. Throws InputError.
 FabricSpec read_fabric(const Overridden& table, const std::filesystem::path& folder);
 
-/// Throws InputError, at a key of `[fabric]`, if nodes like this one cannot be joined so.
+/// Throws InputError, at a key of `[fabric]`, if the fabric cannot join nodes like this one.
 void check_fabric(const FabricSpec& fabric, const NodeSpec& node, const Overridden& table);
 
 /// Reads `[[cluster.fault]]`. Throws InputError.

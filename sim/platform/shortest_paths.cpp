@@ -111,7 +111,8 @@ void ShortestPaths::pass_back(VertexId vertex, double amount, Visit visit) const
 void ShortestPaths::find_route(VertexId sink, Route& route) {
   INVARIANT(reaches(sink), "no way to {}", cluster_.graph[sink].name);
   passing_[sink] = 1.0;
-  // Backwards by distance: a vertex has its whole share before it hands it on.
+  // Visits vertices by falling distance, so that a vertex has its full share before it passes it
+  // on.
   using Entry = std::pair<int, VertexId>;
   std::priority_queue<Entry> open;
   open.emplace(distance_[sink], sink);

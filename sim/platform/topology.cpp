@@ -13,7 +13,7 @@ namespace moesim {
 
 namespace {
 
-/// As many GPUs more as there are faults that take one down: the job moves on to those.
+/// GPUs to build: those requested plus one for each that a fault takes down.
 std::int64_t gpus_built(const TopologySpec& spec, std::int64_t gpus) {
   const auto down =
       std::count_if(spec.faults.begin(), spec.faults.end(), [](const FaultSpec& fault) {
@@ -165,13 +165,15 @@ void Topology::find_regular_route(RankId source, RankId sink, Route& route) cons
                      spec_.fabric.kind == FabricKind::multi_plane;
   const std::int64_t rail_mate = node_of(source) * spec_.node.gpus + to.local;
   const std::int64_t far_mate = to.node * spec_.node.gpus + gpu(source).local;
-  // A ragged last node may lack the GPU on the sink's rail: the sink's node has the other one.
+  // A partly filled last node may lack the GPU on the sink's rail. Then the sink's node has the GPU
+  // on the source's rail.
   const bool here = !rails || same_rail || rail_mate < gpus();
   const RankId from =
       !rails || same_rail || !here ? source : RankId(static_cast<std::uint32_t>(rail_mate));
   const RankId to_mate = here ? sink : RankId(static_cast<std::uint32_t>(far_mate));
   INVARIANT(here || far_mate < gpus(), "ranks {} and {} share no rail", index(source), index(sink));
-  // Behind a PCIe switch every NIC of the node is as near; else another GPU forwards.
+  // Behind a PCIe switch all NICs of the node are equally near. Else the GPU on the other's rail
+  // forwards.
   if (spec_.node.nics_on_switch())
     append_own(route, source, LinkKind::scale_up_egress);
   else if (from != source)

@@ -10,8 +10,8 @@
 
 namespace moesim {
 
-/// The way from one GPU to another: the links in order, and the share of the traffic that each
-/// carries. Shares below 1 stand on links that several equally short ways share.
+/// One link of a route from GPU to GPU, in the order of the route, with the share of the traffic
+/// that it carries. Shares are below 1 if several equally short paths exist.
 struct RouteHop {
   LinkId link{};
   double share = 1.0;
@@ -22,15 +22,15 @@ class ShortestPaths;
 
 /// A cut between two halves of a cluster.
 struct Bisection {
-  BytesPerSecond rate; ///< what the first half can send to the second, by max-flow
-  /// The links that a narrowest cut consists of, by class: name of the class and how many.
+  BytesPerSecond rate; ///< maximum flow from the first half to the second
+  /// The links of a minimum cut: name of the class, number of links.
   std::vector<std::pair<std::string, std::int64_t>> cut;
 };
 
-/// The cluster of a job. Ranks sit on the healthy GPUs in order.
+/// The cluster of a job. Ranks run on the healthy GPUs in order.
 ///
-/// More than 15 methods: one for each question about ranks, links and routes, as all of them read
-/// the same graph and its indices. Most are one line.
+/// More than 15 methods: one for each query about ranks, links and routes, and all of them read the
+/// same graph and its indices. Most are one line.
 class Topology {
 public:
   using Graph = ClusterGraph::Graph;
@@ -58,41 +58,40 @@ public:
   const Link& link(LinkId id) const { return *links_[index(id)]; }
   std::size_t links() const { return links_.size(); }
   std::int64_t count(VertexKind kind) const;
-  /// True if the job spans scale-up domains: NICs and switches are part of the graph then.
+  /// True if the job spans scale-up domains; the graph then has NICs and switches.
   bool has_fabric() const { return count(VertexKind::nic) > 0; }
-  /// True if routes follow from the places of the ranks alone: a tree of switches, no faults. Then
-  /// every rank has its own link of each kind.
+  /// True if routes follow from the positions of the ranks alone: a tree of switches, no faults.
+  /// Then every rank has its own link of each kind.
   bool regular() const { return regular_; }
 
-  /// The route between two ranks; empty from a rank to itself. Routes are shortest: on a
+  /// The route between two ranks; empty from a rank to itself. Routes are shortest paths. On a
   /// rail-optimised fabric the bytes for another rail first cross the scale-up switch to the GPU on
-  /// that rail, as NCCL's PXN does, and round a NIC that is down they leave by another's.
+  /// that rail, as in NCCL's PXN. Bytes of a GPU whose NIC is down leave by another GPU's NIC.
   Route route(RankId source, RankId sink) const;
-  /// The same into `route`, which keeps its memory: for loops over many pairs, best in the order of
-  /// their sources.
+  /// The same into `route`, which keeps its memory. For loops over many pairs; fastest in the order
+  /// of the sources.
   void find_route(RankId source, RankId sink, Route& route) const;
-  /// The way from a rank to its scale-up switch and back.
+  /// Appends the path from a rank to its scale-up switch and back.
   void append_to_switch_and_back(RankId rank, Route& route) const;
-  /// Adds what a rank that sends `amounts[i]` to rank `sinks[i]` loads each link with to `loads`,
-  /// by LinkId. In time that grows with the links, not with the sinks, where the fabric is not
-  /// regular.
+  /// Adds the load of each link to `loads`, by LinkId, if `source` sends `amounts[i]` to rank
+  /// `sinks[i]`. On a fabric that is not regular, the cost grows with the number of links, not of
+  /// sinks.
   void add_loads(RankId source, const std::vector<RankId>& sinks,
                  const std::vector<double>& amounts, std::vector<double>& loads) const;
 
-  /// Regular fabrics: the link of a kind that traffic of `rank` uses: its GPU's, its NIC's, its
-  /// leaf's.
+  /// The link of a kind that traffic of `rank` uses: its GPU's, its NIC's, its leaf's. Regular
+  /// fabrics only.
   LinkId own_link(RankId rank, LinkKind kind) const { return cluster_.own_link(index(rank), kind); }
-  /// Regular fabrics: which kinds of links there are.
+  /// The kinds of links that exist. Regular fabrics only.
   const std::vector<LinkKind>& own_kinds() const { return own_kinds_; }
-  /// Regular fabrics: those of them that several ranks may use, NIC and above.
+  /// The kinds whose links several ranks may use: NIC links and above. Regular fabrics only.
   const std::vector<LinkKind>& shared_kinds() const { return shared_kinds_; }
-  /// Regular fabrics: the first rank whose own link it is.
+  /// The first rank whose own link it is. Regular fabrics only.
   RankId owner(LinkId link) const { return link_owner_[index(link)]; }
-  /// The sum of the latencies of a route, a mean where it has several ways.
+  /// The latency of a route; a mean if it has several paths.
   Seconds latency(const Route& route) const;
 
-  /// What the two halves of the cluster (ranks 0 … n/2 − 1 and the rest) can send each other, one
-  /// direction, by max-flow over the graph.
+  /// Maximum flow, in one direction, from ranks 0 … n/2 − 1 to ranks n/2 … n − 1.
   Bisection bisection() const;
 
   /// Writes the graph in the Graphviz language.
@@ -117,7 +116,7 @@ private:
   std::vector<LinkKind> own_kinds_;
   std::vector<LinkKind> shared_kinds_;
   std::array<std::int64_t, enumerator_count<VertexKind>> counts_{};
-  /// The paths from the source that was asked for last.
+  /// The paths from the source of the latest query.
   mutable std::unique_ptr<ShortestPaths> paths_;
 };
 

@@ -6,9 +6,9 @@ namespace moesim {
 
 namespace {
 
-const std::vector<std::string> scale_up_media = {"nvlink3", "nvlink4", "nvlink5", "nvlink6",
-                                                 "pcie"};
-const std::vector<std::string> nic_media = {"infiniband", "roce", "efa"};
+const std::vector<std::string> scale_up_interconnects = {"nvlink3", "nvlink4", "nvlink5", "nvlink6",
+                                                         "pcie"};
+const std::vector<std::string> nic_interconnects = {"infiniband", "roce", "efa"};
 
 void parse_gpu(const Overridden& table, TopologyInput& input) {
   GpuSpec& gpu = input.written.gpu;
@@ -28,7 +28,7 @@ void parse_scale_up(TopologyInput& input) {
   const Overridden& table = input.node;
   const TomlTable& file = table.file();
   NodeSpec& node = input.written.node;
-  node.scale_up_medium = file.choice("scale_up", scale_up_media);
+  node.scale_up_interconnect = file.choice("scale_up", scale_up_interconnects);
   node.scale_up = gbyte_per_s(table.number("scale_up_gbyte_per_s", positive_number));
   node.scale_up_latency = microseconds(table.number("scale_up_latency_us", not_negative_number));
   input.scale_up_gpus = table.optional_integer("scale_up_gpus", positive_count);
@@ -39,22 +39,22 @@ void parse_scale_up(TopologyInput& input) {
 
 void parse_nics(const Overridden& table, NodeSpec& node) {
   if (node.nics == 0) {
-    // A sweep over NIC speeds may include a topology that has no NICs: the key then changes
-    // nothing.
+    // The key has no effect without NICs, but is read: a sweep over NIC speeds may include a
+    // topology that has none.
     table.cluster().number_or("nic_gbit_per_s", positive_number, 0.0);
     return;
   }
-  node.nic_medium = table.file().choice("nic", nic_media);
+  node.nic_interconnect = table.file().choice("nic", nic_interconnects);
   node.nic = gbit_per_s(table.number("nic_gbit_per_s", positive_number));
   node.nic_latency = microseconds(table.number("nic_latency_us", not_negative_number));
   node.pcie = gbyte_per_s(table.number("pcie_gbyte_per_s", positive_number));
 }
 
-/// The media of an explicit graph, whose sizes are in the graph.
-void parse_media(const Overridden& table, NodeSpec& node) {
+/// Reads the interconnects of an explicit graph; its sizes are in the graph's files.
+void parse_interconnects(const Overridden& table, NodeSpec& node) {
   const TomlTable& file = table.file();
-  node.scale_up_medium = file.choice("scale_up", scale_up_media);
-  node.nic_medium = file.choice_or("nic", nic_media, "infiniband");
+  node.scale_up_interconnect = file.choice("scale_up", scale_up_interconnects);
+  node.nic_interconnect = file.choice_or("nic", nic_interconnects, "infiniband");
   node.in_switch_reduction = file.flag_or("in_switch_reduction", false);
 }
 
@@ -63,7 +63,7 @@ void parse_node(bool from_graph, TopologyInput& input) {
   NodeSpec& node = input.written.node;
   node.host = table.text_or("host", node.host);
   if (from_graph) {
-    parse_media(table, node);
+    parse_interconnects(table, node);
   } else {
     node.gpus = table.file().integer("gpus", positive_count);
     node.nics = table.integer("nics", {0, 1'000'000});

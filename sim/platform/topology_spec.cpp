@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A domain smaller than a node splits the node, and its NICs in the same proportion.
+/// Splits a node with a smaller domain into nodes of the domain's size, and its NICs in proportion.
 void split_node(const TomlTable& source, NodeSpec& node) {
   const std::int64_t to = node.scale_up_gpus;
   if (node.nics * to % node.gpus != 0)
@@ -51,7 +51,7 @@ void resolve_scale_up(const TopologyInput& input, NodeSpec& node) {
                           node.scale_up_switch_gpus));
 }
 
-/// Several NICs of a GPU work as one: the collective libraries stripe every message over them.
+/// Merges the NICs of a GPU into one: the collective libraries stripe every message over them.
 void merge_ports(const TomlTable& source, NodeSpec& node) {
   if (node.nics % node.gpus != 0)
     source.fail("nics", fmt::format("{} NICs cannot serve {} GPUs evenly", node.nics, node.gpus));
@@ -82,7 +82,8 @@ ClusterGraph read_graph(const TomlTable& fabric, const TopologySpec& topology) {
   }
 }
 
-/// The fastest links of a kind stand for the node's own; measured efficiencies refer to them.
+/// Takes the capacities of the node's links from the fastest link of each kind; measured
+/// efficiencies refer to them.
 void read_capacities(const ClusterGraph& cluster, NodeSpec& node) {
   std::map<std::int64_t, std::int64_t> nics;
   for (auto [edge, end] = boost::edges(cluster.graph); edge != end; ++edge) {

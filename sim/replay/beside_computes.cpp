@@ -10,16 +10,16 @@ namespace moesim {
 
 namespace {
 
-/// The bytes that a collective between `ranks` reads from and writes to the memory of a GPU.
+/// Bytes that a collective of `ranks` ranks reads from and writes to the memory of a GPU.
 Bytes memory_traffic(const CollectiveWork& work, std::size_t ranks) {
   double accesses = row_of(work.kind).memory_accesses;
-  if (is_token_exchange(work.kind)) // a token goes once to each rank that has experts of it
+  if (is_token_exchange(work.kind)) // a token goes once to each rank that holds experts of it
     accesses *= expected_parts(work.fan_out, static_cast<std::int64_t>(ranks)) /
                 static_cast<double>(work.fan_out.experts_per_token);
   return Bytes{std::llround(accesses * static_cast<double>(work.bytes.value))};
 }
 
-/// Whether ranks are in several domains.
+/// Whether ranks span several domains.
 bool span_domains(const std::vector<RankId>& ranks, const Topology& topology) {
   return std::any_of(ranks.begin(), ranks.end(), [&](RankId rank) {
     return topology.domain_of(rank) != topology.domain_of(ranks.front());
@@ -31,7 +31,8 @@ bool span_domains(const std::vector<RankId>& ranks, const Topology& topology) {
 void BesideComputes::slow_down(const CollectiveWork& work, DeviceId device, TrafficPlan& plan) {
   const Device& member = context_.device(device);
   Uncertain rate = compute_.rate_beside_compute(work.kind);
-  // The rate beside computes includes the rate in training, which the plan has too.
+  // The beside-compute rate already includes the in-training factor, and so does the plan: do not
+  // apply both.
   if (span_domains(group_of(context_.plan, work.group, member.rank), context_.topology))
     rate.value = std::min(1.0, rate.value / context_.costs.rate_in_training(work.kind).value);
   const std::vector<LinkAmounts>& amounts = stage_amounts(work, member.stage);

@@ -16,7 +16,7 @@ std::optional<BlockSymmetry> BlockSymmetry::find(const ParallelPlan& plan,
   for (const std::int64_t ranks : parts) {
     if (plan.stage_ranks() % ranks != 0)
       return std::nullopt;
-    block = std::lcm(block, ranks); // divides a stage's ranks too
+    block = std::lcm(block, ranks); // the result also divides a stage's ranks
   }
   return BlockSymmetry(topology, plan.stage_ranks(), block);
 }

@@ -10,14 +10,15 @@
 
 namespace moesim {
 
-/// How a plan repeats on a regular cluster. Pipeline stages are copies of each other, and a stage
-/// is a row of blocks of ranks: a shift of a stage's ranks by one block, the last block to the
-/// first, maps its groups, their flows, routes and links onto each other. A block holds whole units
-/// of the cluster (nodes, scale-up domains and switches, leaves, pods) and whole groups, but for
-/// groups that have equal parts in all blocks of the stage.
+/// The symmetry of a plan on a regular cluster. All pipeline stages have the same structure, and a
+/// stage consists of equal blocks of ranks. A cyclic shift of a stage's ranks by one block maps its
+/// groups, their flows, routes and links onto each other. A block holds a whole number of the
+/// cluster's units (nodes, scale-up domains and switches, leaves, pods). It also holds a whole
+/// number of groups, except for groups that have equal parts in all blocks.
 class BlockSymmetry {
 public:
-  /// Nothing if the topology is not regular or if no such blocks fill a stage.
+  /// Finds the smallest blocks. Nothing if the topology is not regular or if no such blocks fill a
+  /// stage.
   static std::optional<BlockSymmetry> find(const ParallelPlan& plan, const Topology& topology);
 
   /// Ranks of a block.
@@ -29,7 +30,7 @@ public:
   LinkId in_stage(LinkId link, std::int64_t stage) const {
     return counterpart(link, stage, place_of_owner(link));
   }
-  /// The counterpart of a link some stages ahead of its own.
+  /// The counterpart of a link `stages` stages ahead.
   LinkId ahead(LinkId link, std::int64_t stages) const {
     return counterpart(link, stage_of_owner(link) + stages, place_of_owner(link));
   }
@@ -50,8 +51,8 @@ private:
   std::int64_t place_of_owner(LinkId link) const {
     return static_cast<std::int64_t>(index(topology_->owner(link))) % stage_ranks_;
   }
-  LinkId counterpart(LinkId link, std::int64_t stage, std::int64_t place) const {
-    return topology_->own_link(RankId(static_cast<std::uint32_t>(stage * stage_ranks_ + place)),
+  LinkId counterpart(LinkId link, std::int64_t stage, std::int64_t position) const {
+    return topology_->own_link(RankId(static_cast<std::uint32_t>(stage * stage_ranks_ + position)),
                                topology_->link(link).kind);
   }
 
@@ -60,8 +61,8 @@ private:
   std::int64_t block_;
 };
 
-/// How many members of a group, its first ones, are in the first block of their stage: all if
-/// there is no symmetry.
+/// Number of members of a group in the first block of their stage, which are the first of the
+/// group; all without symmetry.
 std::size_t members_in_first_block(const std::optional<BlockSymmetry>& symmetry,
                                    const std::vector<RankId>& group);
 

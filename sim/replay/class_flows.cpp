@@ -12,11 +12,12 @@ namespace moesim {
 
 namespace {
 
-/// Flows with an equal key are a class: the devices of source and sink, 1 if it is from a rank to
-/// itself, and the first links of the classes on the route, in order.
+/// The key of a class of flows: the devices of source and sink, 1 for a flow from a rank to itself,
+/// and the first links of the link classes on the route, in order.
 using FlowKey = std::vector<std::size_t>;
 
-/// How many times each hop stands so that all shares are kept; nothing if more than `parts_max`.
+/// Most parts of a flow. `parts_of` returns the smallest number that makes all shares whole
+/// numbers; nothing if it is above this.
 constexpr double parts_max = 64.0;
 std::optional<double> parts_of(const std::vector<double>& shares) {
   constexpr double exact = 1e-9;
@@ -28,10 +29,10 @@ std::optional<double> parts_of(const std::vector<double>& shares) {
   return std::nullopt;
 }
 
-/// What flows load real links with.
+/// The shares of flows on real links.
 using LinkShares = std::vector<std::pair<LinkId, double>>;
 
-/// Joins the shares of each link; links in order.
+/// Sums the shares of each link; sorts by link.
 void join(LinkShares& shares) {
   std::stable_sort(shares.begin(), shares.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -44,14 +45,14 @@ void join(LinkShares& shares) {
   shares.resize(std::min(shares.size(), joined + 1));
 }
 
-/// A class while its flows are counted.
+/// A class of flows during the count.
 struct Counted {
   std::size_t flow = 0;
-  std::vector<LinkId> links;      ///< of its route: the first of each class, in order
-  std::vector<LinkShares> shares; ///< of all its flows, by hop
+  std::vector<LinkId> links;      ///< first link of each link class on the route, in order
+  std::vector<LinkShares> shares; ///< shares of all its flows, by hop
 };
 
-/// Whether all `alike` links of a class have the same share.
+/// Whether all links of a class, `alike` in number, have the same share.
 bool same_on_all(const LinkShares& shares, std::uint32_t alike) {
   constexpr double exact = 1e-9;
   return shares.size() == alike && std::all_of(shares.begin(), shares.end(), [&](const auto& link) {
@@ -59,8 +60,8 @@ bool same_on_all(const LinkShares& shares, std::uint32_t alike) {
          });
 }
 
-/// Flows by class. With a symmetry the shares of a link are those of its counterparts in all
-/// blocks, by the one in the first.
+/// Counts flows by class. With a symmetry, the shares of a link include those of its counterparts
+/// in all blocks; the key is the link in the first block.
 std::vector<Counted> count_flows(const std::vector<std::vector<RankFlow>>& groups,
                                  const DeviceLayout& layout, const Topology& topology,
                                  const LinkFolding& folding,
@@ -77,7 +78,7 @@ std::vector<Counted> count_flows(const std::vector<std::vector<RankFlow>>& group
              flow.source == flow.sink ? std::size_t{1} : 0};
       for (const RouteHop& hop : route)
         key.push_back(index(folding.first_alike(hop.link)));
-      const auto [place, added] = known.try_emplace(key, classes.size());
+      const auto [class_number, added] = known.try_emplace(key, classes.size());
       if (added) {
         INVARIANT(group == 0, "a flow of group {} is of no class of the first", group);
         classes.push_back({number, {}, std::vector<LinkShares>(route.size())});
@@ -86,7 +87,7 @@ std::vector<Counted> count_flows(const std::vector<std::vector<RankFlow>>& group
       }
       for (std::size_t hop = 0; hop < route.size(); ++hop) {
         const LinkId link = symmetry ? symmetry->in_first_block(route[hop].link) : route[hop].link;
-        classes[place->second].shares[hop].emplace_back(link, route[hop].share);
+        classes[class_number->second].shares[hop].emplace_back(link, route[hop].share);
       }
     }
   for (Counted& counted : classes)
@@ -96,7 +97,7 @@ std::vector<Counted> count_flows(const std::vector<std::vector<RankFlow>>& group
 }
 
 /// Whether all flows together, each with the bytes of the first group's, load the links of each
-/// class evenly. `alike`: how many links of a class there are, by the first.
+/// class evenly. `alike` returns the number of links of a class from its first link.
 template <typename Alike>
 bool loads_are_even(const std::vector<Counted>& classes, const std::vector<RankFlow>& flows,
                     const Alike& alike) {

@@ -9,30 +9,31 @@
 
 namespace moesim {
 
-/// A flow that stands for all of its class: those from ranks of one class to ranks of one class
-/// over links of the same classes. It has the amount and the weight of one of them, and loads a
-/// link as often as the class loads each link of that class.
+/// A flow that represents its class: all flows from ranks of one class to ranks of one class over
+/// links of the same classes. It has the amount and the weight of one of them. It loads a link as
+/// many times as the class loads each link of the link class.
 struct ClassFlow {
-  std::size_t flow = 0; ///< its place among the flows of the first group
+  std::size_t flow = 0; ///< its index among the flows of the first group
   MachineRoute route;   ///< without a weight
-  /// Where a route's shares are no whole numbers, a hop stands as often as its share of `parts`,
-  /// and the flow carries its amount divided by `parts`.
+  /// Divisor of the flow's amount if a route's shares are not whole numbers. A hop then loads its
+  /// link share × `parts` times.
   double parts = 1.0;
-  /// Of the links of a class some carry it and some another flow instead.
+  /// Whether the flow loads only some links of a link class, and another flow loads the others.
   bool mixed = false;
 };
 
 struct FoldedFlows {
   std::vector<ClassFlow> flows;
-  /// The links of each class carry as much in all.
+  /// Whether all links of a class carry the same total.
   bool even = true;
 };
 
-/// The classes of the flows of a phase. `groups`: the flows of every group of ranks of the same
-/// classes; those of the first hold one of each class. In the order of the first group's flows.
+/// The classes of the flows of a phase, in the order of the first group's flows. `groups`: the
+/// flows of every group of ranks with the same classes. The first group must have at least one flow
+/// of each class.
 ///
-/// `symmetry`, where the classes of ranks and links have it: the groups hold the flows from the
-/// first block of a stage only, which stand for all.
+/// `symmetry` must hold for the classes of ranks and links too. The groups then contain only flows
+/// from the first block of a stage, which represent all blocks.
 FoldedFlows fold_flows(const std::vector<std::vector<RankFlow>>& groups, const DeviceLayout& layout,
                        const Topology& topology, LinkFolding& folding,
                        const std::optional<BlockSymmetry>& symmetry = {});

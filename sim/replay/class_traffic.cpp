@@ -20,7 +20,7 @@ std::vector<PlannedFlow> plan_classes(const std::vector<RankFlow>& flows,
                                       const TrafficContext& context) {
   std::vector<PlannedFlow> planned;
   const double mean = context.costs.mean_amount(flows, kind);
-  double mixed_amount = 0.0; // of a flow that stands in for others: that of all these
+  double mixed_amount = 0.0; // amount of a mixed flow, which must equal that of the others
   for (const ClassFlow& one : classes) {
     const RankFlow& flow = flows[one.flow];
     if (flow.bytes <= 0.0)
@@ -50,7 +50,7 @@ TrafficPhase ClassTraffic::plan_phase(const CollectiveFlows& group, std::size_t 
                                       const CollectiveWork& work, DeviceId device) {
   const FlowKind kind = kind_of(group);
   const std::vector<RankFlow> flows = group.all(phase);
-  // The rank with the longest start-up starts last.
+  // The phase waits for the rank with the longest start-up.
   Seconds latest;
   for (std::size_t position = 0; position < group.ranks().size(); ++position)
     latest = std::max(latest, context_.costs.startup(kind, group.peers(phase, position)));
@@ -107,21 +107,21 @@ std::optional<std::vector<ClassFlow>> ClassTraffic::classes_of_copy(ClassKey key
 }
 
 std::vector<PlannedFlow> ClassTraffic::transfer(DeviceId source, DeviceId sink, double bytes) {
-  const std::vector<std::uint32_t>& class_of_place = context_.layout.class_of_place;
-  const std::size_t ranks = class_of_place.size();
-  const auto rank_at = [ranks](const Device& device, std::size_t place) {
+  const std::vector<std::uint32_t>& class_of_position = context_.layout.class_of_position;
+  const std::size_t ranks = class_of_position.size();
+  const auto rank_at = [ranks](const Device& device, std::size_t position) {
     return RankId(
-        static_cast<std::uint32_t>(static_cast<std::size_t>(device.stage) * ranks + place));
+        static_cast<std::uint32_t>(static_cast<std::size_t>(device.stage) * ranks + position));
   };
   const Device& from = context_.device(source);
   const Device& to = context_.device(sink);
-  const std::uint32_t own = class_of_place[index(from.rank) % ranks];
+  const std::uint32_t own = class_of_position[index(from.rank) % ranks];
   const std::optional<BlockSymmetry>& symmetry = context_.class_symmetry;
   const std::size_t looked_at = symmetry ? static_cast<std::size_t>(symmetry->block()) : ranks;
   std::vector<std::vector<RankFlow>> sent;
-  for (std::size_t place = 0; place < looked_at; ++place)
-    if (class_of_place[place] == own)
-      sent.push_back({{rank_at(from, place), rank_at(to, place), bytes, bytes}});
+  for (std::size_t position = 0; position < looked_at; ++position)
+    if (class_of_position[position] == own)
+      sent.push_back({{rank_at(from, position), rank_at(to, position), bytes, bytes}});
   return plan_classes(sent.front(), find_classes(sent, context_), point_to_point_kind(), context_);
 }
 

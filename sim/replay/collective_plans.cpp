@@ -62,7 +62,8 @@ std::vector<Collective> CollectivePlans::other_all_reduces() const {
   const Topology& topology = context_.topology;
   const NodeSpec& node = topology.spec().node;
   std::vector<Collective> others;
-  if (topology.has_fabric() && network_.measured(node.nic_medium, Collective::all_reduce_tree))
+  if (topology.has_fabric() &&
+      network_.measured(node.nic_interconnect, Collective::all_reduce_tree))
     others.push_back(Collective::all_reduce_tree);
   if (node.in_switch_reduction)
     others.push_back(Collective::all_reduce_in_switch);

@@ -29,8 +29,8 @@ Seconds ComputeTimes::of(const ComputeWork& work, const BesideCompute& beside,
     streaming += time.streaming;
   }
   if (work.beside && total > Seconds{}) {
-    // While the communication lasts, the compute has the SMs that are left, and kernels that stream
-    // have the memory bandwidth that is left.
+    // During the communication the compute has the remaining SMs, and streaming kernels have the
+    // remaining memory bandwidth.
     double slowdown = cost_.slowdown_beside(works_.collectives[*work.beside].kind);
     if (beside.time > Seconds{})
       slowdown *= 1.0 + streaming / total *

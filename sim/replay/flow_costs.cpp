@@ -21,17 +21,17 @@ double FlowCosts::efficiency(const RankFlow& flow, const FlowKind& kind) const {
   const bool inside = topology_.domain_of(flow.source) == topology_.domain_of(flow.sink);
   const BytesPerSecond nic =
       node.nic * (static_cast<double>(node.nics) / static_cast<double>(node.gpus));
-  const std::string& medium = inside ? node.scale_up_medium : node.nic_medium;
+  const std::string& interconnect = inside ? node.scale_up_interconnect : node.nic_interconnect;
   const Collective collective = inside ? kind.inside : kind.outside;
   const TierUse use = inside ? TierUse{bytes, kind.members_inside, node.scale_up}
                              : TierUse{bytes, kind.members_outside, nic};
-  const NetworkEfficiency efficiency = network_.efficiency(medium, collective, use);
+  const NetworkEfficiency efficiency = network_.efficiency(interconnect, collective, use);
   if (efficiency.extrapolated) {
-    const std::string name = collective_name(row_of(collective).costs) + " on " + medium;
+    const std::string name = collective_name(row_of(collective).costs) + " on " + interconnect;
     const bool added = notes_.extrapolated.insert(name).second;
     if (const NetworkCurve* curve = efficiency.stand_in; curve && added)
       notes_.stand_ins.insert(name + ": the curve of " + collective_name(curve->collective) +
-                              " on " + curve->medium);
+                              " on " + curve->interconnect);
   }
   return efficiency.share * (inside ? 1.0 : rate_in_training(collective).value);
 }
@@ -53,21 +53,21 @@ double FlowCosts::mean_amount(const std::vector<RankFlow>& flows, const FlowKind
 Uncertain FlowCosts::rate_in_training(Collective collective) const {
   if (!compute_)
     return {1.0, 0.0};
-  return compute_->rate_in_training(collective, topology_.spec().node.nic_medium);
+  return compute_->rate_in_training(collective, topology_.spec().node.nic_interconnect);
 }
 
 Seconds FlowCosts::startup(const FlowKind& kind, const PeerCount& peers) const {
   const NodeSpec& node = topology_.spec().node;
-  Seconds time = network_.startup(node.scale_up_medium, kind.inside, peers.inside);
+  Seconds time = network_.startup(node.scale_up_interconnect, kind.inside, peers.inside);
   if (peers.outside > 0)
-    time += network_.startup(node.nic_medium, kind.outside, peers.outside);
+    time += network_.startup(node.nic_interconnect, kind.outside, peers.outside);
   return time;
 }
 
 double FlowCosts::error(const FlowKind& kind, const PeerCount& peers) const {
   const NodeSpec& node = topology_.spec().node;
-  const double outside = network_.error(node.nic_medium, kind.outside, peers.outside);
-  return std::max(network_.error(node.scale_up_medium, kind.inside, peers.inside),
+  const double outside = network_.error(node.nic_interconnect, kind.outside, peers.outside);
+  return std::max(network_.error(node.scale_up_interconnect, kind.inside, peers.inside),
                   peers.outside > 0 ? std::hypot(outside, rate_in_training(kind.outside).error)
                                     : outside);
 }

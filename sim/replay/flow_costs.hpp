@@ -11,12 +11,12 @@
 
 namespace moesim {
 
-/// Kind of the flows of a phase: with the tier and the size of a message it decides their costs.
+/// The kind of a phase's flows. Kind, tier and message size decide the costs of a flow.
 struct FlowKind {
   Collective inside;                ///< carries the part within a scale-up domain
   Collective outside;               ///< carries the part between domains
   std::int64_t members_inside = 0;  ///< ranks in the fullest domain
-  std::int64_t members_outside = 0; ///< domains that take part
+  std::int64_t members_outside = 0; ///< domains of the group
 };
 FlowKind kind_of(const CollectiveFlows& flows);
 /// The kind of a flow between two ranks.
@@ -24,19 +24,19 @@ FlowKind point_to_point_kind();
 
 /// Notes on the plans of a replay.
 struct TrafficNotes {
-  /// Costs that were asked for beyond the measurements: "all_to_all on infiniband", ….
+  /// Costs used beyond the measurements: "all_to_all on infiniband", ….
   std::set<std::string> extrapolated;
-  /// Costs that measurements of something else stand in for: "all_to_all on nvlink6: the curve of
+  /// Costs taken from another interconnect or collective: "all_to_all on nvlink6: the curve of
   /// all_to_all on nvlink5", ….
   std::set<std::string> stand_ins;
-  /// A flow was planned for a class of links that do not all carry the same amount.
+  /// Whether a flow was planned for a class of links that carry unequal amounts.
   bool uneven = false;
 };
 
 /// Costs of the flows of a replay: efficiency, start-up and error. Notes extrapolated look-ups.
 class FlowCosts {
 public:
-  /// `compute` tells the rates in training; null for a graph that computes nothing. Arguments must
+  /// `compute` gives the rates in training; null for a graph without computes. Arguments must
   /// outlive the costs.
   FlowCosts(const Topology& topology, const NetworkCost& network, const ComputeCost* compute,
             TrafficNotes& notes)
@@ -44,17 +44,17 @@ public:
 
   /// The share of a link's capacity that a flow reaches.
   double efficiency(const RankFlow& flow, const FlowKind& kind) const;
-  /// Bytes of a flow over its efficiency.
+  /// Amount of a flow: its bytes divided by its efficiency.
   double amount(const RankFlow& flow, const FlowKind& kind) const {
     return flow.bytes / efficiency(flow, kind);
   }
   double mean_amount(const std::vector<RankFlow>& flows, const FlowKind& kind) const;
   /// The rate of a collective between domains in a training step over its rate in a benchmark; 1
-  /// where nothing computes.
+  /// for a graph without computes.
   Uncertain rate_in_training(Collective collective) const;
-  /// The start-up of a rank with so many peers.
+  /// The start-up time of a rank with `peers` peers.
   Seconds startup(const FlowKind& kind, const PeerCount& peers) const;
-  /// The error of a time as a share, of the tier with the larger one; with a confidence of 90 %.
+  /// Relative error of a time at a confidence of 90 %; that of the tier with the larger error.
   double error(const FlowKind& kind, const PeerCount& peers) const;
 
 private:

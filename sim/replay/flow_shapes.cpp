@@ -10,7 +10,7 @@ namespace moesim {
 namespace {
 
 /// The number of ranks that each domain of a group holds; 0 if domains differ. Groups are in the
-/// order of ranks, so a domain's ranks follow each other.
+/// order of ranks, so a domain's ranks are consecutive.
 std::size_t ranks_per_domain(const std::vector<std::int64_t>& domains) {
   std::size_t width = 0;
   std::size_t run = 0;
@@ -39,8 +39,8 @@ void append_all_to_all(std::size_t position, const GroupSeats& seats, const Flow
 void append_two_phases(std::size_t phase, std::size_t position, const GroupSeats& seats,
                        const FlowAmounts& amounts, std::vector<RankFlow>& flows) {
   const double message = amounts.bytes / static_cast<double>(seats.ranks.size());
-  const std::size_t place = position % seats.width;
-  const std::size_t first = position - place;
+  const std::size_t index = position % seats.width;
+  const std::size_t first = position - index;
   const auto send = [&](std::size_t sink, double bytes) {
     flows.push_back({seats.ranks[position], seats.ranks[sink], bytes});
   };
@@ -49,12 +49,12 @@ void append_two_phases(std::size_t phase, std::size_t position, const GroupSeats
       double bytes = 0.0;
       for (std::size_t sink = local; sink < seats.ranks.size(); sink += seats.width)
         bytes += message * amounts.share(position, sink);
-      if (local != place)
+      if (local != index)
         send(first + local, bytes);
     }
     return;
   }
-  for (std::size_t sink = place; sink < seats.ranks.size(); sink += seats.width) {
+  for (std::size_t sink = index; sink < seats.ranks.size(); sink += seats.width) {
     double bytes = 0.0;
     for (std::size_t source = first; source < first + seats.width; ++source)
       bytes += message * amounts.share(source, sink);
@@ -71,12 +71,13 @@ void append_fan_out(std::size_t position, const GroupSeats& seats, const FlowAmo
       tokens_bytes * amounts.token_ranks / static_cast<double>(seats.ranks.size());
   const double to_domain =
       tokens_bytes * amounts.token_domains / static_cast<double>(seats.domains());
-  const std::size_t place = position % seats.width;
-  const std::size_t first = position - place;
-  // Own tokens, and those of its counterparts that it forwards; a combine takes the same ways back.
+  const std::size_t index = position % seats.width;
+  const std::size_t first = position - index;
+  // A rank sends its own tokens and forwards those of its counterparts. A combine takes the same
+  // paths back.
   for (std::size_t sink = first; sink < first + seats.width; ++sink) {
     double load = 0.0;
-    for (std::size_t source = place; source < seats.ranks.size(); source += seats.width)
+    for (std::size_t source = index; source < seats.ranks.size(); source += seats.width)
       load += amounts.share(source, sink);
     if (sink != position)
       flows.push_back({seats.ranks[position], seats.ranks[sink], to_rank * load});
@@ -87,7 +88,7 @@ void append_fan_out(std::size_t position, const GroupSeats& seats, const FlowAmo
     double load = 0.0;
     for (std::size_t sink = domain; sink < domain + seats.width; ++sink)
       load += amounts.share(position, sink) / static_cast<double>(seats.width);
-    flows.push_back({seats.ranks[position], seats.ranks[domain + place], to_domain * load});
+    flows.push_back({seats.ranks[position], seats.ranks[domain + index], to_domain * load});
   }
 }
 
@@ -98,12 +99,12 @@ void append_ring(double passed, std::size_t position, const GroupSeats& seats,
         {seats.ranks[position], seats.ranks[(position + 1) % seats.ranks.size()], passed});
     return;
   }
-  // One ring for each rank of a domain; each ring leaves the domain at a rank of its own.
+  // There is one ring for each rank of a domain; each ring leaves the domain at a different rank.
   const double leaving = passed / static_cast<double>(seats.width);
-  const std::size_t place = position % seats.width;
+  const std::size_t index = position % seats.width;
   if (seats.width > 1)
     flows.push_back({seats.ranks[position],
-                     seats.ranks[position - place + (place + 1) % seats.width], passed - leaving});
+                     seats.ranks[position - index + (index + 1) % seats.width], passed - leaving});
   flows.push_back(
       {seats.ranks[position], seats.ranks[(position + seats.width) % seats.ranks.size()], leaving});
 }
@@ -126,10 +127,10 @@ void append_tree(std::size_t position, const GroupSeats& seats, const FlowAmount
   const double buffers = 2.0 * amounts.bytes;
   const auto width = static_cast<double>(seats.width);
   const auto count = static_cast<double>(seats.domains());
-  const std::size_t place = position % seats.width;
+  const std::size_t index = position % seats.width;
   if (seats.width > 1)
     flows.push_back({seats.ranks[position],
-                     seats.ranks[position - place + (place + 1) % seats.width],
+                     seats.ranks[position - index + (index + 1) % seats.width],
                      buffers * (width - 1.0) / width});
   if (seats.two_level())
     flows.push_back({seats.ranks[position],

@@ -10,7 +10,7 @@ namespace moesim {
 
 namespace {
 
-/// For each link that ranks share, how many ranks of each stage do: by LinkId, stages in order.
+/// Number of ranks that share a link, for each stage in order, by LinkId.
 using LinkSharers = std::vector<std::vector<std::pair<std::int64_t, std::uint32_t>>>;
 
 /// Counts the ranks behind each NIC, each leaf and each pod.
@@ -28,45 +28,46 @@ LinkSharers count_sharers(const ParallelPlan& plan, const Topology& topology) {
   return sharers;
 }
 
-/// The places of a rank, from near to far: its node, its domain, and the switches above. By rank,
-/// then by place.
-std::vector<std::vector<std::int64_t>> find_places(const ParallelPlan& plan,
-                                                   const Topology& topology) {
-  std::vector<std::vector<std::int64_t>> places;
+/// The units that hold a rank, from near to far: its node, its domain, and the switches above. By
+/// rank, then by level.
+std::vector<std::vector<std::int64_t>> find_units(const ParallelPlan& plan,
+                                                  const Topology& topology) {
+  std::vector<std::vector<std::int64_t>> units;
   for (std::uint32_t rank = 0; rank < plan.gpus; ++rank) {
-    places.push_back({topology.node_of(RankId(rank)), topology.domain_of(RankId(rank))});
+    units.push_back({topology.node_of(RankId(rank)), topology.domain_of(RankId(rank))});
     for (const LinkKind kind : topology.shared_kinds())
       if (is_switch_uplink(kind))
-        places.back().push_back(
+        units.back().push_back(
             static_cast<std::int64_t>(index(topology.own_link(RankId(rank), kind))));
   }
-  return places;
+  return units;
 }
 
-/// For each rank, how many other ranks of its group share each of its places. Group by group, as a
-/// group may be as large as the job.
+/// Number of other ranks of a rank's group in each of the units that hold the rank. Counts group by
+/// group, as a group may be as large as the job.
 std::vector<std::vector<std::int64_t>>
 count_peers(const ParallelPlan& plan, GroupKind kind,
-            const std::vector<std::vector<std::int64_t>>& places) {
-  std::vector<std::vector<std::int64_t>> peers(places.size());
+            const std::vector<std::vector<std::int64_t>>& units) {
+  std::vector<std::vector<std::int64_t>> peers(units.size());
   std::vector<std::int64_t> sorted;
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage)
     for (const std::vector<RankId>& group : groups_of_stage(plan, kind, stage))
-      for (std::size_t place = 0; place < places.front().size(); ++place) {
+      for (std::size_t level = 0; level < units.front().size(); ++level) {
         sorted.clear();
         for (const RankId rank : group)
-          sorted.push_back(places[index(rank)][place]);
+          sorted.push_back(units[index(rank)][level]);
         std::sort(sorted.begin(), sorted.end());
         for (const RankId rank : group) {
           const auto [first, last] =
-              std::equal_range(sorted.begin(), sorted.end(), places[index(rank)][place]);
+              std::equal_range(sorted.begin(), sorted.end(), units[index(rank)][level]);
           peers[index(rank)].push_back(static_cast<std::int64_t>(last - first) - 1);
         }
       }
   return peers;
 }
 
-/// What decides how a rank's traffic loads the cluster. Ranks with equal profiles sit alike.
+/// The properties of a rank's position that decide how its traffic loads the cluster. Ranks with
+/// equal profiles have equivalent positions.
 using Profile = std::vector<std::int64_t>;
 
 void find_profile(RankId rank, const ParallelPlan& plan, const Topology& topology,
@@ -87,7 +88,7 @@ void find_profile(RankId rank, const ParallelPlan& plan, const Topology& topolog
   const std::int64_t step = plan.stage_ranks();
   const auto position = static_cast<std::int64_t>(index(rank));
   std::vector<std::int64_t> others = {position - step, position + step};
-  if (plan.copies() > 1) // exchanges gradients with the other copy
+  if (plan.holders() > 1) // exchanges gradients with the other holder
     others.push_back(position + (plan.pipeline - 1 - 2 * plan.stage_of(rank)) * step);
   for (const std::int64_t other : others) {
     profile.push_back(-1);
@@ -109,8 +110,9 @@ bool fills_evenly(const ParallelPlan& plan, std::int64_t unit) {
          fits(plan.expert_tensor) && fits(plan.expert_tensor * plan.expert);
 }
 
-/// Enough for all ranks of a stage to sit alike, and quick to tell: whole nodes, and whole leaves,
-/// leaves of whole stages or one leaf for all, and so on upwards.
+/// A sufficient and fast test that all ranks of a stage have equivalent positions. Stages and
+/// groups must fill whole nodes. They must also fill whole leaves, or leaves must hold whole
+/// stages, or there is one leaf; and so on upwards.
 bool sit_alike_by_arithmetic(const ParallelPlan& plan, const Topology& topology) {
   const NodeSpec& node = topology.spec().node;
   const FabricSpec& fabric = topology.spec().fabric;
@@ -125,10 +127,10 @@ bool sit_alike_by_arithmetic(const ParallelPlan& plan, const Topology& topology)
 /// True if the profiles of all ranks of each stage are equal.
 bool sit_alike_by_profile(const ParallelPlan& plan, const Topology& topology) {
   const LinkSharers sharers = count_sharers(plan, topology);
-  const auto places = find_places(plan, topology);
+  const auto units = find_units(plan, topology);
   std::vector<std::vector<std::vector<std::int64_t>>> peers;
   for (const GroupKind kind : enumerators<GroupKind>)
-    peers.push_back(count_peers(plan, kind, places));
+    peers.push_back(count_peers(plan, kind, units));
   Profile first;
   Profile other;
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
@@ -143,7 +145,7 @@ bool sit_alike_by_profile(const ParallelPlan& plan, const Topology& topology) {
   return true;
 }
 
-/// Each stage by the rank that computes slowest.
+/// One device for each stage: the rank that computes slowest.
 DeviceLayout slowest_rank_per_stage(const ParallelPlan& plan, const Topology& topology) {
   DeviceLayout layout = one_rank_per_stage(plan);
   for (Device& device : layout.devices) {
@@ -169,14 +171,14 @@ std::optional<ReplayLayout> fold_regular(const ParallelPlan& plan, const Topolog
       BlockSymmetry::find(plan, topology));
   if (!classes)
     return std::nullopt;
-  return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_place)),
+  return ReplayLayout{one_rank_per_class(plan, std::move(classes->class_of_position)),
                       LoadModel::classes, false, std::move(classes->first_alike), rings_together};
 }
 
 } // namespace
 
-// 128 devices of a Mixtral step, each layer and micro-batch with its own load, take 10 s; 64
-// devices in one expert-parallel group a minute.
+// A Mixtral step with its own load in each layer and micro-batch takes 10 s for 128 devices; 64
+// devices in one expert-parallel group take a minute.
 std::int64_t folded_devices_max(const ParallelPlan& plan) {
   constexpr std::int64_t least = 64;
   constexpr std::int64_t most = 128;
@@ -229,24 +231,24 @@ LinkFolding::LinkFolding(const ReplayLayout& layout, const ParallelPlan& plan,
 }
 
 std::uint32_t LinkFolding::times(LinkId link, std::int64_t stage) {
-  const auto [place, added] = times_.emplace(std::pair(link, stage), 0U);
+  const auto [known, added] = times_.emplace(std::pair(link, stage), 0U);
   if (!added)
-    return place->second;
+    return known->second;
   const LinkKind kind = topology_.link(link).kind;
   const auto first = static_cast<std::uint32_t>(stage * plan_.stage_ranks());
   for (std::uint32_t rank = first; rank < first + plan_.stage_ranks(); ++rank)
-    place->second += topology_.own_link(RankId(rank), kind) == link ? 1 : 0;
-  return place->second;
+    known->second += topology_.own_link(RankId(rank), kind) == link ? 1 : 0;
+  return known->second;
 }
 
 MachineRoute::Hop LinkFolding::number(LinkId original, std::uint32_t times) {
   const auto next = static_cast<std::uint32_t>(originals_.size());
-  const auto [place, added] = index_.emplace(original, next);
+  const auto [known, added] = index_.emplace(original, next);
   if (added)
     originals_.push_back(original);
   if (asked_)
     asked_->push_back(original);
-  return {place->second, times};
+  return {known->second, times};
 }
 
 MachineRoute::Hop LinkFolding::hop(RankId owner, LinkKind kind, std::uint32_t times) {
@@ -263,14 +265,14 @@ std::vector<MachineLink> LinkFolding::links() const {
 }
 
 MachineRoute LinkFolding::route(RankId source, const Route& route) {
-  // The owner of a link is the rank whose own link it is: the sender's, then that of the GPU which
-  // forwards for it, then the receiver's.
+  // The owner of a link is the rank whose own link it is: first the sender, then a GPU that
+  // forwards, then the receiver.
   MachineRoute folded;
   RankId owner = source;
-  for (std::size_t place = 0; place < route.size(); ++place) {
-    const LinkKind kind = topology_.link(route[place].link).kind;
+  for (std::size_t i = 0; i < route.size(); ++i) {
+    const LinkKind kind = topology_.link(route[i].link).kind;
     if (is_inbound(kind))
-      owner = next_stop(route, place);
+      owner = next_stop(route, i);
     const MachineRoute::Hop own = hop(owner, kind, 1);
     folded.hops.push_back(
         number(originals_[own.link], times(originals_[own.link], plan_.stage_of(owner))));
@@ -278,12 +280,12 @@ MachineRoute LinkFolding::route(RankId source, const Route& route) {
   return folded;
 }
 
-RankId LinkFolding::next_stop(const Route& route, std::size_t place) const {
+RankId LinkFolding::next_stop(const Route& route, std::size_t from) const {
   const bool nics_on_switch = topology_.spec().node.nics_on_switch();
-  for (; place < route.size(); ++place) {
-    const LinkKind kind = topology_.link(route[place].link).kind;
+  for (; from < route.size(); ++from) {
+    const LinkKind kind = topology_.link(route[from].link).kind;
     if (kind == LinkKind::scale_up_ingress || (kind == LinkKind::pcie_ingress && !nics_on_switch))
-      return topology_.owner(route[place].link);
+      return topology_.owner(route[from].link);
   }
   INVARIANT(false, "a route of {} links ends at no GPU", route.size());
 }

@@ -10,66 +10,65 @@
 
 namespace moesim {
 
-/// How the flows of a collective become flows of the replay.
+/// The model that turns the flows of a collective into flows of the replay.
 enum class LoadModel {
-  classes,        ///< one flow for each class of flows; where each rank is a class, every pair's
-  representative, ///< all ranks of a stage are alike: one's flows stand for all
-  stage_links,    ///< what all groups of a stage load each link with; of each class of links the
-                  ///< busiest
-  group_links     ///< what a group loads each link with: the slowest link ends the collective
+  classes,        ///< one flow for each class of flows; one for each pair if each rank is a class
+  representative, ///< all ranks of a stage are equivalent: the flows of one represent all
+  stage_links,    ///< the loads of all groups of a stage, on the busiest link of each class
+  group_links     ///< the loads of one group on each link: the slowest link ends the collective
 };
 
-/// The devices of a replay and how they stand for the ranks.
+/// The devices of a replay, and the load model by which they represent the ranks.
 struct ReplayLayout {
   DeviceLayout layout;
   LoadModel model = LoadModel::classes;
   bool approximate = false;
-  /// Model `classes`, by LinkId: the first of the links that carry as much; empty where no other
-  /// does.
+  /// Model `classes`, by LinkId: the first of the links that carry the same load; empty if each
+  /// link is a class.
   std::vector<LinkId> first_alike = {};
-  /// Classes that may be too few: whether one rank stands for each shows in the replay
+  /// Whether the classes may be too coarse: the replay shows if one rank represents each class
   /// (`stood_for_all`).
   bool rings_together = false;
 };
-/// So many classes of ranks are all replayed: fewer where expert-parallel groups are large, as each
-/// rank of one sends to each other.
+/// Most classes of ranks of a folded replay. Fewer with large expert-parallel groups, as each rank
+/// of a group sends to each other rank.
 std::int64_t folded_devices_max(const ParallelPlan& plan);
 
-/// Whether the ranks of each stage sit alike in a regular topology.
+/// Whether the ranks of each stage have equivalent positions in a regular topology.
 bool ranks_sit_alike(const ParallelPlan& plan, const Topology& topology);
 
-/// Enough for the collectives of all stages to take the same routes, moved by whole stages: the
-/// topology is regular, and each of its units (node, scale-up switch and domain, leaf, pod) holds
-/// whole stages or divides one.
+/// A sufficient test that the collectives of all stages take the same routes, moved by whole
+/// stages. The topology must be regular, and each of its units (node, scale-up switch and domain,
+/// leaf, pod) must hold whole stages or divide one.
 bool stages_sit_alike(const ParallelPlan& plan, const Topology& topology);
 
-/// One rank stands for its stage.
+/// A layout in which one rank represents its stage.
 ReplayLayout fold_stages(const ParallelPlan& plan);
 
-/// Folds the ranks of a plan, all of which carry alike. Where those of each stage sit alike in the
-/// topology too, one stands for its stage; else as `fold_into_classes`.
+/// Folds the ranks of a plan, all of which carry the same loads. One rank represents its stage if
+/// ranks_sit_alike; else see `fold_into_classes`.
 ReplayLayout fold_ranks(const ParallelPlan& plan, const Topology& topology);
-/// One device for each class of ranks that sit alike and carry as much; `experts_alike` as for
-/// `find_rank_classes`. On topologies that are not regular each rank is a class. Where that
-/// makes too many devices, a stage is one whose collectives are the loads of its links, and
-/// `approximate` is set: what shares a link over time is lost.
+/// One device for each class of ranks with equivalent positions and equal loads; `experts_alike` as
+/// for `find_rank_classes`. On topologies that are not regular, each rank is a class. If there are
+/// too many devices, one device represents a stage, its collectives take the time of their busiest
+/// links, and `approximate` is set: collectives no longer share links over time.
 ReplayLayout fold_into_classes(const ParallelPlan& plan, const Topology& topology,
                                bool experts_alike);
 
-/// Few classes for ranks that carry alike, whose rings go together: see find_rank_classes. Nothing
-/// if they cannot be found.
+/// Coarser classes for ranks that carry the same loads: see ClassRules::rings_together. Nothing if
+/// they are not found.
 std::optional<ReplayLayout> fold_rings_together(const ParallelPlan& plan, const Topology& topology);
 
-/// Maps the links of the topology to the links of the replay. Where one rank stands for a stage,
-/// the ranks that share a link are one device, which loads that link as many times as there are
-/// ranks; every rank's link stands for the same link of its stage's device.
+/// Maps the links of the topology to the links of the replay. If one rank represents a stage, the
+/// ranks that share a link are one device, which loads the link once for each of them. The link of
+/// any rank maps to the corresponding link of its stage's device.
 class LinkFolding {
 public:
-  /// The layout must live as long.
+  /// The layout must outlive this object.
   LinkFolding(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology);
 
-  /// Model `representative`: a route of the topology as hops over the links of the replay: `times`
-  /// of a hop is how many ranks load the real link at the same time.
+  /// Model `representative`: a route of the topology as hops over the links of the replay. `times`
+  /// of a hop is the number of ranks that load the real link at the same time.
   MachineRoute route(RankId source, const Route& route);
   /// A hop over the link of `kind` of the device of `owner`'s stage, loaded `times` times. Regular
   /// topologies only.
@@ -77,7 +76,8 @@ public:
   /// A hop over the real link itself.
   MachineRoute::Hop hop(LinkId link, std::uint32_t times = 1) { return number(link, times); }
 
-  /// Model `classes`: the first of the links that carry as much as this one, and how many do.
+  /// Model `classes`: the first of the links that carry the same load as this one, and their
+  /// number.
   LinkId first_alike(LinkId link) const {
     return layout_.first_alike.empty() ? link : layout_.first_alike[index(link)];
   }
@@ -85,7 +85,7 @@ public:
 
   /// The real links that the replay needs, in the order of their numbers.
   const std::vector<LinkId>& originals() const { return originals_; }
-  /// From now on adds the links that are asked for to `asked`, in order; null: no longer.
+  /// Starts to append the links that calls ask for to `asked`, in order; null stops.
   void record(std::vector<LinkId>* asked) { asked_ = asked; }
   /// The full capacity of a link of the replay.
   BytesPerSecond capacity(std::uint32_t link) const {
@@ -96,16 +96,17 @@ public:
 
 private:
   MachineRoute::Hop number(LinkId original, std::uint32_t times);
-  /// The GPU that the bytes reach next from a place on their route.
-  RankId next_stop(const Route& route, std::size_t place) const;
-  /// How many ranks of a stage share the link, each once.
+  /// The GPU that the bytes reach next after hop `from` of their route.
+  RankId next_stop(const Route& route, std::size_t from) const;
+  /// Number of ranks of a stage that share the link.
   std::uint32_t times(LinkId link, std::int64_t stage);
 
   const ReplayLayout& layout_;
   const ParallelPlan& plan_;
   const Topology& topology_;
-  std::vector<std::uint32_t> alike_; ///< by LinkId: of which it is the first
-  std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counted so far
+  std::vector<std::uint32_t> alike_; ///< by LinkId: number of links of the class whose first link
+                                     ///< it is
+  std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counts made so far
   std::map<LinkId, std::uint32_t> index_;
   std::vector<LinkId> originals_;
   std::vector<LinkId>* asked_ = nullptr;

@@ -4,14 +4,14 @@
 
 namespace moesim {
 
-/// Strategy for collectives as the loads that their own group puts on each link. The slowest link
-/// ends the collective.
+/// Strategy for collectives as loads of their own group on each link. The slowest link ends the
+/// collective.
 class GroupLinkTraffic final : public TrafficModel {
 public:
   explicit GroupLinkTraffic(const TrafficContext& context) : context_(context) {}
 
   TrafficPlan collective(const CollectiveWork& work, DeviceId device) override;
-  /// One pair of ranks, whichever ranks the devices stand for.
+  /// The flow between one pair of ranks.
   std::vector<PlannedFlow> transfer(DeviceId source, DeviceId sink, double bytes) override;
 
 private:

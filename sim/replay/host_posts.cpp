@@ -11,16 +11,16 @@ void add_host_posts(const CollectiveWork& work, RankId member, const HostCost& h
   const NodeSpec& node = context.topology.spec().node;
   const CollectiveFlows flows = flows_of_group(work, member, context);
   const std::int64_t domains = flows.members_outside();
-  const double copies = static_cast<double>(*work.host_posted_tokens) *
+  const double tokens = static_cast<double>(*work.host_posted_tokens) *
                         expected_parts(work.fan_out, domains) * static_cast<double>(domains - 1) /
                         static_cast<double>(domains);
   const PostingTime posting = host.posting_time({work.kind.library, work.role == Role::combine,
                                                  static_cast<std::int64_t>(flows.ranks().size()),
-                                                 copies, node.nic_medium, node.nic});
-  if (posting.medium != node.nic_medium) {
-    const std::string name = "messages of a host on " + node.nic_medium;
+                                                 tokens, node.nic_interconnect, node.nic});
+  if (posting.interconnect != node.nic_interconnect) {
+    const std::string name = "messages of a host on " + node.nic_interconnect;
     context.notes.extrapolated.insert(name);
-    context.notes.stand_ins.insert(name + ": those on " + posting.medium);
+    context.notes.stand_ins.insert(name + ": those on " + posting.interconnect);
   }
   const Seconds transfer = time_alone(plan, context.folding);
   plan.phases.front().startup += posting.time;

@@ -34,7 +34,7 @@ bool LinkLoads::add_uniform(const CollectiveFlows& group, const CollectiveWork& 
   const auto counts = count_all_to_all(topology_, group.ranks());
   if (!counts)
     return false;
-  // All ranks send the same: the flows of one tell the efficiencies.
+  // All ranks send the same flows: those of one give the efficiencies.
   std::vector<RankFlow> sent;
   group.append(0, 0, sent);
   double inside = 0.0;

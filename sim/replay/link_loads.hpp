@@ -7,11 +7,11 @@
 
 namespace moesim {
 
-/// Loads of all links of a topology, by LinkId: the bytes and the amounts of flows that run
-/// together, added up.
+/// Loads of all links of a topology, by LinkId: sums of the bytes and the amounts of flows that run
+/// together.
 class LinkLoads {
 public:
-  /// Both must outlive the loads.
+  /// Both arguments must outlive the loads.
   LinkLoads(const Topology& topology, const FlowCosts& costs);
 
   /// Adds a phase of a collective between the ranks of a group.
@@ -22,20 +22,19 @@ public:
 
   /// The longest start-up of a rank of the groups.
   Seconds startup() const { return startup_; }
-  /// The mean of the groups' mean amounts of a flow.
+  /// Mean over groups of the mean amount of a flow.
   double mean_amount() const;
-  /// Links that carry anything, by number.
+  /// Links with a load, by number.
   std::vector<LinkId> loaded() const;
   /// The loaded link of each kind that takes the longest time, in the order of kinds.
   std::vector<LinkId> busiest() const;
-  /// Flows that carry the loads of some links, each over its link alone. A flow has the weight of
-  /// the flows that it stands for, of which one of the mean amount has 1.
+  /// One flow for each of some links, over this link alone, with its load. Its weight is the sum
+  /// over the flows that it represents; a flow of the mean amount has weight 1.
   std::vector<PlannedFlow> flows(const std::vector<LinkId>& links, double mean_amount,
                                  LinkFolding& folding) const;
 
 private:
-  /// Adds an all-to-all between pairs that all carry the same, by counting; false where no closed
-  /// form holds.
+  /// Adds an all-to-all with equal loads of all pairs, by a closed form; false if none holds.
   bool add_uniform(const CollectiveFlows& group, const CollectiveWork& work, const FlowKind& kind);
 
   void add(LinkId link, double bytes, double amount);
@@ -44,8 +43,8 @@ private:
   const FlowCosts& costs_;
   std::vector<double> bytes_;
   std::vector<double> amounts_;
-  std::vector<LinkId> loaded_; ///< regular fabrics: links that carry anything
-  std::vector<double> means_;  ///< amounts of a flow, by group
+  std::vector<LinkId> loaded_; ///< regular fabrics: links with a load
+  std::vector<double> means_;  ///< mean amount of a flow, by group
   Seconds startup_;
 };
 

@@ -10,7 +10,7 @@ namespace moesim {
 
 namespace {
 
-/// Where the terms of each link begin, and of one past the last, once they are in their order.
+/// Index of the first term of each link, and of one link past the last, in terms sorted by link.
 std::vector<std::size_t> first_terms(std::size_t links, const std::vector<LinkTerm>& terms) {
   std::vector<std::size_t> first(links + 1, 0);
   for (const LinkTerm& term : terms)

@@ -8,10 +8,10 @@
 
 namespace moesim {
 
-/// That a flow loads a link with a share of what it carries.
+/// One term of a link's load: a flow, and the share of its bytes on the link.
 struct LinkTerm {
   LinkId link{};
-  std::uint32_t flow = 0; ///< its number, from 0
+  std::uint32_t flow = 0; ///< number of the flow, from 0
   double share = 1.0;
 };
 
@@ -19,30 +19,30 @@ struct LinkTerm {
 struct BusyLink {
   LinkId link{};
   double bytes = 0.0;
-  double amount = 0.0; ///< bytes over efficiency: what takes its time at full capacity
+  double amount = 0.0; ///< bytes divided by efficiency: amount / capacity is the time
 };
 
-/// How numbered flows add up to the loads of links, worked out once for all that they may carry.
-/// Links of one kind and capacity that the same flows load alike are a class, which its first link
-/// stands for; links of several kinds that the same flows load alike are added up once.
+/// The loads of links as sums over numbered flows, prepared once for all values of the flows. Links
+/// of one kind and capacity with the same terms are a class, represented by its first link. Links
+/// of several kinds with the same terms share one sum.
 class LinkSums {
 public:
-  /// Loads add up in the order of `terms`.
+  /// Sums are in the order of `terms`.
   LinkSums(const Topology& topology, const std::vector<LinkTerm>& terms);
 
-  /// Of each kind of link that is loaded, in the order of kinds, the one that takes longest to
-  /// carry `amounts`, the first of several; both by flow.
+  /// For each kind of link with a load, in the order of kinds, the link that takes longest to carry
+  /// `amounts`; of equal ones, the first. Both arguments are by flow.
   std::vector<BusyLink> busiest(const std::vector<double>& bytes,
                                 const std::vector<double>& amounts) const;
 
-  /// Takes the memory of another that adds up the same flows, for other links; false if it does
-  /// not.
+  /// Shares the memory of another object with the same sums, for other links; false if the sums
+  /// differ.
   bool share_rows(const LinkSums& other);
 
 private:
-  /// What is added up, sum by sum.
+  /// The terms of all sums, one sum after the other.
   struct Rows {
-    std::vector<std::uint32_t> ends; ///< by sum: where its terms end and those of the next begin
+    std::vector<std::uint32_t> ends; ///< by sum: index after its last term
     std::vector<std::uint32_t> flows;
     std::vector<double> shares;
 

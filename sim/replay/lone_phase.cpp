@@ -9,10 +9,10 @@ namespace moesim {
 
 namespace {
 
-/// A link while it is filled.
+/// The state of a link during the filling.
 struct Filling {
-  double free = 0.0;   ///< capacity that flows with a known rate leave
-  double amount = 0.0; ///< that flows without a known rate load it with
+  double free = 0.0;   ///< capacity without that of flows with a known rate
+  double amount = 0.0; ///< amount of flows without a known rate
 };
 
 /// Fills the links of one phase.
@@ -35,7 +35,7 @@ public:
   }
 
 private:
-  /// Amounts of a flow in a second, over its amount, that a link allows.
+  /// Rate over amount, the inverse of the duration, that a link allows its flows.
   static double pace(const Filling& link) { return link.free / link.amount; }
   static double limit(const PlannedFlow& flow) { return flow.route.most.value / flow.amount; }
 
@@ -63,7 +63,7 @@ private:
     for (std::size_t flow = 0; flow < flows_.size(); ++flow)
       if (!known_[flow] && loads(flows_[flow], link))
         fix(flow, least);
-    links_[link].amount = 0.0; // no rest of a rounded sum
+    links_[link].amount = 0.0; // clears rounding errors
   }
 
   static bool loads(const PlannedFlow& flow, std::uint32_t link) {
@@ -87,7 +87,7 @@ private:
 
   const std::vector<PlannedFlow>& flows_;
   std::vector<LoneFlow> lone_;
-  std::vector<bool> known_; ///< rates, by flow
+  std::vector<bool> known_; ///< whether the rate is known, by flow
   std::size_t left_ = lone_.size();
   std::map<std::uint32_t, Filling> links_;
 };

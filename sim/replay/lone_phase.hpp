@@ -6,16 +6,16 @@
 
 namespace moesim {
 
-/// A flow of a phase while no other operation uses the phase's links.
+/// The rate and the duration of a flow of a phase whose links no other operation uses.
 struct LoneFlow {
-  BytesPerSecond rate; ///< of its amount
+  BytesPerSecond rate; ///< amount per second
   Seconds duration;    ///< from the end of the phase's start-up
 };
 
-/// The flows of a phase that has its links to itself, in their order, by progressive filling of the
-/// links. Weights are in proportion to amounts, so the flows of the link that fills first end
-/// together, and last. Flows that end before them were limited by other links, so the rest keep
-/// their rates: each flow has one rate until its end.
+/// The flows of a phase alone on its links, in their order, by progressive filling of the links.
+/// Weights are in proportion to amounts, so all flows on the link that fills first end together,
+/// and last. Flows that end earlier are limited by other links, so the end of one does not change
+/// the rates of others: each flow has one rate until its end.
 std::vector<LoneFlow> lone_flows(const TrafficPhase& phase, const LinkFolding& folding);
 
 } // namespace moesim

@@ -10,7 +10,7 @@ namespace {
 
 using MakeMachine = Machine* (*)(const std::vector<MachineLink>&);
 
-/// The entrance of the library with SimGrid, beside which this program was built.
+/// Loads the library with SimGrid, which is next to the program, and returns its entry point.
 MakeMachine load_library() {
   void* library = dlopen("libmoesim_machine.so", RTLD_LAZY | RTLD_LOCAL);
   if (!library)

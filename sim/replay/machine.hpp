@@ -11,14 +11,14 @@
 
 namespace moesim {
 
-/// A link as the replay sees it.
+/// A link of the replay.
 struct MachineLink {
   std::string name;
   BytesPerSecond capacity;
 };
 
-/// The links that a flow loads. A link that stands `times` times loads it that many times: one
-/// flow of a folded replay stands for several on a link that several ranks share.
+/// The links that a flow loads. A hop loads its link `times` times: one flow of a folded replay
+/// represents several flows on a link that several ranks share.
 struct MachineRoute {
   struct Hop {
     std::uint32_t link = 0;
@@ -26,9 +26,9 @@ struct MachineRoute {
     bool operator==(const Hop&) const = default;
   };
   std::vector<Hop> hops;
-  /// The share of a contended link relative to other flows: how many flows this one stands for.
+  /// Weight of the flow in the sharing of a link: the number of flows that it represents.
   double weight = 1.0;
-  /// The rate that a flow never exceeds, whatever the links would carry; none: infinite.
+  /// Upper limit of the flow's rate; infinite without a limit.
   BytesPerSecond most{std::numeric_limits<double>::infinity()};
   /// The machine moves this multiple of the flow: times of hops are per byte of that.
   double multiple = 1.0;
@@ -37,15 +37,15 @@ struct MachineRoute {
 /// Links that flows share by weighted max-min fairness, on SimGrid. One machine a process: SimGrid
 /// keeps one clock for the life of a process.
 ///
-/// The machine's clock runs only while `run` does, so a caller that has nothing to share for a
-/// while leaves it standing, and adds the offset between both clocks.
+/// The machine's clock runs only during `run`. A caller adds the offset between both clocks after a
+/// time without shared flows.
 class Machine {
 public:
-  /// Loads SimGrid, which takes longer than most steps: where no flows meet it is not needed. A
-  /// parent loads it before it forks processes that may each make a machine. Throws InternalError
-  /// if the library is not beside the program.
+  /// Loads SimGrid. This takes longer than most steps, and steps whose flows never meet do not need
+  /// it. A parent loads it before it forks processes that may each make a machine. Throws
+  /// InternalError if the library is not beside the program.
   static void load();
-  /// The machine of this process, with SimGrid loaded if it is not yet.
+  /// Makes the machine of this process; loads SimGrid if needed.
   static std::unique_ptr<Machine> make(const std::vector<MachineLink>& links);
   virtual ~Machine() = default;
   Machine(const Machine&) = delete;
@@ -54,27 +54,27 @@ public:
   /// Adds a route; before the first `run` only. Routes are numbered from 0.
   virtual std::uint32_t add_route(const MachineRoute& route) = 0;
 
-  /// Sends `bytes` over a route; a fraction of a byte is possible, as amounts are divided by their
-  /// efficiency. `token` comes back at its end.
+  /// Starts a flow of `bytes` over a route; the value may be fractional, as amounts are bytes
+  /// divided by an efficiency. `on_end` gets `token` at its end.
   virtual void start_flow(std::uint32_t route, double bytes, std::uint32_t token) = 0;
 
-  /// Calls `on_alarm` of `run` after `delay`, in place of an alarm that was set before.
+  /// Makes `run` call `on_alarm` after `delay`; replaces an earlier alarm.
   virtual void set_alarm(Seconds delay) = 0;
   virtual void cancel_alarm() = 0;
 
   struct Handlers {
-    std::function<void(std::uint32_t)> on_end; ///< with the token of a flow that has ended
+    std::function<void(std::uint32_t)> on_end; ///< called with the token of a flow that has ended
     std::function<void()> on_alarm;
   };
-  /// Simulates until no flow is under way and no alarm is set. Handlers may start flows and set
+  /// Simulates until no flow is active and no alarm is set. Handlers may start flows and set
   /// alarms.
   virtual void run(const Handlers& handlers) = 0;
 
-  /// The time that all runs have simulated.
+  /// Simulated time of all runs together.
   virtual Seconds now() const = 0;
-  /// Flows under way.
+  /// Number of active flows.
   virtual std::uint64_t flows() const = 0;
-  /// Flows started so far.
+  /// Number of flows started so far.
   virtual std::uint64_t activities() const = 0;
 
 protected:

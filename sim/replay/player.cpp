@@ -9,7 +9,7 @@ namespace moesim {
 
 namespace {
 
-/// Checks that every operation has run, and none before those that it waits for.
+/// Checks that every operation has run, and none before the end of its predecessors.
 void check_order(const StepGraph& graph, std::size_t finished, const Timeline& timeline) {
   INVARIANT(finished == graph.ops.size(), "{} of {} operations ran", finished, graph.ops.size());
   for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
@@ -20,13 +20,21 @@ void check_order(const StepGraph& graph, std::size_t finished, const Timeline& t
                 timeline.ops[op].finish.value);
 }
 
+double end_of_run(const RunTimes& run, double start) {
+  double time = start;
+  for (const Seconds part : run.parts)
+    time += part.value;
+  return time;
+}
+
 } // namespace
 
 Player::Player(const StepGraph& graph, const StepTraffic& traffic,
-               const std::vector<double>& durations, std::vector<MachineLink> links)
-    : graph_(graph), traffic_(traffic), durations_(durations), links_(std::move(links)),
-      routes_(traffic.reduced_routes(links_)), progress_(graph.ops.size()),
-      under_way_(traffic, routes_, links_.size()) {
+               const std::vector<double>& durations, const std::vector<RunTimes>& runs,
+               std::vector<MachineLink> links)
+    : graph_(graph), traffic_(traffic), durations_(durations), runs_(runs),
+      links_(std::move(links)), routes_(traffic.reduced_routes(links_)),
+      progress_(graph.ops.size()), under_way_(traffic, routes_, links_.size()) {
   for (std::uint32_t op = 0; op < graph.ops.size(); ++op)
     progress_[op].waits_for = graph.predecessor_count(OpId(op));
 }
@@ -35,7 +43,7 @@ bool Player::play(Sharing sharing, Timeline& timeline) {
   sharing_ = sharing;
   timeline_ = &timeline;
   timeline.ops.assign(graph_.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
-  timeline.flows.reserve(traffic_.runs());
+  timeline.flows.reserve(traffic_.played_flows());
   for (std::uint32_t op = 0; op < graph_.ops.size(); ++op)
     if (progress_[op].waits_for == 0)
       ready_.push_back(OpId(op));
@@ -70,10 +78,18 @@ void Player::start(OpId op) {
   INVARIANT(span.start < Seconds{0.0}, "{} starts twice", graph_.name_of(op));
   const double time = progress_[index(op)].earliest;
   span.start = Seconds{time};
-  if (graph_.ops[index(op)].kind == OpKind::compute)
+  switch (const Op& started = graph_.ops[index(op)]; started.kind) {
+  case OpKind::compute:
     finish(op, time + durations_[index(op)]);
-  else
+    break;
+  case OpKind::run:
+    finish(op, end_of_run(runs_[started.work], time));
+    break;
+  case OpKind::collective:
+  case OpKind::transfer:
     begin_phase(op, time);
+    break;
+  }
 }
 
 const StepPhase& Player::phase_of(OpId op) const {
@@ -88,7 +104,7 @@ void Player::begin_phase(OpId op, double time) {
 void Player::handle(const Event& event) {
   const OpId op{event.op};
   if (event.generation != progress_[event.op].generation)
-    return; // the flows went on in the machine
+    return; // outdated: the flows continue in the machine
   if (event.begins)
     begin_flows(op);
   else
@@ -117,7 +133,7 @@ void Player::begin_flows(OpId op) {
   share(op);
 }
 
-/// Hands the flows of an operation, or what is left of them, to the machine.
+/// Hands the flows of an operation, or their remaining amounts, to the machine.
 void Player::share(OpId op) {
   Progress& progress = progress_[index(op)];
   if (progress.shared)
@@ -133,7 +149,7 @@ void Player::share(OpId op) {
     if (shared.finish.value < not_known) {
       const double left = shared.finish.value - now_;
       if (left <= same_moment_s)
-        continue; // has ended
+        continue; // the flow has ended
       amount = std::min(amount, left * step.lone.rate.value);
       shared.finish = Seconds{not_known};
     }
@@ -161,7 +177,7 @@ void Player::run_machine() {
                  }});
 }
 
-/// Handles the events that have come, and sets the alarm for the next while flows are shared.
+/// Handles the events up to now, and sets the alarm for the next one while the machine has flows.
 void Player::handle_until_now() {
   start_ready();
   while (!events_.empty() && events_.top().time <= now_) {

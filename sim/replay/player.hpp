@@ -9,50 +9,50 @@
 
 namespace moesim {
 
-/// Whether flows that meet on a link may be handed to a machine, which a process has one of.
+/// Whether flows that meet on a link may go to the machine, of which a process has one.
 enum class Sharing { allowed, refused };
 
 /// Plays a step graph in time, event by event.
 ///
-/// A compute ends at a known time as soon as all that it waits for has ended. So does a phase of a
-/// communication whose links no other operation uses meanwhile: its flows have the rates of
-/// `lone_flows`. Where flows of two operations meet on a link, both go on in the machine, which
+/// A compute, or a run, ends at a known time as soon as all that it waits for has ended. So does a
+/// phase of a communication whose links no other operation uses meanwhile: its flows have the rates
+/// of `lone_flows`. Where flows of two operations meet on a link, both go on in the machine, which
 /// shares the link between them, until they end.
 class Player {
 public:
-  /// `durations`: seconds by OpId, of the computes; not read of others. `links`: those of the
-  /// replay, at full capacity. The others must live as long.
+  /// `durations`: seconds by OpId, of the computes; not read of others. `runs`: times by index of
+  /// StepGraph::runs. `links`: those of the replay, at full capacity. The others must live as long.
   Player(const StepGraph& graph, const StepTraffic& traffic, const std::vector<double>& durations,
-         std::vector<MachineLink> links);
+         const std::vector<RunTimes>& runs, std::vector<MachineLink> links);
 
-  /// Fills `ops`, `flows`, `end` and `activities` of the timeline. False, and an unfinished
-  /// timeline, if flows met and sharing was refused.
+  /// Fills `ops`, `flows`, `end` and `activities` of the timeline. Returns false, with an
+  /// unfinished timeline, if flows met and sharing was refused.
   bool play(Sharing sharing, Timeline& timeline);
 
 private:
-  /// A moment at which the flows of a phase begin or, alone on their links, end.
+  /// The time when the flows of a phase begin or, alone on their links, end.
   struct Event {
     double time = 0.0;
     std::uint32_t op = 0;
-    std::uint32_t generation = 0; ///< of the operation: an end that is past is of an earlier one
+    std::uint32_t generation = 0; ///< of the operation; an outdated end has an earlier one
     bool begins = false;
 
-    /// Ends come before beginnings, so that links are free again.
+    /// Orders events by time; ends come before beginnings, so that links are free again.
     bool operator>(const Event& other) const {
       if (time != other.time)
         return time > other.time;
       return begins != other.begins ? begins : op > other.op;
     }
   };
-  /// What an operation is in the midst of.
+  /// The state of an operation.
   struct Progress {
-    std::uint32_t waits_for = 0; ///< operations before it that have not ended
-    double earliest = 0.0;       ///< the latest end of those that have
+    std::uint32_t waits_for = 0; ///< number of predecessors that have not ended
+    double earliest = 0.0;       ///< latest end of the ended predecessors
     std::uint32_t phase = 0;
-    std::uint32_t first_span = 0; ///< of the phase, in Timeline::flows
+    std::uint32_t first_span = 0; ///< index in Timeline::flows of the phase's first flow
     std::uint32_t unfinished = 0; ///< flows of the phase in the machine
     std::uint32_t generation = 0;
-    bool shared = false; ///< its flows are in the machine
+    bool shared = false; ///< whether its flows are in the machine
   };
 
   void start_ready();
@@ -73,18 +73,19 @@ private:
   const StepGraph& graph_;
   const StepTraffic& traffic_;
   const std::vector<double>& durations_;
+  const std::vector<RunTimes>& runs_;
   std::vector<MachineLink> links_;
-  std::vector<MachineRoute> routes_; ///< of all flows of the traffic, reduced
+  std::vector<MachineRoute> routes_; ///< reduced routes of all flows of the traffic
   Sharing sharing_ = Sharing::allowed;
   bool refused_ = false;
   Timeline* timeline_ = nullptr;
   std::vector<Progress> progress_; ///< by OpId
-  std::vector<OpId> ready_;        ///< wait for nothing any more
+  std::vector<OpId> ready_;        ///< operations whose predecessors have ended
   FlowsUnderWay under_way_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   double now_ = 0.0;
   std::unique_ptr<Machine> machine_;
-  double machine_offset_ = 0.0; ///< the replay's clock less the machine's
+  double machine_offset_ = 0.0; ///< the replay's time minus the machine's
   std::size_t finished_ = 0;
 };
 

@@ -14,21 +14,21 @@ namespace moesim {
 
 namespace {
 
-/// Links on the routes of all flows that are looked at, at most: 32 MiB of memory.
+/// Most links on the routes of all flows: 32 MiB of memory.
 constexpr std::int64_t hops_max = std::int64_t{1} << 23;
 
-/// A flow of some collective: where its links stand in the list of all.
+/// A flow of a collective or transfer, and the end of its links in the list of all hops.
 struct PatternFlow {
   RankId source{};
   RankId sink{};
-  std::uint32_t pattern = 0; ///< which collective of which kind of groups it is of
-  std::uint32_t ring = 0;    ///< whose flows go together; 0: none
+  std::uint32_t pattern = 0; ///< number of the collective, kind of group and phase
+  std::uint32_t ring = 0;    ///< number of the ring; 0: none
   std::uint32_t hops_end = 0;
 };
 
-/// A number that depends on all bits of two others (the finaliser of SplitMix64, public domain,
-/// prng.di.unimi.it/splitmix64.c). Sums of it stand for multisets: two of a million differ, and
-/// have equal sums, with a probability below 1e-6.
+/// A hash of two numbers (the finaliser of SplitMix64, public domain,
+/// prng.di.unimi.it/splitmix64.c). Sums of hashes represent multisets. Among a million different
+/// multisets, the probability that any two have equal sums is below 1e-6.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   std::uint64_t mixed = a * 0x9e3779b97f4a7c15U + b + 0x632be59bd9b4e019U;
   mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
@@ -36,18 +36,18 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return mixed ^ (mixed >> 31U);
 }
 
-/// The links on the routes of all flows, at least.
+/// A lower bound of the links on the routes of all flows.
 std::int64_t least_hops(const ParallelPlan& plan, const Topology& topology) {
-  // Each expert-parallel rank sends to each other: by two links in its domain, by four beyond.
+  // Each expert-parallel rank sends to each other: over 2 links in its domain, over 4 outside.
   const std::int64_t inside = std::min(plan.expert, topology.domain_gpus()) - 1;
   return plan.gpus * (2 * inside + 4 * (plan.expert - 1 - inside));
 }
 
-/// The stages that a rank of a stage may send to: the next, the one before, and the one with the
-/// same parameters.
+/// The stages that a rank of a stage may send to: the next, the previous, and the other holder of
+/// its virtual stages.
 std::set<std::int64_t> counterpart_stages(const ParallelPlan& plan, std::int64_t stage) {
   std::set<std::int64_t> others = {stage - 1, stage + 1, 0, plan.pipeline - 1};
-  if (plan.copies() > 1)
+  if (plan.holders() > 1)
     others.insert(plan.pipeline - 1 - stage);
   std::erase_if(others, [&](std::int64_t other) {
     return other < 0 || other >= plan.pipeline || other == stage;
@@ -55,10 +55,10 @@ std::set<std::int64_t> counterpart_stages(const ParallelPlan& plan, std::int64_t
   return others;
 }
 
-/// The flows that a step may consist of. Where the plan repeats, only those that the ranks of the
-/// first block of the first stage send, with their ends and links moved into that block. They show
-/// the same classes: a stage sees what each other sees, moved by whole stages, and of transfers
-/// between stages each rank of a stage has as many.
+/// The flows of all collectives and transfers of a step. With a symmetry, only those that ranks of
+/// the first block of the first stage send, with their ends and links moved into that block. They
+/// give the same classes: every stage has the same flows, moved by whole stages, and each rank of a
+/// stage has the same number of transfers between stages.
 class PatternFlows {
 public:
   PatternFlows(const ParallelPlan& plan, const Topology& topology,
@@ -89,10 +89,10 @@ public:
 
   bool too_many() const { return hop_count_ > hops_max; }
   const std::vector<PatternFlow>& flows() const { return flows_; }
-  /// Numbers of the links of all flows, one flow after the other.
+  /// Link numbers of all flows, one flow after the other.
   const std::vector<std::uint32_t>& hops() const { return hops_; }
   std::size_t rings() const { return rings_; }
-  /// Places in a stage, or in its first block.
+  /// Number of ranks of a stage, or of its first block.
   std::int64_t ranks() const { return ranks_; }
   /// The links that flows may load, by number.
   const std::vector<LinkId>& links() const { return links_; }
@@ -134,43 +134,44 @@ private:
   /// Adds the flows that the first `senders` ranks of a group send.
   void add(const CollectiveFlows& group, std::size_t senders, std::size_t phase,
            std::uint32_t ring) {
-    const std::int64_t copies = symmetry_ ? symmetry_->blocks() * plan_.pipeline : 1;
+    const std::int64_t represented = symmetry_ ? symmetry_->blocks() * plan_.pipeline : 1;
     for (std::size_t position = 0; position < senders; ++position) {
       sent_.clear();
       group.append(phase, position, sent_);
       for (const RankFlow& flow : sent_)
-        add(flow, pattern_ + static_cast<std::uint32_t>(phase), copies, ring);
+        add(flow, pattern_ + static_cast<std::uint32_t>(phase), represented, ring);
     }
   }
 
-  /// Each rank to the one at its place in other stages.
+  /// Adds the transfers of each rank to the rank at the same position in other stages.
   void add_transfers() {
-    std::int64_t pairs = 0; // of stages
+    std::int64_t pairs = 0; // pairs of stages
     for (std::int64_t stage = 0; stage < plan_.pipeline; ++stage)
       pairs += std::ssize(counterpart_stages(plan_, stage));
-    const auto add_pair = [&](std::int64_t source, std::int64_t sink, std::int64_t copies) {
+    const auto add_pair = [&](std::int64_t source, std::int64_t sink, std::int64_t represented) {
       add({RankId(static_cast<std::uint32_t>(source)), RankId(static_cast<std::uint32_t>(sink))},
-          pattern_, copies, 0);
+          pattern_, represented, 0);
     };
-    for (std::int64_t place = 0; symmetry_ && place < ranks_; ++place)
-      add_pair(place, place + plan_.stage_ranks(), symmetry_->blocks() * pairs);
+    for (std::int64_t position = 0; symmetry_ && position < ranks_; ++position)
+      add_pair(position, position + plan_.stage_ranks(), symmetry_->blocks() * pairs);
     for (std::int64_t stage = 0; !symmetry_ && stage < stages_; ++stage)
       for (const std::int64_t other : counterpart_stages(plan_, stage))
-        for (std::int64_t place = 0; place < ranks_ && !too_many(); ++place)
-          add_pair(stage * ranks_ + place, other * ranks_ + place, 1);
+        for (std::int64_t position = 0; position < ranks_ && !too_many(); ++position)
+          add_pair(stage * ranks_ + position, other * ranks_ + position, 1);
   }
 
-  /// Adds a flow that stands for `copies`.
-  void add(const RankFlow& flow, std::uint32_t pattern, std::int64_t copies, std::uint32_t ring) {
+  /// Adds a flow that represents `represented` flows.
+  void add(const RankFlow& flow, std::uint32_t pattern, std::int64_t represented,
+           std::uint32_t ring) {
     find_route(topology_, flow, route_);
     for (const RouteHop& hop : route_)
       hops_.push_back(number_of(stand_in(hop.link)));
-    hop_count_ += std::ssize(route_) * copies;
+    hop_count_ += std::ssize(route_) * represented;
     flows_.push_back({stand_in(flow.source), stand_in(flow.sink), pattern, ring,
                       static_cast<std::uint32_t>(hops_.size())});
   }
 
-  /// The rank, or the link, whose flows show those of another.
+  /// The counterpart of a rank, or of a link, in the first block of the first stage.
   RankId stand_in(RankId rank) const {
     return symmetry_ ? RankId(index(rank) % static_cast<std::uint32_t>(ranks_)) : rank;
   }
@@ -181,9 +182,9 @@ private:
   const ParallelPlan& plan_;
   const Topology& topology_;
   const std::optional<BlockSymmetry>& symmetry_;
-  std::int64_t stages_; ///< whose flows are added
+  std::int64_t stages_; ///< number of stages whose flows are added
   std::int64_t ranks_;
-  std::int64_t hop_count_; ///< of all flows
+  std::int64_t hop_count_; ///< links on the routes of all flows
   std::uint32_t pattern_ = 0;
   std::uint32_t rings_ = 0;
   Route route_;
@@ -194,16 +195,17 @@ private:
   std::vector<std::uint32_t> numbers_; ///< by LinkId
 };
 
-/// Splits classes until all of one see the same.
+/// Splits classes until all members of each have the same flows.
 class Refinement {
 public:
   Refinement(const ParallelPlan& plan, const Topology& topology,
              const std::optional<BlockSymmetry>& symmetry, const ClassRules& rules)
       : plan_(plan), topology_(topology), symmetry_(symmetry),
         rings_together_(rules.rings_together), flows_(plan, topology, symmetry) {
-    places_.resize(static_cast<std::size_t>(flows_.ranks()), 0);
-    for (std::uint32_t place = 0; place < places_.size() && !rules.experts_alike; ++place)
-      places_[place] = static_cast<std::size_t>(plan.expert_rank(RankId(place)));
+    positions_.resize(static_cast<std::size_t>(flows_.ranks()), 0);
+    for (std::uint32_t position = 0; position < positions_.size() && !rules.experts_alike;
+         ++position)
+      positions_[position] = static_cast<std::size_t>(plan.expert_rank(RankId(position)));
     std::map<std::tuple<LinkKind, double, double>, std::size_t> known;
     for (const LinkId id : flows_.links()) {
       const Link& link = topology.link(id);
@@ -213,15 +215,15 @@ public:
     }
   }
 
-  /// False if there are too many.
+  /// False if there are more than `classes_max` classes, or too many flows.
   bool refine(std::size_t classes_max) {
     if (flows_.too_many())
       return false;
-    place_count_ = split(places_, std::vector<std::uint64_t>(places_.size()));
-    for (std::size_t before = 0; before != place_count_ + link_count_;) {
-      if (place_count_ > classes_max)
+    position_count_ = split(positions_, std::vector<std::uint64_t>(positions_.size()));
+    for (std::size_t before = 0; before != position_count_ + link_count_;) {
+      if (position_count_ > classes_max)
         return false;
-      before = place_count_ + link_count_;
+      before = position_count_ + link_count_;
       look();
     }
     return true;
@@ -229,9 +231,11 @@ public:
 
   RankClasses result() const {
     RankClasses classes;
-    classes.count = static_cast<std::uint32_t>(place_count_);
-    for (std::size_t place = 0; place < static_cast<std::size_t>(plan_.stage_ranks()); ++place)
-      classes.class_of_place.push_back(static_cast<std::uint32_t>(places_[place % places_.size()]));
+    classes.count = static_cast<std::uint32_t>(position_count_);
+    for (std::size_t position = 0; position < static_cast<std::size_t>(plan_.stage_ranks());
+         ++position)
+      classes.class_of_position.push_back(
+          static_cast<std::uint32_t>(positions_[position % positions_.size()]));
     classes.first_alike = symmetry_ ? first_alike_of_blocks() : first_alike();
     return classes;
   }
@@ -253,8 +257,8 @@ private:
     return alike;
   }
 
-  /// The same for all links from those of one block. Stages differ, so the links of each are of
-  /// classes of their own, but for those that carry nothing.
+  /// The same for all links, from those of one block. Links of different stages are in different
+  /// classes, except for links without load.
   std::vector<LinkId> first_alike_of_blocks() const {
     const std::vector<LinkId> first = first_of_class();
     std::vector<bool> loaded(link_count_, false);
@@ -268,8 +272,9 @@ private:
     std::vector<LinkId> alike(topology_.links());
     for (const LinkKind kind : topology_.own_kinds()) {
       std::vector<std::size_t> of_block;
-      for (std::int64_t place = 0; place < symmetry_->block(); ++place)
-        of_block.push_back(links_[flows_.number_of(topology_.own_link(rank_at(0, place), kind))]);
+      for (std::int64_t position = 0; position < symmetry_->block(); ++position)
+        of_block.push_back(
+            links_[flows_.number_of(topology_.own_link(rank_at(0, position), kind))]);
       std::size_t rank = 0;
       for (const std::vector<LinkId>& first_in_stage : in_stage)
         for (std::int64_t block = 0; block < symmetry_->blocks(); ++block)
@@ -280,13 +285,13 @@ private:
     return alike;
   }
 
-  RankId rank_at(std::int64_t stage, std::int64_t place) const {
-    return RankId(static_cast<std::uint32_t>(stage * plan_.stage_ranks() + place));
+  RankId rank_at(std::int64_t stage, std::int64_t position) const {
+    return RankId(static_cast<std::uint32_t>(stage * plan_.stage_ranks() + position));
   }
 
-  /// Splits by what each place and link sees of the flows.
+  /// Splits the classes of positions and links by the signatures of their flows.
   void look() {
-    std::vector<std::uint64_t> seen_by_place(places_.size());
+    std::vector<std::uint64_t> seen_by_position(positions_.size());
     std::vector<std::uint64_t> seen_by_link(links_.size());
     const std::vector<std::uint64_t> rings =
         rings_together_ ? sums_of_rings() : std::vector<std::uint64_t>{};
@@ -297,14 +302,15 @@ private:
                                           : signature_of(flow, hop);
       for (; hop < flow.hops_end; ++hop)
         seen_by_link[flows_.hops()[hop]] += signature;
-      seen_by_place[index(flow.source) % places_.size()] += mix(signature, 1);
-      seen_by_place[index(flow.sink) % places_.size()] += mix(signature, 2);
+      seen_by_position[index(flow.source) % positions_.size()] += mix(signature, 1);
+      seen_by_position[index(flow.sink) % positions_.size()] += mix(signature, 2);
     }
-    place_count_ = split(places_, seen_by_place);
+    position_count_ = split(positions_, seen_by_position);
     link_count_ = split(links_, seen_by_link);
   }
 
-  /// By what a flow, whose links start at `hop`, is seen.
+  /// The signature of a flow, whose links start at `hop`: its pattern and the classes of its ends
+  /// and links.
   std::uint64_t signature_of(const PatternFlow& flow, std::uint32_t hop) const {
     std::uint64_t signature = mix(flow.pattern, class_of(flow.source));
     signature = mix(signature, class_of(flow.sink));
@@ -313,7 +319,7 @@ private:
     return signature;
   }
 
-  /// The sums of the signatures of each ring.
+  /// The sum of the signatures of each ring.
   std::vector<std::uint64_t> sums_of_rings() const {
     std::vector<std::uint64_t> sums(flows_.rings() + 1);
     std::uint32_t hop = 0;
@@ -324,12 +330,12 @@ private:
     return sums;
   }
 
-  /// Of a rank: its stage and the class of its place.
+  /// The class of a rank: its stage and the class of its position.
   std::uint64_t class_of(RankId rank) const {
-    return mix(index(rank) / places_.size(), places_[index(rank) % places_.size()]);
+    return mix(index(rank) / positions_.size(), positions_[index(rank) % positions_.size()]);
   }
 
-  /// Numbers classes anew by what they were and what they have seen; how many there are.
+  /// Renumbers classes by the old class and the signature sum. Returns the number of classes.
   static std::size_t split(std::vector<std::size_t>& classes,
                            const std::vector<std::uint64_t>& seen) {
     std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> known;
@@ -343,9 +349,9 @@ private:
   const std::optional<BlockSymmetry>& symmetry_;
   bool rings_together_;
   PatternFlows flows_;
-  std::vector<std::size_t> places_; ///< class by place in a stage, or in its first block
-  std::vector<std::size_t> links_;  ///< class by number of a link
-  std::size_t place_count_ = 0;
+  std::vector<std::size_t> positions_; ///< class by position in a stage, or in its first block
+  std::vector<std::size_t> links_;     ///< class by link number
+  std::size_t position_count_ = 0;
   std::size_t link_count_ = 0;
 };
 
@@ -356,7 +362,7 @@ std::optional<RankClasses> find_rank_classes(const ParallelPlan& plan, const Top
                                              const std::optional<BlockSymmetry>& symmetry) {
   INVARIANT(topology.regular(), "classes of {} ranks whose routes differ", plan.gpus);
   if (!rules.experts_alike && static_cast<std::size_t>(plan.expert) > rules.classes_max)
-    return std::nullopt; // quick to tell
+    return std::nullopt; // a fast test: each rank of the group is a class
   Refinement refinement(plan, topology, symmetry, rules);
   if (!refinement.refine(rules.classes_max))
     return std::nullopt;

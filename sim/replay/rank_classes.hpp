@@ -9,36 +9,38 @@
 
 namespace moesim {
 
-/// Ranks that do the same at the same time all through a step, and links that carry the same.
+/// Classes of ranks that do the same at the same time throughout a step, and of links that carry
+/// the same.
 struct RankClasses {
-  /// By place in a stage: classes count from 0, in the order of their first places. Ranks at equal
-  /// places of two stages are of the same class in both.
-  std::vector<std::uint32_t> class_of_place;
+  /// Class by position in a stage, from 0, in the order of their first positions. Ranks at the same
+  /// position in two stages have the same class.
+  std::vector<std::uint32_t> class_of_position;
   std::uint32_t count = 0;
   std::vector<LinkId> first_alike; ///< by LinkId: the first link of its class
 };
 
-/// Which ranks count as equal before they are compared.
+/// Rules for the ranks that count as equal before they are compared.
 struct ClassRules {
-  /// The ranks of an expert-parallel group carry alike; else each is a class of its own, together
-  /// with those at its place in other groups, which carry the same.
+  /// Whether the ranks of an expert-parallel group carry the same loads. Else each rank of a group
+  /// starts as a class, together with the ranks of the same index in other groups.
   bool experts_alike = true;
-  /// The ranks of a ring are not told apart by how far they are from where it leaves a leaf, only
-  /// by their other flows. That makes few classes; whether one rank stands for its class then shows
-  /// in the replay (`stood_for_all`).
+  /// Whether the ranks of a ring have the same class for any distance from the point where the ring
+  /// leaves a leaf, unless their other flows differ. This makes few classes; the replay then shows
+  /// if one rank represents its class (`stood_for_all`).
   bool rings_together = false;
-  std::size_t classes_max = 0; ///< of a stage
+  std::size_t classes_max = 0; ///< most classes of a stage
 };
 
-/// The coarsest classes such that each rank of one sends as many flows, to ranks of the same
-/// classes over links of the same classes, as any other, and each link of one carries as many. Then
-/// all of a class have the same rate at any time, and one stands for all (an equitable partition,
-/// found by colour refinement). The flows are those of every collective that a group of its kind
-/// may do, and of transfers between stages. Nothing if there are more than `classes_max` classes,
-/// or more than 8 Mi links on the routes of all flows. Regular topologies only.
+/// Finds the coarsest classes in which all ranks of a class send the same number of flows to ranks
+/// of the same classes over links of the same classes, and all links of a class carry the same
+/// number. All flows of a class then have the same rate at any time, and one member represents its
+/// class (an equitable partition, found by colour refinement). The flows are those of every
+/// collective that a group of its kind may run, and of transfers between stages. Nothing if there
+/// are more than `classes_max` classes, or more than 8 Mi links on the routes of all flows. Regular
+/// topologies only.
 ///
-/// `symmetry`: that of the plan on the topology. With it only the ranks of one block are compared,
-/// and the classes are the same.
+/// `symmetry` is that of the plan on the topology. With it only the ranks of one block are
+/// compared; the classes are the same.
 std::optional<RankClasses> find_rank_classes(const ParallelPlan& plan, const Topology& topology,
                                              const ClassRules& rules,
                                              const std::optional<BlockSymmetry>& symmetry = {});

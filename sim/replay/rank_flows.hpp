@@ -6,7 +6,8 @@
 
 namespace moesim {
 
-/// The route of a flow; of one from a rank to itself, to the first scale-up switch and back.
+/// Finds the route of a flow. A flow from a rank to itself goes to the first scale-up switch and
+/// back.
 void find_route(const Topology& topology, const RankFlow& flow, Route& route);
 
 /// The flow with the longest path, by the sum of the latencies of its links.
@@ -14,19 +15,19 @@ struct FarthestFlow {
   RankId sender{};
   Seconds path; ///< 0 without flows
 };
-/// `first` is the sender if a flow of its is as far as any.
+/// Finds the flow with the longest path. Of equal ones, a flow of `first` has precedence.
 FarthestFlow find_farthest(const std::vector<RankFlow>& flows, RankId first,
                            const Topology& topology);
 
-/// What the start-up of a rank in a phase of a collective depends on. Rings count the other domains
-/// outside, trees the levels above one, all others each rank beyond the domain.
+/// Numbers of peers that decide the start-up of a rank in a phase of a collective. Outside its
+/// domain, rings count the other domains, trees the levels above one, all others each rank.
 struct PeerCount {
-  std::int64_t inside = 0;  ///< in its scale-up domain
-  std::int64_t outside = 0; ///< beyond it
+  std::int64_t inside = 0;  ///< peers in its scale-up domain
+  std::int64_t outside = 0; ///< peers outside it
 };
 
-/// The bytes that a collective moves between the ranks of a group, phase by phase. Phases follow
-/// each other; within a phase all flows run together.
+/// The bytes that a collective moves between the ranks of a group, phase by phase. Phases run one
+/// after the other; in a phase all flows run together.
 ///
 /// - all-to-all: one n-th of the buffer from each rank to each other.
 /// - two-phase all-to-all: within the domain to the rank whose counterparts it is for, then between
@@ -43,21 +44,21 @@ struct PeerCount {
 /// - all-reduce in the switch: a rank sends its buffer and its share of the sum, 1 + 1/w buffers
 ///   for w ranks in the domain; counterparts then reduce those shares around rings between domains.
 ///
-/// Where a group sits unevenly on domains (`ragged`), rings are one ring in the order of ranks, and
-/// two-phase exchanges fall back to the direct one.
+/// If the domains hold unequal numbers of a group's ranks (`ragged`), there is one ring in the
+/// order of ranks, and two-phase exchanges become direct ones.
 class CollectiveFlows {
 public:
   /// `ranks` is in the order of the group.
   CollectiveFlows(const CollectiveWork& work, std::vector<RankId> ranks, const Topology& topology);
-  /// From now on the bytes and loads of other work of the same kind.
+  /// Takes the bytes and loads of other work of the same kind.
   void take_amounts(const CollectiveWork& work);
 
   const std::vector<RankId>& ranks() const { return seats_.ranks; }
-  /// The position of a rank of the group.
+  /// The position of a rank in the group.
   std::size_t position_of(RankId rank) const;
   std::size_t phases() const { return phase_count(shape_, seats_); }
-  /// True if the ranks of the other group share domains as those of this one do: flows of equal
-  /// work go between the same positions then, and carry as much.
+  /// Whether the ranks of both groups share domains in the same way. Flows of equal work then go
+  /// between the same positions with the same bytes.
   bool sits_like(const CollectiveFlows& other) const;
   /// Adds the flows that the rank at `position` sends in a phase.
   void append(std::size_t phase, std::size_t position, std::vector<RankFlow>& flows) const;
@@ -65,13 +66,13 @@ public:
   std::vector<RankFlow> all(std::size_t phase) const {
     return sent_by_first(seats_.ranks.size(), phase);
   }
-  /// Those of the first `members` ranks.
+  /// The flows of the first `members` ranks.
   std::vector<RankFlow> sent_by_first(std::size_t members, std::size_t phase) const;
   PeerCount peers(std::size_t phase, std::size_t position) const;
-  /// How the part within the domain is carried, and the part beyond it.
+  /// The collective that carries the part inside the domain, and the one for the part outside.
   Collective inside_kind() const;
   Collective outside_kind() const { return kind_; }
-  /// Ranks in the fullest domain, and domains that take part.
+  /// Ranks in the fullest domain, and number of domains.
   std::int64_t members_inside() const { return seats_.members_inside; }
   std::int64_t members_outside() const { return seats_.members_outside; }
 

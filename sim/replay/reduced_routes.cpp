@@ -11,7 +11,7 @@ namespace moesim {
 
 namespace {
 
-/// The times that count as one, by link.
+/// The unit of a link's times, by link.
 using Units = std::vector<std::uint64_t>;
 
 /// The largest units by which the times of all flows can be divided.
@@ -23,9 +23,9 @@ Units common_factors(const std::vector<MachineRoute>& routes, std::size_t links)
   return units;
 }
 
-/// Drops links that are full only when another one is that the same flows load.
+/// Drops links that fill only if another link with the same flows is full.
 void drop_slack_links(std::vector<MachineRoute>& routes, const std::vector<MachineLink>& links) {
-  using Loads = std::vector<std::pair<std::size_t, std::uint32_t>>; // routes, and times
+  using Loads = std::vector<std::pair<std::size_t, std::uint32_t>>; // by route: times
   std::vector<Loads> loads(links.size());
   for (std::size_t route = 0; route < routes.size(); ++route)
     for (const MachineRoute::Hop& hop : routes[route].hops)
@@ -44,7 +44,7 @@ void drop_slack_links(std::vector<MachineRoute>& routes, const std::vector<Machi
     const auto [first, added] = fills_first.try_emplace(std::move(loads[link]), link);
     if (added)
       continue;
-    std::size_t slower = link; // of two to fill
+    std::size_t slower = link; // the one of two links that fills later
     if (capacity(slower) < capacity(first->second))
       std::swap(first->second, slower);
     slack[slower] = true;
@@ -53,7 +53,7 @@ void drop_slack_links(std::vector<MachineRoute>& routes, const std::vector<Machi
     std::erase_if(route.hops, [&](const MachineRoute::Hop& hop) { return slack[hop.link]; });
 }
 
-/// The times of the flow that runs most on each link, the first of several.
+/// The times of the flow with most runs on each link; of equal ones, the first.
 Units times_of_most_run(const std::vector<MachineRoute>& routes, const std::vector<double>& runs,
                         std::size_t links) {
   Units units(links, 1);
@@ -71,7 +71,7 @@ Units times_of_most_run(const std::vector<MachineRoute>& routes, const std::vect
 /// they are too large.
 std::optional<MachineRoute> in_units(const MachineRoute& route, const Units& units) {
   constexpr std::uint64_t largest = std::uint64_t{1} << 20U;
-  std::uint64_t whole = 1; // makes whole numbers of all shares
+  std::uint64_t whole = 1; // factor that makes all shares whole numbers
   for (const MachineRoute::Hop& hop : route.hops) {
     const std::uint64_t unit = units[hop.link];
     whole = std::lcm(whole, unit / std::gcd(unit, std::uint64_t{hop.times}));

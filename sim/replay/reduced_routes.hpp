@@ -7,7 +7,7 @@
 namespace moesim {
 
 /// Rewrites the routes of all flows of a replay so that they list fewer links, at the same rates.
-/// `runs`: how many times the flow of each route runs.
+/// `runs`: number of runs of each route's flow.
 ///
 /// - Of links that the same flows load in the same proportion, only the one that fills first stays.
 /// - Links repeat less. The times that a flow loads its links may all be divided by a number if its

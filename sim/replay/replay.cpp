@@ -23,42 +23,60 @@ BesideCompute communication_beside(const ComputeWork& compute, std::uint32_t dev
   return {};
 }
 
-/// Seconds by OpId; 0 for operations that do not compute.
-std::vector<double> compute_durations(const StepGraph& graph, const Topology& topology,
-                                      const std::optional<ComputeTimes>& times,
-                                      TrafficPlanner& planner) {
-  std::vector<double> durations(graph.ops.size(), 0.0);
-  if (!times)
-    return durations;
-  constexpr double unknown = -1.0;
-  // By work, and by device where one takes longer than another.
-  std::vector<double> on_all(graph.works.computes.size(), unknown);
-  std::map<std::pair<std::uint32_t, std::uint32_t>, double> on_device;
-  std::vector<double> speed_shares;
-  for (const Device& device : graph.devices)
-    speed_shares.push_back(topology.gpu(device.rank).speed_share);
-  for (std::size_t number = 0; number < graph.ops.size(); ++number) {
-    const Op& op = graph.ops[number];
-    if (op.kind != OpKind::compute)
-      continue;
-    const ComputeWork& work = graph.works.computes[op.work];
+/// Times the computes of a graph.
+class GraphComputes {
+public:
+  GraphComputes(const StepGraph& graph, const Topology& topology, const ComputeTimes& times,
+                TrafficPlanner& planner)
+      : graph_(graph), times_(times), planner_(planner),
+        on_all_(graph.works.computes.size(), unknown) {
+    for (const Device& device : graph.devices)
+      speed_shares_.push_back(topology.gpu(device.rank).speed_share);
+  }
+
+  double seconds(const Op& op) {
+    const ComputeWork& work = graph_.works.computes[op.work];
     // Where nothing runs beside it and ranks carry the same, it takes as long on all devices.
     const bool differs = work.beside || !work.by_expert_rank.empty();
-    double& time = differs ? on_device.try_emplace({op.work, op.place}, unknown).first->second
-                           : on_all[op.work];
+    double& time = differs ? on_device_.try_emplace({op.work, op.place}, unknown).first->second
+                           : on_all_[op.work];
     if (time == unknown)
-      time = times
-                 ->of(work, communication_beside(work, op.place, graph, planner),
-                      static_cast<std::size_t>(graph.devices[op.place].expert_rank))
+      time = times_
+                 .of(work, communication_beside(work, op.place, graph_, planner_),
+                     static_cast<std::size_t>(graph_.devices[op.place].expert_rank))
                  .value;
-    durations[number] = time / speed_shares[op.place];
+    return time / speed_shares_[op.place];
   }
-  return durations;
+
+private:
+  static constexpr double unknown = -1.0;
+
+  const StepGraph& graph_;
+  const ComputeTimes& times_;
+  TrafficPlanner& planner_;
+  // By work, and by device where one takes longer than another.
+  std::vector<double> on_all_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, double> on_device_;
+  std::vector<double> speed_shares_;
+};
+
+RunTimes times_of_run(const std::vector<Op>& run, const StepGraph& graph, StepTraffic& traffic,
+                      GraphComputes& computes) {
+  RunTimes times;
+  for (const Op& op : run) {
+    if (op.kind == OpKind::compute)
+      times.parts.push_back(Seconds{computes.seconds(op)});
+    else
+      for (const StepPhase& phase : traffic.plan(graph, op))
+        times.parts.insert(times.parts.end(), {phase.startup, phase.lone});
+    times.ends.push_back(static_cast<std::uint32_t>(times.parts.size()));
+  }
+  return times;
 }
 
 /// Notes what the replay's traffic tells of links, flows and collectives.
-void note_traffic(const StepTraffic& traffic, const TrafficPlanner& planner,
-                  const Topology& topology, Timeline& timeline) {
+void note_traffic(const StepTraffic& traffic, const Topology& topology, Timeline& timeline) {
+  const TrafficPlanner& planner = traffic.planner();
   const std::vector<LinkId>& originals = planner.folding().originals();
   const std::vector<double> bytes = traffic.link_bytes(originals.size());
   for (std::size_t link = 0; link < originals.size(); ++link) {
@@ -81,26 +99,37 @@ void note_traffic(const StepTraffic& traffic, const TrafficPlanner& planner,
 
 } // namespace
 
-Replay::Replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context)
-    : graph_(graph), topology_(context.topology),
-      planner_(layout, context.plan, context.topology, context.network, context.compute),
-      traffic_(graph, planner_),
+Replay::Replay(const StepGraph& graph, StepTraffic& traffic, const ReplayContext& context)
+    : graph_(graph), topology_(context.topology), traffic_(traffic),
       compute_times_(context.compute
                          ? std::optional<ComputeTimes>(std::in_place, graph.works, *context.compute)
                          : std::nullopt),
-      durations_(compute_durations(graph, context.topology, compute_times_, planner_)),
-      links_(planner_.folding().links()) {}
+      durations_(graph.ops.size(), 0.0) {
+  traffic.plan_all(graph);
+  if (compute_times_) {
+    GraphComputes computes(graph, topology_, *compute_times_, traffic.planner());
+    for (std::size_t number = 0; number < graph.ops.size(); ++number)
+      if (graph.ops[number].kind == OpKind::compute)
+        durations_[number] = computes.seconds(graph.ops[number]);
+    for (const std::vector<Op>& run : graph.runs)
+      run_times_.push_back(times_of_run(run, graph, traffic, computes));
+  }
+  links_ = traffic.planner().folding().links();
+}
 
 std::optional<Timeline> Replay::play(Sharing sharing) const {
   Timeline timeline;
-  if (!Player(graph_, traffic_, durations_, links_).play(sharing, timeline))
+  if (!Player(graph_, traffic_, durations_, run_times_, links_).play(sharing, timeline))
     return std::nullopt;
-  note_traffic(traffic_, planner_, topology_, timeline);
+  note_traffic(traffic_, topology_, timeline);
+  timeline.runs = run_times_;
   return timeline;
 }
 
 Timeline replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context) {
-  return *Replay(graph, layout, context).play(Sharing::allowed);
+  TrafficPlanner planner(layout, context.plan, context.topology, context.network, context.compute);
+  StepTraffic traffic(planner);
+  return *Replay(graph, traffic, context).play(Sharing::allowed);
 }
 
 } // namespace moesim

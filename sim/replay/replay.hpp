@@ -10,41 +10,42 @@
 
 namespace moesim {
 
-/// What the replay needs beside the graph of work: where, and how fast.
+/// Inputs of the replay beside the graph of work: the plan, the topology and the costs.
 struct ReplayContext {
   const ParallelPlan& plan;
   const Topology& topology;
-  const ComputeCost* compute; ///< none for a graph that computes nothing
+  const ComputeCost* compute; ///< null for a graph without computes
   const NetworkCost& network;
 };
 
-/// A step graph on a cluster, ready to be played: its traffic is planned, its computes are timed.
+/// A step graph on a cluster, ready to play: its traffic is planned, its computes are timed.
 class Replay {
 public:
-  /// The graph, the layout and what the context names must live as long.
-  Replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context);
+  /// `traffic` gets the graph's. Arguments, and what the context names, must live as long.
+  Replay(const StepGraph& graph, StepTraffic& traffic, const ReplayContext& context);
 
-  /// Plays the graph: computes take their cost; a collective takes its start-up, then its flows
-  /// share the links by max-min fairness. Afterwards every operation has run exactly once and none
-  /// before what it waits for, or InternalError is thrown.
+  /// Plays the graph. Computes take their cost; a collective takes its start-up, then its flows
+  /// share the links by max-min fairness. Throws InternalError unless every operation has run
+  /// exactly once, and none before its predecessors.
   ///
-  /// Flows of two operations that meet on a link need a machine, and a process has one: a caller
-  /// that plays again refuses sharing. Nothing comes back if sharing was refused and flows met.
+  /// Flows of two operations that meet on a link need the machine, of which a process has one. A
+  /// caller that plays several graphs must refuse sharing. Returns nothing if sharing was refused
+  /// and flows met.
   std::optional<Timeline> play(Sharing sharing) const;
-  /// The times of the graph's computes; nothing for a graph that computes nothing.
+  /// The times of the graph's computes; nothing for a graph without computes.
   const std::optional<ComputeTimes>& compute_times() const { return compute_times_; }
 
 private:
   const StepGraph& graph_;
   const Topology& topology_;
-  TrafficPlanner planner_;
-  StepTraffic traffic_;
+  const StepTraffic& traffic_;
   std::optional<ComputeTimes> compute_times_;
-  std::vector<double> durations_; ///< seconds by OpId; 0 for operations that do not compute
+  std::vector<double> durations_;   ///< seconds by OpId; 0 for operations that do not compute
+  std::vector<RunTimes> run_times_; ///< by index of StepGraph::runs
   std::vector<MachineLink> links_;
 };
 
-/// Plays a graph that is played once in this process.
+/// Plays a graph, once in a process.
 Timeline replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context);
 
 } // namespace moesim

@@ -18,8 +18,8 @@ TrafficPhase RepresentativeTraffic::plan_phase(const CollectiveFlows& group, std
   const Device& member = context_.device(device);
   const std::size_t position = group.position_of(member.rank);
   std::vector<RankFlow> flows;
-  // Around a ring of ranks that sit differently, only some send to another domain, and all wait
-  // for those.
+  // In a ragged ring only some ranks send to another domain, and all wait for these: keep the
+  // farthest sender's flows.
   const std::size_t sender =
       is_ring(work.kind) ? farthest_.of(group, phase, work, device).position : position;
   group.append(phase, sender, flows);
@@ -61,7 +61,7 @@ void RepresentativeTraffic::add_crossing(const CollectiveWork& work, const Devic
                                          const FlowKind& kind, double mean_amount,
                                          std::vector<PlannedFlow>& flows) {
   const Topology& topology = context_.topology;
-  // Tensor-parallel groups that divide a node never leave it.
+  // A tensor-parallel group whose size divides a node stays in it.
   if (work.group == GroupKind::tensor && topology.spec().node.gpus % context_.plan.tensor == 0)
     return;
   const RingCrossing& crossing = crossings_.of(work, device.stage);

@@ -6,7 +6,8 @@
 
 namespace moesim {
 
-/// Strategy for stages whose ranks all carry the same: the flows of one rank stand for its stage.
+/// Strategy for stages whose ranks all carry the same loads: the flows of one rank represent its
+/// stage.
 class RepresentativeTraffic final : public TrafficModel {
 public:
   explicit RepresentativeTraffic(const TrafficContext& context)
@@ -19,11 +20,12 @@ public:
 private:
   TrafficPhase plan_phase(const CollectiveFlows& group, std::size_t phase,
                           const CollectiveWork& work, DeviceId device);
-  /// The flows that one rank sends. Those that take the same hops are joined.
+  /// Plans the flows that one rank sends. Flows with the same hops are joined.
   std::vector<PlannedFlow> plan_flows(const std::vector<RankFlow>& flows, const FlowKind& kind);
-  /// Rings cross a switch's uplink only where neighbours are on different switches, so the crossing
-  /// is counted over all rings of the stage, and one flow stands for those of the busiest link;
-  /// NICs likewise, where only some ranks of a ring send to another domain.
+  /// Adds the flow of rings across links between switches. Rings cross a switch's uplink only
+  /// between neighbours on different switches. Their flows are therefore counted over all rings of
+  /// the stage, and one flow represents those of the busiest link. NICs are counted too if only
+  /// some ranks of a ring send to another domain.
   void add_crossing(const CollectiveWork& work, const Device& device, const FlowKind& kind,
                     double mean_amount, std::vector<PlannedFlow>& flows);
 

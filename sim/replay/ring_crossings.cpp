@@ -9,8 +9,8 @@ namespace moesim {
 
 namespace {
 
-/// True for one ring over domains that hold unequal numbers of its ranks: only some of them send to
-/// another domain.
+/// Whether a ring is one over domains with unequal numbers of its ranks, so that only some ranks
+/// send to another domain.
 bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topology& topology) {
   const auto inside = std::count_if(ring.begin(), ring.end(), [&](const RankFlow& flow) {
     return topology.domain_of(flow.source) == topology.domain_of(flow.sink);
@@ -20,7 +20,8 @@ bool is_ragged(const std::vector<RankFlow>& ring, std::size_t ranks, const Topol
 
 } // namespace
 
-// Where all ranks send to another domain, the sharers of a NIC are its load.
+// If all ranks send to another domain, the number of ranks that share a NIC is its load, and needs
+// no count.
 bool RingCrossing::counts(LinkKind kind) const {
   return is_switch_link(kind) || (ragged && row_of(kind).level == LinkLevel::nic);
 }

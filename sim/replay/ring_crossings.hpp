@@ -11,23 +11,23 @@
 
 namespace moesim {
 
-/// The loads that the rings of a stage put on links between switches, and on NICs where the rings
-/// are ragged. A ring is ragged if only some of its ranks send to another domain.
+/// Loads of the rings of a stage on links between switches and, for ragged rings, on NICs. A ring
+/// is ragged if only some of its ranks send to another domain.
 struct RingCrossing {
   bool ragged = false;
   std::map<LinkKind, std::uint32_t> loads; ///< flows over the busiest link of a kind
-  RankFlow flow;                           ///< one of these flows, or its copy …
-  double of_bytes = 1.0;                   ///< … of a collective of that many bytes
+  RankFlow flow;                           ///< one of these flows, or its counterpart …
+  double of_bytes = 1.0;                   ///< … for a collective of this many bytes
 
-  /// True for links of a kind that are counted over all rings of the stage.
+  /// Whether links of a kind are counted over all rings of the stage.
   bool counts(LinkKind kind) const;
 };
 
-/// The crossings of the stages of a plan, each found when it is first asked for.
+/// The crossings of the stages of a plan, each found at its first use.
 class RingCrossings {
 public:
-  /// Where stages are copies and repeat a block, rings are counted over the first block of the
-  /// first stage. Arguments must outlive the crossings.
+  /// With a symmetry, rings are counted over the first block of the first stage. Arguments must
+  /// outlive the crossings.
   RingCrossings(const ParallelPlan& plan, const Topology& topology,
                 const std::optional<BlockSymmetry>& symmetry)
       : plan_(plan), topology_(topology), symmetry_(symmetry) {}

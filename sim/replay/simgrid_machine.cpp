@@ -19,22 +19,22 @@ namespace s4u = simgrid::s4u;
 /// SimGrid's solver compares with absolute precisions, so its unit of time is chosen to bring rates
 /// and weights near 1: ticks of 10 picoseconds.
 constexpr double ticks_per_second = 1e11;
-/// Two moments nearer than this, in ticks, are one.
+/// Times nearer than this, in ticks, count as equal.
 constexpr double same_moment_ticks = 0.1;
 /// SimGrid counts whole bytes; amounts and capacities are scaled so that rounding stays below 1e-9.
 constexpr double parts_per_byte = 4096.0;
 /// CM02 shares a link in inverse proportion to a flow's latency. Latencies are part of an
-/// operation's start-up here, so SimGrid's latency is free to carry the weight: this one, too short
-/// to tell from nothing, stands for weight 1.
+/// operation's start-up here, so SimGrid's latency can encode the weight. This value means weight 1
+/// and is too short to change a time.
 constexpr double unit_latency_ticks = 0.1;
-/// Routes lead from so many hosts to as many others. SimGrid searches all hosts for the name of a
-/// new one, and keeps a table of all pairs of hosts of a zone, so that there are to be few of both.
+/// Number of source hosts, and of sink hosts, of a zone. SimGrid searches all hosts for the name of
+/// a new one, and keeps a table of all pairs of hosts of a zone: both must stay few.
 constexpr std::size_t zone_sources = 32;
 /// A completed activity must outlive its own callback.
 constexpr std::size_t completed_kept = 16;
 
 void configure(s4u::Engine& engine) {
-  // The defaults model TCP over a grid; pin everything to plain max-min sharing.
+  // The defaults model TCP over a grid; these settings give plain max-min sharing.
   engine.set_config("network/model:CM02");
   engine.set_config("network/TCP-gamma:0");
   engine.set_config("network/crosstraffic:0");
@@ -49,20 +49,20 @@ void configure(s4u::Engine& engine) {
   engine.set_config("maxmin/precision", 1e-9);
 }
 
-/// SimGrid, and what is under way in it.
+/// SimGrid's engine and its active flows.
 struct Engine {
-  /// The command line that SimGrid's engine wants: a name, no options.
+  /// The command line that SimGrid's engine requires: a name, no options.
   struct Arguments {
     int count = 1;
     char name[7] = "moesim";
     char* list[2] = {name, nullptr};
     Arguments() {
-      // Silences SimGrid's remarks on its own settings; a real fault throws.
+      // Hides SimGrid's messages on its own settings; errors still throw.
       xbt_log_control_set("root.threshold:critical");
     }
   };
 
-  /// What is under way, found again through the activity's user data.
+  /// An active flow, found through the activity's user data.
   struct Running {
     s4u::ActivityPtr activity;
     std::uint32_t token = 0;
@@ -84,7 +84,7 @@ struct Engine {
     activity->start();
   }
 
-  /// Gives the token of a completed activity back and its slot free.
+  /// Returns the token of a completed activity and frees its slot.
   std::uint32_t finish(Running* slot) {
     completed.push_back(std::move(slot->activity));
     if (completed.size() > completed_kept)
@@ -105,18 +105,19 @@ struct Engine {
     }
   }
 
-  Arguments arguments; // before the engine that reads them
+  Arguments arguments; // declared before the engine, which reads them
   s4u::Engine simgrid;
   s4u::NetZone* root = nullptr;
   std::vector<s4u::Link*> links;
   struct Ends {
     s4u::Host* source = nullptr;
     s4u::Host* sink = nullptr;
-    double multiple = 1.0; ///< as of a MachineRoute
+    double multiple = 1.0; ///< MachineRoute::multiple
   };
   std::vector<Ends> routes;
-  /// A full one has a route from each source to each sink. A route knows its hosts' places in the
-  /// zone's table, so that all hosts come before the first route.
+  /// A zone with hosts for routes; a full one has a route from each source to each sink. A route
+  /// stores its hosts' indices in the zone's table, so all hosts must be made before the first
+  /// route.
   struct RouteZone {
     s4u::NetZone* zone = nullptr;
     std::vector<s4u::Host*> sources;
@@ -129,7 +130,7 @@ struct Engine {
   std::uint64_t started = 0;
   std::uint64_t ended = 0;
   simgrid::kernel::timer::Timer* alarm = nullptr;
-  const Machine::Handlers* handlers = nullptr; ///< of the run under way
+  const Machine::Handlers* handlers = nullptr; ///< handlers of the current run
 };
 
 class SimGridMachine : public Machine {
@@ -168,12 +169,12 @@ std::uint32_t SimGridMachine::add_route(const MachineRoute& route) {
   INVARIANT(!route.hops.empty() && route.weight > 0.0, "hops {} weight {}", route.hops.size(),
             route.weight);
   const std::size_t number = engine_->routes.size();
-  const std::size_t place = number % (zone_sources * zone_sources);
-  if (place == 0)
+  const std::size_t number_in_zone = number % (zone_sources * zone_sources);
+  if (number_in_zone == 0)
     engine_->start_zone("Zone" + std::to_string(engine_->zones.size()));
   const Engine::RouteZone& routes = engine_->zones.back();
-  s4u::Host* source = routes.sources[place / zone_sources];
-  s4u::Host* sink = routes.sinks[place % zone_sources];
+  s4u::Host* source = routes.sources[number_in_zone / zone_sources];
+  s4u::Host* sink = routes.sinks[number_in_zone % zone_sources];
   const double most =
       std::min(1e30, route.most.value * route.multiple * parts_per_byte / ticks_per_second);
   s4u::Link* weight = routes.zone->create_link("Weight" + std::to_string(number), most)
@@ -235,7 +236,7 @@ std::uint64_t SimGridMachine::activities() const {
 
 } // namespace moesim
 
-/// The entrance that Machine::make looks for.
+/// The entry point that Machine::make loads.
 extern "C" moesim::Machine* moesim_make_machine(const std::vector<moesim::MachineLink>& links) {
   return new moesim::SimGridMachine(links);
 }

@@ -7,7 +7,7 @@
 namespace moesim {
 
 TrafficPlan StageLinkTraffic::collective(const CollectiveWork& work, DeviceId device) {
-  // Works with loads of their own are many: their flows take the same routes.
+  // Many works differ in their loads alone: they share the routes of their flows.
   if (work.loads && !is_ring(work.kind))
     if (auto plan = routes_.plan(work, device))
       return *std::move(plan);

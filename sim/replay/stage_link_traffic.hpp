@@ -5,8 +5,8 @@
 
 namespace moesim {
 
-/// Strategy for stages whose ranks differ and are too many to replay: a collective is the loads
-/// that all groups of the stage put on links, of each kind of link the busiest.
+/// Strategy for stages with too many different ranks to replay: a collective takes the loads of all
+/// groups of the stage on the busiest link of each kind.
 class StageLinkTraffic final : public TrafficModel {
 public:
   explicit StageLinkTraffic(const TrafficContext& context) : context_(context), routes_(context) {}

@@ -9,7 +9,7 @@ namespace moesim {
 
 namespace {
 
-/// The most links on the routes of a phase: 32 MiB. Beyond, routes are found anew for each work.
+/// Most links on the routes of a phase: 32 MiB. With more, routes are found again for each work.
 constexpr std::size_t terms_max = std::size_t{1} << 21;
 
 } // namespace
@@ -43,7 +43,7 @@ std::vector<StageRoutes::Phase>& StageRoutes::phases_of(const CollectiveWork& wo
       phases.clear();
       return phases;
     }
-    // Stages that sit alike, and a dispatch and its combine, add up the same flows.
+    // Stages with equivalent positions, and a dispatch and its combine, have the same sums.
     for (const auto& [key, others] : known_)
       if (phase < others.size() && found->sums.share_rows(others[phase].sums))
         break;
@@ -57,7 +57,8 @@ StageRoutes::find_phase(const std::vector<CollectiveFlows>& groups, const Collec
                         std::size_t phase, RankId first) const {
   const FlowKind kind = kind_of(own);
   std::vector<CollectiveFlows> shapes;
-  std::vector<std::uint32_t> first_flows = {0}; // of each shape, and of one more
+  std::vector<std::uint32_t> first_flows = {0}; // index of the first flow of each shape, and the
+                                                // end of the last
   std::vector<LinkTerm> terms;
   Seconds latest;
   std::vector<RankFlow> sent;
@@ -104,7 +105,7 @@ TrafficPhase StageRoutes::plan_phase(const CollectiveWork& work, std::size_t num
     for (std::size_t position = 0; position < shape.ranks().size(); ++position) {
       sent.clear();
       shape.append(number, position, sent);
-      // The flows of a rank inside its domain have one efficiency, and those beyond it another.
+      // All flows of a rank inside its domain have one efficiency, and those outside another.
       std::array<std::optional<double>, 2> efficiencies;
       for (const RankFlow& flow : sent) {
         const bool inside = topology.domain_of(flow.source) == topology.domain_of(flow.sink);

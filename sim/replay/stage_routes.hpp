@@ -9,27 +9,27 @@
 
 namespace moesim {
 
-/// Routes of the collectives of stages, found once for all works that differ in their loads and
-/// bytes alone: their flows take the same routes.
+/// Routes of the collectives of stages. Works that differ in loads and bytes alone share them.
 class StageRoutes {
 public:
   /// Objects that the context names must outlive the routes.
   explicit StageRoutes(const TrafficContext& context) : context_(context) {}
 
-  /// The plan of all groups of a stage, as from LinkLoads, in less time for each work but the
-  /// first; nothing if the routes take too much memory.
+  /// The plan of all groups of a stage, equal to that of LinkLoads, but faster after the first
+  /// work. Nothing if the routes take too much memory.
   std::optional<TrafficPlan> plan(const CollectiveWork& work, DeviceId device);
 
 private:
-  /// A phase of a collective in all groups of a stage, as far as it does not depend on bytes.
+  /// The parts of a phase, over all groups of a stage, that do not depend on bytes.
   struct Phase {
     FlowKind kind;
-    std::vector<CollectiveFlows> shapes; ///< a group of each way to sit
-    LinkSums sums;                       ///< of the flows of the shapes, one shape after the other
+    std::vector<CollectiveFlows> shapes; ///< one group for each arrangement in domains
+    LinkSums sums;                       ///< over the flows of the shapes, one shape after the
+                                         ///< other
     Seconds startup;
     double error = 0.0;
   };
-  /// Found when they are first asked for; none if they take too much memory.
+  /// The phases, found at their first use; empty if they take too much memory.
   std::vector<Phase>& phases_of(const CollectiveWork& work, DeviceId device);
   std::optional<Phase> find_phase(const std::vector<CollectiveFlows>& groups,
                                   const CollectiveFlows& own, std::size_t phase,

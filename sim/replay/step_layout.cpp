@@ -21,14 +21,16 @@ ReplayLayout replay_layout(const ParallelPlan& plan, const Topology& topology, F
 
 namespace {
 
-/// Rings that cross the leaves of a stage load single uplinks. Beside transfers between stages,
-/// which load all, one rank cannot stand for all: folding is off by up to 0.5 % in 40 random cases.
+/// Whether rings cross the leaves of a stage beside transfers between stages. Such rings load
+/// single uplinks, and the transfers load all: one rank then does not represent all ranks, and
+/// folding is off by up to 0.5 % in 40 random cases.
 bool rings_cross_leaves_beside_transfers(const Workload& workload, const Topology& topology) {
   return data_parallel_rule(workload).overlaps && workload.plan.pipeline > 1 &&
          workload.plan.stage_ranks() > topology.spec().leaf_gpus();
 }
 
-/// Copies of experts are exchanged between the ranks that hold them.
+/// Whether all ranks carry the same loads. Replicas of experts add traffic between the ranks that
+/// hold them.
 bool carry_alike(const Workload& workload, const ExpertLoads& loads) {
   return loads.ranks_alike() && workload.routing.redundant_experts == 0;
 }

@@ -3,48 +3,69 @@
 #include "sim/replay/reduced_routes.hpp"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace moesim {
 
-StepTraffic::StepTraffic(const StepGraph& graph, TrafficPlanner& planner)
-    : plan_of_op_(graph.ops.size(), 0),
-      algorithms_(graph.works.collectives.size(), Collective::all_to_all),
-      errors_(graph.works.collectives.size(), 0.0) {
-  std::unordered_map<std::uint64_t, std::uint32_t> known; // plans by kind, work and place
+std::span<const StepPhase> StepTraffic::plan(const StepGraph& graph, const Op& op) {
+  return phases_of(find(graph, op));
+}
+
+void StepTraffic::plan_all(const StepGraph& graph) {
+  algorithms_.resize(graph.works.collectives.size(), Collective::all_to_all);
+  errors_.resize(graph.works.collectives.size(), 0.0);
+  plan_of_op_.assign(graph.ops.size(), 0);
+  std::vector<std::uint64_t> times(graph.runs.size(), 0); // that each run runs
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
     const Op& op = graph.ops[number];
     if (op.kind == OpKind::compute)
       continue;
-    const std::uint64_t transfer = op.kind == OpKind::transfer ? 1 : 0;
-    const auto [plan, added] =
-        known.try_emplace(transfer << 63U | std::uint64_t{op.work} << 32U | op.place, 0);
-    if (added)
-      plan->second = add(graph, op, planner);
-    plan_of_op_[number] = plan->second;
-    ++plans_[plan->second].runs;
+    if (op.kind == OpKind::run) {
+      ++times[op.work];
+      continue;
+    }
+    plan_of_op_[number] = find(graph, op);
+    ++plans_[plan_of_op_[number]].runs;
   }
+  played_flows_ = 0;
+  for (const Plan& plan : plans_)
+    for (std::uint32_t phase = 0; phase < plan.phase_count; ++phase)
+      played_flows_ += plan.runs * phases_[plan.first_phase + phase].flow_count;
+  for (std::size_t run = 0; run < graph.runs.size(); ++run)
+    for (const Op& op : graph.runs[run])
+      if (op.kind != OpKind::compute)
+        plans_[find(graph, op)].runs += times[run];
   count_runs();
 }
 
-std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op, TrafficPlanner& planner) {
-  if (op.kind == OpKind::transfer)
-    return add(planner.transfer(graph.works.transfers[op.work], graph.pairs[op.place]),
-               planner.folding());
-  const TrafficPlan& plan =
-      planner.collective(graph.works.collectives[op.work], graph.groups[op.place]);
-  algorithms_[op.work] = plan.algorithm;
-  errors_[op.work] = std::max(errors_[op.work], plan.error);
-  return add(plan, planner.folding());
+/// The index of a communication's plan.
+std::uint32_t StepTraffic::find(const StepGraph& graph, const Op& op) {
+  const std::uint64_t transfer = op.kind == OpKind::transfer ? 1 : 0;
+  const auto [plan, added] =
+      known_.try_emplace(transfer << 63U | std::uint64_t{op.work} << 32U | op.place, 0);
+  if (added)
+    plan->second = add(graph, op);
+  return plan->second;
 }
 
-std::uint32_t StepTraffic::add(const TrafficPlan& plan, const LinkFolding& folding) {
+std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op) {
+  if (op.kind == OpKind::transfer)
+    return add(planner_.transfer(graph.works.transfers[op.work], graph.pairs[op.place]));
+  const TrafficPlan& plan =
+      planner_.collective(graph.works.collectives[op.work], graph.groups[op.place]);
+  algorithms_.resize(graph.works.collectives.size(), Collective::all_to_all);
+  errors_.resize(graph.works.collectives.size(), 0.0);
+  algorithms_[op.work] = plan.algorithm;
+  errors_[op.work] = std::max(errors_[op.work], plan.error);
+  return add(plan);
+}
+
+std::uint32_t StepTraffic::add(const TrafficPlan& plan) {
   plans_.push_back(
       {static_cast<std::uint32_t>(phases_.size()), static_cast<std::uint32_t>(plan.phases.size())});
   for (const TrafficPhase& planned : plan.phases) {
     StepPhase phase{planned.startup, Seconds{}, static_cast<std::uint32_t>(flows_.size()),
                     static_cast<std::uint32_t>(planned.flows.size())};
-    const std::vector<LoneFlow> lone = lone_flows(planned, folding);
+    const std::vector<LoneFlow> lone = lone_flows(planned, planner_.folding());
     for (std::size_t flow = 0; flow < lone.size(); ++flow) {
       flows_.push_back({planned.flows[flow], lone[flow]});
       phase.lone = std::max(phase.lone, lone[flow].duration);
@@ -63,16 +84,8 @@ void StepTraffic::count_runs() {
     }
 }
 
-std::span<const StepPhase> StepTraffic::phases(OpId op) const {
-  const Plan& plan = plans_[plan_of_op_[index(op)]];
-  return {phases_.data() + plan.first_phase, plan.phase_count};
-}
-
-std::size_t StepTraffic::runs() const {
-  double runs = 0.0;
-  for (const StepFlow& flow : flows_)
-    runs += flow.runs;
-  return static_cast<std::size_t>(runs);
+std::span<const StepPhase> StepTraffic::phases_of(std::uint32_t plan) const {
+  return {phases_.data() + plans_[plan].first_phase, plans_[plan].phase_count};
 }
 
 std::vector<double> StepTraffic::link_bytes(std::size_t links) const {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 namespace moesim {
@@ -15,13 +16,13 @@ namespace moesim {
 struct StepFlow {
   PlannedFlow planned;
   LoneFlow lone;
-  double runs = 0.0; ///< how many times it runs in the step
+  double runs = 0.0; ///< number of runs in the step
 };
 
-/// Flows that run together, after a start-up.
+/// Flows that run together after a start-up.
 struct StepPhase {
   Seconds startup;
-  Seconds lone; ///< how long the flows take with the links to themselves
+  Seconds lone; ///< time of the flows alone on their links
   std::uint32_t first_flow = 0;
   std::uint32_t flow_count = 0;
 };
@@ -29,14 +30,23 @@ struct StepPhase {
 /// The traffic of a step: the phases of each distinct communication of its graph, planned once.
 class StepTraffic {
 public:
-  StepTraffic(const StepGraph& graph, TrafficPlanner& planner);
+  /// The planner must live as long.
+  explicit StepTraffic(TrafficPlanner& planner) : planner_(planner) {}
 
-  /// The phases of an operation that is no compute, one after the other.
-  std::span<const StepPhase> phases(OpId op) const;
+  /// Plans a communication, unless that has been done for its work at its place. The graph has
+  /// works and places.
+  std::span<const StepPhase> plan(const StepGraph& graph, const Op& op);
+  /// Plans the communications of the graph, and counts how often each runs.
+  void plan_all(const StepGraph& graph);
+
+  TrafficPlanner& planner() const { return planner_; }
+  /// The phases of an operation of the graph that is planned, one after the other; of a collective
+  /// or a transfer.
+  std::span<const StepPhase> phases(OpId op) const { return phases_of(plan_of_op_[index(op)]); }
   /// All distinct flows. A phase has those from `first_flow` on.
   const std::vector<StepFlow>& flows() const { return flows_; }
-  /// How many flows run in the step.
-  std::size_t runs() const;
+  /// Flows that are played in the step: those of runs are not.
+  std::size_t played_flows() const { return played_flows_; }
   /// The bytes that each link of the replay carries in the step, all ranks that share it counted.
   std::vector<double> link_bytes(std::size_t links) const;
   /// The routes of all flows, and the capacities of `links`, rewritten by `reduce_routes`.
@@ -49,16 +59,21 @@ private:
   struct Plan {
     std::uint32_t first_phase = 0;
     std::uint32_t phase_count = 0;
-    std::uint64_t runs = 0; ///< in the step
+    std::uint64_t runs = 0; ///< number of runs in the step
   };
-  std::uint32_t add(const StepGraph& graph, const Op& op, TrafficPlanner& planner);
-  std::uint32_t add(const TrafficPlan& plan, const LinkFolding& folding);
+  std::uint32_t find(const StepGraph& graph, const Op& op);
+  std::uint32_t add(const StepGraph& graph, const Op& op);
+  std::uint32_t add(const TrafficPlan& plan);
+  std::span<const StepPhase> phases_of(std::uint32_t plan) const;
   void count_runs();
 
+  TrafficPlanner& planner_;
+  std::unordered_map<std::uint64_t, std::uint32_t> known_; ///< plans by kind, work and place
   std::vector<StepFlow> flows_;
   std::vector<StepPhase> phases_;
   std::vector<Plan> plans_;
-  std::vector<std::uint32_t> plan_of_op_; ///< by OpId; not read of computes
+  std::size_t played_flows_ = 0;
+  std::vector<std::uint32_t> plan_of_op_; ///< by OpId; not read of computes and runs
   std::vector<Collective> algorithms_;
   std::vector<double> errors_;
 };

@@ -9,7 +9,7 @@ namespace moesim {
 bool stood_for_all(const Timeline& timeline) {
   if (timeline.uneven)
     return false;
-  // The replay's clock ticks; a phase is told by its operation and its start.
+  // The replay's clock has ticks. Operation and start identify a phase.
   constexpr Seconds tick{1e-9};
   constexpr double rounding = 1e-9;
   std::map<std::pair<OpId, double>, Seconds> ends;

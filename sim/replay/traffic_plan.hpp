@@ -6,30 +6,29 @@
 
 namespace moesim {
 
-/// A flow of the replay: an amount of work for a route. `bytes` is what arrives; `amount` is that
-/// divided by the efficiency of its messages, so that it takes its real time at full capacity.
+/// A flow of the replay over a route. `bytes` arrive; `amount` is `bytes` divided by the efficiency
+/// of the messages, so that the flow takes its real time at full capacity.
 struct PlannedFlow {
   MachineRoute route;
   double bytes = 0.0;
   double amount = 0.0;
-  bool mixed = false; ///< as of a ClassFlow
+  bool mixed = false; ///< ClassFlow::mixed
 };
 
-/// A start-up, then flows that run together.
+/// A start-up time, then flows that run together.
 struct TrafficPhase {
   Seconds startup;
   std::vector<PlannedFlow> flows;
 };
 
-/// The load that a collective or a transfer puts on the network: phases, one after the other.
+/// The load of a collective or a transfer on the network: phases, one after the other.
 struct TrafficPlan {
-  Collective algorithm = Collective::all_to_all; ///< the one chosen
+  Collective algorithm = Collective::all_to_all; ///< the chosen algorithm
   std::vector<TrafficPhase> phases;
-  double error = 0.0; ///< of its time, as a share with a confidence of 90 %
+  double error = 0.0; ///< relative error of its time, at a confidence of 90 %
 };
 
-/// The time of a communication that has its links to itself; exact for one flow a phase, else a
-/// bound.
+/// The time of a communication alone on its links; exact for one flow a phase, else a bound.
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
 Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding);
 

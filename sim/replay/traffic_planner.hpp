@@ -16,8 +16,8 @@ namespace moesim {
 /// its load model.
 class TrafficPlanner {
 public:
-  /// `compute` tells the rates of communication in training and beside computes; null for a graph
-  /// that computes nothing. Arguments must outlive the planner.
+  /// `compute` gives the rates of communication in training and beside computes; null for a graph
+  /// without computes. Arguments must outlive the planner.
   TrafficPlanner(const ReplayLayout& layout, const ParallelPlan& plan, const Topology& topology,
                  const NetworkCost& network, const ComputeCost* compute);
   TrafficPlanner(const TrafficPlanner&) = delete;
@@ -28,8 +28,8 @@ public:
   TrafficPlan transfer(const TransferWork& work, const DevicePair& pair) {
     return transfers_.of(work, pair);
   }
-  /// The time and the memory traffic of a collective that runs beside a compute; the graph must
-  /// compute.
+  /// The time and the memory traffic of a collective beside a compute. The graph must have
+  /// computes.
   BesideCompute beside_compute(const CollectiveWork& work, const DeviceGroup& group);
   const LinkFolding& folding() const { return folding_; }
   const TrafficNotes& notes() const { return notes_; }
@@ -38,13 +38,13 @@ private:
   TrafficNotes notes_;
   FlowCosts costs_;
   LinkFolding folding_;
-  std::optional<BlockSymmetry> symmetry_;       ///< of ranks and links
-  std::optional<BlockSymmetry> class_symmetry_; ///< of their classes too
+  std::optional<BlockSymmetry> symmetry_;       ///< symmetry of ranks and links
+  std::optional<BlockSymmetry> class_symmetry_; ///< symmetry that their classes also have
   TrafficContext context_;
   std::unique_ptr<TrafficModel> model_;
   CollectivePlans plans_;
   TransferPlans transfers_;
-  std::optional<BesideComputes> beside_; ///< none for a graph that computes nothing
+  std::optional<BesideComputes> beside_; ///< nothing for a graph without computes
   /// Plans of collectives beside computes.
   std::map<std::pair<CollectiveWork, DeviceId>, TrafficPlan> slowed_;
 };

@@ -8,10 +8,10 @@ TrafficPlan TransferPlans::of(const TransferWork& work, const DevicePair& pair) 
   const std::size_t classes =
       context_.layout.devices.size() / static_cast<std::size_t>(context_.plan.pipeline);
   const std::int64_t stage = context_.device(pair.source).stage;
-  const auto [place, added] =
+  const auto [found, added] =
       known_.try_emplace({work.bytes.value, index(pair.source) % classes,
                           index(pair.sink) % classes, context_.device(pair.sink).stage - stage});
-  StagePlan& known = place->second;
+  StagePlan& known = found->second;
   if (!added) {
     TrafficPlan moved = known.plan;
     move_ahead(stage - known.stage, known.links, moved, context_);

@@ -9,7 +9,7 @@
 
 namespace moesim {
 
-/// Plans of transfers, each made once for all pairs of stages that are as far apart.
+/// Plans of transfers, each made once for all pairs of stages at the same distance.
 class TransferPlans {
 public:
   /// Arguments, and the objects that the context names, must outlive the plans.
@@ -19,7 +19,7 @@ public:
   TrafficPlan of(const TransferWork& work, const DevicePair& pair);
 
 private:
-  /// A plan from the first stage that asked for it, and the links asked for meanwhile, in order.
+  /// A plan of the first stage that needed it, and the links that its making asked for, in order.
   struct StagePlan {
     std::int64_t stage = 0;
     std::vector<LinkId> links;
@@ -29,8 +29,8 @@ private:
 
   TrafficModel& model_;
   TrafficContext context_;
-  /// By bytes, classes of the ranks, and stages from source to sink; filled where stages are
-  /// copies.
+  /// Plans by bytes, classes of the ranks, and stages from source to sink; used if all stages have
+  /// the same structure.
   std::map<std::tuple<std::int64_t, std::size_t, std::size_t, std::int64_t>, StagePlan> known_;
 };
 

@@ -11,21 +11,21 @@ std::size_t at(std::int64_t position) {
   return static_cast<std::size_t>(position);
 }
 
-/// Members of a group by place and by number in their node.
-class PlaceCounts {
+/// Number of members of a group by unit (node, domain, …) and by index in their node.
+class UnitCounts {
 public:
-  /// Places from `first` to `last`.
-  PlaceCounts(std::int64_t first, std::int64_t last, std::int64_t locals)
+  /// Counts for the units from `first` to `last`.
+  UnitCounts(std::int64_t first, std::int64_t last, std::int64_t locals)
       : first_(first), locals_(locals), counts_(at((last - first + 1) * locals), 0.0),
         totals_(at(last - first + 1), 0.0) {}
-  void add(std::int64_t place, std::int64_t local) {
-    counts_[at((place - first_) * locals_ + local)] += 1.0;
-    totals_[at(place - first_)] += 1.0;
+  void add(std::int64_t unit, std::int64_t local) {
+    counts_[at((unit - first_) * locals_ + local)] += 1.0;
+    totals_[at(unit - first_)] += 1.0;
   }
-  double of(std::int64_t place, std::int64_t local) const {
-    return counts_[at((place - first_) * locals_ + local)];
+  double of(std::int64_t unit, std::int64_t local) const {
+    return counts_[at((unit - first_) * locals_ + local)];
   }
-  double all(std::int64_t place) const { return totals_[at(place - first_)]; }
+  double all(std::int64_t unit) const { return totals_[at(unit - first_)]; }
 
 private:
   std::int64_t first_;
@@ -34,7 +34,7 @@ private:
   std::vector<double> totals_;
 };
 
-/// Whole blocks of one size make those of the other.
+/// Whether one size is a multiple of the other.
 bool nest(std::int64_t a, std::int64_t b) {
   return a % b == 0 || b % a == 0;
 }
@@ -82,7 +82,7 @@ public:
   }
 
 private:
-  /// Flows that leave a place for others of its domain, its leaf, its pod.
+  /// Number of flows that leave the domain, the leaf, the pod of a rank.
   struct Ways {
     double domain = 0.0;
     double leaf = 0.0;
@@ -101,24 +101,25 @@ private:
     return node * node_.gpus / node_.scale_up_switch_gpus;
   }
 
-  /// `times` the flows from a rank's place to the members with a number from `first` to `last`.
+  /// `times` × the flows from a rank's position to the members whose index in their node is from
+  /// `first` to `last` − 1.
   Ways ways_to(RankId rank, std::int64_t first, std::int64_t last, double times) const {
     const ClusterGraph::Gpu& gpu = topology_.gpu(rank);
     Ways ways;
     for (std::int64_t local = first; local < last; ++local) {
       const double all = everywhere_.of(0, local);
       ways.domain += times * (all - domains_.of(gpu.domain, local));
-      // A domain may span leaves and pods: what stays in it takes no fabric.
+      // A domain may span leaves and pods: flows inside it do not use the fabric.
       ways.leaf += times * (all - beyond(gpu, groups_, leaf_group(gpu.node), local));
       ways.pod += times * (all - beyond(gpu, pods_, pod(gpu.node), local));
     }
     return ways;
   }
 
-  /// Members that share a place with a GPU, or its domain.
-  double beyond(const ClusterGraph::Gpu& gpu, const PlaceCounts& places, std::int64_t place,
+  /// Members in the GPU's unit, or in its domain if that holds more.
+  double beyond(const ClusterGraph::Gpu& gpu, const UnitCounts& units, std::int64_t unit,
                 std::int64_t local) const {
-    return std::max(places.of(place, local), domains_.of(gpu.domain, local));
+    return std::max(units.of(unit, local), domains_.of(gpu.domain, local));
   }
 
   void add_inside(RankId rank, LinkKind kind, double flows) {
@@ -130,7 +131,7 @@ private:
       counts_.push_back({topology_.own_link(rank, kind), 0.0, flows});
   }
 
-  /// The counts with those of each link joined.
+  /// The counts, summed by link.
   std::vector<FlowCount> joined() {
     std::sort(counts_.begin(), counts_.end(),
               [](const FlowCount& a, const FlowCount& b) { return a.link < b.link; });
@@ -177,8 +178,8 @@ private:
       add_outside(rank, LinkKind::spine_uplink, ways.pod);
   }
 
-  /// On rails a GPU sends to its own rail itself, and for its node's others to the GPUs of its
-  /// number (PXN).
+  /// With rails, a GPU sends to its own rail, and forwards for the other GPUs of its node to the
+  /// GPUs of its own index (PXN).
   void count_forwarded() {
     std::set<std::int64_t> used;
     const std::set<RankId> members(group_.begin(), group_.end());
@@ -207,8 +208,9 @@ private:
   const Topology& topology_;
   const std::vector<RankId>& group_;
   const NodeSpec& node_;
-  std::int64_t first_node_, last_node_; ///< of the group, whose ranks are in order
-  PlaceCounts everywhere_, nodes_, domains_, groups_, pods_, switches_;
+  std::int64_t first_node_, last_node_; ///< first and last node of the group, whose ranks are in
+                                        ///< order
+  UnitCounts everywhere_, nodes_, domains_, groups_, pods_, switches_;
   std::vector<FlowCount> counts_;
 };
 

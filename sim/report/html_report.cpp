@@ -29,7 +29,7 @@ std::string script_json(const Json& value) {
   return text;
 }
 
-/// A cell as JSON: a number where the text is one, null where it is empty.
+/// A cell as JSON: a number if the text is one, null if it is empty, else a string.
 Json cell_value(const std::string& column, const std::string& text) {
   if (text.empty())
     return nullptr;
@@ -44,7 +44,7 @@ Json cell_value(const std::string& column, const std::string& text) {
   return *number;
 }
 
-/// One object a row.
+/// Rows as JSON objects.
 Json rows_as_objects(const ReportTable& table) {
   Json rows = Json::array();
   for (const auto& cells : table.rows) {
@@ -56,7 +56,7 @@ Json rows_as_objects(const ReportTable& table) {
   return rows;
 }
 
-/// The columns once and a list a row: for a table of many rows.
+/// The columns once, and each row as a list: for a table of many rows.
 Json rows_as_lists(const ReportTable& table) {
   Json rows = Json::array();
   for (const auto& cells : table.rows) {
@@ -93,7 +93,7 @@ Json parse_chart(const std::filesystem::path& file) {
   }
 }
 
-/// Points that ran have more than one value in a column.
+/// Whether the points that ran have several values in a column.
 bool varies(const TableReader& results, const std::string& column) {
   std::set<std::string> values;
   for (std::size_t row = 0; row < results.size(); ++row)
@@ -102,7 +102,7 @@ bool varies(const TableReader& results, const std::string& column) {
   return values.size() > 1;
 }
 
-/// Why a chart cannot be drawn from the sweep's tables; empty if it can.
+/// The reason why a chart cannot be drawn from the sweep's tables; empty if it can.
 std::string why_left_out(const Json& chart, const SweepTables& tables) {
   const Json& meta = chart["usermeta"];
   const std::string name = meta.value("table", "results");
@@ -138,7 +138,8 @@ std::string chart_section(const std::string& name, const Json& chart, const std:
                      escape_html(chart["usermeta"].value("reading", std::string())));
 }
 
-/// The charts' sections for the page, and the specs of those drawn by the name of their section.
+/// The sections of all charts for the page, and the specs of the drawn ones by the name of their
+/// section.
 std::pair<std::string, Json> charts(const SweepTables& tables,
                                     const std::filesystem::path& folder) {
   std::error_code failure;
@@ -181,8 +182,8 @@ std::string notes_section(const std::vector<std::string>& notes) {
                       : "<aside class=\"notes\"><h2>Mind</h2><ul>\n" + html + "</ul></aside>\n";
 }
 
-/// What `moesim validate` says of this version: the tiers of published measurements as a table, and
-/// the training steps among them as a plot.
+/// The result of `moesim validate` for this version: the tiers of published measurements as a
+/// table, and their training steps as a plot.
 std::string validation_section(const std::filesystem::path& assets) {
   if (!std::filesystem::exists(assets / "validation.csv"))
     throw_missing(assets / "validation.csv");
@@ -201,7 +202,7 @@ std::string validation_section(const std::filesystem::path& assets) {
       rows, read_asset(assets / "validation.svg"));
 }
 
-/// The template with each `{{name}}` replaced once; what is put in is not searched again.
+/// The template with each `{{name}}` replaced once; inserted text is not searched again.
 std::string fill_template(const std::filesystem::path& file,
                           const std::map<std::string, std::string>& parts) {
   const std::string text = read_asset(file);

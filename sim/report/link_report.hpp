@@ -6,7 +6,7 @@
 namespace moesim {
 
 /// The use of the links over a step as rows of `time_ms,link_class,mean_percent,max_percent,
-/// busiest_link`, numbers with 9 significant digits. `time_ms` is when the bin begins.
+/// busiest_link`, numbers with 9 significant digits. `time_ms` is the start of the bin.
 ResultTable link_table(const std::vector<LinkUtilisation>& rows);
 
 } // namespace moesim

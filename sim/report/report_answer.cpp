@@ -41,20 +41,20 @@ constexpr std::array<Loss, 10> saving_losses{
      {"lost_optimizer_percent", "the optimizer"},
      {"lost_other_percent", "the host"}}};
 
-/// The place of a point in the sweep: "hgx-h100-ndr400, 256 GPUs, 8 experts, 400 Gbit/s per NIC".
-std::string place_of(const TableReader& results, std::size_t row,
-                     const std::vector<std::string>& axes) {
-  std::string place;
+/// The axis values of a point as text: "hgx-h100-ndr400, 256 GPUs, 8 experts, 400 Gbit/s per NIC".
+std::string point_text(const TableReader& results, std::size_t row,
+                       const std::vector<std::string>& axes) {
+  std::string text;
   for (const auto& axis : axes) {
     const std::string value = shown_value(results.text(row, axis));
-    place += place.empty() ? "" : ", ";
-    place += axis == "cluster.topology"         ? value
-             : axis == "cluster.gpus"           ? value + " GPUs"
-             : axis == "model.experts"          ? value + " experts"
-             : axis == "cluster.nic_gbit_per_s" ? value + " Gbit/s per NIC"
-                                                : axis + " = " + value;
+    text += text.empty() ? "" : ", ";
+    text += axis == "cluster.topology"         ? value
+            : axis == "cluster.gpus"           ? value + " GPUs"
+            : axis == "model.experts"          ? value + " experts"
+            : axis == "cluster.nic_gbit_per_s" ? value + " Gbit/s per NIC"
+                                               : axis + " = " + value;
   }
-  return place.empty() ? "the only point" : place;
+  return text.empty() ? "the only point" : text;
 }
 
 /// The largest of some losses of a point: its index and its amount; 0 if none is above 0.
@@ -128,8 +128,8 @@ std::string loss_list(const TableReader& results, const std::vector<Point>& poin
   return list;
 }
 
-/// Which class of resources is busiest, counted over the points that ran, the most frequent first:
-/// " The busiest resource: GPU compute (at 12 of 20 points), NIC egress (at 8)."
+/// The busiest class of resources of each point, counted over the points that ran, the most
+/// frequent first: " The busiest resource: GPU compute (at 12 of 20 points), NIC egress (at 8)."
 std::string bottleneck_sentence(const TableReader& results) {
   std::vector<std::pair<std::string, std::size_t>> counts;
   std::size_t points = 0;

@@ -12,12 +12,12 @@ struct ReportTable {
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
 
-  /// The place of a column; the number of columns if there is none of that name.
+  /// The index of a column; the number of columns if no column has this name.
   std::size_t find(const std::string& column) const;
   bool has(const std::string& column) const { return find(column) < columns.size(); }
 };
 
-/// What a sweep leaves for its report.
+/// The tables of a sweep for its report.
 struct SweepTables {
   ReportTable results;          ///< results.csv
   ReportTable links = {};       ///< links.csv; without columns if the folder holds none
@@ -25,17 +25,18 @@ struct SweepTables {
   ReportTable percentiles = {}; ///< percentiles.csv, likewise
 };
 
-/// A value of an axis as people read it: "../../topologies/hgx-h100-ndr400.toml" is shown as
-/// "hgx-h100-ndr400", everything else as it is.
+/// A value of an axis for people: the stem of a TOML file's path
+/// ("../../topologies/hgx-h100-ndr400.toml" is shown as "hgx-h100-ndr400"), any other text
+/// unchanged.
 std::string shown_value(const std::string& text);
 
-/// The whole text as a finite number, or nothing.
+/// The full text as a finite number; nothing if it is none.
 std::optional<double> finite_number(const std::string& text);
 
-/// A table of results by the names of its columns. The table must outlive it.
+/// Access to a table of results by the names of its columns. The table must outlive it.
 class TableReader {
 public:
-  /// Throws InternalError if a row is not as long as the header.
+  /// Throws InternalError if a row has more or fewer cells than the header.
   explicit TableReader(const ReportTable& table);
 
   std::size_t size() const { return table_.rows.size(); }

@@ -8,7 +8,7 @@ namespace moesim {
 
 enum class TableFormat { table, csv, json };
 
-/// A result as every command prints it: rows of text cells below named columns.
+/// A result to print: rows of text cells below named columns.
 struct ResultTable {
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;

@@ -14,13 +14,13 @@ namespace moesim {
 
 namespace {
 
-constexpr double left = 90.0; ///< of the square that the points are in; its other edges
+constexpr double left = 90.0; ///< edges of the square that holds the points
 constexpr double right = 770.0;
 constexpr double top = 50.0;
 constexpr double bottom = 730.0;
 
-/// Colours that people with colour blindness tell apart: M. Okabe and K. Ito, "Color universal
-/// design", 2008. One more than the shapes, so that series past the sixth differ from the first.
+/// Colours for colour-blind readers: M. Okabe and K. Ito, "Color universal design", 2008. One more
+/// than the shapes, so that series after the sixth differ from the first.
 constexpr std::array colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                 "#e69f00", "#56b4e9", "#000000"};
 
@@ -83,7 +83,7 @@ public:
   }
 
 private:
-  /// How far along the axes a value is, from 0 to 1.
+  /// Position of a value along the axes, from 0 to 1.
   double share(double value) const {
     return std::log(value / ticks_.front()) / std::log(ticks_.back() / ticks_.front());
   }
@@ -107,7 +107,7 @@ private:
           tick < 1.0 ? fmt::format("{:g}", tick) : with_commas(fmt::format("{:.0f}", tick));
       line(x(tick), top, x(tick), bottom, "#e8e8e8");
       line(left, y(tick), right, y(tick), "#e8e8e8");
-      // More numbers would run into each other: those of powers of ten stand for all.
+      // With many ticks only powers of ten get a number, as more would overlap.
       const double power = std::log10(tick);
       if (ticks_.size() > 10 && std::abs(power - std::round(power)) > 1e-9)
         continue;
@@ -120,27 +120,28 @@ private:
   }
 
   static std::string with_commas(std::string digits) {
-    for (std::size_t place = digits.size(); place > 3; place -= 3)
-      digits.insert(place - 3, ",");
+    for (std::size_t end = digits.size(); end > 3; end -= 3)
+      digits.insert(end - 3, ",");
     return digits;
   }
 
-  /// Where the prediction is so many times the measurement.
+  /// Draws the line of predictions that are `factor` times the measurement.
   void draw_band(double factor, const std::string& stroke) {
     const double low = std::max(ticks_.front(), ticks_.front() / factor);
     const double high = std::min(ticks_.back(), ticks_.back() / factor);
     line(x(low), y(low * factor), x(high), y(high * factor), stroke);
   }
 
-  std::size_t place_of(const std::string& series) const {
+  std::size_t index_of(const std::string& series) const {
     return static_cast<std::size_t>(std::distance(sizes_.begin(), sizes_.find(series)));
   }
-  /// A path and how it is filled, its position left open.
+  /// The mark of a series, at the given position.
   std::string mark(const std::string& series, double at_x, double at_y) const {
-    const std::size_t place = place_of(series);
+    const std::size_t number = index_of(series);
     return fmt::format("<path d=\"{}\" fill=\"{}\" fill-opacity=\"0.7\" "
                        "transform=\"translate({:.1f},{:.1f})\"",
-                       shapes[place % shapes.size()], colours[place % colours.size()], at_x, at_y);
+                       shapes[number % shapes.size()], colours[number % colours.size()], at_x,
+                       at_y);
   }
 
   void draw_point(const ScatterPoint& point) {
@@ -163,7 +164,7 @@ private:
   }
 
   const ScatterPlot& plot_;
-  std::map<std::string, std::size_t> sizes_; ///< of the series
+  std::map<std::string, std::size_t> sizes_; ///< number of points by series
   std::vector<double> ticks_;
   std::string text_;
 };

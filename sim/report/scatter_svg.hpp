@@ -5,7 +5,7 @@
 
 namespace moesim {
 
-/// A prediction and the measurement that it answers to.
+/// A prediction and its measurement.
 struct ScatterPoint {
   std::string label;
   std::string series; ///< decides its colour and shape
@@ -13,7 +13,7 @@ struct ScatterPoint {
   double predicted = 0.0;
 };
 
-/// Predictions against measurements of one quantity, all above zero.
+/// Predictions and measurements of one quantity, all above zero.
 struct ScatterPlot {
   std::string title;
   std::string quantity; ///< with its unit, for both axes

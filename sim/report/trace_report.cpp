@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// The rows of a device, from the top.
+/// Names of the rows of a device, from the top.
 constexpr auto stream_names =
     std::to_array<Named<Stream>>({{Stream::compute, "compute"},
                                   {Stream::expert_parallel, "expert parallel"},
@@ -31,12 +31,12 @@ static_assert(names_each(stream_names));
 /// A value for each stream.
 template <typename Value> using ByStream = std::array<Value, enumerator_count<Stream>>;
 
-/// An operation on one of its devices.
+/// One operation on one of its devices.
 struct DeviceEvent {
   std::int64_t start_ns = 0;
   std::int64_t finish_ns = 0;
   std::uint32_t op = 0;
-  std::uint32_t lane = 0; ///< among the rows of its stream
+  std::uint32_t lane = 0; ///< index of its row among those of its stream
 };
 
 /// An arrow from a transfer to the operation on the receiving device that waits for it.
@@ -60,7 +60,7 @@ bool has_run(const OpSpan& span) {
   return span.start >= Seconds{0.0} && span.finish >= span.start;
 }
 
-/// Whether an event has a length once it is rounded, so that an arrow can be attached to it.
+/// Whether an event has a length after rounding, so that an arrow can be attached to it.
 bool is_drawn(const OpSpan& span) {
   return has_run(span) && nanoseconds(span.finish) > nanoseconds(span.start);
 }
@@ -91,6 +91,8 @@ const char* category_of(OpKind kind) {
     return "collective";
   case OpKind::transfer:
     return "transfer";
+  case OpKind::run:
+    break;
   }
   return "";
 }
@@ -124,8 +126,8 @@ void add_collective(const CollectiveWork& work, Collective algorithm, ordered_js
   args["bytes"] = work.bytes.value;
 }
 
-/// Orders events in time and gives each the first row of its stream that is free; the number of
-/// rows that each stream takes.
+/// Sorts events by time and gives each the first free row of its stream. Returns the number of rows
+/// of each stream.
 ByStream<std::uint32_t> assign_lanes(const StepGraph& graph, std::vector<DeviceEvent>& events) {
   std::sort(events.begin(), events.end(), [](const DeviceEvent& a, const DeviceEvent& b) {
     return std::tie(a.start_ns, a.finish_ns, a.op) < std::tie(b.start_ns, b.finish_ns, b.op);
@@ -155,6 +157,7 @@ public:
         next_row_(graph.devices.size() + 1) {
     INVARIANT(timeline.ops.size() == graph.ops.size(), "{} times of {} operations",
               timeline.ops.size(), graph.ops.size());
+    INVARIANT(graph.runs.empty(), "{} runs hide their operations", graph.runs.size());
     INVARIANT(timeline.algorithms.size() == graph.works.collectives.size(),
               "{} algorithms of {} collectives", timeline.algorithms.size(),
               graph.works.collectives.size());
@@ -190,7 +193,7 @@ private:
     for (std::uint32_t op = 0; op < graph_.ops.size(); ++op) {
       if (graph_.ops[op].kind != OpKind::transfer || !is_drawn(timeline_.ops[op]))
         continue;
-      const DeviceId sink = graph_.pairs[graph_.ops[op].place].sink;
+      const DeviceId sink = graph_.pairs[graph_.ops[op].location].sink;
       const OpId* first = nullptr;
       for (const OpId& next : graph_.successors(OpId(op)))
         if (is_drawn(timeline_.ops[index(next)]) && runs_on(next, sink) &&
@@ -212,9 +215,9 @@ private:
 
   void write_device(std::uint32_t device) {
     std::vector<DeviceEvent> events;
-    for (std::size_t place = first_[device]; place < first_[device + 1]; ++place) {
-      const OpSpan& span = timeline_.ops[listed_[place]];
-      events.push_back({nanoseconds(span.start), nanoseconds(span.finish), listed_[place], 0});
+    for (std::size_t i = first_[device]; i < first_[device + 1]; ++i) {
+      const OpSpan& span = timeline_.ops[listed_[i]];
+      events.push_back({nanoseconds(span.start), nanoseconds(span.finish), listed_[i], 0});
     }
     if (events.empty())
       return;
@@ -231,7 +234,7 @@ private:
     }
   }
 
-  /// Names the process of a device and its rows, in the order in which they are to be shown.
+  /// Names the process of a device and its rows, in the order in which viewers show them.
   void name_rows(std::uint32_t device, const ByStream<std::uint32_t>& lanes) {
     const std::size_t process = process_of(device);
     const auto describe = [&](const char* what, std::size_t row, ordered_json args) {
@@ -258,7 +261,7 @@ private:
                 {"ts", microseconds_of(event.start_ns)},
                 {"dur", microseconds_of(event.finish_ns - event.start_ns)},
                 {"args", args_of(op)}});
-    // Both ends of an arrow stand at the start of their event, within it whatever its length.
+    // Both ends of an arrow are at the start of their event, and so within it.
     if (has_arrow_[event.op])
       write_line(arrow_end("s", event.op, device, row, event.start_ns));
     const Arrow first{device, event.op, 0};
@@ -293,7 +296,9 @@ private:
     case OpKind::transfer:
       args["kind"] = collective_name(Collective::point_to_point);
       args["bytes"] = graph_.works.transfers[op.work].bytes.value;
-      args["to"] = name_of(graph_.devices[index(graph_.pairs[op.place].sink)]);
+      args["to"] = name_of(graph_.devices[index(graph_.pairs[op.location].sink)]);
+      break;
+    case OpKind::run:
       break;
     }
     return args;
@@ -314,7 +319,7 @@ private:
   const Timeline& timeline_;
   std::ostream& out_;
   const char* separator_ = "\n";
-  std::vector<std::size_t> first_;    ///< of each device, its place in `listed_`
+  std::vector<std::size_t> first_;    ///< index in `listed_` of each device's first operation
   std::vector<std::uint32_t> listed_; ///< operations that ran, by device
   std::vector<Arrow> arrows_;         ///< sorted
   std::vector<bool> has_arrow_;       ///< by transfer

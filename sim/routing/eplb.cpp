@@ -14,7 +14,7 @@ std::int64_t size_of(const auto& items) {
   return static_cast<std::int64_t>(items.size());
 }
 
-/// Groups packed onto nodes by the load of their experts; ids are groups.
+/// Packs groups onto nodes by the load of their experts; ids are groups.
 Packs pack_groups(const EplbRequest& request, const std::vector<double>& loads) {
   const std::int64_t group_size = size_of(loads) / request.groups;
   std::vector<PackItem> groups;
@@ -32,17 +32,17 @@ Packs balance_node(const std::vector<std::int64_t>& experts, const std::vector<d
   for (const std::int64_t expert : experts)
     loads_here.push_back(loads[static_cast<std::size_t>(expert)]);
   const std::int64_t slots_per_gpu = slots / gpus;
-  const std::int64_t alike_max = (slots_per_gpu + size_of(experts) - 1) / size_of(experts);
-  std::vector<PackItem> replicas = replicate_experts(loads_here, slots, alike_max * gpus);
+  const std::int64_t repeats_max = (slots_per_gpu + size_of(experts) - 1) / size_of(experts);
+  std::vector<PackItem> replicas = replicate_experts(loads_here, slots, repeats_max * gpus);
   for (PackItem& replica : replicas)
     replica.id = experts[static_cast<std::size_t>(replica.id)];
-  return pack_evenly(std::move(replicas), gpus, alike_max);
+  return pack_evenly(std::move(replicas), gpus, repeats_max);
 }
 
 } // namespace
 
-Packs::Packs(std::int64_t count, std::int64_t capacity, std::int64_t alike_max)
-    : capacity_(static_cast<std::size_t>(capacity)), alike_max_(alike_max),
+Packs::Packs(std::int64_t count, std::int64_t capacity, std::int64_t repeats_max)
+    : capacity_(static_cast<std::size_t>(capacity)), repeats_max_(repeats_max),
       packs_(static_cast<std::size_t>(count)) {
   for (Pack& pack : packs_)
     pack.items.reserve(capacity_);
@@ -53,7 +53,7 @@ bool Packs::accepts(std::int64_t pack, std::int64_t id) const {
   if (held.size() == capacity_)
     return false;
   return std::count_if(held.begin(), held.end(),
-                       [id](const PackItem& item) { return item.id == id; }) < alike_max_;
+                       [id](const PackItem& item) { return item.id == id; }) < repeats_max_;
 }
 
 void Packs::add(std::int64_t pack, PackItem item) {
@@ -80,29 +80,29 @@ void Packs::add_by_exchange(PackItem item) {
   INVARIANT(open != packs_.end(), "{} packs are full", count());
   const std::int64_t target = open - packs_.begin();
   Pack* source = nullptr;
-  std::size_t place = 0;
+  std::size_t index = 0;
   for (Pack& pack : packs_) {
-    const auto alike = std::count_if(pack.items.begin(), pack.items.end(),
-                                     [&](const PackItem& held) { return held.id == item.id; });
-    if (&pack == &*open || alike >= alike_max_)
+    const auto repeats = std::count_if(pack.items.begin(), pack.items.end(),
+                                       [&](const PackItem& held) { return held.id == item.id; });
+    if (&pack == &*open || repeats >= repeats_max_)
       continue;
     for (std::size_t i = 0; i < pack.items.size(); ++i)
-      if ((source == nullptr || pack.items[i].load < source->items[place].load) &&
+      if ((source == nullptr || pack.items[i].load < source->items[index].load) &&
           accepts(target, pack.items[i].id)) {
         source = &pack;
-        place = i;
+        index = i;
       }
   }
   INVARIANT(source != nullptr, "no exchange makes room for an item of {}", item.id);
-  add(target, source->items[place]);
-  source->load += item.load - source->items[place].load;
-  source->items[place] = item;
+  add(target, source->items[index]);
+  source->load += item.load - source->items[index].load;
+  source->items[index] = item;
 }
 
-Packs pack_evenly(std::vector<PackItem> items, std::int64_t packs, std::int64_t alike_max) {
+Packs pack_evenly(std::vector<PackItem> items, std::int64_t packs, std::int64_t repeats_max) {
   INVARIANT(packs > 0 && size_of(items) % packs == 0, "{} items in {} packs", items.size(), packs);
   const std::int64_t capacity = size_of(items) / packs;
-  Packs packed(packs, capacity, alike_max);
+  Packs packed(packs, capacity, repeats_max);
   if (capacity == 1) {
     for (std::int64_t pack = 0; pack < packs; ++pack)
       packed.add(pack, items[static_cast<std::size_t>(pack)]);
@@ -125,7 +125,7 @@ std::vector<PackItem> replicate_experts(const std::vector<double>& loads, std::i
     replicas[expert] = {static_cast<std::int64_t>(expert), loads[expert]};
   std::vector<double> shares = loads; // load of each replica of an expert
   std::vector<std::int64_t> counts(loads.size(), 1);
-  // An expert with all its replicas is out of the race; loads are not negative.
+  // Key of an expert that has all its replicas: below any load, as loads are not negative.
   const double none = -std::numeric_limits<double>::infinity();
   std::vector<double> race(loads.size(), none);
   if (replicas_max > 1)

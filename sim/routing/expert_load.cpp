@@ -11,7 +11,7 @@ namespace moesim {
 
 namespace {
 
-/// The sum over the ranks that tokens come from.
+/// Tokens by expert, summed over source ranks.
 std::vector<std::int64_t> by_expert(const RoutingMatrix& matrix,
                                     const std::vector<std::uint32_t>& tokens) {
   std::vector<std::int64_t> sums(static_cast<std::size_t>(matrix.experts), 0);
@@ -31,7 +31,7 @@ std::vector<std::vector<std::size_t>> holders_of(const RoutingMatrix& matrix,
   return holders;
 }
 
-/// The tokens from each rank to each, padding included.
+/// Tokens from each rank to each rank, padding included, by source, then by sink.
 std::vector<std::uint32_t> tokens_of_pairs(const RoutingMatrix& matrix,
                                            const Placement& placement) {
   const auto ranks = static_cast<std::size_t>(matrix.sources);
@@ -41,12 +41,12 @@ std::vector<std::uint32_t> tokens_of_pairs(const RoutingMatrix& matrix,
   std::vector<std::uint32_t> pairs(ranks * ranks, 0);
   auto tokens = matrix.kept.begin();
   for (std::size_t source = 0; source < ranks; ++source)
-    for (const std::vector<std::size_t>& copies : holders) {
-      const auto count = static_cast<std::uint32_t>(copies.size());
+    for (const std::vector<std::size_t>& replicas : holders) {
+      const auto count = static_cast<std::uint32_t>(replicas.size());
       const std::uint32_t carried = std::max(*tokens++, matrix.padded_to);
-      for (std::uint32_t copy = 0; copy < count; ++copy)
-        pairs[source * ranks + copies[(source + copy) % count]] +=
-            carried / count + (copy < carried % count ? 1 : 0);
+      for (std::uint32_t replica = 0; replica < count; ++replica)
+        pairs[source * ranks + replicas[(source + replica) % count]] +=
+            carried / count + (replica < carried % count ? 1 : 0);
     }
   return pairs;
 }
@@ -75,7 +75,8 @@ ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement) 
       std::accumulate(load.ranks.begin(), load.ranks.end(), std::int64_t{0});
   load.sent = (carried + matrix.sources / 2) / matrix.sources;
   load.kept_share = static_cast<double>(kept) / static_cast<double>(matrix.wanted_tokens());
-  // Loads are relative to the whole tokens that `sent` is, so that their bytes are exact.
+  // Loads are multiples of `sent` / ranks, where `sent` is a whole number of tokens: so bytes are
+  // exact.
   const LoadMatrix dispatch(ranks, std::move(pairs),
                             static_cast<double>(ranks) / static_cast<double>(load.sent));
   load.dispatch = std::make_shared<const LoadMatrix>(dispatch);

@@ -14,52 +14,59 @@
 
 namespace moesim {
 
-/// How the routed tokens of one layer and micro-batch fall on the experts and their ranks: what its
-/// routing matrix comes to under a plan.
+/// Tokens per expert and per rank of one layer and micro-batch, from its routing matrix and a
+/// placement.
 struct ExpertLoad {
-  std::vector<std::int64_t> wanted; ///< tokens by expert: what the router chooses
-  std::vector<std::int64_t> kept;   ///< tokens by expert: of these at most the capacity
-  /// Tokens by rank of the expert-parallel group: of its experts, padding included.
+  std::vector<std::int64_t> wanted; ///< tokens by expert that the router chooses
+  std::vector<std::int64_t> kept;   ///< tokens by expert, at most the capacity
+  /// Tokens by rank of the expert-parallel group that the experts of the rank get, padding
+  /// included.
   std::vector<std::int64_t> ranks;
-  std::int64_t sent = 0;    ///< what a rank sends, with padding: the mean of the group, rounded
-  bool ranks_alike = false; ///< every pair of ranks carries as much
-  double kept_share = 1.0;  ///< of all routed tokens
-  std::shared_ptr<const LoadMatrix> dispatch; ///< to the experts, in multiples of `sent` / ranks
-  std::shared_ptr<const LoadMatrix> combine;  ///< back
+  std::int64_t sent = 0;    ///< tokens that a rank sends, padding included: the mean of the group,
+                            ///< rounded
+  bool ranks_alike = false; ///< all pairs of ranks carry the same number of tokens
+  double kept_share = 1.0;  ///< kept tokens over routed tokens
+  std::shared_ptr<const LoadMatrix> dispatch; ///< loads of pairs of ranks, in multiples of `sent` /
+                                              ///< ranks
+  std::shared_ptr<const LoadMatrix> combine;  ///< loads of the way back
 
-  /// The tokens that the experts of a rank of the group compute; without a rank, of the busiest.
+  /// Tokens that the experts of a rank of the group compute; without a rank, those of the busiest
+  /// rank.
   std::int64_t rank_tokens(std::optional<std::int64_t> rank) const;
 };
 
-/// What a matrix comes to where experts sit so. The tokens that a rank sends to an expert are split
-/// evenly between its copies, each rank beginning with another.
+/// Tokens per expert and per rank that a routing matrix gives under this placement. A rank splits
+/// its tokens for an expert evenly between the expert's replicas. Odd tokens go to the first
+/// replicas, counted from a replica that differs by rank.
 ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement);
 
-/// What of a workload's uneven loads counts: for a step as it is, and for those that it is compared
-/// with.
+/// The part of a workload's uneven loads that counts: all of it for the step itself, less for the
+/// steps that it is compared with.
 enum class Unevenness {
   full,
-  computes, ///< experts compute unevenly, all pairs of ranks carry alike
-  none      ///< as many tokens in all, each rank with the mean of them
+  computes, ///< experts compute uneven loads; all pairs of ranks carry the mean
+  none      ///< the same tokens in all; each rank has the mean
 };
 
-/// The loads of the MoE layers of a workload, each made when it is first asked for. Not to be asked
-/// by two threads at once.
+/// The loads of the MoE layers of a workload, each made at its first use. Not safe for two threads
+/// at once.
 class ExpertLoads {
 public:
-  /// The workload must live as long.
+  /// The workload must outlive this object.
   explicit ExpertLoads(const Workload& workload, Unevenness unevenness = Unevenness::full)
       : workload_(workload), unevenness_(unevenness) {}
 
-  /// Nothing if all experts are alike.
+  /// The load of a layer and micro-batch; null if all experts have the same load.
   std::shared_ptr<const ExpertLoad> at(std::int64_t layer, std::int64_t micro_batch) const;
-  /// Of the micro-batch in which one rank has more tokens than any has in another.
+  /// The load of the micro-batch whose busiest rank has the most tokens.
   std::shared_ptr<const ExpertLoad> busiest(std::int64_t layer) const;
-  /// In every layer and micro-batch every pair of ranks carries as much: one rank stands for all.
+  /// Whether, in every layer and micro-batch, all pairs of ranks carry the same number of tokens.
+  /// Then one rank represents all ranks.
   bool ranks_alike() const;
-  /// Where the experts of a layer sit.
+  /// The placement of a layer's experts.
   const Placement& placement(std::int64_t layer) const;
-  /// How many micro-batches of a step differ: all or one, which then stands for all.
+  /// Number of micro-batches with loads of their own: all, or 1 if all have the loads of
+  /// micro-batch 0.
   std::int64_t micro_batches() const;
 
 private:

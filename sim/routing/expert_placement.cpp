@@ -8,8 +8,8 @@ namespace moesim {
 
 namespace {
 
-/// What each rank sends to each expert of a layer over the micro-batches of a step, in multiples of
-/// its tokens in one.
+/// Tokens that each rank sends to each expert of a layer over the micro-batches of a step, as
+/// multiples of its routed tokens in one micro-batch.
 TokensBySource tokens_of_step(const Workload& workload, std::int64_t layer) {
   const RoutingSpec& routing = workload.routing;
   const std::int64_t micro_batches =

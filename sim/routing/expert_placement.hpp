@@ -7,12 +7,12 @@
 
 namespace moesim {
 
-/// What the plan asks of the placement of a layer's experts on the ranks of a group.
+/// The plan's request for the placement of a layer's experts on the ranks of a group.
 PlacementRequest placement_request(const Workload& workload);
 
-/// Where the experts of a layer sit. Placement by load knows the loads that the step will have, by
-/// chance excepted: the shares of its law, or the rows of the recording that the step uses. It is
-/// the best that a balancer can do which learns from steps like this one.
+/// The placement of a layer's experts. A placement by load knows the loads of the step, apart from
+/// random draws: the shares of its law, or the rows of the recording that the step uses. This is an
+/// upper bound for a balancer that learns from earlier steps.
 Placement placement_of(const Workload& workload, std::int64_t layer);
 
 } // namespace moesim

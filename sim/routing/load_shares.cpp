@@ -69,7 +69,7 @@ Shares of_gates(const RoutingSpec& routing, std::size_t experts, Random& random)
   return shares;
 }
 
-/// Experts from `first` get `load` times the mean, the others what is left.
+/// `count` experts from `first` get `load` times the mean; the others share the remaining tokens.
 Shares hot(double load, std::size_t first, std::size_t count, std::size_t experts) {
   const auto others = static_cast<double>(experts - count);
   const double left =
@@ -108,7 +108,7 @@ std::vector<double> load_shares(const Workload& workload, const TokenOrigin& ori
     shares = of_gates(routing, experts, random);
     break;
   case LoadKind::hot_expert:
-    shares = hot(routing.hot_load, draw_place(experts, random), 1, experts);
+    shares = hot(routing.hot_load, draw_index(experts, random), 1, experts);
     break;
   case LoadKind::hot_rank:
     shares =

@@ -5,11 +5,11 @@
 
 namespace moesim {
 
-/// How unevenly loads fall: tokens of each expert, or of each rank. Loads are not below zero, and
-/// their sum is above it.
+/// Measures of the imbalance of loads, which are tokens of each expert or of each rank. No load is
+/// negative, and their sum is positive.
 struct LoadStatistics {
-  double max_over_mean = 1.0; ///< 1: all alike
-  /// Gini coefficient: Σᵢ Σⱼ |lᵢ − lⱼ| / (2 n Σ l), 0 (all alike) to (n − 1) / n (C. Gini, 1912).
+  double max_over_mean = 1.0; ///< 1: all loads are equal
+  /// Gini coefficient: Σᵢ Σⱼ |lᵢ − lⱼ| / (2 n Σ l), 0 (all equal) to (n − 1) / n (C. Gini, 1912).
   double gini = 0.0;
   double coefficient_of_variation = 0.0; ///< standard deviation of the loads over their mean
 };

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// By layer, then by expert.
+/// Counts by layer, then by expert.
 using Counts = std::map<std::int64_t, std::vector<double>>;
 
 constexpr const char* known_formats =
@@ -72,7 +72,7 @@ LoadTrace whole(Counts counts) {
   return trace;
 }
 
-/// The files of a folder by what their names say; others are left alone.
+/// The files of a folder, sorted by the formats that their names tell; others are ignored.
 struct Recordings {
   std::map<std::int64_t, fs::path> ranks;  ///< rank<r>.jsonl, by rank
   std::map<std::int64_t, fs::path> layers; ///< *layer<NN>.txt, by layer
@@ -87,7 +87,7 @@ Recordings find_recordings(const fs::path& folder) {
   if (error)
     throw InputError({folder.string()}, "cannot be read: " + error.message());
   std::sort(files.begin(), files.end());
-  // Nine digits fit any integer.
+  // Nine digits fit into a 32-bit integer.
   static const std::regex rank("rank([0-9]{1,9})\\.jsonl");
   static const std::regex layer(".*layer([0-9]{1,9})\\.txt");
   static const std::regex distribution("expert_distribution_rank[0-9]+_.*\\.csv");
@@ -131,7 +131,7 @@ LoadTrace read_folder(const fs::path& folder, const ModelSpec& model) {
 }
 
 LoadTrace read_file_or_folder(const fs::path& path, const ModelSpec& model) {
-  std::error_code error; // what cannot be asked for is told when it is read
+  std::error_code error; // reading the path reports the error
   if (fs::status(path, error).type() == fs::file_type::not_found)
     throw InputError({path.string()}, "there is no such file or folder");
   if (fs::is_directory(path, error))
@@ -161,7 +161,7 @@ LoadTrace read_load_trace(const fs::path& path, const ModelSpec& model) {
       continue;
     const auto number = static_cast<std::int64_t>(layer);
     std::vector<std::vector<double>>& rows = found.layers[number];
-    // Readers of several rows have refused rows without tokens.
+    // Readers of several rows refuse rows without tokens themselves.
     if (rows.empty() || std::accumulate(rows[0].begin(), rows[0].end(), 0.0) <= 0.0)
       throw InputError({path.string()},
                        fmt::format("has no tokens for layer {} of the model", number),

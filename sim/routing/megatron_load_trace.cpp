@@ -18,13 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a rank wrote of one layer in one iteration.
+/// The recording of one rank for one layer in one iteration.
 struct Record {
   std::vector<std::vector<double>> micro_batches; ///< by micro-batch: counts of the rank's experts
   InputLocation where;
 };
 
-/// By the layer's number.
+/// Records by the layer's number.
 using Iteration = std::map<std::int64_t, Record>;
 
 struct RankRecording {
@@ -80,7 +80,7 @@ std::vector<RankRecording> read_ranks(const std::map<std::int64_t, fs::path>& fi
   return ranks;
 }
 
-/// 3-5, 7
+/// Numbers as text, consecutive ones as a range: "3-5, 7".
 std::string list_ranges(const std::set<std::int64_t>& numbers) {
   std::string text;
   for (auto at = numbers.begin(); at != numbers.end();) {
@@ -117,7 +117,8 @@ void check_layers(const RankRecording& rank, const ModelSpec& model) {
   }
 }
 
-/// Every rank must have recorded what the first did: as many micro-batches of the same iterations.
+/// Throws InputError unless `rank` has the iterations, micro-batches and number of experts of
+/// `first`.
 void check_like(const RankRecording& first, const RankRecording& rank) {
   const std::string first_name = first.file.filename().string();
   for (const auto& [number, iteration] : first.iterations)
@@ -145,7 +146,7 @@ void check_like(const RankRecording& first, const RankRecording& rank) {
   }
 }
 
-/// Ranks that hold the experts of the model once.
+/// Number of ranks that together hold the experts of the model once.
 std::size_t find_group_size(const std::vector<RankRecording>& ranks, const ModelSpec& model) {
   const Record& first = ranks.front().first();
   const std::size_t local = first.micro_batches.front().size();

@@ -25,8 +25,8 @@ std::int64_t slots_of(const PlacementRequest& request) {
   return (request.experts + request.redundant) / request.ranks;
 }
 
-/// How often a rank must hold an expert if it has `slots`.
-std::int64_t alike_max(std::int64_t slots, std::int64_t experts) {
+/// Number of times that a rank with `slots` slots may have to hold one expert.
+std::int64_t repeats_max(std::int64_t slots, std::int64_t experts) {
   return (slots + experts - 1) / experts;
 }
 
@@ -68,32 +68,32 @@ void check_loads(const std::vector<double>& loads, std::int64_t experts) {
           fmt::format("the load of an expert is {}: it must be finite and not below 0", load));
 }
 
-/// Ranks of a domain, where one is not larger than the group.
+/// Ranks of a domain, at most those of the group.
 std::int64_t domain_ranks(const PlacementRequest& request) {
   return std::min(request.ranks_per_domain, request.ranks);
 }
 
-/// The placement that packs make, pack by pack.
+/// Appends the items of packs, pack by pack.
 void append(std::vector<std::int64_t>& expert_of_slot, const Packs& packs) {
   for (std::int64_t pack = 0; pack < packs.count(); ++pack)
     for (const PackItem& item : packs.items(pack))
       expert_of_slot.push_back(item.id);
 }
 
-/// Fills free slots with copies of the busiest experts; see place_experts.
+/// Fills free slots with replicas of the busiest experts; see place_experts.
 class FreeSlots {
 public:
   FreeSlots(const PlacementRequest& request, const std::vector<double>& loads)
       : loads_(loads), held_(index_of(request.ranks)), replicas_(loads.size(), 0),
         slots_(index_of(slots_of(request))),
-        alike_max_(alike_max(slots_of(request), request.experts)) {}
+        repeats_max_(repeats_max(slots_of(request), request.experts)) {}
 
   void hold(std::int64_t rank, std::int64_t expert) {
     held_[index_of(rank)].push_back(expert);
     replicas_[index_of(expert)] += 1;
   }
-  void fill(std::int64_t copies) {
-    for (; copies > 0; --copies) {
+  void fill(std::int64_t replicas) {
+    for (; replicas > 0; --replicas) {
       const std::int64_t expert = busiest();
       hold(least_loaded(expert), expert);
     }
@@ -111,9 +111,9 @@ private:
   }
   bool accepts(std::int64_t rank, std::int64_t expert) const {
     const std::vector<std::int64_t>& held = held_[index_of(rank)];
-    return held.size() < slots_ && std::count(held.begin(), held.end(), expert) < alike_max_;
+    return held.size() < slots_ && std::count(held.begin(), held.end(), expert) < repeats_max_;
   }
-  /// The rank for a copy; -1 if none takes it.
+  /// The rank for a replica; -1 if no rank accepts it.
   std::int64_t least_loaded(std::int64_t expert) const {
     std::int64_t best = -1;
     double best_load = 0.0;
@@ -130,8 +130,9 @@ private:
     }
     return best;
   }
-  /// There is one while a slot is free: a rank that accepts no expert holds each `alike_max_`
-  /// times, which are all its slots.
+  /// The expert with the highest load per replica that some rank accepts. One exists while a slot
+  /// is free: a rank that accepts no expert holds each `repeats_max_` times, which fills all its
+  /// slots.
   std::int64_t busiest() const {
     std::int64_t best = -1;
     for (std::int64_t expert = 0; expert < count_of(loads_); ++expert)
@@ -145,8 +146,8 @@ private:
   const std::vector<double>& loads_;
   std::vector<std::vector<std::int64_t>> held_; ///< experts by rank
   std::vector<std::int64_t> replicas_;          ///< by expert
-  std::size_t slots_;                           ///< of a rank
-  std::int64_t alike_max_;
+  std::size_t slots_;                           ///< slots of a rank
+  std::int64_t repeats_max_;
 };
 
 std::vector<std::int64_t> place_in_order(const PlacementRequest& request,
@@ -165,8 +166,8 @@ std::vector<std::int64_t> place_in_order(const PlacementRequest& request,
   return slots.expert_of_slot();
 }
 
-/// Scale-up domains of the group, if they have as many ranks each.
-std::optional<std::int64_t> alike_domains(const PlacementRequest& request) {
+/// Number of scale-up domains of the group; nothing if their sizes differ.
+std::optional<std::int64_t> equal_domains(const PlacementRequest& request) {
   if (request.ranks % domain_ranks(request) != 0)
     return std::nullopt;
   return request.ranks / domain_ranks(request);
@@ -174,11 +175,11 @@ std::optional<std::int64_t> alike_domains(const PlacementRequest& request) {
 
 std::vector<std::int64_t> place_by_load(const PlacementRequest& request,
                                         const std::vector<double>& loads) {
-  const bool alike = alike_domains(request).has_value();
-  const std::int64_t nodes = alike_domains(request).value_or(1);
+  const bool equal = equal_domains(request).has_value();
+  const std::int64_t nodes = equal_domains(request).value_or(1);
   const std::int64_t groups = std::max<std::int64_t>(request.expert_groups, 1);
   return eplb({.slots = request.experts + request.redundant,
-               .groups = alike ? groups : 1,
+               .groups = equal ? groups : 1,
                .nodes = nodes,
                .gpus = request.ranks},
               loads);
@@ -196,8 +197,8 @@ TokensBySource by_domain(const TokensBySource& tokens, std::int64_t ranks_per_do
   return sent;
 }
 
-/// By expert: what each replica keeps in the domain that sends it most, beyond what it would in the
-/// second best.
+/// Tokens, by expert, that each replica keeps in its best domain, the one that sends it most,
+/// beyond those that it would keep in its second best.
 std::vector<double> advantage_of_best(const TokensBySource& sent,
                                       const std::vector<PackItem>& replicas) {
   std::vector<double> counts(sent.front().size(), 0.0);
@@ -215,7 +216,7 @@ std::vector<double> advantage_of_best(const TokensBySource& sent,
   return advantage;
 }
 
-/// Replicas onto domains, near the ranks that send to them.
+/// Assigns replicas to domains, near the ranks that send to them.
 Packs choose_domains(const TokensBySource& sent, std::vector<PackItem> replicas, Packs domains) {
   const std::vector<double> advantage = advantage_of_best(sent, replicas);
   std::stable_sort(replicas.begin(), replicas.end(), [&](const PackItem& a, const PackItem& b) {
@@ -248,7 +249,7 @@ std::vector<std::int64_t> place_near_sources(const PlacementRequest& request,
     throw std::invalid_argument(fmt::format(
         "{} ranks are not in whole scale-up domains of {}: a topology-aware placement needs that",
         request.ranks, ranks));
-  const std::int64_t alike = alike_max(slots_of(request), request.experts);
+  const std::int64_t alike = repeats_max(slots_of(request), request.experts);
   const Packs domains = choose_domains(
       by_domain(tokens, ranks),
       replicate_experts(loads, request.experts + request.redundant, alike * request.ranks),
@@ -284,7 +285,7 @@ Placement place_experts(const PlacementRequest& request, const std::vector<doubl
   case PlacementKind::topology_aware:
     break;
   }
-  // Loads in place of their share: only how sources differ matters.
+  // Every source sends the loads: their scale has no effect, only differences between sources.
   const TokensBySource alike(index_of(request.ranks), loads);
   return {request.ranks, place_near_sources(request, loads, alike)};
 }
@@ -311,7 +312,7 @@ bool keeps_groups_in_domains(const PlacementRequest& request) {
   case PlacementKind::contiguous:
     return request.redundant == 0;
   case PlacementKind::load_aware:
-    return alike_domains(request) && request.expert_groups % *alike_domains(request) == 0;
+    return equal_domains(request) && request.expert_groups % *equal_domains(request) == 0;
   case PlacementKind::round_robin:
   case PlacementKind::topology_aware:
     break;

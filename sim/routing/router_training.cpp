@@ -49,12 +49,13 @@ void append_logits(Row& logits, std::int64_t count, double mean, double spread, 
     logits.push_back(normal(random));
 }
 
-/// exp(threshold) at which the mean of odds / (odds + exp(threshold)), weighted, is `share`. The
-/// threshold is not below that of odds all like the least, nor above that of the greatest.
+/// exp(threshold) at which the weighted mean of odds / (odds + exp(threshold)) is `share`. The
+/// threshold lies between the one for odds that all equal the least and the one for odds that all
+/// equal the greatest.
 double threshold_odds(const Row& odds, const Row& weights, double share) {
   constexpr int bits = 40;
   constexpr double never_chosen = std::numeric_limits<double>::min();
-  constexpr double margin = 1.0; // the limits are apart where all are alike
+  constexpr double margin = 1.0; // keeps the limits apart if all odds are equal
   const double wanted = share * sum(weights);
   const auto excess_and_slope = [&](double threshold) {
     const double bar = std::exp(threshold);
@@ -76,7 +77,7 @@ double threshold_odds(const Row& odds, const Row& weights, double share) {
       excess_and_slope, std::clamp(far_above_all, low, high), low, high, bits));
 }
 
-/// Odds become chances, whose weighted mean is `share` to the last bits.
+/// Turns odds into probabilities, whose weighted mean is `share` to the last bits.
 void choose(Row& odds, const Row& weights, double share) {
   const double bar = threshold_odds(odds, weights, share);
   for (double& value : odds)
@@ -84,7 +85,7 @@ void choose(Row& odds, const Row& weights, double share) {
   divide(odds, dot(odds, weights) / (share * sum(weights)));
 }
 
-/// Turns odds by topic and expert into chances, each expert choosing among the topics.
+/// Turns odds by topic and expert into probabilities; each expert chooses among the topics.
 void choose_by_expert(ByTopicAndExpert& odds, const Row& topic_shares, double share) {
   Row column(odds.size());
   for (std::size_t expert = 0; expert < odds.front().size(); ++expert) {
@@ -128,7 +129,7 @@ void check(const RouterTraining& training) {
   INVARIANT(training.experts_added >= 0, "{} experts added", training.experts_added);
 }
 
-/// Logits of one topic, by the gradient and Adam's scaling of it.
+/// Updates the logits of one topic by their gradient, scaled as by Adam.
 void update_logits(const RouterTraining& training, const Routing& routing, std::size_t topic,
                    const Row& competence, Row& logits) {
   const RouterAssumptions& assumed = training.assumptions;
@@ -148,7 +149,7 @@ void update_logits(const RouterTraining& training, const Routing& routing, std::
   }
 }
 
-/// Competence in a topic that has `topic_weight` (1: as many tokens as the mean topic).
+/// Updates the competence in a topic whose tokens are `topic_weight` times those of the mean topic.
 void update_competence(const RouterTraining& training, const Routing& routing, std::size_t topic,
                        double topic_weight, Row& competence) {
   const RouterAssumptions& assumed = training.assumptions;

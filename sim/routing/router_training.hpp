@@ -7,11 +7,13 @@
 
 namespace moesim {
 
-/// The published α, z or u of a mechanism, as quoted above; 0 where there is none.
+/// The published α, z or u of a mechanism, as quoted at `Balancing`; 0 for one without a
+/// coefficient.
 double published_coefficient(Balancing balancing);
 
-/// What the model needs and nobody publishes: assumptions, all of them. They are chosen to give the
-/// mechanisms with published coefficients the effects that are published, not after one training.
+/// Parameters of the model that are not published: all are assumptions. They are chosen so that the
+/// mechanisms, with their published coefficients, have the published effects; they are fitted to no
+/// single training.
 ///
 /// | field | why this value |
 /// |---|---|
@@ -25,9 +27,10 @@ double published_coefficient(Balancing balancing);
 /// | forgetting_rate | a tenth of training; without it no advantage lasts once all are trained |
 /// | general_share | most is of use for all topics; at 0 topics have their own, few experts die |
 ///
-/// At half or twice router_rate, gradient_noise, benefit or training_rate loads collapse sooner or
-/// later, and the same mechanisms hold them; at twice the router_rate biases of the published u
-/// need some thousand steps, and at twice the benefit an α of 0.01 leaves a tenth of 256 dead.
+/// At half or twice router_rate, gradient_noise, benefit or training_rate loads still collapse,
+/// sooner or later, and the same mechanisms prevent it. At twice the router_rate, biases of the
+/// published u need some thousand steps. At twice the benefit, an α of 0.01 leaves a tenth of 256
+/// experts without tokens.
 struct RouterAssumptions {
   std::int64_t topics = 16;
   double topic_concentration = 1.0;
@@ -42,52 +45,52 @@ struct RouterAssumptions {
 
 /// The training of the router of one MoE layer.
 struct RouterTraining : RouterSpec {
-  std::int64_t experts = 0;           ///< at the start, without those that are added
+  std::int64_t experts = 0;           ///< at the start, without those added later
   std::int64_t experts_per_token = 0; ///< k, from 1 to experts - 1
-  std::uint64_t seed = 0;             ///< another one for each layer
+  std::uint64_t seed = 0;             ///< a different seed for each layer
   RouterAssumptions assumptions = {};
 };
 
 using ByTopicAndExpert = std::vector<std::vector<double>>;
 
-/// What training has led to before a step.
+/// The state of the training before a step.
 struct RouterState {
   std::int64_t step = 0;
-  std::vector<double> topic_shares; ///< w: of all tokens; they add up to 1
-  ByTopicAndExpert logits;          ///< l: the mean of a topic's tokens
+  std::vector<double> topic_shares; ///< w: share of all tokens; they add up to 1
+  ByTopicAndExpert logits;          ///< l: logits, mean over a topic's tokens
   ByTopicAndExpert competence;      ///< q: 0 (untrained) to 1
   std::vector<double> bias;         ///< b: by expert, added to a sigmoid score
 };
 
-/// How the router of a state deals with a batch.
+/// The routing of a batch by the router of a state.
 struct Routing {
-  ByTopicAndExpert chance;      ///< s: of a token to be among the expert's
+  ByTopicAndExpert chance;      ///< s: probability that a token chooses the expert
   ByTopicAndExpert probability; ///< p: softmax of the logits of a topic
   std::vector<double> log_sum;  ///< by topic: ln Σᵢ exp lᵢ
-  std::vector<double> load;     ///< f: by expert; they add up to 1
+  std::vector<double> load;     ///< f: shares by expert; they add up to 1
 };
 
 /// The state before the first step; it follows from the seed alone.
 RouterState start_training(const RouterTraining& training);
 
-/// Tokens of a topic have its logits and, for each expert, independent noise of the logistic
-/// distribution of scale 1, which is the unit of logits. Among many experts the k-th best score is
-/// nearly the same for all tokens of a topic, so that a token takes an expert if its score is above
-/// a threshold θ: s = 1 / (1 + exp(θ − l − 4 b)), with the θ of the topic for which Σᵢ s = k. Under
-/// expert choice θ is the expert's, with Σ w s = k/E over topics. 4 b: a bias is added to a sigmoid
-/// score, whose slope is at most 1/4. Load: fᵢ = Σ w s / k over topics.
+/// Routes a batch. A token has its topic's logits plus independent noise for each expert, logistic
+/// with scale 1, which is the unit of logits. Among many experts the k-th best score is nearly the
+/// same for all tokens of a topic. A token thus takes an expert if its score is above a threshold
+/// θ: s = 1 / (1 + exp(θ − l − 4 b)), with the θ of the topic for which Σᵢ s = k. Under expert
+/// choice θ is the expert's, with Σ w s = k/E over topics. 4 b: a bias is added to a sigmoid score,
+/// whose slope is at most 1/4. Load: fᵢ = Σ w s / k over topics.
 Routing route(const RouterTraining& training, const RouterState& state);
 
-/// One step, by the means of a batch (nothing is drawn). With Fᵢ = E fᵢ and C topics:
-/// - Logits of topics with tokens descend the loss −A Σᵢ pᵢ qᵢ (p stands for the gates: an expert
-///   that is seldom selected counts little) and that of the mechanism. Its gradient is −pᵢ dᵢ,
+/// One training step, by the means of a batch: nothing is drawn. With Fᵢ = E fᵢ and C topics:
+/// - Logits of topics with tokens descend the loss −A Σᵢ pᵢ qᵢ (p replaces the gates: an expert
+///   that is seldom selected counts little) and the loss of the mechanism. Its gradient is −pᵢ dᵢ,
 ///   dᵢ = A (qᵢ − Σⱼ pⱼ qⱼ) − α (Fᵢ − Σⱼ pⱼ Fⱼ) − 2 z ln Σⱼ exp lⱼ. As under
 ///   Adam (arXiv 1412.6980, section 2.1) a step is the mean gradient over its root mean square, to
 ///   which noise adds that falls with the tokens: lᵢ += λ dᵢ / √(dᵢ² + ν² / (E pᵢ)).
 /// - A busier expert trains faster: q += η m (1 − q) − δ q, solved backwards so that q stays in
 ///   [0, 1], at the load m = ρ Fᵢ + (1 − ρ) C w s E / k, of all topics and of the topic's own: both
 ///   are 1 if loads and topics are even.
-/// - Biases change as `Balancing::bias` says.
+/// - Biases follow the rule of `Balancing::bias`.
 void train_step(const RouterTraining& training, RouterState& state);
 
 /// E Σᵢ fᵢ pᵢ: the auxiliary loss in multiples of α. It is 1 for uniform traffic and above it for
@@ -100,7 +103,7 @@ double auxiliary_loss(const std::vector<double>& shares, const std::vector<doubl
 std::vector<std::vector<double>> load_history(const RouterTraining& training,
                                               const std::vector<std::int64_t>& steps);
 
-/// The same after one number of steps.
+/// The shares after `steps` steps.
 std::vector<double> loads_after(const RouterTraining& training, std::int64_t steps);
 
 } // namespace moesim

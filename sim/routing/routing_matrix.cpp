@@ -17,7 +17,7 @@ std::int64_t sum(const std::vector<std::uint32_t>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
-/// Numbers of a layer and micro-batch that other layers and micro-batches do not share.
+/// The random generator of a layer and micro-batch.
 Random random_of(const RoutingSpec& routing, std::int64_t layer, std::int64_t micro_batch) {
   boost::random::seed_seq seeds{
       static_cast<std::uint32_t>(routing.seed), static_cast<std::uint32_t>(routing.seed >> 32),

@@ -15,7 +15,7 @@ namespace moesim {
 
 namespace {
 
-/// Successes among `trials` of that chance.
+/// Number of successes among `trials` with probability `chance`.
 std::int64_t draw_binomial(std::int64_t trials, double chance, Random& random) {
   constexpr double many = 64.0;
   if (trials == 0 || chance <= 0.0)
@@ -32,13 +32,13 @@ std::int64_t draw_binomial(std::int64_t trials, double chance, Random& random) {
 
 } // namespace
 
-std::size_t draw_place(std::size_t end, Random& random) {
+std::size_t draw_index(std::size_t end, Random& random) {
   return boost::random::uniform_int_distribution<std::size_t>(0, end - 1)(random);
 }
 
 void shuffle(std::vector<double>& values, Random& random) {
   for (std::size_t left = values.size(); left > 1; --left)
-    std::swap(values[left - 1], values[draw_place(left, random)]);
+    std::swap(values[left - 1], values[draw_index(left, random)]);
 }
 
 std::vector<double> limit_shares(std::vector<double> shares, double most) {
@@ -58,7 +58,7 @@ std::vector<double> limit_shares(std::vector<double> shares, double most) {
     for (double& share : shares)
       if (share >= most)
         share = most;
-      else // shares of nothing at all get even parts
+      else // shares of zero get equal parts
         share = others > 0.0
                     ? share * (1.0 - limited) / others
                     : (1.0 - limited) / (static_cast<double>(shares.size()) - limited / most);
@@ -90,7 +90,7 @@ std::vector<std::uint32_t> drawn_counts(const std::vector<double>& shares, std::
                                         std::int64_t most, Random& random) {
   std::vector<std::uint32_t> counts(shares.size(), 0);
   std::int64_t left = total;
-  double chances = 1.0; // of what is not drawn yet
+  double chances = 1.0; // sum of the shares not drawn yet
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const double chance = i + 1 == shares.size() ? 1.0 : std::min(1.0, shares[i] / chances);
     const std::int64_t drawn = std::min(most, draw_binomial(left, chance, random));
@@ -98,7 +98,7 @@ std::vector<std::uint32_t> drawn_counts(const std::vector<double>& shares, std::
     left -= drawn;
     chances -= shares[i];
   }
-  // What the most loaded could not take goes to the others in their order.
+  // Items above `most` go to the other kinds in their order.
   for (std::size_t i = 0; left > 0 && i < counts.size(); ++i) {
     const std::int64_t taken = std::min(left, most - static_cast<std::int64_t>(counts[i]));
     counts[i] += static_cast<std::uint32_t>(taken);

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 using Rows = std::vector<std::vector<double>>;
 
-/// A piece of a text, with its place in it.
+/// A piece of a text, with its offset.
 struct Piece {
   std::size_t offset;
   std::string_view text;
@@ -50,7 +50,7 @@ struct TokenFile {
   }
 };
 
-/// The whole text as a number; false if it is none.
+/// Reads the full text as a number; false if it is no number.
 template <typename Number> bool parse_number(std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc{} && end == text.data() + text.size();
@@ -71,7 +71,7 @@ std::vector<std::size_t> read_experts(const TokenFile& file, const std::vector<P
   return chosen;
 }
 
-/// That tokens take as many experts as in the model, and none twice.
+/// Throws InputError unless each token has the model's number of experts, none twice.
 void check_tokens(const TokenFile& file, const std::vector<Piece>& pieces,
                   const std::vector<std::size_t>& chosen, const ExpertSpec& experts) {
   const auto per_token = static_cast<std::size_t>(experts.experts_per_token);
@@ -99,7 +99,7 @@ void check_weights(const TokenFile& file, const std::vector<Piece>& pieces, std:
               fmt::format("{} weights for {} experts", pieces.size(), expected));
 }
 
-/// Counts of each expert in the sequence of one line, [begin, end) of the text.
+/// Tokens of each expert in the sequence of one line, [begin, end) of the text.
 std::vector<double> read_sequence(const TokenFile& file, std::size_t begin, std::size_t end,
                                   const ExpertSpec& experts) {
   const std::size_t gap = file.text.find("\t\t", begin);
@@ -126,7 +126,7 @@ Rows read_sequences(const fs::path& path, const ExpertSpec& experts) {
   return rows;
 }
 
-/// `first` is of the first layer, `rows` of another.
+/// Throws InputError unless `rows` has the sequences of `first`, the rows of the first layer.
 void check_same_sequences(const Rows& first, const fs::path& first_file, const Rows& rows,
                           const fs::path& file) {
   const std::string first_name = first_file.filename().string();

@@ -12,12 +12,12 @@ namespace moesim {
 
 namespace {
 
-/// All that the loads of a trained router depend on.
+/// The inputs that the loads of a trained router depend on.
 struct TrainingInputs {
   RouterSpec router;
   std::uint64_t seed = 0;
   std::int64_t steps = 0;
-  std::int64_t experts = 0; ///< in the end
+  std::int64_t experts = 0; ///< number of experts after all are added
   std::int64_t experts_per_token = 0;
   std::vector<bool> moe_layers;
 

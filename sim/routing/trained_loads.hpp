@@ -7,16 +7,16 @@
 
 namespace moesim {
 
-/// The loads of a model's MoE layers after so many steps of training: a recording of one row. So
-/// that a model of many layers is soon trained, up to four routers are, with seeds of their own,
-/// and layers take them in turn; each layer numbers their experts anew, at random, so that the busy
-/// ones of two layers have nothing to do with each other. `training.experts` counts those that the
-/// model starts with; experts that are added later have no load before.
+/// The loads of a model's MoE layers after `steps` steps of training: a recording of one row. At
+/// most four routers are trained, each with its own seed, to save time; layers take them in turn.
+/// Each layer renumbers the experts at random, so that the busy experts of two layers are
+/// independent. `training.experts` counts the experts at the start; experts added later have no
+/// load before.
 LoadTrace trained_loads(const RouterTraining& training, const ModelSpec& model, std::int64_t steps);
 
 /// The loads of a workload whose routing is `LoadKind::trained`, after `routing.step` steps. Its
-/// routers are trained when somebody asks first, and once a process: workloads that agree in all
-/// that the training depends on share one answer.
+/// routers are trained at the first call, once a process: workloads with the same inputs of the
+/// training share the loads.
 const LoadTrace& trained_loads_of(const Workload& workload);
 
 } // namespace moesim

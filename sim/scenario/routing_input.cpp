@@ -24,7 +24,7 @@ constexpr Range<std::int64_t> any_count{0, 1'000'000'000};
 constexpr Range<std::int64_t> any_integer{std::numeric_limits<std::int64_t>::min(),
                                           std::numeric_limits<std::int64_t>::max()};
 
-/// The training of the router, by the keys of `trained` loads.
+/// Reads the training of the router: the keys of `trained` loads.
 void parse_router(const TomlTable& table, RoutingInput& input) {
   RouterSpec& router = input.written.router;
   router.balancing = chosen(table, "balancing", balancing_names);
@@ -44,7 +44,7 @@ void parse_load(const TomlTable& table, const fs::path& folder, RoutingInput& in
       "load",
       {"uniform", "random", "zipf", "dirichlet", "hot-expert", "hot-rank", "trace", "trained"},
       "uniform");
-  // The tokens of a router that has learnt nothing: all experts are as likely.
+  // `random` is an untrained router: all experts are equally likely.
   routing.sampled = load == "random" || table.flag_or("sampled", false);
   if (load == "uniform" && routing.sampled)
     table.fail("sampled", "uniform loads are even, not drawn", "use load = \"random\"");
@@ -136,8 +136,8 @@ RoutingInput parse_routing(const TomlTable& table, const fs::path& folder) {
   routing.step = table.integer_or("step", any_count, 0);
   routing.seed = static_cast<std::uint64_t>(table.integer_or("seed", any_count, 1));
   parse_load(table, folder, input);
-  // Each expert takes as many tokens as the mean, those that it scores highest: loads are even by
-  // construction, and what differs is how many experts a token gets (arXiv 2202.09368).
+  // Each expert takes the mean number of tokens, those with the highest scores. Loads are even by
+  // construction; the number of experts of a token differs (arXiv 2202.09368).
   if (expert_choice && !routing.even())
     table.fail("load", "experts that choose their tokens are loaded evenly",
                "use load = \"uniform\", or policy = \"top-k\"");

@@ -9,16 +9,16 @@
 
 namespace moesim {
 
-/// `[routing]` as it is written, with the defaults of keys that are left out.
+/// The values of `[routing]`; keys that are left out have their defaults.
 struct RoutingInput {
-  /// `scale_up_gpus` and the router's `coefficient` are of no account. `trace` is a caller's own,
-  /// in place of a recording.
+  /// `scale_up_gpus` and the router's `coefficient` are not read. `trace` is set by callers that
+  /// have no recording in a file.
   RoutingSpec written;
   std::optional<double> balancing_coefficient;    ///< of a trained router; else the published one
   std::optional<std::filesystem::path> recording; ///< of `LoadKind::trace`: a file or a folder
 };
 
-/// Reads `[routing]`; paths are relative to `folder`. Throws InputError with its place.
+/// Reads `[routing]`; paths are relative to `folder`. Throws InputError, with the position.
 RoutingInput parse_routing(const TomlTable& table, const std::filesystem::path& folder);
 
 /// The routing of a workload whose model, plan and training are known, on scale-up domains of

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The override that a contradiction is about, as far as the keys tell; one of them is there.
+/// The position of the override that causes a contradiction; at least one override exists.
 InputLocation where_overridden(const TomlTable& table) {
   for (const char* key : {"experts_per_token", "experts", "expert_hidden", "shared_experts"})
     if (table.has(key))
@@ -77,7 +77,8 @@ TopologySpec resolve_cluster(const ClusterInput& cluster) {
     throw IllegalScenario(cluster.table.where("gpus"),
                           fmt::format("{} GPUs are more than the {} that {} holds", cluster.gpus,
                                       topology.gpus_max, topology.name));
-  // Faults and explicit graphs may not hold the job together.
+  // With faults, or in an explicit graph, the job's GPUs may not be connected: build the topology
+  // to check.
   if (!topology.faults.empty() || topology.fabric.kind == FabricKind::explicit_graph)
     read_named(cluster.table, "topology", cluster.file,
                [&](const fs::path&) { return Topology(topology, cluster.gpus).gpus(); });

@@ -11,8 +11,8 @@
 
 namespace moesim {
 
-/// Everything that one prediction depends on: the model, the cluster, the plan. Its members follow
-/// from a ScenarioInput together. A change of one belongs there.
+/// All inputs of one prediction: the model, the cluster, the plan. Its members follow from a
+/// ScenarioInput: to change one, change the input.
 struct Scenario {
   Workload workload;
   TopologySpec topology;
@@ -24,12 +24,12 @@ struct Scenario {
   std::vector<std::filesystem::path> inputs;
 };
 
-/// The scenario that an input describes: sizes of the model and of the nodes, layers of each stage,
-/// an automatic expert degree, domains for the placement of experts, whether the host posts the
-/// messages of dispatch. It depends on the input and on the files that it names (a recording, an
-/// explicit graph) alone. Loads that a router is trained for are left to who asks for them
-/// (trained_loads_of). Throws InputError where values contradict each other, IllegalScenario where
-/// the plan cannot run.
+/// Resolves an input: sizes of the model and of the nodes, layers of each stage, an automatic
+/// expert degree, domains for the placement of experts, whether the host posts the messages of
+/// dispatch. The result depends on the input and on the files that it names (a recording, an
+/// explicit graph) alone. A router is not trained here, but when its loads are first used
+/// (trained_loads_of). Throws InputError if values contradict each other, IllegalScenario if the
+/// plan cannot run.
 Scenario resolve_scenario(const ScenarioInput& input);
 
 /// Whether the host posts the messages of dispatch and combine to other scale-up domains: UCCL-EP

@@ -173,7 +173,7 @@ void parse_communication(const TomlTable& table, ScenarioInput& input) {
   table.finish();
 }
 
-/// A table that may be left out as a whole.
+/// The table of a key; an empty table if the key is missing.
 TomlTable table_or_empty(const TomlTable& root, const std::string& key, const TomlDocument& empty) {
   const auto table = root.optional_table(key);
   return table ? *table : empty.root();

@@ -13,11 +13,11 @@
 
 namespace moesim {
 
-/// How finely the cluster is replayed.
+/// The detail of a replay.
 enum class Fidelity {
-  folded, ///< one device for each class of ranks that sit alike and carry alike load
-  ranks,  ///< every rank a device, collectives as the loads of links: the slowest link ends them
-  flows   ///< every rank a device, every pair of an all-to-all a flow
+  folded, ///< one device for each class of ranks with equivalent positions and equal loads
+  ranks,  ///< every rank a device; a collective lasts as long as its slowest link
+  flows   ///< every rank a device; every pair of ranks of an all-to-all a flow
 };
 
 /// The names in scenarios.
@@ -25,22 +25,22 @@ inline constexpr auto fidelity_names = std::to_array<Named<Fidelity>>(
     {{Fidelity::folded, "folded"}, {Fidelity::ranks, "ranks"}, {Fidelity::flows, "flows"}});
 static_assert(names_each(fidelity_names));
 
-/// `[model]`: a published config, and the scenario's own sizes.
+/// The values of `[model]`: a published config, and the scenario's own sizes.
 struct ModelInput {
   std::filesystem::path config;
-  ModelSpec published; ///< as the config has it
+  ModelSpec published; ///< the model of the config
   ModelOverrides overrides;
 };
 
-/// `[cluster]`: the topology, and how many of its GPUs the job takes.
+/// The values of `[cluster]`: the topology, and the number of GPUs of the job.
 struct ClusterInput {
-  std::filesystem::path file; ///< of the topology
+  std::filesystem::path file; ///< topology file
   TopologyInput topology;
   std::int64_t gpus = 0;
-  TomlTable table; ///< where it is written, for errors
+  TomlTable table; ///< for the positions of errors
 };
 
-/// The tables of a scenario file, for the places of errors.
+/// The tables of a scenario file, for the positions of errors.
 struct ScenarioTables {
   TomlTable model;
   TomlTable cluster;
@@ -50,9 +50,9 @@ struct ScenarioTables {
   TomlTable communication;
 };
 
-/// A scenario as its file, the files that it names and `--set` say it, with the defaults of keys
-/// that are left out. Nothing here follows from anything else: to change a scenario is to change a
-/// member, then to resolve it (resolve_scenario).
+/// The values of a scenario file, of the files that it names and of `--set`; keys that are left out
+/// have their defaults. No member follows from another. To change a scenario, change a member and
+/// resolve it again (resolve_scenario).
 struct ScenarioInput {
   std::filesystem::path file;
   ModelInput model;
@@ -73,7 +73,7 @@ struct ScenarioInput {
 /// the file. Throws InputError for malformed input.
 ScenarioInput parse_scenario(const std::filesystem::path& path,
                              const std::vector<std::string>& settings);
-/// The same under settings with places of their own.
+/// The same with settings that have positions of their own.
 ScenarioInput parse_scenario_with(const std::filesystem::path& path,
                                   const std::vector<TomlSetting>& settings);
 

@@ -11,12 +11,12 @@ namespace moesim {
 
 namespace {
 
-/// Bytes of a memory-bound kernel that reads and writes `values` bf16 values in all.
+/// A memory-bound kernel that reads and writes `values` bf16 values in total.
 Kernel touch(KernelPart part, std::int64_t values) {
   return memory_bound(part, Bytes{values * bf16_bytes});
 }
 
-/// Read and write of the residual stream's norm, and the add that ends a block.
+/// The norm of the residual stream, and the add that ends a block.
 Kernel norm(KernelPart part, const Sizes& s) {
   return touch(part, 2 * s.tokens_per_rank * s.hidden);
 }
@@ -29,13 +29,13 @@ std::int64_t heads_per_rank(std::int64_t heads, std::int64_t tensor) {
   return std::max<std::int64_t>(1, heads / tensor);
 }
 
-/// Kernels of a module, which the backward pass runs again if the plan recomputes it.
+/// A kernel of a module; the backward pass runs it again if the plan recomputes the module.
 Kernel of_module(const Workload& workload, RecomputeModule module, Kernel kernel) {
   kernel.repeated = workload.plan.recomputes(module);
   return kernel;
 }
-/// A product of all tokens of the micro-batch with n columns of weights.
-Kernel product(KernelPart part, const Sizes& s, std::int64_t n, std::int64_t k) {
+/// A GEMM of all tokens of the micro-batch with a k × n weight.
+Kernel token_gemm(KernelPart part, const Sizes& s, std::int64_t n, std::int64_t k) {
   Kernel kernel = gemm(part, s.precision, s.tokens, n, k);
   kernel.cast = s.cast;
   return kernel;
@@ -44,7 +44,8 @@ Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& s) {
   return of_module(workload, RecomputeModule::norm, norm(part, s));
 }
 
-/// The gradient of a kernel's inputs: a product for a product, its own bytes for the rest.
+/// Adds the gradient of a kernel's inputs: a GEMM for a GEMM, the kernel's gradient bytes for a
+/// memory-bound kernel.
 void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   switch (k.kind) {
   case KernelKind::gemm:
@@ -70,8 +71,8 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
   }
 }
 
-/// The gradient of a product's weight, added to a sum of `sum_bytes` a parameter: read and written,
-/// where the product alone writes bf16.
+/// Adds the gradient of a GEMM's weight, which accumulates in a sum of `sum_bytes` a parameter. The
+/// sum is read and written, in place of the bf16 result that the GEMM alone writes.
 void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k, std::int64_t sum_bytes) {
   if (k.kind == KernelKind::gemm)
     out.push_back(gemm(k.part, k.precision, k.k, k.n, k.m));
@@ -93,7 +94,7 @@ Sizes sizes_of(const Workload& workload) {
   sizes.tokens_per_rank = tokens_per_rank(workload);
   sizes.hidden = workload.model.hidden;
   sizes.tensor = workload.plan.tensor;
-  sizes.precision = product_precision(workload.training);
+  sizes.precision = gemm_precision(workload.training);
   sizes.cast = cast_bytes(workload.training);
   return sizes;
 }
@@ -120,7 +121,7 @@ std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& s) {
 
 TokenFanOut fan_out_of(const Workload& workload) {
   const ExpertSpec& e = workload.model.experts;
-  // Groups that are not kept in domains limit nothing.
+  // Groups of experts limit the domains of a token only if each group is in one domain.
   const bool grouped = keeps_groups_in_domains(placement_request(workload));
   return {e.experts, e.experts_per_token, grouped ? e.groups : 1, grouped ? e.groups_per_token : 1};
 }
@@ -134,7 +135,7 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
   const std::int64_t heads = heads_per_rank(a.heads, s.tensor);
   const std::int64_t kv_heads = heads_per_rank(a.kv_heads, s.tensor);
   const auto projection = [&](std::int64_t n, std::int64_t k) {
-    return product(KernelPart::attention, s, n, k);
+    return token_gemm(KernelPart::attention, s, n, k);
   };
   const auto up_projection = [&](const Kernel& kernel) {
     return a.kind == AttentionKind::latent
@@ -168,25 +169,25 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
   return kernels;
 }
 
-/// Gate, up and activation (or up and activation), then down: a feed-forward of `width` on all
-/// tokens of the micro-batch.
+/// A feed-forward of `width` on all tokens of the micro-batch: gate, up and activation (or up and
+/// activation), then down.
 std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& s, KernelPart part,
                                          std::int64_t width) {
   const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
   const RecomputeModule module =
       part == KernelPart::shared_expert ? RecomputeModule::shared_experts : RecomputeModule::dense;
   const auto own = [&](const Kernel& kernel) { return of_module(workload, module, kernel); };
-  // The last product's result is the block's output: it is never made again.
-  return {own(product(part, s, inputs * width, s.hidden)),
-          own(touch(part, s.tokens * width * (inputs + 1))), product(part, s, s.hidden, width)};
+  // The last GEMM's result is the block's output: no plan recomputes it.
+  return {own(token_gemm(part, s, inputs * width, s.hidden)),
+          own(touch(part, s.tokens * width * (inputs + 1))), token_gemm(part, s, s.hidden, width)};
 }
 
 std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& layer,
                                   const Sizes& s) {
   std::vector<Kernel> kernels{layer_norm(workload, KernelPart::dense, s)};
-  const auto products =
+  const auto gemms =
       feed_forward_kernels(workload, s, KernelPart::dense, layer.dense_hidden / s.tensor);
-  kernels.insert(kernels.end(), products.begin(), products.end());
+  kernels.insert(kernels.end(), gemms.begin(), gemms.end());
   kernels.push_back(residual(KernelPart::dense, s));
   return kernels;
 }
@@ -233,20 +234,19 @@ std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& s) {
   if (!dispatches_in_place(workload))
     kernels.push_back(
         touch(KernelPart::permute, (t + routed_tokens_per_rank(workload, s)) * s.hidden));
-  // As much again casts the gradients of results, on their way back.
+  // The cast of the tokens; in the backward pass the same bytes cast the gradients of results.
   if (const std::int64_t bytes = dispatch_cast_bytes(workload); bytes > 0)
     kernels.push_back(memory_bound(KernelPart::permute, Bytes{t * s.hidden * bytes}));
   return kernels;
 }
 
-/// The activation between the products of `tokens` that experts of `width` work on.
+/// The activation between the GEMMs of experts of `width`, for `tokens` tokens.
 Kernel expert_activation(const Workload& workload, std::int64_t tokens, std::int64_t width) {
   if (!workload.model.experts.clamped)
     return touch(KernelPart::expert, tokens * width * workload.model.feed_forward_matrices);
   // GPT-OSS, as Megatron-Core runs it (fusions/fused_bias_geglu.py@034fd2d32): both halves are
-  // clamped, joined and activated, bf16 each. Back: of the activation and the tokens' weights, of
-  // one clamp with one limit, of one with two, of the split; then sums for the first product's
-  // bias.
+  // clamped, joined and activated, bf16 each. Backward: the activation and the tokens' weights, a
+  // clamp with one limit, a clamp with two, the split; then sums for the first GEMM's bias.
   constexpr std::int64_t clamps = 2 * (2 + 2);
   constexpr std::int64_t join = 4 + 4;
   constexpr std::int64_t activate = 4 + 2;
@@ -263,21 +263,21 @@ Kernel expert_activation(const Workload& workload, std::int64_t tokens, std::int
   return kernel;
 }
 
-/// The bias of the second product of `experts` that work on `tokens`, times the weight of each
-/// token: expert by expert, in fp32. An assumption about Megatron-Core's
-/// transformer/moe/experts.py, not read off a stated version of it.
+/// The bias of the second GEMM of `experts` experts, times the weight of each of `tokens` tokens:
+/// expert by expert, in fp32. An assumption about Megatron-Core's transformer/moe/experts.py, of no
+/// stated version.
 Kernel expert_bias(std::int64_t experts, std::int64_t tokens, std::int64_t hidden) {
   constexpr std::int64_t scale = 4;
   constexpr std::int64_t add = 2 + 4 + 4;
   constexpr std::int64_t join = 4 + 4;
   constexpr std::int64_t cast = 4 + 2;
   constexpr std::int64_t casts_back = (2 + 4) + (4 + 2);
-  constexpr std::int64_t products_and_sums_back = 2 * (4 + 4 + 4);
+  constexpr std::int64_t multiply_and_sum_back = 2 * (4 + 4 + 4);
   constexpr std::int64_t split_back = 2 + 2;
   Kernel kernel =
       memory_bound(KernelPart::expert, Bytes{tokens * hidden * (scale + add + join + cast)});
   kernel.gradient_bytes =
-      Bytes{tokens * hidden * (casts_back + products_and_sums_back + split_back)};
+      Bytes{tokens * hidden * (casts_back + multiply_and_sum_back + split_back)};
   kernel.launches = 2 * experts + 2;
   kernel.gradient_launches = 5 * experts + 2;
   return kernel;
@@ -290,13 +290,13 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
   const std::int64_t width = e.expert_hidden / workload.plan.expert_tensor;
   const std::int64_t per_expert = (routed + local - 1) / local;
   const std::int64_t inputs = workload.model.feed_forward_matrices - 1;
-  // A fused dispatch brings a token once, however many of the rank's experts it has.
+  // A fused dispatch brings a token to a rank once, for all experts of the rank.
   const double arrived = dispatches_in_place(workload)
                              ? expected_parts(fan_out_of(workload), workload.plan.expert) /
                                    static_cast<double>(e.experts_per_token)
                              : 1.0;
   const ExpertCastBytes casts = expert_cast_bytes(workload);
-  const auto products = [&](std::int64_t n, std::int64_t k, const CastBytes& cast) {
+  const auto gemms = [&](std::int64_t n, std::int64_t k, const CastBytes& cast) {
     Kernel kernel = grouped_gemm(KernelPart::expert, s.precision, local, per_expert, n, k);
     kernel.cast = cast;
     kernel.bias = e.expert_bias;
@@ -308,15 +308,15 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
     return memory_bound(KernelPart::permute, Bytes{moved * token_bytes(s.hidden, precision)});
   };
   std::vector<Kernel> kernels;
-  // Tokens arrive by rank and are sorted by expert, in the numbers that they travel in.
+  // Tokens arrive by rank and are sorted by expert, in the precision of the dispatch.
   if (sorts)
     kernels.push_back(sort(workload.communication.dispatch_precision));
-  kernels.push_back(products(inputs * width, s.hidden, casts.first));
+  kernels.push_back(gemms(inputs * width, s.hidden, casts.first));
   const bool fused = workload.training.fused_experts;
   if (!fused)
     kernels.push_back(of_module(workload, RecomputeModule::activation,
                                 expert_activation(workload, routed, width)));
-  kernels.push_back(products(s.hidden, width, casts.last));
+  kernels.push_back(gemms(s.hidden, width, casts.last));
   if (e.expert_bias && !fused)
     kernels.push_back(expert_bias(local, routed, s.hidden));
   if (sorts)

@@ -11,56 +11,61 @@
 
 namespace moesim {
 
-/// The sizes that every layer of a workload needs.
+/// Sizes of a layer's kernels on one rank for one micro-batch.
 struct Sizes {
-  std::int64_t tokens = 0;          ///< of one micro-batch on one rank of context parallelism
-  std::int64_t tokens_per_rank = 0; ///< its share of those under sequence parallelism, else all
+  std::int64_t tokens = 0;          ///< tokens of one micro-batch on one rank of context
+                                    ///< parallelism
+  std::int64_t tokens_per_rank = 0; ///< tokens of one rank, a share of `tokens` under sequence
+                                    ///< parallelism
   std::int64_t hidden = 0;
   std::int64_t tensor = 1;
-  Precision precision = Precision::bf16;  ///< of products
-  CastBytes cast;                         ///< before products
+  Precision precision = Precision::bf16;  ///< precision of GEMMs
+  CastBytes cast;                         ///< casts before GEMMs
   std::int64_t window = 0;                ///< LayerSpec::window
-  std::shared_ptr<const ExpertLoad> load; ///< of the layer; nothing: all experts are alike
-  std::optional<std::int64_t> rank;       ///< of the expert-parallel group; nothing: the busiest
+  std::shared_ptr<const ExpertLoad> load; ///< load of the layer; null: all experts have the same
+                                          ///< load
+  std::optional<std::int64_t> rank;       ///< rank of the expert-parallel group; nothing: the
+                                          ///< busiest
 };
 
-/// The sizes of all layers, without a load of experts.
+/// The sizes that all layers share, without a load of experts.
 Sizes sizes_of(const Workload& workload);
-/// Those of an MoE layer and micro-batch of that load, for one rank of its expert-parallel group,
-/// or for the busiest.
+/// The sizes of an MoE layer and micro-batch with `load`, for one rank of the expert-parallel
+/// group, or for the busiest.
 Sizes sizes_of_layer(const Workload& workload, std::shared_ptr<const ExpertLoad> load,
                      std::optional<std::int64_t> rank = std::nullopt);
 
-/// Tokens × experts that one rank sends into a dispatch, dropped ones left out.
+/// Pairs (one token on one of its experts) that one rank sends into a dispatch, without dropped
+/// ones.
 std::int64_t routed_tokens_per_rank(const Workload& workload, const Sizes& sizes);
-/// Tokens × experts that the experts of one rank compute: under uniform load as many as it sends;
-/// and those of the ranks that share its experts.
+/// Pairs that the experts of one rank compute, including those from the ranks that share its
+/// experts by width. Under uniform load a rank computes the number of pairs that it sends.
 std::int64_t expert_tokens_per_rank(const Workload& workload, const Sizes& sizes);
 TokenFanOut fan_out_of(const Workload& workload);
-/// How many tokens of a rank the second of two-level gates see: a token as often as its experts are
-/// in several groups, on average. 0 for one gate.
+/// Tokens of a rank at the second level of two-level gates; 0 for one gate. A token counts once for
+/// each group that its experts are in, on average.
 std::int64_t second_gate_tokens(const Workload& workload, const Sizes& sizes);
-/// The scores of a rank's tokens: for all experts; of two-level gates, for all groups, and for the
-/// experts of the groups that a token's experts are in.
+/// Number of router scores of a rank's tokens. One gate scores all experts; two-level gates score
+/// all groups, and the experts of the groups that a token's experts are in.
 std::int64_t router_scores(const Workload& workload, const Sizes& sizes);
-/// Dispatch takes tokens from where they lie and combine puts sums there (DeepEP, HybridEP): no
-/// kernel of its own packs or adds them at their source.
+/// Whether dispatch reads tokens in their layer's layout and combine writes sums to it (DeepEP,
+/// HybridEP). Then no separate kernel packs or adds them at their source.
 bool dispatches_in_place(const Workload& workload);
 
-/// The forward kernels of one rank for one micro-batch, by block of a layer.
+/// The forward kernels of one rank for one micro-batch: first those of attention.
 std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& sizes);
-/// A feed-forward of `width` on this rank, without norm and residual; of a dense layer or of shared
-/// experts.
+/// A feed-forward of `width` on one rank, of a dense layer or of shared experts, without norm and
+/// residual.
 std::vector<Kernel> feed_forward_kernels(const Workload& workload, const Sizes& sizes,
                                          KernelPart part, std::int64_t width);
 /// A dense layer's feed-forward with its norm and residual.
 std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& layer,
                                   const Sizes& sizes);
-/// Norm, scores, top-k, and the gather that packs tokens by destination. Of two-level gates
-/// (Shazeer et al., arXiv 1701.06538, appendix B) the gate over groups, a gather by group, and the
-/// gates within groups as one grouped product.
+/// Norm, scores, top-k, and the gather that packs tokens by destination. Two-level gates (Shazeer
+/// et al., arXiv 1701.06538, appendix B) add a gate over groups, a gather by group, and the gates
+/// within groups as one grouped GEMM.
 std::vector<Kernel> router_kernels(const Workload& workload, const Sizes& sizes);
-/// The routed experts of this rank. Its experts are taken to have as many tokens each.
+/// The routed experts of one rank. All its experts are assumed to have the mean number of tokens.
 std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& sizes);
 /// The weighted sum of a token's experts, and the residual.
 std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& sizes);
@@ -70,17 +75,17 @@ std::vector<Kernel> mtp_projection_kernels(const Sizes& sizes);
 /// Final norm, logits and cross-entropy.
 std::vector<Kernel> head_kernels(const Workload& workload, const Sizes& sizes);
 
-/// The gradients that a pass computes.
+/// The kinds of gradients that a pass computes.
 enum class Gradients {
   all,
-  inputs, ///< all but the weights of products
-  weights ///< of products
+  inputs, ///< all but those of GEMM weights
+  weights ///< those of GEMM weights
 };
 
-/// The backward pass of forward kernels, last first: two gradient products for a product, one of
-/// its inputs and one of its weight, which adds itself to a sum of `sum_bytes` a parameter; the
-/// attention gradient for attention; the same bytes for what packs and sorts tokens, twice the
-/// bytes for what else is memory-bound. What is `repeated` runs once more before its gradient.
+/// The backward pass of forward kernels, last first. A GEMM has two gradient GEMMs: one of its
+/// inputs, and one of its weight, which adds to a sum of `sum_bytes` a parameter. Attention has its
+/// gradient. A kernel that packs or sorts tokens has the same bytes, other memory-bound kernels
+/// twice the bytes. A `repeated` kernel runs once more before its gradient.
 std::vector<Kernel> gradient_kernels(const std::vector<Kernel>& forward, Gradients gradients,
                                      std::int64_t sum_bytes);
 

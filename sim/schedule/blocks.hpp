@@ -16,34 +16,35 @@ namespace moesim {
 /// a layer, the projection of a layer of multi-token prediction, or the head.
 struct Block {
   std::vector<Segment> segments;
-  bool repeated = false; ///< the backward pass runs it again as a whole
+  bool repeated = false; ///< the backward pass runs all its segments again
 };
 
-/// Where a virtual stage uses a block.
+/// One use of a block by a virtual stage.
 struct BlockUse {
-  std::uint32_t block = 0; ///< its number in BlockTable
+  std::uint32_t block = 0; ///< its index in BlockTable
   LayerRef layer;          ///< for labels
   bool starts_layer = false;
 };
 
-/// The load that the experts of a stage have.
+/// The choice of the load of a stage's experts.
 struct LoadChoice {
-  const ExpertLoads* loads = nullptr; ///< of the workload
+  const ExpertLoads* loads = nullptr; ///< the loads of the workload
   std::int64_t micro_batch = 0;
-  std::optional<std::int64_t> expert_rank = std::nullopt; ///< nothing: of each layer the busiest
+  std::optional<std::int64_t> expert_rank = std::nullopt; ///< nothing: the busiest rank of each
+                                                          ///< layer
 };
 
-/// The blocks of a step, each distinct one once: equal layers share theirs.
+/// The distinct blocks of a step: equal layers share their blocks.
 class BlockTable {
 public:
-  /// The workload and the table must live as long.
+  /// The workload and the table must outlive this object.
   BlockTable(const Workload& workload, WorkTable& table) : workload_(workload), table_(table) {}
 
   const Block& at(std::uint32_t block) const { return blocks_[block]; }
   /// The blocks of a virtual stage in forward order: its layers, the embedding on the first, the
-  /// head and the layers of multi-token prediction on the last. Where experts are loaded unevenly,
-  /// those of one micro-batch on one rank of the expert-parallel group; without a rank, each layer
-  /// has the load of its busiest, for which the others wait.
+  /// head and the layers of multi-token prediction on the last. With uneven loads, they are those
+  /// of one micro-batch on one rank of the expert-parallel group. Without a rank, each layer has
+  /// the load of its busiest rank, for which the others wait.
   std::vector<BlockUse> uses(std::int64_t virtual_stage, const LoadChoice& choice);
 
 private:

@@ -2,9 +2,8 @@
 
 #include "sim/base/check.hpp"
 #include "sim/schedule/lanes.hpp"
-#include "sim/schedule/paired_passes.hpp"
-#include "sim/schedule/placed_stage.hpp"
 #include "sim/schedule/stage_parameters.hpp"
+#include "sim/schedule/step_stages.hpp"
 #include "sim/schedule/turns.hpp"
 
 #include <algorithm>
@@ -27,30 +26,30 @@ public:
     backward_lanes_.resize(layout.devices.size());
     stream_ends_.resize(layout.devices.size());
     background_.resize(layout.devices.size());
-    for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage)
-      stages_.push_back(place_stage(graph_, tables_, workload, layout, loads, stage));
     graph_.works.transfers = {activation_transfer(workload)};
-    activation_label_ = tables_.works.add(Label::of("Activation"));
-    gradient_label_ = tables_.works.add(Label::of("ActivationGradient"));
+    activation_label_ = stages_.works().add(Label::of("Activation"));
+    gradient_label_ = stages_.works().add(Label::of("ActivationGradient"));
   }
 
-  StepGraph build() {
+  StepGraph build(const FindContention& find_contention) {
+    // Of a plan with two copies most passes run side by side.
+    if (find_contention && workload_.plan.copies() == 1) {
+      const std::vector<Communication> communications = stages_.communications();
+      runs_.allow(communications, find_contention(graph_, communications));
+    }
     for (std::int64_t number = 0; number < workload_.plan.pipeline; ++number) {
-      const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
+      const PlacedStage& stage = stages_.at(number);
       add_segments(stage, stage.start, 0);
-      const std::vector<OrderedPass>& order = stage.order;
-      for (std::size_t place = 0; place < order.size(); ++place)
-        if (place + 1 < order.size() && order[place + 1].pass.beside_previous) {
-          add_pair(number, order[place], order[place + 1]);
-          ++place;
-        } else {
-          add_pass(number, order[place]);
-        }
+      StepStages::for_each_pass(
+          stage, [&](const OrderedPass& pass) { add_pass(number, pass); },
+          [&](const OrderedPass& forward, const OrderedPass& backward) {
+            add_pair(number, forward, backward);
+          });
       if (workload_.plan.copies() == 1)
         add_segments(stage, stage.end, 0);
     }
-    if (workload_.plan.copies() == 2)
-      add_ends_of_copies();
+    if (workload_.plan.holders() == 2)
+      add_ends_of_holders();
     connect_transfers();
     turns_.connect(graph_);
     graph_.seal();
@@ -58,60 +57,54 @@ public:
   }
 
 private:
-  /// A pass that a transfer feeds: forward or backward, through which virtual stage, with which
-  /// micro-batch.
-  struct FedPass {
-    bool backward = false;
-    std::int64_t virtual_stage = 0;
-    std::int64_t micro_batch = 0;
-  };
   /// An operation for a pass of a device: its first, or the transfer of what it has made.
   struct PassOp {
     OpId op{};
     DeviceId device{};
     std::optional<Turn> turn;
   };
-  /// The same on a device.
+  /// A fed pass on a device.
   using Arrival = std::tuple<DeviceId, bool, std::int64_t, std::int64_t>;
 
-  /// The ranks of class i of a stage talk to those of class i of another.
-  std::uint32_t pair_of(DeviceId source, DeviceId sink) {
-    const auto [found, is_new] =
-        pair_index_.try_emplace({source, sink}, static_cast<std::uint32_t>(graph_.pairs.size()));
-    if (is_new)
-      graph_.pairs.push_back({source, sink});
-    return found->second;
-  }
-
   void add_pass(std::int64_t number, const OrderedPass& pass) {
-    const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
+    const PlacedStage& stage = stages_.at(number);
     for (const DeviceId device : stage.devices)
       lanes_[index(device)].start_pass();
-    add_segments(stage, *pass.segments, pass.pass.micro_batch);
+    const auto micro_batch = static_cast<std::uint32_t>(pass.pass.micro_batch);
+    const bool quiet = background_[index(stage.devices.front())].quiet;
+    for (const PassPiece& piece : runs_.pieces(stage, *pass.segments, quiet))
+      if (piece.runs.empty())
+        add_segment(stage, (*pass.segments)[piece.segment], micro_batch, lanes_, nullptr);
+      else
+        for (const Op& run : piece.runs)
+          add_run(run, micro_batch);
     finish_pass(number, pass.pass, lanes_);
     for (const DeviceId device : stage.devices)
       turns_.add(device, pass.pass.turn, {*lanes_[index(device)].first},
                  lanes_[index(device)].last);
   }
 
+  void add_run(Op run, std::uint32_t micro_batch) {
+    run.micro_batch = micro_batch;
+    add_on(run, graph_.groups[run.place].devices, {}, lanes_, nullptr);
+  }
+
   /// Adds two passes that run side by side.
   void add_pair(std::int64_t number, const OrderedPass& forward, const OrderedPass& backward) {
-    const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
-    std::vector<PairedSegment>& merged = merged_[{forward.segments, backward.segments}];
-    if (merged.empty())
-      merged = pairing_.merge(*forward.segments, *backward.segments);
+    const PlacedStage& stage = stages_.at(number);
     for (const DeviceId device : stage.devices) {
       lanes_[index(device)].start_pass();
       backward_lanes_[index(device)] = lanes_[index(device)];
       stream_ends_[index(device)] = {};
     }
-    for (const auto& [segment, is_backward] : merged)
+    for (const auto& [segment, is_backward] : stages_.merged(forward, backward))
       add_segment(stage, segment,
                   static_cast<std::uint32_t>((is_backward ? backward : forward).pass.micro_batch),
                   is_backward ? backward_lanes_ : lanes_, &stream_ends_);
     finish_pass(number, forward.pass, lanes_);
     finish_pass(number, backward.pass, backward_lanes_);
-    // What comes next waits for both, of computes for the last of both.
+    // The next op waits for all pending communication of both passes and for the compute issued
+    // last.
     for (const DeviceId device : stage.devices) {
       const std::vector<OpId>& other = backward_lanes_[index(device)].last;
       std::vector<OpId>& last = lanes_[index(device)].last;
@@ -125,43 +118,46 @@ private:
     }
   }
 
-  /// What a pass waited for and what waits for it, on other stages.
+  /// Notes the first operation of a pass as the one that its input starts, and sends the pass's
+  /// result to the stage that needs it.
   void finish_pass(std::int64_t number, const ChunkPass& pass, const Lanes& lanes) {
     if (pass.pass == Pass::backward_weight)
-      return; // nothing waits for it but the end of the step
-    const PlacedStage& stage = stages_[static_cast<std::size_t>(number)];
+      return; // no transfer feeds it
+    const PlacedStage& stage = stages_.at(number);
     const bool backward = pass.pass != Pass::forward;
     const std::int64_t own = workload_.plan.virtual_stage(number, pass.chunk);
     for (const DeviceId device : stage.devices)
-      fed_[{device, backward, own, pass.micro_batch}] = {*lanes[index(device)].first, device,
-                                                         pass.turn};
-    const std::int64_t next = backward ? own - 1 : own + 1;
-    if (next < 0 || next >= workload_.plan.virtual_stage_count())
-      return;
-    // Virtual stages on one device need no transfer: their passes follow each other anyway.
-    if (const std::int64_t holder = workload_.plan.holder(next, pass.chunk); holder != number)
-      send(stage, stages_[static_cast<std::size_t>(holder)], {backward, next, pass.micro_batch},
-           lanes, pass.turn);
+      fed_.push_back({{device, backward, own, pass.micro_batch},
+                      {*lanes[index(device)].first, device, pass.turn}});
+    if (const auto fed = stages_.fed_by(number, pass))
+      send(stage, stages_.at(fed->second), fed->first, lanes, pass.turn);
   }
 
-  /// Sends what a pass of `stage` has made to `other`, which feeds it to a pass.
+  /// Adds the transfer of a pass's result from `stage` to `other`, which feeds it to a pass.
   void send(const PlacedStage& stage, const PlacedStage& other, const FedPass& fed,
             const Lanes& lanes, const std::optional<Turn>& turn) {
     for (std::size_t i = 0; i < stage.devices.size(); ++i) {
       const OpId send = graph_.add_op({OpKind::transfer, Stream::pipeline, 0,
-                                       pair_of(stage.devices[i], other.devices[i]),
+                                       stages_.pair_of(stage.devices[i], other.devices[i]),
                                        static_cast<std::uint32_t>(fed.micro_batch),
                                        fed.backward ? gradient_label_ : activation_label_});
       for (const OpId before : lanes[index(stage.devices[i])].made())
         graph_.add_dependency(before, send);
-      arrivals_[{other.devices[i], fed.backward, fed.virtual_stage, fed.micro_batch}] = {
-          send, stage.devices[i], turn};
+      arrivals_.push_back({{other.devices[i], fed.backward, fed.virtual_stage, fed.micro_batch},
+                           {send, stage.devices[i], turn}});
     }
   }
 
   void connect_transfers() {
-    for (const auto& [arrival, sent] : arrivals_) {
-      const PassOp& fed = fed_.at(arrival);
+    const auto earlier = [](const auto& a, const auto& b) { return a.first < b.first; };
+    std::sort(fed_.begin(), fed_.end(), earlier);
+    for (const auto& arrival : arrivals_) {
+      const PassOp& sent = arrival.second;
+      const auto found =
+          std::lower_bound(fed_.begin(), fed_.end(), std::pair(arrival.first, PassOp{}), earlier);
+      INVARIANT(found != fed_.end() && found->first == arrival.first, "{} feeds no pass",
+                graph_.name_of(sent.op));
+      const PassOp& fed = found->second;
       graph_.add_dependency(sent.op, fed.op);
       turns_.exchange(sent.op, sent.device, sent.turn, fed.device, fed.turn);
     }
@@ -173,19 +169,19 @@ private:
       add_segment(stage, segment, static_cast<std::uint32_t>(micro_batch), lanes_, nullptr);
   }
 
-  /// The ends of the step where two stages hold the same parameters: rank i of one and rank i of
-  /// the other sum their gradients up before the optimizer. If optimizer states are sharded, each
-  /// gets the half of the shard that it updates, and the weights of the other half afterwards.
-  void add_ends_of_copies() {
+  /// Adds the end of the step for a plan whose virtual stages have two holders. Rank i of one and
+  /// rank i of the other sum their gradients before the optimizer. With sharded optimizer states,
+  /// each gets the half of the shard that it updates, and the weights of the other half afterwards.
+  void add_ends_of_holders() {
     const std::int64_t gradient_bytes = workload_.training.gradient_bytes();
-    for (const PlacedStage& stage : stages_)
+    for (const PlacedStage& stage : stages_.all())
       add_segments(stage, {stage.end.begin(), optimizer_of(stage)}, 0);
     exchange("GradientExchange", gradient_bytes);
-    for (const PlacedStage& stage : stages_)
+    for (const PlacedStage& stage : stages_.all())
       add_segments(stage, {*optimizer_of(stage)}, 0);
     if (workload_.plan.zero_stage >= 1)
       exchange("WeightExchange", bf16_bytes);
-    for (const PlacedStage& stage : stages_)
+    for (const PlacedStage& stage : stages_.all())
       add_segments(stage, {optimizer_of(stage) + 1, stage.end.end()}, 0);
   }
 
@@ -197,8 +193,8 @@ private:
     return last.base() - 1;
   }
 
-  /// The ranks of the two stages that hold the same parameters send each other so many bytes for
-  /// each parameter that one of them is to get.
+  /// Adds transfers in both directions between the ranks of the two holders: `bytes_each` for each
+  /// parameter that a rank must get.
   void exchange(std::string_view name, std::int64_t bytes_each) {
     const std::uint32_t label = tables_.works.add(Label::of(name));
     std::vector<std::vector<OpId>> ends(lanes_.size());
@@ -209,8 +205,9 @@ private:
       graph_.works.transfers.push_back(
           exchange_of_copies(workload_, static_cast<std::int64_t>(number), bytes_each));
       for (std::size_t i = 0; i < stage.devices.size(); ++i) {
-        const OpId send = graph_.add_op({OpKind::transfer, Stream::data_parallel, work,
-                                         pair_of(stage.devices[i], other.devices[i]), 0, label});
+        const OpId send =
+            graph_.add_op({OpKind::transfer, Stream::data_parallel, work,
+                           stages_.pair_of(stage.devices[i], other.devices[i]), 0, label});
         for (const OpId before : lanes_[index(stage.devices[i])].last)
           graph_.add_dependency(before, send);
         if (const auto& detached = background_[index(stage.devices[i])].detached)
@@ -232,7 +229,7 @@ private:
     Op op{segment.kind, Stream::compute, segment.work, 0, micro_batch, segment.label};
     if (segment.kind == OpKind::compute) {
       for (const DeviceId device : stage.devices) {
-        op.place = static_cast<std::uint32_t>(index(device));
+        op.location = static_cast<std::uint32_t>(index(device));
         add_on(op, std::span(&device, 1), segment, lanes, streams);
       }
       return;
@@ -240,12 +237,12 @@ private:
     const CollectiveWork& work = graph_.works.collectives[segment.work];
     op.stream = stream_of(work);
     for (const std::uint32_t group : stage.groups[static_cast<std::size_t>(work.group)]) {
-      op.place = group;
+      op.location = group;
       add_on(op, graph_.groups[group].devices, segment, lanes, streams);
     }
   }
 
-  /// Adds an operation behind what its devices did last in their lanes, or beside it, and behind
+  /// Adds an operation after the last operations of its devices' lanes, or beside them, and after
   /// the last of its stream.
   void add_on(const Op& op, std::span<const DeviceId> devices, const Segment& segment, Lanes& lanes,
               std::vector<StreamEnds>* streams) {
@@ -265,7 +262,8 @@ private:
         stream_end = std::exchange((*streams)[index(device)][index(op.stream)], std::optional(id));
       if (stream_end)
         graph_.add_dependency(*stream_end, id);
-      // What runs in a pair of passes waits for all before it already.
+      // In a pair of passes, an operation with a predecessor in its stream waits for all operations
+      // before the pair through it.
       if (!stream_end || lane.first)
         for (const OpId before : segment.beside_previous ? lane.before_last : lane.last)
           graph_.add_dependency(before, id);
@@ -273,24 +271,30 @@ private:
     }
   }
 
-  /// The detached operations that an operation waits for; detached ones follow each other.
+  /// Adds the dependencies on detached operations, and the order among them: they run one after the
+  /// other.
   void wait_for_background(OpId id, const Segment& segment, Background& background) {
     if (const auto marked = background.marked.find(segment.awaits);
-        marked != background.marked.end())
+        marked != background.marked.end()) {
       graph_.add_dependency(marked->second, id);
+      background.quiet |= marked->second == background.detached;
+    }
     if (background.detached && (segment.detached || segment.joins_all))
       graph_.add_dependency(*background.detached, id);
-    if (segment.joins_all)
+    if (segment.joins_all) {
       background.detached.reset();
+      background.quiet = true;
+    }
     if (!segment.detached)
       return;
     background.detached = id;
+    background.quiet = false;
     if (segment.mark != 0)
       background.marked[segment.mark] = id;
   }
 
-  /// The host launches what is before a place as soon as it has launched all earlier, and waits for
-  /// the device where it synchronises: what comes next waits for both.
+  /// Adds a launch of the host. It starts after the host's earlier launches, and after the device's
+  /// operations before it if the host synchronised. The next operations of the lane wait for it.
   void add_launches(const PlacedStage& stage, const Segment& segment, std::uint32_t micro_batch,
                     Lanes& lanes) {
     for (const DeviceId device : stage.devices) {
@@ -311,21 +315,15 @@ private:
 
   const Workload& workload_;
   StepGraph graph_;
-  StepTables tables_;
   std::uint32_t activation_label_ = 0;
   std::uint32_t gradient_label_ = 0;
-  std::vector<PlacedStage> stages_;
-  PassPairing pairing_;
+  StepStages stages_;
+  RunTable runs_;
   Lanes lanes_;
-  Lanes backward_lanes_; ///< of the backward passes that run beside a forward pass
+  Lanes backward_lanes_; ///< lanes of backward passes that run beside a forward pass
   std::vector<StreamEnds> stream_ends_;
-  std::vector<Background> background_; ///< by device
-  /// By the forward and the backward pass.
-  std::map<std::pair<const std::vector<Segment>*, const std::vector<Segment>*>,
-           std::vector<PairedSegment>>
-      merged_;
-  std::map<std::pair<DeviceId, DeviceId>, std::uint32_t> pair_index_;
-  std::map<Arrival, PassOp> arrivals_, fed_;
+  std::vector<Background> background_;                     ///< by device
+  std::vector<std::pair<Arrival, PassOp>> arrivals_, fed_; ///< sorted at the end: there are many
   Turns turns_;
 };
 
@@ -349,8 +347,8 @@ TransferWork exchange_of_copies(const Workload& workload, std::int64_t stage,
 }
 
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout,
-                           const ExpertLoads& loads) {
-  return Builder(workload, layout, loads).build();
+                           const ExpertLoads& loads, const FindContention& find_contention) {
+  return Builder(workload, layout, loads).build(find_contention);
 }
 
 StepGraph build_step_graph(const Workload& workload, const DeviceLayout& layout) {

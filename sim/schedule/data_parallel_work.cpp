@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t weight_bytes = 2;
 
-/// Parameters of a rank that one data-parallel group holds in common.
+/// Parameters of a rank that all ranks of one data-parallel group hold.
 struct ReplicatedParameters {
   GroupKind group = GroupKind::data;
   std::int64_t parameters = 0;
@@ -24,10 +24,10 @@ std::vector<ReplicatedParameters> replicated_parameters(const Workload& workload
           {GroupKind::expert_data, p.expert_per_rank, workload.plan.expert_data()}};
 }
 
-/// How many experts each rank of a group must send to each for the copies of a stage's experts:
-/// from every rank with a copy to the first.
-std::vector<std::uint32_t> copies_by_pair(const Workload& workload, std::int64_t stage,
-                                          const ExpertLoads& loads) {
+/// Number of experts whose gradients each rank of a group sends to each other rank, by source, then
+/// by sink: from every rank with a replica to the first rank with one.
+std::vector<std::uint32_t> replicas_by_pair(const Workload& workload, std::int64_t stage,
+                                            const ExpertLoads& loads) {
   const auto ranks = static_cast<std::size_t>(workload.plan.expert);
   std::vector<std::uint32_t> pairs(ranks * ranks, 0);
   for (std::int64_t chunk = 0; chunk < workload.plan.chunks(); ++chunk) {
@@ -37,24 +37,24 @@ std::vector<std::uint32_t> copies_by_pair(const Workload& workload, std::int64_t
          layer < first + workload.plan.layers_per_stage[static_cast<std::size_t>(part)]; ++layer) {
       if (!workload.model.layers[static_cast<std::size_t>(layer)].moe)
         continue;
-      for (const ReplicaRanks& copies :
+      for (const ReplicaRanks& replicas :
            ranks_of_replicas(loads.placement(layer), workload.model.experts.experts))
-        for (const std::int64_t rank : copies.ranks)
-          if (rank != copies.ranks.front())
+        for (const std::int64_t rank : replicas.ranks)
+          if (rank != replicas.ranks.front())
             ++pairs[static_cast<std::size_t>(rank) * ranks +
-                    static_cast<std::size_t>(copies.ranks.front())];
+                    static_cast<std::size_t>(replicas.ranks.front())];
     }
   }
   return pairs;
 }
 
-/// What keeps copies of experts alike: their gradients to the first, or, `back`, its weights to
-/// them. Nothing if there are none on other ranks.
-std::optional<CollectiveWork> copy_exchange(const Workload& workload, std::int64_t stage,
-                                            const ExpertLoads& loads, bool back) {
+/// The collective that synchronises replicas of experts: gradients to the first replica, or, with
+/// `back`, weights from it. Nothing if no expert has replicas on several ranks.
+std::optional<CollectiveWork> replica_exchange(const Workload& workload, std::int64_t stage,
+                                               const ExpertLoads& loads, bool back) {
   if (workload.routing.redundant_experts == 0)
     return std::nullopt;
-  const std::vector<std::uint32_t> pairs = copies_by_pair(workload, stage, loads);
+  const std::vector<std::uint32_t> pairs = replicas_by_pair(workload, stage, loads);
   const std::int64_t sent = std::accumulate(pairs.begin(), pairs.end(), std::int64_t{0});
   if (sent == 0)
     return std::nullopt;
@@ -148,7 +148,7 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
   const TrainingSpec& training = workload.training;
   const std::int64_t gradient_bytes = training.gradient_bytes();
   // Gradient read; master weight and two Adam moments read and written; bf16 weight written, and
-  // read where it has no master.
+  // read if there is no master weight.
   const std::int64_t optimizer_bytes = gradient_bytes + 2 * training.optimizer_bytes() +
                                        (training.master_weights ? 1 : 2) * weight_bytes;
   const DataParallelRule rule = data_parallel_rule(workload);
@@ -164,9 +164,9 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
     if (!rule.overlaps && replicas > 1 && parameters > 0)
       add("GradientReduce", gradient_reduce(workload.plan), group,
           Bytes{parameters * gradient_bytes});
-    updated += rule.gathers ? parameters / (replicas * workload.plan.copies()) : parameters;
+    updated += rule.gathers ? parameters / (replicas * workload.plan.holders()) : parameters;
   }
-  if (const auto gradients = copy_exchange(workload, stage, loads, false))
+  if (const auto gradients = replica_exchange(workload, stage, loads, false))
     out.collective(Label::of("ExpertCopyGradients"), *gradients);
   out.join_all();
   out.compute(Label::of("Optimizer"),
@@ -174,7 +174,7 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
   for (const auto& [group, parameters, replicas] : shared)
     if (!rule.overlaps && rule.gathers && replicas > 1 && parameters > 0)
       add("WeightGather", weight_gather(), group, Bytes{parameters * weight_bytes});
-  if (const auto weights = copy_exchange(workload, stage, loads, true))
+  if (const auto weights = replica_exchange(workload, stage, loads, true))
     out.collective(Label::of("ExpertCopyWeights"), *weights);
   return out.take();
 }

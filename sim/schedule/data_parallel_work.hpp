@@ -9,7 +9,7 @@
 
 namespace moesim {
 
-/// Which data-parallel communication a plan has, and when.
+/// The kinds and times of a plan's data-parallel communication.
 struct DataParallelRule {
   bool gathers = false;            ///< weights are sharded with the optimizer: ZeRO-1 and above
   bool overlaps = false;           ///< communication runs beside compute
@@ -20,30 +20,31 @@ DataParallelRule data_parallel_rule(const Workload& workload);
 
 /// The data-parallel communication of one virtual stage, as Megatron-LM overlaps it
 /// (--overlap-grad-reduce, --overlap-param-gather; ZeRO: arXiv 1910.02054, section 7): the
-/// gradients of a layer are reduced while the backward pass goes on with the layers before, the
-/// weights of a layer are gathered while the forward pass computes those before.
+/// gradients of a layer are reduced during the backward pass of the layers before it; the weights
+/// of a layer are gathered during the forward pass of the layers before it.
 class DataParallelWork {
 public:
   DataParallelWork(const Workload& workload, std::int64_t virtual_stage);
 
-  /// The weights of the first of the layers that a pass comes through, then those of the others.
+  /// Starts to gather the weights of the first layer of a pass, then those of the others.
   void start_gather(Sequence& out) const;
-  /// What comes next needs the weights of the first layer; of the others.
+  /// The next segment waits for the weights of the first layer, or of the others.
   void await_first(Sequence& out) const { out.await(first_mark_); }
   void await_others(Sequence& out) const { out.await(first_mark_ + 1); }
-  /// The gradients of all of its layers but one, once the first of them is there.
+  /// Starts to reduce the gradients of all layers but the last of the pass, once the pass has made
+  /// the first of them.
   void start_reduce(Sequence& out) const;
-  /// Those of the layer that came last.
+  /// Reduces the gradients of the last layer of the pass.
   void finish_reduce(Sequence& out) const;
 
 private:
-  /// Parameters of a rank that one data-parallel group holds in common.
+  /// Parameters of a rank that all ranks of one data-parallel group hold.
   struct Shared {
     GroupKind group = GroupKind::data;
     std::int64_t first = 0;  ///< parameters of one layer
-    std::int64_t others = 0; ///< of the others
+    std::int64_t others = 0; ///< parameters of the other layers
   };
-  /// A collective over the parameters of one layer, or of the others.
+  /// Adds a collective over the parameters of one layer, or of the others.
   void add(Sequence& out, std::string_view name, CollectiveWork work, std::int64_t bytes,
            std::int64_t Shared::*part, int mark) const;
 
@@ -52,17 +53,16 @@ private:
   std::vector<Shared> shared_;
 };
 
-/// What one rank of a stage starts at the beginning of a step, where communication overlaps the
+/// Communication that one rank of a stage starts at the beginning of a step, if it overlaps the
 /// passes: the gathering of sharded weights, chunk by chunk.
 std::vector<Segment> step_start_work(const Workload& workload, std::int64_t stage,
                                      WorkTable& table);
 
-/// What one rank of a stage does once a step, after its last backward pass: gradient reduction,
-/// optimizer, and the gathering of sharded parameters; only the optimizer where the communication
-/// overlaps the passes. Where two stages hold the same parameters, each reduces, updates and
-/// gathers its half of the shard; what they exchange comes on top. Copies of an expert send their
-/// gradients to the first of them before the optimizer, and get its weights after. `loads` are
-/// those of the workload.
+/// Work of one rank of a stage after its last backward pass: gradient reduction, optimizer, and the
+/// gathering of sharded parameters. If communication overlaps the passes, only the optimizer. If a
+/// virtual stage has two holders, each reduces, updates and gathers its half of the shard; their
+/// exchange is not included. Replicas of an expert send their gradients to the first replica before
+/// the optimizer, and get its weights after it. `loads` must be those of the workload.
 std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
                                    const ExpertLoads& loads, WorkTable& table);
 

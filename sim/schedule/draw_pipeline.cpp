@@ -33,8 +33,8 @@ std::string head_of_line(const ParallelPlan& plan, std::size_t stage) {
 
 std::string draw_stage(const std::vector<PassSpan>& spans, std::size_t width, bool chunks) {
   std::string line;
-  for (std::size_t place = 0; place < spans.size(); ++place) {
-    const auto& [pass, start, finish] = spans[place];
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const auto& [pass, start, finish] = spans[i];
     if (pass.beside_previous)
       line += '&';
     else
@@ -43,13 +43,13 @@ std::string draw_stage(const std::vector<PassSpan>& spans, std::size_t width, bo
     if (chunks)
       line += letter_of(pass.chunk);
     const auto end = static_cast<std::size_t>(std::lround(finish)) * width - 1;
-    if (place + 1 == spans.size() || !spans[place + 1].pass.beside_previous)
+    if (i + 1 == spans.size() || !spans[i + 1].pass.beside_previous)
       line.resize(std::max(end, line.size()), '-');
   }
   return line;
 }
 
-/// The meaning of the letters that are drawn.
+/// The meaning of the drawn letters.
 std::string legend(const std::vector<std::vector<PassSpan>>& stages, const ParallelPlan& plan) {
   const auto any = [&](const auto& is_so) {
     return std::any_of(stages.begin(), stages.end(), [&](const std::vector<PassSpan>& spans) {

@@ -6,13 +6,14 @@
 
 namespace moesim {
 
-/// The pipeline as text of at most 120 columns: a line a stage, then a legend of what is in them.
-/// F, B, I (gradients of inputs) and W (of weights) come with the micro-batch, and with the chunk
-/// as a letter where there are several. Each pass is one column wide, a whole backward pass two;
-/// passes side by side are joined by "&" and as wide as both. Cut to 2 × stages micro-batches.
+/// The pipeline as text of at most 120 columns: a line a stage, then a legend. F, B, I (gradients
+/// of inputs) and W (gradients of weights) come with the micro-batch, and with the chunk as a
+/// letter if there are several. Each pass is one column wide, a backward pass with both gradients
+/// two. Passes side by side are joined by "&" and have the width of both. Cut to 2 × stages
+/// micro-batches.
 std::string draw_pipeline(const ParallelPlan& plan, std::int64_t micro_batches);
 
-/// A line for each stage with what its chunks hold: embedding, layers, head, multi-token
+/// A line for each stage with the contents of its chunks: embedding, layers, head, multi-token
 /// prediction.
 std::string list_stages(const ParallelPlan& plan, const ModelSpec& model);
 

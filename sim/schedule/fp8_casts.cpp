@@ -7,12 +7,12 @@ namespace {
 constexpr std::int64_t bf16_read = 2;
 constexpr std::int64_t fp8_read = 1;
 constexpr std::int64_t fp8_written = 1;
-/// From rows, which are there, to columns.
+/// Bytes a value to cast a tensor with scaled rows to scaled columns.
 constexpr std::int64_t cast_again = fp8_read + fp8_written;
 
 } // namespace
 
-Precision product_precision(const TrainingSpec& training) {
+Precision gemm_precision(const TrainingSpec& training) {
   const bool one_scale = training.fp8_recipe == Fp8Recipe::per_tensor;
   return is_fp8(training.precision) && one_scale ? Precision::fp8_per_tensor : training.precision;
 }

@@ -14,7 +14,7 @@ CollectiveWork gradient_of(const CollectiveWork& forward, const Workload& worklo
     return combine(workload, forward.expert_load, Direction::backward);
   case Role::combine:
     return dispatch(workload, forward.expert_load, Direction::backward);
-  case Role::context_gather: // keys and values once more, and their gradients
+  case Role::context_gather: // gathers keys and values again, and sends their gradients
     work.bytes += forward.bytes;
     return work;
   case Role::expert_tensor_gather:
@@ -89,7 +89,8 @@ void add_mirror(Sequence& out, const std::vector<Segment>& forward, LayerRef lay
       std::optional<std::uint32_t> communication = table.works().computes[segment->work].beside;
       if (communication)
         communication = of.collective(*communication);
-      // A pair that runs side by side forward does so backward: the flag moves to its second.
+      // Segments side by side in the forward pass are so in the backward pass: the flag moves to
+      // the one that is now second.
       if (segment->beside_previous || beside)
         out.compute_apart(label, kernels, beside, communication);
       else

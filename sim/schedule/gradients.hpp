@@ -9,10 +9,10 @@
 
 namespace moesim {
 
-/// The backward works of forward works, each made once.
+/// The backward work of each forward work, made once.
 class GradientTable {
 public:
-  /// The workload and the table must live as long.
+  /// The workload and the table must outlive this object.
   GradientTable(const Workload& workload, WorkTable& table) : workload_(workload), table_(table) {}
 
   /// The kernels of the gradients of a compute, last kernel first; empty if it has none.
@@ -23,17 +23,17 @@ public:
 private:
   const Workload& workload_;
   WorkTable& table_;
-  /// By list of kernels; nothing where there are no gradients.
+  /// Gradients by list of kernels; nothing for lists without gradients.
   std::map<std::pair<std::uint32_t, Gradients>, std::optional<std::uint32_t>> lists_;
   std::map<std::uint32_t, std::uint32_t> collectives_;
 };
 
 /// Adds the backward pass of forward segments to `out`: the same segments from the last to the
-/// first. Every product has two gradient products, every all-to-all an all-to-all of the same size.
+/// first. Every GEMM has two gradient GEMMs, every all-to-all an all-to-all of the same size.
 void add_mirror(Sequence& out, const std::vector<Segment>& forward, LayerRef layer,
                 Gradients gradients, const WorkTable& table, GradientTable& of);
-/// The same, where gradients of weights run beside the communication that follows the gradients of
-/// their inputs; `weights` holds those that still wait for a communication.
+/// The same with delayed gradients of weights: they run beside the communication that follows the
+/// gradients of their inputs. `weights` holds those that have no communication yet.
 void add_delayed_mirror(Sequence& out, Sequence& weights, const std::vector<Segment>& forward,
                         LayerRef layer, const WorkTable& table, GradientTable& of);
 

@@ -55,7 +55,7 @@ bool host_posts(const Segment& segment, const Works& works) {
   return segment.kind == OpKind::collective && works.collectives[segment.work].host_posted_tokens;
 }
 
-/// The load of a dispatch.
+/// The values that a dispatch sends; `nothing` for other segments.
 enum class Sends { nothing, tokens, gradients };
 Sends sends(const Segment& segment, const Works& works) {
   if (segment.kind != OpKind::collective)
@@ -80,16 +80,16 @@ std::vector<HostPortion> host_portions(const std::vector<Segment>& segments, con
     portions.back().work += std::exchange(work, {});
     portions.back().synchronises |= synchronises;
   };
-  for (std::size_t place = 0; place < segments.size(); ++place) {
-    if (const Sends sent = sends(segments[place], works); sent != Sends::nothing)
-      end_portion(place, sent == Sends::tokens);
-    work += host_work_of(segments[place], works, graphs);
-    if (host_posts(segments[place], works))
-      end_portion(place + 1, true);
-    const bool computes = segments[place].kind == OpKind::compute;
-    const bool next_beside = place + 1 < segments.size() && segments[place + 1].beside_previous;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (const Sends sent = sends(segments[i], works); sent != Sends::nothing)
+      end_portion(i, sent == Sends::tokens);
+    work += host_work_of(segments[i], works, graphs);
+    if (host_posts(segments[i], works))
+      end_portion(i + 1, true);
+    const bool computes = segments[i].kind == OpKind::compute;
+    const bool next_beside = i + 1 < segments.size() && segments[i + 1].beside_previous;
     if (computes && work.operators > 0 && !next_beside)
-      end_portion(place + 1, false);
+      end_portion(i + 1, false);
   }
   end_portion(segments.size(), false);
   return portions;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t fp32_bytes = 4;
 
-/// Adds up what a layer keeps.
+/// Sums the activations that a layer keeps.
 class Kept {
 public:
   Kept(const Workload& workload, Sizes sizes) : workload_(workload), sizes_(std::move(sizes)) {}
@@ -20,13 +20,13 @@ public:
   void add(Bytes bytes) { kept_.on_gpu += bytes; }
   void add_bf16(std::int64_t values) { add(Bytes{values * bf16_bytes}); }
   void add_fp32(std::int64_t values) { add(Bytes{values * fp32_bytes}); }
-  /// With a 4-byte scale for each 128 values of fp8.
+  /// Adds values in `precision`; fp8 has a 4-byte scale for each 128 values.
   void add_scaled(std::int64_t values, Precision precision) {
     add(Bytes{token_bytes(values, precision)});
   }
-  /// A value that a product takes as its input: it is kept as the product reads it.
+  /// Adds the input of a GEMM, which is kept in the precision that the GEMM reads.
   void add_input(std::int64_t values) { add_scaled(values, sizes_.precision); }
-  /// Sends what `add` adds to the host if the plan offloads that module's input.
+  /// Moves the bytes that `add` adds to the host if the plan offloads the module's input.
   template <typename Add> void of_module(OffloadModule module, const Add& add) {
     const Bytes before = kept_.on_gpu;
     add();
@@ -53,7 +53,7 @@ private:
   KeptActivations kept_;
 };
 
-/// The residual stream.
+/// Adds the residual stream.
 void Kept::add_norm_input(OffloadModule module) {
   of_module(module, [&] { add_bf16(sizes_.tokens_per_rank * sizes_.hidden); });
 }
@@ -71,7 +71,7 @@ void Kept::add_attention() {
   const std::int64_t output = s.tokens * heads * a.value_dim;
   add_norm_input(OffloadModule::attention_norm);
   of_module(OffloadModule::projection, [&] { add_norm_output(); });
-  // The output, which both its own gradient and the next product need.
+  // The output: both its own gradient and the next GEMM need it.
   of_module(OffloadModule::output_projection, [&] {
     if (workload_.training.compressed_activations) {
       add_scaled(output, Precision::fp8);
@@ -96,7 +96,7 @@ void Kept::add_attention() {
   });
 }
 
-/// The up (and gate) outputs of a feed-forward, in `kept` precision.
+/// Adds the up (and gate) outputs of a feed-forward, in `kept` precision.
 void Kept::add_feed_forward(std::int64_t tokens, std::int64_t width, Precision kept) {
   add_scaled((workload_.model.feed_forward_matrices - 1) * tokens * width, kept);
 }
@@ -117,9 +117,9 @@ void Kept::add_experts() {
   add_norm_output();
   if (recomputes(RecomputeModule::moe))
     return;
-  // The router's input in bf16 beside the products' in fp8, unless the norm is made again; its
-  // scores in fp32; what the second of two-level gates see. The weights of a token's experts
-  // multiply the activation's output, so that the last product's is not kept.
+  // The router's input is kept in bf16, beside the GEMMs' in fp8, unless the norm is recomputed.
+  // The router's scores are kept in fp32, the inputs of second-level gates in bf16. The weights of
+  // a token's experts multiply the activation's output, so the last GEMM's result is not kept.
   if (is_fp8(s.precision) && !recomputes(RecomputeModule::norm))
     add_bf16(s.tokens_per_rank * s.hidden);
   add_fp32(router_scores(workload_, s));

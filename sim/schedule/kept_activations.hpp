@@ -7,16 +7,16 @@
 
 namespace moesim {
 
-/// What the forward pass of a layer leaves for its backward pass, of one micro-batch on one rank.
+/// Bytes that a layer keeps from its forward to its backward pass, for one micro-batch on one rank.
 struct KeptActivations {
   Bytes on_gpu;
-  Bytes on_host; ///< of offloaded modules
+  Bytes on_host; ///< bytes of offloaded modules, in host memory
 };
 
-/// Activations follow Korthikanti et al. (arXiv 2205.05198) with a fused attention that keeps no
-/// scores, plus routed tokens, less what recompute drops; a product keeps its input in the
-/// precision that it reads. Of uneven experts the busiest rank counts, of `load`.
-/// `plan.offload_layers` is not looked at.
+/// The activations that a layer keeps, after Korthikanti et al. (arXiv 2205.05198): with a fused
+/// attention that keeps no scores, plus routed tokens, without those that recompute drops. A GEMM
+/// keeps its input in the precision that it reads. With uneven experts, the busiest rank of `load`
+/// counts. Ignores `plan.offload_layers`.
 KeptActivations kept_activations(const Workload& workload, std::int64_t layer,
                                  const std::shared_ptr<const ExpertLoad>& load);
 

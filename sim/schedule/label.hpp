@@ -19,12 +19,12 @@ struct LayerRef {
   std::int32_t number = 0;
 };
 
-/// Names an operation, for people only: nothing is decided by it. A joined compute is named by its
-/// first block and its last.
+/// The name of an operation, for people only: no code depends on it. A joined compute has the names
+/// of its first and of its last block.
 struct Label {
   enum class Gradient : std::uint8_t { none, all, weights };
   struct Part {
-    std::string_view block; ///< a literal: "Dispatch"
+    std::string_view block; ///< a string literal: "Dispatch"
     LayerRef layer = {};
     Gradient gradient = Gradient::none;
   };
@@ -34,7 +34,7 @@ struct Label {
   static Label of(std::string_view block, LayerRef layer = {}) {
     return {{block, layer, {}}, {block, layer, {}}};
   }
-  /// The label of the gradient: the last part comes first.
+  /// The label of the gradient, with the last block first.
   Label gradient(Gradient of) const;
   /// The label with `layer` in place of `own`.
   Label in(LayerRef layer) const;

@@ -10,12 +10,12 @@
 
 namespace moesim {
 
-/// The latest operations of one device in a pass; of two passes side by side, each has its own.
+/// The latest operations of one device in a pass; each of two passes side by side has its own lane.
 struct Lane {
-  std::vector<OpId> last;        ///< its next operation waits for these
-  std::vector<OpId> before_last; ///< those waited for these
-  std::optional<OpId> first;     ///< of the pass
-  /// Another stage waits for these, where the pass goes on behind them.
+  std::vector<OpId> last;        ///< the next operation waits for these
+  std::vector<OpId> before_last; ///< the operations of `last` wait for these
+  std::optional<OpId> first;     ///< first operation of the pass
+  /// The operations that make the pass's result, if the pass continues after them.
   std::optional<std::vector<OpId>> result;
 
   const std::vector<OpId>& made() const { return result ? *result : last; }
@@ -24,7 +24,7 @@ struct Lane {
     result.reset();
   }
 
-  /// An operation that ran behind the last, or beside it.
+  /// Adds an operation after the last, or beside it.
   void add(OpId op, bool beside) {
     if (!beside) {
       before_last.swap(last); // keeps the memory of both
@@ -35,18 +35,19 @@ struct Lane {
       first = op;
   }
 };
-/// By device.
+/// Lanes by device.
 using Lanes = std::vector<Lane>;
 
-/// The last operation of each stream of a device, while passes run side by side: those of one
-/// stream follow each other.
+/// The last operation of each stream of a device, while passes run side by side. Operations of one
+/// stream run one after the other.
 using StreamEnds = std::array<std::optional<OpId>, enumerator_count<Stream>>;
 
-/// The operations that a device has under way beside its passes.
+/// The pending operations of a device beside its passes.
 struct Background {
   std::optional<OpId> detached; ///< the last detached operation, until something joins it
+  bool quiet = true;            ///< an operation has waited for the last detached one, if any
   std::map<int, OpId> marked;   ///< the latest detached operation of each mark
-  std::vector<OpId> host;       ///< the next launches wait for these
+  std::vector<OpId> host;       ///< the next launch waits for these
 };
 
 } // namespace moesim

@@ -21,8 +21,8 @@ CollectiveWork tensor_collective(Collective kind, Role role, const Sizes& s) {
           .bytes = Bytes{s.tokens * s.hidden * bf16_bytes}};
 }
 
-/// The collective that gives a tensor-parallel block the whole micro-batch, and the one that adds
-/// up its partial results.
+/// The collective that gathers the full micro-batch for a tensor-parallel block, and the one that
+/// sums its partial results.
 std::optional<CollectiveWork> token_gather(const Workload& workload, const Sizes& s) {
   if (s.tensor == 1 || !workload.plan.sequence_parallel)
     return std::nullopt;
@@ -36,8 +36,8 @@ std::optional<CollectiveWork> token_reduce(const Workload& workload, const Sizes
                            Role::tensor_reduce, s);
 }
 
-/// Keys and values of the whole sequence, which ranks of context parallelism pass round while they
-/// attend to those that they have (ring attention, arXiv 2310.01889).
+/// The keys and values of the full sequence, which ranks of context parallelism pass around a ring
+/// while they attend to those already received (ring attention, arXiv 2310.01889).
 std::optional<CollectiveWork> context_gather(const Workload& workload) {
   if (workload.plan.context == 1)
     return std::nullopt;
@@ -51,12 +51,12 @@ std::optional<CollectiveWork> context_gather(const Workload& workload) {
                             Bytes{tokens * kv_heads * (a.head_dim + a.value_dim) * bf16_bytes}};
 }
 
-bool is_product(const Kernel& kernel) {
+bool is_gemm(const Kernel& kernel) {
   return kernel.kind == KernelKind::gemm;
 }
 
-/// A block whose products are split over tensor parallelism: gather, kernels, reduce. Where they
-/// overlap, the gathering runs beside the first product and the sum beside the last.
+/// Adds a block whose GEMMs are split over tensor parallelism: gather, kernels, reduce. With
+/// overlap, the gather runs beside the first GEMM and the reduction beside the last.
 void add_tensor_block(Sequence& out, std::string_view block, const KernelList& kernels,
                       const Workload& workload, const Sizes& s) {
   const auto gather = token_gather(workload, s);
@@ -70,9 +70,9 @@ void add_tensor_block(Sequence& out, std::string_view block, const KernelList& k
       out.collective(own("TensorReduce"), *reduce);
     return;
   }
-  const auto first = std::find_if(kernels.begin(), kernels.end(), is_product);
-  const auto last = std::find_if(kernels.rbegin(), kernels.rend(), is_product).base() - 1;
-  INVARIANT(first < last, "{} has fewer than two products", block);
+  const auto first = std::find_if(kernels.begin(), kernels.end(), is_gemm);
+  const auto last = std::find_if(kernels.rbegin(), kernels.rend(), is_gemm).base() - 1;
+  INVARIANT(first < last, "{} has fewer than two GEMMs", block);
   if (first != kernels.begin())
     out.compute(label, KernelList{kernels.begin(), first});
   out.compute_alone(label, {*first});
@@ -85,7 +85,7 @@ void add_tensor_block(Sequence& out, std::string_view block, const KernelList& k
     out.compute(label, KernelList{last + 1, kernels.end()});
 }
 
-/// Attention, with the ring of keys and values beside its scores.
+/// Adds attention, with the ring of keys and values beside its scores.
 void add_attention_block(Sequence& out, const Workload& workload, const Sizes& s) {
   const KernelList kernels = attention_kernels(workload, s);
   const auto ring = context_gather(workload);
@@ -106,7 +106,7 @@ void add_attention_block(Sequence& out, const Workload& workload, const Sizes& s
     out.collective(own("TensorReduce"), *reduce);
 }
 
-/// A dispatch or a combine, whose values travel in `precision`.
+/// A dispatch or a combine that sends values in `precision`.
 CollectiveWork expert_collective(const Workload& workload,
                                  const std::shared_ptr<const ExpertLoad>& load, Role role,
                                  Direction direction, Precision precision) {
@@ -151,7 +151,7 @@ std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
                            : hidden * bf16_bytes;
 }
 
-// Gradients of a combine travel as a dispatch does, gradients of a dispatch as a combine does
+// Gradients of a combine are sent like a dispatch, gradients of a dispatch like a combine
 // (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
 CollectiveWork dispatch(const Workload& workload, const std::shared_ptr<const ExpertLoad>& load,
                         Direction direction) {
@@ -165,8 +165,8 @@ CollectiveWork combine(const Workload& workload, const std::shared_ptr<const Exp
 
 namespace {
 
-/// The exchange of ranks that share an expert by its width: all tokens of the group before it, the
-/// sum of their results after.
+/// The collective of ranks that share an expert by its width: it gathers all tokens of the group
+/// before the expert, and sums their results after it.
 std::optional<CollectiveWork> expert_tensor_collective(const Workload& workload, const Sizes& s,
                                                        Collective kind, Role role) {
   if (workload.plan.expert_tensor == 1)
@@ -183,8 +183,8 @@ void add_moe_block(Sequence& out, const Workload& workload, const Sizes& s) {
   const bool spread = workload.plan.expert > 1;
   const bool shared_beside = spread && e.shared_hidden > 0 && s.tensor == 1 &&
                              workload.communication.overlap_shared_expert;
-  // Beside another micro-batch shared experts follow the dispatch, of which they need nothing:
-  // their computes hide the other's communication (DeepSeek-V3:
+  // Beside another micro-batch, shared experts run after the dispatch, although they do not need
+  // it: their computes hide the other micro-batch's communication (DeepSeek-V3:
   // deepseek-ai/profile-data@449602428).
   const bool shared_behind =
       spread && e.shared_hidden > 0 && s.tensor == 1 && workload.plan.overlap_batches;

@@ -12,21 +12,23 @@ namespace moesim {
 /// (DeepSeek-V3, arXiv 2412.19437, section 3.3).
 std::int64_t token_bytes(std::int64_t hidden, Precision precision);
 
-/// Tokens to their experts, or gradients of the experts' results, by the workload's dispatcher and
-/// a layer's load.
+/// The dispatch of a layer: it sends tokens to their experts, or backward the gradients of the
+/// experts' results.
 CollectiveWork dispatch(const Workload& workload, const std::shared_ptr<const ExpertLoad>& load,
                         Direction direction);
-/// The way back: results, or gradients of the experts' inputs.
+/// The combine of a layer: it returns the experts' results, or backward the gradients of their
+/// inputs.
 CollectiveWork combine(const Workload& workload, const std::shared_ptr<const ExpertLoad>& load,
                        Direction direction);
 
-/// The forward segments of one layer's attention blocks, labelled as those of LayerRef::Kind::own.
+/// Adds the forward segments of a layer's attention blocks, with labels of LayerRef::Kind::own.
 void add_attention(Sequence& out, const LayerSpec& spec, const Workload& workload,
                    const Sizes& sizes);
-/// Those of its feed-forward: router, dispatch, experts and combine in an MoE layer.
+/// Adds the forward segments of a layer's feed-forward; in an MoE layer router, dispatch, experts
+/// and combine.
 void add_feed_forward(Sequence& out, const LayerSpec& spec, const Workload& workload,
                       const Sizes& sizes);
-/// Final norm, logits and loss.
+/// Adds the final norm, logits and loss.
 void add_head(Sequence& out, const Workload& workload, const Sizes& sizes);
 
 } // namespace moesim

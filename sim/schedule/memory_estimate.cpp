@@ -17,9 +17,10 @@ namespace {
 
 /// An assumption: gap 15 of calibration/DEVIATIONS.md.
 constexpr Bytes framework_bytes{4LL * 1024 * 1024 * 1024};
-/// What PyTorch's allocator reserves beyond what is allocated, as a share of that: 2.8 to 6.9 %,
-/// 3.8 % at the median, of 11 training plans on B200 that leave memory free (MooreThreads/SimuMax:
-/// docs/b200/b200_release_v1.2_summary.json@e691807, max_reserved_mb over max_allocated_mb).
+/// Bytes that PyTorch's allocator reserves beyond the allocated ones, as a share of the latter: 2.8
+/// to 6.9 %, 3.8 % at the median, over 11 training plans on B200 that leave memory free
+/// (MooreThreads/SimuMax: docs/b200/b200_release_v1.2_summary.json@e691807, max_reserved_mb over
+/// max_allocated_mb).
 constexpr double fragmentation_share = 0.038;
 
 /// Parameters of a rank in the largest layer of a stage.
@@ -40,7 +41,8 @@ std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
   return largest;
 }
 
-/// The numbers of the layers of a virtual stage, with those of multi-token prediction on the last.
+/// The numbers of the layers of a virtual stage. On the last one, layers of multi-token prediction
+/// repeat the number of the model's last layer.
 std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtual_stage) {
   std::vector<std::int64_t> held(static_cast<std::size_t>(
       workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)]));
@@ -131,8 +133,8 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
   return sum;
 }
 
-/// Gradients of weights are added to the gradients of the step as they are computed; what takes
-/// their place meanwhile is one bf16 buffer for each shape of weight, which layers share
+/// Placeholders of the gradients of weights: the GEMMs add them to the gradients of the step
+/// directly. Autograd gets one bf16 buffer for each shape of weight instead, which layers share
 /// (TransformerEngine: pytorch/module/base.py, get_dummy_wgrad; Megatron-LM's
 /// gradient-accumulation-fusion).
 Bytes MemoryModel::gradient_placeholders(std::int64_t stage) {
@@ -185,11 +187,13 @@ void MemoryModel::add_parameters(MemoryEstimate& memory, std::int64_t stage) {
   const StageParameters p = stage_parameters(workload_, stage);
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
-      (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) / plan.copies();
-  // Copies of experts have weights and gradients of their own, and no optimizer states: they get
-  // the weights that one of them updates.
-  memory.weights = Bytes{((plan.zero_stage >= 3 ? sharded : all) + p.copies_per_rank) * bf16_bytes};
-  memory.gradients = Bytes{((plan.zero_stage >= 2 ? sharded : all) + p.copies_per_rank) *
+      (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) /
+      plan.holders();
+  // Further replicas of experts have weights and gradients, but no optimizer states: the first
+  // replica updates the weights and sends them.
+  memory.weights =
+      Bytes{((plan.zero_stage >= 3 ? sharded : all) + p.replicas_per_rank) * bf16_bytes};
+  memory.gradients = Bytes{((plan.zero_stage >= 2 ? sharded : all) + p.replicas_per_rank) *
                            training.gradient_bytes()};
   memory.optimizer_states =
       Bytes{(plan.zero_stage >= 1 ? sharded : all) * training.optimizer_bytes()};
@@ -220,8 +224,8 @@ MemoryEstimate MemoryModel::of_stage(std::int64_t stage) {
   const std::int64_t micro_batches = plan.micro_batches(workload_.training);
   const StageOrder order = pipeline_order(plan, stage, enough_micro_batches(plan, micro_batches));
   memory.activations = Bytes{most_kept(order, kept.by_chunk)};
-  // Full recompute keeps one layer's activations while it is being repeated; a layer that comes
-  // back from the host is there while its backward pass runs.
+  // Full recompute keeps one layer's activations while it repeats the layer. An offloaded layer is
+  // back in GPU memory during its backward pass.
   memory.activations += kept.largest_layer + kept.largest_on_host;
   if (holds(plan, stage, plan.virtual_stage_count() - 1)) // logits and their gradient
     memory.activations += Bytes{(1 + workload_.model.mtp_layers) * s.tokens *

@@ -6,13 +6,13 @@ namespace moesim {
 
 namespace {
 
-/// One of the two passes while they are merged.
+/// The state of one of two passes during their merge.
 struct PassLane {
   std::vector<Segment> segments;
   bool backward = false;
-  std::int64_t computes = 0; ///< in all
+  std::int64_t computes = 0; ///< total number of computes
   std::int64_t issued = 0;   ///< computes so far
-  std::size_t next = 0;      ///< segment
+  std::size_t next = 0;      ///< index of the next segment
 
   PassLane(std::vector<Segment> of, bool is_backward)
       : segments(std::move(of)), backward(is_backward) {
@@ -20,16 +20,16 @@ struct PassLane {
       computes += is_turn(segment) ? 1 : 0;
   }
 
-  /// A compute that the lanes take turns at: not one that its own communication runs beside, and
-  /// not the host's.
+  /// Whether a segment is a compute that takes a turn between the lanes. Computes beside their own
+  /// pass's communication and the host's launches take none.
   static bool is_turn(const Segment& segment) {
     return segment.kind == OpKind::compute && !segment.beside_previous && !segment.host;
   }
 
   bool has_turn() const { return next < segments.size(); }
-  /// Twice the place of the middle of its next compute, times the computes of `other`: comparable
-  /// between the two.
-  std::int64_t place(const PassLane& other) const { return (2 * issued + 1) * other.computes; }
+  /// Position of the middle of the next compute in its lane, scaled by twice the computes of both
+  /// lanes, so that two lanes compare.
+  std::int64_t position(const PassLane& other) const { return (2 * issued + 1) * other.computes; }
 
   /// The communication with experts that is under way when the next compute of either lane is
   /// issued.
@@ -69,7 +69,7 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<Segment>& forwar
   while (lanes[0].has_turn() || lanes[1].has_turn()) {
     const bool second =
         !lanes[0].has_turn() ||
-        (lanes[1].has_turn() && lanes[1].place(lanes[0]) < lanes[0].place(lanes[1]));
+        (lanes[1].has_turn() && lanes[1].position(lanes[0]) < lanes[0].position(lanes[1]));
     issue(lanes[second], lanes[!second]);
     ++lanes[second].issued;
     issue_what_follows(lanes[second], lanes[!second]);

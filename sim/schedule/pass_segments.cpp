@@ -10,9 +10,9 @@ ChunkPasses::ChunkPasses(const Workload& workload, std::int64_t virtual_stage,
     : rule_(data_parallel_rule(workload)), table_(table), blocks_(blocks), gradients_(gradients),
       communication_(workload, virtual_stage), uses_(blocks.uses(virtual_stage, choice)) {}
 
-std::vector<Segment> ChunkPasses::forward(PassPlace place) {
+std::vector<Segment> ChunkPasses::forward(PassPosition position) {
   const bool gathers = rule_.gathers_every_pass;
-  const bool awaits = place == PassPlace::edge ? rule_.gathers : gathers;
+  const bool awaits = position == PassPosition::edge ? rule_.gathers : gathers;
   Sequence out(table_);
   if (gathers)
     communication_.start_gather(out);
@@ -26,10 +26,11 @@ std::vector<Segment> ChunkPasses::forward(PassPlace place) {
   return out.take();
 }
 
-std::vector<Segment> ChunkPasses::backward(Gradients computed, PassPlace place, bool delayed) {
+std::vector<Segment> ChunkPasses::backward(Gradients computed, PassPosition position,
+                                           bool delayed) {
   const bool gathers = rule_.gathers_every_pass && computed != Gradients::weights;
   const bool reduces =
-      computed != Gradients::inputs && (rule_.reduces_every_pass || place == PassPlace::edge);
+      computed != Gradients::inputs && (rule_.reduces_every_pass || position == PassPosition::edge);
   Sequence out(table_);
   Sequence weights(table_);
   if (gathers) {
@@ -58,7 +59,8 @@ std::vector<Segment> ChunkPasses::backward(Gradients computed, PassPlace place, 
   return out.take();
 }
 
-/// A layer is two blocks; the embedding comes before the first, the head after the last.
+/// Index of the first block of the last layer. A layer has two blocks; the embedding is before the
+/// first layer, the head after the last.
 std::size_t ChunkPasses::first_of_last_layer() const {
   std::size_t last = 0;
   for (std::size_t use = 0; use < uses_.size(); ++use)

@@ -7,11 +7,11 @@
 
 namespace moesim {
 
-/// Where a pass stands in the step, as far as its work depends on that.
-enum class PassPlace : std::uint8_t {
+/// The position of a pass in the step, as far as its work depends on it.
+enum class PassPosition : std::uint8_t {
   regular,
-  /// The first forward pass of a chunk gathers its weights, the last backward pass reduces its
-  /// gradients, where data-parallel communication hides behind compute.
+  /// The first forward pass of a chunk, which gathers its weights, or the last backward pass, which
+  /// reduces its gradients. Only if data-parallel communication overlaps compute.
   edge
 };
 
@@ -20,15 +20,15 @@ enum class PassPlace : std::uint8_t {
 /// chosen modules.
 class ChunkPasses {
 public:
-  /// The passes of a virtual stage. All that is given must live as long.
+  /// The passes of a virtual stage. All arguments must outlive this object.
   ChunkPasses(const Workload& workload, std::int64_t virtual_stage, const LoadChoice& choice,
               WorkTable& table, BlockTable& blocks, GradientTable& gradients);
 
-  std::vector<Segment> forward(PassPlace place);
-  /// A backward pass; `delayed`: gradients of weights run beside the communication that follows
-  /// the gradients of their inputs, as DualPipe runs it beside a forward pass (DeepSeek-V3, arXiv
+  std::vector<Segment> forward(PassPosition position);
+  /// A backward pass; `delayed`: gradients of weights run beside the communication that follows the
+  /// gradients of their inputs, as in DualPipe beside a forward pass (DeepSeek-V3, arXiv
   /// 2412.19437, figure 4).
-  std::vector<Segment> backward(Gradients computed, PassPlace place, bool delayed = false);
+  std::vector<Segment> backward(Gradients computed, PassPosition position, bool delayed = false);
   const std::vector<BlockUse>& uses() const { return uses_; }
 
 private:

@@ -13,7 +13,7 @@ namespace moesim {
 
 namespace {
 
-/// Whole backward passes that run beside a forward pass delay gradients of weights.
+/// Whether backward passes beside a forward pass delay their gradients of weights.
 bool delays_weight_gradients(const ParallelPlan& plan) {
   return plan.schedule.delays_weight_gradients && plan.overlap_batches;
 }
@@ -22,39 +22,39 @@ bool delays_weight_gradients(const ParallelPlan& plan) {
 std::vector<Segment> segments_of(ChunkPasses& passes, const PassKey& key) {
   switch (key.pass) {
   case Pass::forward:
-    return passes.forward(key.place);
+    return passes.forward(key.position);
   case Pass::backward:
-    return passes.backward(Gradients::all, key.place, key.delayed);
+    return passes.backward(Gradients::all, key.position, key.delayed);
   case Pass::backward_input:
-    return passes.backward(Gradients::inputs, key.place);
+    return passes.backward(Gradients::inputs, key.position);
   case Pass::backward_weight:
     break;
   }
-  return passes.backward(Gradients::weights, key.place);
+  return passes.backward(Gradients::weights, key.position);
 }
 
-/// The order of a stage, with the key of each pass. The first pass of each chunk and the last that
-/// makes gradients of weights are those that data-parallel communication starts from.
+/// The order of a stage, with the key of each pass. Data-parallel communication starts at the first
+/// pass of each chunk, and at the last pass that makes its gradients of weights.
 std::vector<std::pair<ChunkPass, PassKey>>
 keyed_passes(const Workload& workload, const ExpertLoads& loads, std::int64_t number) {
   const StageOrder order =
       pipeline_order(workload.plan, number, workload.plan.micro_batches(workload.training));
-  std::map<std::int64_t, std::size_t> first; // pass of a chunk
-  std::map<std::int64_t, std::size_t> last;  // that makes gradients of weights
-  for (std::size_t place = 0; place < order.size(); ++place) {
-    first.try_emplace(order[place].chunk, place);
-    if (order[place].pass == Pass::backward || order[place].pass == Pass::backward_weight)
-      last[order[place].chunk] = place;
+  std::map<std::int64_t, std::size_t> first; // first pass of a chunk
+  std::map<std::int64_t, std::size_t> last;  // last pass of a chunk that makes gradients of weights
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    first.try_emplace(order[i].chunk, i);
+    if (order[i].pass == Pass::backward || order[i].pass == Pass::backward_weight)
+      last[order[i].chunk] = i;
   }
   const bool overlaps = data_parallel_rule(workload).overlaps;
   std::vector<std::pair<ChunkPass, PassKey>> keyed;
   keyed.reserve(order.size());
-  for (std::size_t place = 0; place < order.size(); ++place) {
-    const ChunkPass& pass = order[place];
-    const bool edge = overlaps && (place == first.at(pass.chunk) || place == last.at(pass.chunk));
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const ChunkPass& pass = order[i];
+    const bool edge = overlaps && (i == first.at(pass.chunk) || i == last.at(pass.chunk));
     keyed.push_back({pass,
                      {pass.chunk, pass.micro_batch % loads.micro_batches(),
-                      edge ? PassPlace::edge : PassPlace::regular, pass.pass,
+                      edge ? PassPosition::edge : PassPosition::regular, pass.pass,
                       delays_weight_gradients(workload.plan) && pass.beside_previous}});
   }
   return keyed;
@@ -96,7 +96,7 @@ private:
     }
   }
 
-  /// Passes are made for one chunk and micro-batch after the other.
+  /// Makes the passes of one chunk and micro-batch after the other.
   void place_passes() {
     const auto keyed = keyed_passes(workload_, loads_, number_);
     for (const auto& [pass, key] : keyed)
@@ -128,8 +128,8 @@ private:
         ranks_.push_back(passes_of(chunk, {&loads_, micro_batch, rank}));
   }
 
-  /// Gives the computes of a pass the kernels of each rank of the expert-parallel group, where
-  /// those differ.
+  /// Gives the computes of a pass the kernels of each rank of the expert-parallel group, if they
+  /// differ.
   void distinguish_ranks(std::vector<Segment>& segments, const PassKey& key) {
     std::vector<std::vector<Segment>> of_ranks;
     for (ChunkPasses& rank : ranks_)
@@ -171,8 +171,8 @@ private:
   const DeviceLayout& layout_;
   const ExpertLoads& loads_;
   std::int64_t number_;
-  std::vector<ChunkPasses> chunk_; ///< one: of the chunk and micro-batch that is placed
-  std::vector<ChunkPasses> ranks_; ///< the same, of each rank, where ranks differ
+  std::vector<ChunkPasses> chunk_; ///< the current chunk and micro-batch; one element
+  std::vector<ChunkPasses> ranks_; ///< the same for each rank, if ranks differ
   PlacedStage stage_;
 };
 

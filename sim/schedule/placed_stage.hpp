@@ -13,29 +13,29 @@
 
 namespace moesim {
 
-/// One pass of a stage in its order, with the work that it has at that place.
+/// One pass in the order of a stage, with its work at that position.
 struct OrderedPass {
   ChunkPass pass;
   const std::vector<Segment>* segments = nullptr;
 };
 
-/// The properties that make two passes of a stage the same work.
+/// The properties that decide the work of a pass of a stage.
 struct PassKey {
   std::int64_t chunk = 0;
-  std::int64_t micro_batch = 0; ///< 0 where all have the same load
-  PassPlace place = PassPlace::regular;
+  std::int64_t micro_batch = 0; ///< 0 if all have the same load
+  PassPosition position = PassPosition::regular;
   Pass pass = Pass::forward;
   bool delayed = false; ///< a backward pass with delayed gradients of weights
 
   auto operator<=>(const PassKey&) const = default;
 };
 
-/// One stage while a graph is built.
+/// The work of one stage during the building of a graph.
 struct PlacedStage {
   std::vector<DeviceId> devices;
-  /// By GroupKind: indices of StepGraph::groups.
+  /// Indices of StepGraph::groups, by GroupKind.
   std::array<std::vector<std::uint32_t>, enumerator_count<GroupKind>> groups;
-  std::map<PassKey, std::vector<Segment>> passes; ///< those that the stage does
+  std::map<PassKey, std::vector<Segment>> passes; ///< segments of each distinct pass
   std::vector<OrderedPass> order;                 ///< of the step
   std::vector<Segment> start;                     ///< of the step
   std::vector<Segment> end;
@@ -43,7 +43,7 @@ struct PlacedStage {
 
 /// The tables that the stages of a step share.
 struct StepTables {
-  /// The workload and the works must live as long.
+  /// The workload and the works must outlive this object.
   StepTables(const Workload& workload, Works& step_works)
       : works(step_works), blocks(workload, works), gradients(workload, works) {}
 
@@ -53,7 +53,7 @@ struct StepTables {
 };
 
 /// Adds the work and the groups of one stage to the graph, whose devices are those of `layout`.
-/// `loads` are those of the workload, `tables` those over the graph's works.
+/// `loads` must be those of the workload, `tables` those over the graph's works.
 PlacedStage place_stage(StepGraph& graph, StepTables& tables, const Workload& workload,
                         const DeviceLayout& layout, const ExpertLoads& loads, std::int64_t number);
 

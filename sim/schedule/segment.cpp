@@ -32,7 +32,7 @@ void Sequence::compute_beside(Label label, KernelList kernels,
 
 void Sequence::compute_apart(Label label, KernelLists kernels, bool beside,
                              std::optional<std::uint32_t> communication) {
-  if (!beside && !communication) { // others may be joined to it
+  if (!beside && !communication) { // later computes may join it
     close();
     compute(label, kernels);
     return;
@@ -94,7 +94,7 @@ void Sequence::append(const std::vector<Segment>& segments, LayerRef layer) {
       continue;
     }
     const ComputeWork work = table_.works().computes[segment.work];
-    // A compute that another runs beside starts with it, not earlier.
+    // A compute that another runs beside starts together with it: it must not join an earlier one.
     const bool accompanied = index + 1 < segments.size() && segments[index + 1].beside_previous;
     if (segment.beside_previous || accompanied || work.beside)
       compute_apart(label, work.kernels, segment.beside_previous, work.beside);

@@ -43,7 +43,7 @@ StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_
   }
   sum.dense_per_rank /= plan.tensor;
   if (model.is_moe())
-    sum.copies_per_rank =
+    sum.replicas_per_rank =
         sum.expert_per_rank / model.experts.experts * workload.routing.redundant_experts;
   return sum;
 }
@@ -55,7 +55,7 @@ StageParameters stage_parameters(const Workload& workload, std::int64_t stage) {
         chunk_parameters(workload, workload.plan.virtual_stage(stage, chunk));
     sum.dense_per_rank += part.dense_per_rank;
     sum.expert_per_rank += part.expert_per_rank;
-    sum.copies_per_rank += part.copies_per_rank;
+    sum.replicas_per_rank += part.replicas_per_rank;
   }
   return sum;
 }

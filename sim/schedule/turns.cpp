@@ -20,12 +20,12 @@ void Turns::exchange(OpId transfer, DeviceId source, const std::optional<Turn>& 
 }
 
 void Turns::connect(StepGraph& graph) const {
-  for (const auto& [transfer, place] : waits_for_turn_)
-    if (const auto before = turns_.find({place.first, place.second - 1}); before != turns_.end())
+  for (const auto& [transfer, start] : waits_for_turn_)
+    if (const auto before = turns_.find({start.first, start.second - 1}); before != turns_.end())
       for (const OpId op : before->second.lasts)
         graph.add_dependency(op, transfer);
-  for (const auto& [transfer, place] : holds_up_)
-    if (const auto after = turns_.find(place); after != turns_.end())
+  for (const auto& [transfer, start] : holds_up_)
+    if (const auto after = turns_.find(start); after != turns_.end())
       for (const OpId op : after->second.firsts)
         graph.add_dependency(transfer, op);
 }

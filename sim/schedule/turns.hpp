@@ -11,16 +11,16 @@
 
 namespace moesim {
 
-/// Collects what waits for what where stages exchange with their neighbours only between turns: a
-/// transfer waits until both sides have come to it, and both wait for its end.
+/// Collects the dependencies of stages that exchange with their neighbours only between turns. A
+/// transfer waits until both sides have reached it, and both wait for its end.
 class Turns {
 public:
-  /// A pass of a turn: what starts it and, until another is added, what ends the turn. Nothing
-  /// where there are no turns.
+  /// Adds a pass of a turn, with its first and last operations. The last ones end the turn unless
+  /// another pass of the turn is added. Has no effect without a turn.
   void add(DeviceId device, const std::optional<Turn>& turn, const std::vector<OpId>& firsts,
            const std::vector<OpId>& lasts);
-  /// A transfer of what a pass on `source` has made to one on `sink`. What is sent right after its
-  /// turn may leave while gradients of weights end that.
+  /// Adds the transfer of a pass's result from `source` to a pass on `sink`. A result that is sent
+  /// right after its turn may leave during the gradients of weights that end the turn.
   void exchange(OpId transfer, DeviceId source, const std::optional<Turn>& made, DeviceId sink,
                 const std::optional<Turn>& fed);
   /// Adds the dependencies.
@@ -31,10 +31,11 @@ private:
     std::vector<OpId> firsts;
     std::vector<OpId> lasts;
   };
-  using Place = std::pair<DeviceId, std::int64_t>; ///< before a turn
-  std::map<Place, Ends> turns_;
-  std::vector<std::pair<OpId, Place>> waits_for_turn_; ///< until the turn before is over
-  std::vector<std::pair<OpId, Place>> holds_up_;
+  using TurnStart = std::pair<DeviceId, std::int64_t>; ///< start of a turn: device and number of
+                                                       ///< the turn
+  std::map<TurnStart, Ends> turns_;
+  std::vector<std::pair<OpId, TurnStart>> waits_for_turn_; ///< until the previous turn has ended
+  std::vector<std::pair<OpId, TurnStart>> holds_up_;
 };
 
 } // namespace moesim

@@ -17,7 +17,7 @@ std::size_t mixed(std::size_t hash, std::int64_t value) {
   return mixed(hash, static_cast<std::size_t>(value));
 }
 
-/// Of some of the sizes: equal kernels have equal hashes, most others do not.
+/// A hash over some of the sizes: equal kernels have equal hashes, most others do not.
 std::size_t hash_of(const KernelList& kernels) {
   std::size_t hash = kernels.size();
   for (const Kernel& kernel : kernels) {

@@ -18,8 +18,8 @@ namespace moesim {
 
 /// The purpose of a collective in a training step.
 enum class Role : std::uint8_t {
-  dispatch, ///< tokens to their experts, or gradients of the experts' results
-  combine,  ///< results back, or gradients of the experts' inputs
+  dispatch, ///< sends tokens to their experts, or gradients of the experts' results
+  combine,  ///< returns results, or gradients of the experts' inputs
   expert_tensor_gather,
   expert_tensor_reduce,
   tensor_gather,
@@ -27,8 +27,8 @@ enum class Role : std::uint8_t {
   context_gather,
   weight_gather,
   gradient_reduce,
-  replica_gradients, ///< of copies of experts, to the first of them
-  replica_weights    ///< from the first of them
+  replica_gradients, ///< gradients of further replicas of experts, to the first replica
+  replica_weights    ///< weights from the first replica
 };
 
 /// The direction of the pass that a collective belongs to.
@@ -40,33 +40,34 @@ struct CollectiveWork {
   GroupKind group = GroupKind::expert;
   Role role = Role::dispatch;
   Direction direction = Direction::forward;
-  /// All-to-all, dispatch and combine: what a rank holds for all ranks, itself included, a token as
-  /// often as it has experts. All-gather: what a rank has received in the end, its own part
-  /// included; reduce-scatter and all-reduce: what a rank holds at the start. As nccl-tests defines
-  /// its size column.
+  /// Size of the buffer, as in the size column of nccl-tests. All-to-all, dispatch and combine:
+  /// bytes that a rank holds for all ranks, itself included; a token counts once for each of its
+  /// experts. All-gather: bytes that a rank has at the end, its own part included. Reduce-scatter
+  /// and all-reduce: bytes that a rank holds at the start.
   Bytes bytes = {};
-  /// All-reduce: the fastest algorithm, not just rings.
+  /// Whether an all-reduce takes the fastest algorithm; else it takes rings.
   bool any_algorithm = true;
-  TokenFanOut fan_out = {}; ///< dispatch and combine
-  /// Uneven loads by position in the group; none where all pairs carry the same.
+  TokenFanOut fan_out = {}; ///< for dispatch and combine
+  /// Uneven loads by position in the group; null if all pairs of ranks carry the same.
   std::shared_ptr<const LoadMatrix> loads = nullptr;
   /// The load of the experts that a dispatch or combine serves.
   std::shared_ptr<const ExpertLoad> expert_load = nullptr;
-  /// Computes of another micro-batch run beside it: a fused dispatch or combine is slower for it.
+  /// Whether computes of another micro-batch run beside it, which slow a fused dispatch or combine.
   bool beside_compute = false;
-  /// CommunicationSpec::wait_for_ranks, before it moves bytes; holds its SMs too.
+  /// CommunicationSpec::wait_for_ranks: the wait before it moves bytes, during which it holds its
+  /// SMs.
   Seconds wait_for_ranks = {};
-  /// Tokens of one rank, each counted once, whose messages to other domains the host posts for the
-  /// GPU: of a dispatch or combine.
+  /// Tokens of one rank, each counted once, of a dispatch or combine whose messages to other
+  /// domains the host posts for the GPU. Nothing if the host posts none.
   std::optional<std::int64_t> host_posted_tokens = std::nullopt;
 
   auto operator<=>(const CollectiveWork&) const = default;
 };
 
-/// The host's part before kernels run, on its own stream; not what it replays as a CUDA graph.
+/// The host's work before kernels run, on its own stream, without CUDA graphs.
 struct HostWork {
   std::int64_t operators = 0; ///< calls of the framework: Python, its dispatch, its bookkeeping
-  std::int64_t launches = 0;  ///< further kernels that such a call launches itself
+  std::int64_t launches = 0;  ///< further kernels that these calls launch
 
   HostWork& operator+=(const HostWork& other) {
     operators += other.operators;
@@ -77,17 +78,18 @@ struct HostWork {
 };
 
 using KernelList = std::vector<Kernel>;
-/// Indices of Works::kernel_lists: lists that run one after the other.
+/// Indices of Works::kernel_lists; the lists run one after the other.
 using KernelLists = std::vector<std::uint32_t>;
 
 /// An amount of compute: kernels that run back to back.
 struct ComputeWork {
   KernelLists kernels;
-  /// The communication that runs beside it, whose kernels take part of the GPU: an index of
-  /// Works::collectives.
+  /// Index in Works::collectives of the communication beside it, whose kernels hold part of the
+  /// GPU.
   std::optional<std::uint32_t> beside = std::nullopt;
-  HostWork host = {}; ///< of an operation on the host's stream
-  /// Where ranks of the expert-parallel group differ and are devices: the kernels of each.
+  HostWork host = {}; ///< for an operation on the host's stream
+  /// The kernels of each rank of the expert-parallel group, if ranks differ and are devices; else
+  /// empty.
   std::vector<KernelLists> by_expert_rank = {};
 
   /// The kernels of a rank of the expert-parallel group.
@@ -97,12 +99,12 @@ struct ComputeWork {
   bool operator==(const ComputeWork&) const = default;
 };
 
-/// The bytes of one rank that pass between two pipeline stages.
+/// Bytes that one rank sends to another pipeline stage.
 struct TransferWork {
   Bytes bytes;
 };
 
-/// The distinct amounts of work of a step: equal layers, stages and micro-batches share theirs.
+/// The distinct amounts of work of a step, shared by equal layers, stages and micro-batches.
 struct Works {
   std::vector<KernelList> kernel_lists = {};
   std::vector<ComputeWork> computes = {};
@@ -111,17 +113,17 @@ struct Works {
   std::vector<Label> labels = {};
 };
 
-/// Adds works to those of a step, equal ones once.
+/// Adds works to those of a step, each distinct one once.
 class WorkTable {
 public:
-  /// `works` must live as long.
+  /// `works` must outlive this object.
   explicit WorkTable(Works& works);
 
-  /// An index of Works::kernel_lists, computes, collectives.
+  /// Returns the index in Works::kernel_lists, computes or collectives.
   std::uint32_t add(KernelList kernels);
   std::uint32_t add(ComputeWork work);
   std::uint32_t add(const CollectiveWork& work);
-  /// Labels differ by layer: each is a new one.
+  /// Adds a label. Labels differ by layer, so that each is new.
   std::uint32_t add(const Label& label);
   const Works& works() const { return works_; }
 

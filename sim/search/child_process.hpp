@@ -8,7 +8,7 @@
 
 namespace moesim {
 
-/// What a forked process came to: its text, or why it failed.
+/// The outcome of a forked process: its text, or the reason why it failed.
 struct ChildAnswer {
   bool ok = false;
   std::string text;

@@ -1,5 +1,6 @@
 #include "sim/search/step_replay.hpp"
 
+#include "sim/replay/contention.hpp"
 #include "sim/replay/replay.hpp"
 #include "sim/schedule/build_step_graph.hpp"
 #include "sim/search/child_process.hpp"
@@ -113,7 +114,7 @@ std::optional<StepReplay> measure(const StepGraph& graph, const Timeline& timeli
     observe(graph, timeline);
   StepReplay result;
   result.metrics = measure_step(graph, timeline, topology, times);
-  result.operations = graph.ops.size();
+  result.operations = graph.operation_count();
   result.activities = timeline.activities;
   result.approximate = layout.approximate;
   result.extrapolated = timeline.extrapolated;
@@ -126,8 +127,15 @@ std::optional<StepReplay> measure(const StepGraph& graph, const Timeline& timeli
 std::optional<StepReplay> replay_in(const ReplayLayout& layout, const Workload& workload,
                                     const Topology& topology, const Costs& costs,
                                     const ExpertLoads& loads, const TimelineObserver& observe) {
-  const StepGraph graph = build_step_graph(workload, layout.layout, loads);
-  const Replay replay(graph, layout, {workload.plan, topology, &costs.compute, costs.network});
+  TrafficPlanner planner(layout, workload.plan, topology, costs.network, &costs.compute);
+  StepTraffic traffic(planner);
+  const auto contention = [&](const StepGraph& placed, const std::vector<Communication>& all) {
+    return find_contention(placed, all, topology, traffic);
+  };
+  // An observer sees each operation.
+  const StepGraph graph =
+      build_step_graph(workload, layout.layout, loads, observe ? FindContention{} : contention);
+  const Replay replay(graph, traffic, {workload.plan, topology, &costs.compute, costs.network});
   if (const auto timeline = replay.play(Sharing::refused))
     return measure(graph, *timeline, layout, topology, *replay.compute_times(), observe);
   Machine::load(); // once, not in each child

@@ -27,7 +27,7 @@ PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelit
 /// The outcome of one replay of one step.
 struct StepReplay {
   StepMetrics metrics;
-  std::uint64_t operations = 0;
+  std::uint64_t operations = 0; ///< of the step, those of runs one by one
   std::uint64_t activities = 0;
   bool approximate = false;              ///< as in PlayedStep
   std::vector<std::string> extrapolated; ///< network costs beyond those measured

@@ -13,14 +13,14 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-/// What an axis acts on, where its name does not say it: why it may change nothing.
+/// The traffic or load that an axis acts on, for axes whose name does not say it.
 const std::map<std::string, std::string> acts_on = {
     {"cluster.nic_gbit_per_s", "It acts only on what crosses the NICs."},
     {"cluster.oversubscription", "It acts only on what crosses from leaf to leaf."},
     {"routing.seed", "It acts only on a load that is drawn at random."},
 };
 
-/// Points that differ in one axis only.
+/// Points that differ in one axis alone.
 struct Group {
   std::vector<const Row*> rows;
 
@@ -28,7 +28,7 @@ struct Group {
     return rows.size() > 1 && std::any_of(rows.begin(), rows.end(),
                                           [](const Row* row) { return row->front() == "ok"; });
   }
-  /// All columns but `own`, those of the axis, are equal.
+  /// Whether all columns but `own`, those of the axis, are equal.
   bool is_unchanged(const std::set<std::size_t>& own) const {
     return std::all_of(rows.begin(), rows.end(), [&](const Row* row) {
       for (std::size_t column = 0; column < row->size(); ++column)
@@ -60,17 +60,17 @@ AxisEffect effect_of(const ReportTable& results, const std::vector<std::string>&
   if (const auto keys = row_keys.find(axis); keys != row_keys.end())
     for (const std::string& key : keys->second)
       own.insert(results.find(key));
-  std::map<Row, std::size_t> places; // by the values of the other axes
+  std::map<Row, std::size_t> group_of; // index of the group, by the values of the other axes
   std::vector<Group> groups;
   for (const Row& row : results.rows) {
     Row others;
     for (const std::string& other : axes)
       if (other != axis)
         others.push_back(row[results.find(other)]);
-    const auto [place, added] = places.emplace(std::move(others), groups.size());
+    const auto [group, added] = group_of.emplace(std::move(others), groups.size());
     if (added)
       groups.emplace_back();
-    groups[place->second].rows.push_back(&row);
+    groups[group->second].rows.push_back(&row);
   }
   AxisEffect effect{axis, 0, 0, {}};
   std::vector<std::pair<const Row*, bool>> judged;

@@ -8,12 +8,13 @@
 
 namespace moesim {
 
-/// What a swept axis did to the results. Points that differ in this axis only form a group; groups
-/// of one point, and those in which no point ran, say nothing and are left out.
+/// The effect of a swept axis on the results. Points that differ in this axis alone form a group.
+/// Groups of one point, and those in which no point ran, are left out.
 struct AxisEffect {
   std::string axis;
   std::size_t groups = 0;
-  std::size_t unchanged = 0; ///< groups that are equal in every column but the axis, status too
+  std::size_t unchanged = 0; ///< groups whose points are equal in every column but the axis, status
+                             ///< included
   /// Settings of the other axes under which all groups are unchanged: "cluster.gpus 8".
   std::vector<std::string> always;
 };
@@ -26,7 +27,7 @@ std::vector<AxisEffect> axis_effects(const ReportTable& results,
                                      const std::vector<std::string>& axes,
                                      const RowKeys& row_keys = {});
 
-/// A sentence for each axis that changed nothing, in all groups or in some.
+/// A sentence for each axis that had no effect in all groups or in some.
 std::vector<std::string> unchanged_notes(const std::vector<AxisEffect>& effects);
 
 } // namespace moesim

@@ -51,7 +51,7 @@ std::vector<Bytes> read_sizes(const TomlTable& table) {
   return sizes;
 }
 
-/// The bytes and the fan-out of a dispatch or combine, from what DeepEP's tests name.
+/// The bytes and the fan-out of a dispatch or combine, from the parameters of DeepEP's tests.
 Bytes read_tokens(const TomlTable& table, const std::string& name, CollectiveWork& work) {
   if (table.has("bytes"))
     table.fail("bytes", fmt::format("a {} takes its bytes from its tokens", name),

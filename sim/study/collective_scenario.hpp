@@ -5,9 +5,9 @@
 
 namespace moesim {
 
-/// One collective over all GPUs of a cluster, on its own: what nccl-tests times.
+/// One collective alone over all GPUs of a cluster, as nccl-tests times it.
 struct CollectiveScenario {
-  CollectiveWork work; ///< its bytes are set for each size
+  CollectiveWork work; ///< the collective; its bytes are set for each size
   std::vector<Bytes> sizes;
   ParallelPlan plan; ///< one group of all ranks
   TopologySpec topology;
@@ -18,10 +18,10 @@ struct CollectiveScenario {
 const std::vector<std::string>& lone_collective_names();
 
 /// Reads a collective from TOML: `[collective]` with `name`, `bytes` (a number or a list, as
-/// nccl-tests defines size) and optionally `algorithm`; `[cluster]` and `[simulation]` as
-/// in a scenario. A dispatch or combine takes `tokens` of a rank, `hidden`, `experts`,
+/// nccl-tests defines size) and optionally `algorithm`; `[cluster]` and `[simulation]` as in a
+/// scenario. A dispatch or combine takes `tokens` of a rank, `hidden`, `experts`,
 /// `experts_per_token`, optionally `groups`, `groups_per_token` and `precision` instead of `bytes`.
-/// Paths are relative to `folder`. Throws InputError, or IllegalScenario where the cluster does not
+/// Paths are relative to `folder`. Throws InputError, or IllegalScenario if the cluster does not
 /// hold the GPUs.
 CollectiveScenario read_collective(const TomlDocument& document,
                                    const std::filesystem::path& folder);

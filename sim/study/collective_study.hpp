@@ -5,16 +5,17 @@
 
 namespace moesim {
 
-/// The time of one collective alone, as nccl-tests prints it.
+/// The time of one collective alone, in the columns of nccl-tests.
 struct CollectiveResult {
   Bytes size;
   Seconds time;
-  std::string algorithm;  ///< the one chosen
+  std::string algorithm;  ///< the chosen algorithm
   std::string bottleneck; ///< the link with the highest use
   double algbw_gbyte_per_s = 0.0;
-  double busbw_gbyte_per_s = 0.0;        ///< algbw times the factor that nccl-tests documents
-  std::vector<std::string> extrapolated; ///< costs beyond what was measured
-  std::vector<std::string> stand_ins;    ///< costs of something else, as TrafficNotes'
+  double busbw_gbyte_per_s = 0.0;        ///< algbw × the bus factor of nccl-tests
+  std::vector<std::string> extrapolated; ///< costs beyond the measurements
+  std::vector<std::string> stand_ins;    ///< costs of another collective or interconnect, see
+                                         ///< TrafficNotes
 };
 
 /// Replays `work` over all ranks of `plan`, in this process: SimGrid simulates once a process.
@@ -22,7 +23,7 @@ CollectiveResult replay_collective(const CollectiveWork& work, const ParallelPla
                                    const Topology& topology, Fidelity fidelity,
                                    const NetworkCost& network);
 
-/// The results of all sizes of a scenario, each in a process of its own.
+/// The results of all sizes of a scenario, each from a process of its own.
 std::vector<CollectiveResult> time_collective(const CollectiveScenario& scenario,
                                               const NetworkCost& network);
 

@@ -9,13 +9,13 @@
 
 namespace moesim {
 
-/// Cost tables, read once for each GPU and precision that the points of a study name.
+/// Cost tables, read once for each GPU kind and precision of a study's points.
 class CostLibrary {
 public:
   /// `calibration` is the folder of measured costs.
   explicit CostLibrary(std::filesystem::path calibration) : calibration_(std::move(calibration)) {}
 
-  /// Valid until the library dies. Throws InputError as load_costs does.
+  /// The costs of a topology, valid as long as the library. Throws the errors of load_costs.
   const Costs& of(const TopologySpec& topology, const TrainingSpec& training);
 
 private:

@@ -121,12 +121,13 @@ json members(const GpuSpec& gpu) {
 }
 
 json members(const NodeSpec& node) {
-  const auto& [gpus, scale_up_medium, scale_up_gpus, scale_up, scale_up_latency,
+  const auto& [gpus, scale_up_interconnect, scale_up_gpus, scale_up, scale_up_latency,
                scale_up_switch_gpus, scale_up_oversubscription, in_switch_reduction, nics,
-               nic_medium, nic, nic_latency, pcie, host] = node;
-  return json::array({gpus, scale_up_medium, scale_up_gpus, scale_up.value, scale_up_latency.value,
-                      scale_up_switch_gpus, scale_up_oversubscription, in_switch_reduction, nics,
-                      nic_medium, nic.value, nic_latency.value, pcie.value, host});
+               nic_interconnect, nic, nic_latency, pcie, host] = node;
+  return json::array({gpus, scale_up_interconnect, scale_up_gpus, scale_up.value,
+                      scale_up_latency.value, scale_up_switch_gpus, scale_up_oversubscription,
+                      in_switch_reduction, nics, nic_interconnect, nic.value, nic_latency.value,
+                      pcie.value, host});
 }
 
 json members(const FabricSpec& fabric) {

@@ -10,8 +10,8 @@ namespace moesim {
 
 namespace {
 
-/// The time of the experts' forward and backward pass with so many tokens on a rank, and of the
-/// forward pass once more where it is recomputed.
+/// The time of the experts' forward and backward pass with `tokens` tokens on a rank; the forward
+/// pass counts twice if it is recomputed.
 Seconds expert_time(const Workload& workload, const ExpertLoad& load, std::int64_t tokens,
                     const ComputeCost& cost) {
   ExpertLoad one = load;
@@ -29,7 +29,7 @@ Seconds expert_time(const Workload& workload, const ExpertLoad& load, std::int64
   return sum;
 }
 
-/// The wait of one layer in all micro-batches.
+/// The wait of one layer, summed over all micro-batches.
 Seconds straggler_time_of_layer(const Workload& workload, const ExpertLoads& loads,
                                 std::int64_t layer, const ComputeCost& cost) {
   const double repeats = static_cast<double>(workload.plan.micro_batches(workload.training)) /
@@ -86,7 +86,7 @@ Seconds straggler_time(const Workload& workload, const ExpertLoads& loads,
           sum += straggler_time_of_layer(workload, loads, layer, cost);
     }
     // Under DualPipe each of two stages has half of the micro-batches of a chunk.
-    longest = std::max(longest, sum / static_cast<double>(workload.plan.copies()));
+    longest = std::max(longest, sum / static_cast<double>(workload.plan.holders()));
   }
   return longest;
 }

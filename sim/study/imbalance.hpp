@@ -5,18 +5,18 @@
 
 namespace moesim {
 
-/// Fills the columns of how uneven the loads of a workload are: load_max_over_mean, load_gini,
-/// load_coefficient_of_variation and rank_load_max_over_mean, each of the layer and micro-batch in
-/// which it is the highest, and the dropped tokens of all.
+/// Fills the columns of load imbalance: load_max_over_mean, load_gini,
+/// load_coefficient_of_variation and rank_load_max_over_mean, each as the maximum over layers and
+/// micro-batches, and the dropped tokens of all.
 void fill_routing(const Workload& workload, const ExpertLoads& loads, StepResult& result);
 
-/// What ranks of the mean load wait for the busiest one's experts: in each layer, micro-batch and
-/// pass, the time of the experts' kernels with its tokens less the time with the mean. Of the stage
-/// where that is the most.
+/// Time that ranks of mean load wait for the experts of the busiest rank. In each layer,
+/// micro-batch and pass, it is the time of the experts' kernels with the busiest rank's tokens less
+/// the time with the mean. The result is that of the stage with the longest wait.
 Seconds straggler_time(const Workload& workload, const ExpertLoads& loads, const ComputeCost& cost);
 
-/// Fills straggler_ms and how much longer than an even step the step of `step_time_ms` takes, and
-/// which part of it uneven experts alone would make: two replays. 0 where loads are even.
+/// Fills straggler_ms, the time that `step_time_ms` exceeds that of a step with even loads, and the
+/// part that uneven experts alone cause. Takes two replays. All are 0 with even loads.
 void fill_imbalance(const Scenario& scenario, const ExpertLoads& loads, const Topology& topology,
                     const Costs& costs, StepResult& result);
 

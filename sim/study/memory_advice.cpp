@@ -12,7 +12,7 @@ namespace moesim {
 
 namespace {
 
-/// Collects the changes of a plan that are legal.
+/// Collects the legal changes of a plan.
 class ChangeList {
 public:
   void add(const std::string& key, const std::string& value, const Workload& changed) {
@@ -53,7 +53,7 @@ void add_larger_expert_degrees(const Workload& workload, ChangeList& changes) {
   }
 }
 
-/// What is missing; never shown as nothing.
+/// The missing memory in GiB, rounded so that it is never shown as 0.
 std::string missing_gib(const MemoryEstimate& memory, Bytes capacity) {
   return fmt::format("{:.2f}", std::max(0.01, gib(memory.total() - capacity)));
 }
@@ -93,7 +93,7 @@ std::string memory_advice(const Workload& workload, Bytes capacity) {
     return "no single change of the plan that saves memory is legal";
   std::vector<std::string> fitting;
   std::string key_that_fits;
-  std::vector<std::string> tried; // keys; the values of one stand together
+  std::vector<std::string> tried; // keys already listed; changes of one key are consecutive
   for (const MemoryChange& change : changes) {
     if (tried.empty() || tried.back() != change.key)
       tried.push_back(change.key);

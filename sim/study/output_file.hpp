@@ -5,8 +5,8 @@
 
 namespace moesim {
 
-/// Writes a file whole: beside its place first, then renamed, so that a reader never sees half of
-/// it. Throws InputError if it cannot be written.
+/// Writes a file atomically: to a temporary file beside it, which is then renamed, so that a reader
+/// never sees an incomplete file. Throws InputError if it cannot be written.
 void write_file(const std::filesystem::path& path, const std::string& text);
 
 } // namespace moesim

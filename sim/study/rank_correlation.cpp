@@ -8,7 +8,7 @@ namespace moesim {
 
 namespace {
 
-/// -1, 0 (a tie: closer than `scatter` of the larger) or 1.
+/// The order of two values: -1, 0 (a tie: closer than `scatter` of the larger) or 1.
 int order_of(double a, double b, double scatter) {
   if (std::abs(a - b) <= scatter * std::max(std::abs(a), std::abs(b)))
     return 0;

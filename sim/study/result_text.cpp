@@ -25,7 +25,7 @@ double exact_number(const std::string& text) {
   return value;
 }
 
-/// A string of a JSON object.
+/// The string of a key of a JSON object.
 std::string cell(const json& values, const char* name) {
   INVARIANT(values.contains(name) && values[name].is_string(), "{} in {}", name, values.dump());
   return values[name];
@@ -37,7 +37,7 @@ json parse_object(const std::string& text) {
   return values;
 }
 
-/// One line, whatever bytes the messages hold.
+/// The JSON as one line, for messages of any bytes.
 std::string line_of(const json& values) {
   return values.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -7,8 +7,8 @@
 
 namespace moesim {
 
-/// A result or a twin's answer as one line of text, for a journal or another process. It reads back
-/// with every bit of its numbers. Readers throw InternalError for another text.
+/// A result or a twin's answer as one line of text, for a journal or another process. Numbers read
+/// back exactly, to the last bit. Readers throw InternalError for any other text.
 std::string result_text(const StepResult& result);
 StepResult result_from_text(const std::string& text);
 std::string twin_text(const TwinAnswer& answer);

@@ -30,7 +30,7 @@ std::vector<std::string> other_cells(const ReportTable& results,
   return cells;
 }
 
-/// What the router wants for each expert of a layer, in all micro-batches.
+/// Tokens that the router chooses for each expert of a layer, summed over all micro-batches.
 std::vector<std::int64_t> wanted_tokens(const ExpertLoads& loads, std::int64_t layer) {
   std::vector<std::int64_t> wanted = loads.at(layer, 0)->wanted;
   for (std::int64_t micro_batch = 1; micro_batch < loads.micro_batches(); ++micro_batch) {

@@ -9,7 +9,7 @@
 
 namespace moesim {
 
-/// What a sweep's report says of its making: command, version, seed, and the text of every input.
+/// The origin of a sweep's report: command, version, seed, and the text of every input.
 ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
                           const std::string& command_line, const std::string& version);
 

@@ -11,17 +11,16 @@ namespace moesim {
 /// The kinds of task of a sweep. Tasks of one kind take time in proportion to their weights.
 enum class SweepTask { point, twin };
 
-/// The time that the tasks of a sweep will take, from those that have ended in this run.
+/// An estimate of a sweep's remaining time, from the tasks that have ended in this run.
 class TimeLeft {
 public:
-  /// A task that is to run, and one that need not run after all. Weights of a kind compare with
-  /// each other only.
+  /// Adds a task to run, or drops one that need not run. Only weights of the same kind compare.
   void add(SweepTask kind, double weight);
   void drop(SweepTask kind, double weight);
-  /// A task that was to run has ended after so much time.
+  /// Notes that a task has ended after `seconds`.
   void end(SweepTask kind, double weight, double seconds);
-  /// With `jobs` tasks at a time; 0 if none is left. Nothing while less than three tasks of a kind
-  /// have ended and others of it are left.
+  /// Remaining seconds with `jobs` tasks at a time; 0 if no task is left. Nothing while fewer than
+  /// three tasks of a kind have ended and others of this kind are left.
   std::optional<double> seconds(std::size_t jobs) const;
 
 private:
@@ -30,7 +29,7 @@ private:
     std::size_t ended = 0;
     double weight_left = 0.0;
     double weight_ended = 0.0;
-    double seconds = 0.0; ///< of those that have ended
+    double seconds = 0.0; ///< time of the ended tasks
   };
   std::array<Kind, enumerator_count<SweepTask>> kinds_;
 };

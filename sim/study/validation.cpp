@@ -30,25 +30,25 @@ double predict_collective(const CollectiveScenario& scenario, const std::string&
   return quantity == "busbw_gbyte_per_s" ? result.busbw_gbyte_per_s : result.time.value * 1e6;
 }
 
-/// The cases that one step answers: they stand in `numbers`, in the order of the file.
+/// A step to predict, and the cases that it answers: their `numbers`, in the order of the file.
 struct PlannedStep {
   const Scenario* scenario = nullptr;
   std::vector<std::size_t> numbers;
 };
 
-/// The steps of the cases, each plan once for those that want the same twins.
+/// The distinct steps of the cases: each plan once for cases with the same twins.
 std::vector<PlannedStep> planned_steps(const std::vector<ValidationCase>& cases) {
   std::vector<PlannedStep> steps;
-  std::map<std::pair<std::string, Twins>, std::size_t> known;
+  std::map<std::pair<std::string, Twins>, std::size_t> step_of;
   for (std::size_t number = 0; number < cases.size(); ++number) {
     const auto* scenario = std::get_if<Scenario>(&cases[number].scenario);
     if (!scenario)
       continue;
-    const auto [place, added] =
-        known.try_emplace({cases[number].plan, twins_for(cases[number].quantity)}, steps.size());
+    const auto [step, added] =
+        step_of.try_emplace({cases[number].plan, twins_for(cases[number].quantity)}, steps.size());
     if (added)
       steps.push_back({scenario, {}});
-    steps[place->second].numbers.push_back(number);
+    steps[step->second].numbers.push_back(number);
   }
   return steps;
 }
@@ -60,7 +60,7 @@ double column_of(const StepResult& result, const std::string& quantity) {
   throw InternalError("no result column " + quantity);
 }
 
-/// The status and the reason of a step, and the numbers that its cases ask for, if it ran.
+/// Predicts a step: status, reason and, if it ran, the numbers of its cases.
 json predict_step(const PlannedStep& step, const std::vector<ValidationCase>& cases,
                   const Costs& costs) {
   const Twins twins = twins_for(cases[step.numbers.front()].quantity);

@@ -6,20 +6,21 @@
 
 namespace moesim {
 
-/// What a prediction says of a case.
+/// The prediction of a case.
 struct CaseResult {
   std::string status;      ///< ok, outside (its tolerance), illegal, out-of-memory or failed
-  std::string reason = ""; ///< why there is no prediction
-  double predicted = std::numeric_limits<double>::quiet_NaN();     ///< unit of the quantity
-  double error_percent = std::numeric_limits<double>::quiet_NaN(); ///< of predicted over measured
+  std::string reason = ""; ///< the reason why there is no prediction
+  double predicted = std::numeric_limits<double>::quiet_NaN();     ///< in the unit of the quantity
+  double error_percent = std::numeric_limits<double>::quiet_NaN(); ///< error of predicted over
+                                                                   ///< measured
 };
 
 /// Compares a prediction with its case.
 CaseResult compare(const ValidationCase& found, double predicted);
 
-/// Predicts every case, each in a process of its own, or with those of the same plan, at most
-/// `jobs` at a time. Results are in the order of the cases. `calibration` is the folder of measured
-/// costs. Throws InputError as load_costs does.
+/// Predicts every case. Cases of the same plan share a child process; at most `jobs` run at a time.
+/// Results are in the order of the cases. `calibration` is the folder of measured costs. Throws the
+/// errors of load_costs.
 std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
                                       const std::filesystem::path& calibration, std::size_t jobs);
 

@@ -33,7 +33,7 @@ std::vector<std::string> words(const std::string& text) {
   return found;
 }
 
-/// Reads the scenario of `row` into `found`, which has its other cells.
+/// Reads the scenario of `row` into `found`, whose other members are set.
 void read_case_scenario(const CsvTable& table, std::size_t row, const fs::path& folder,
                         ValidationCase& found) {
   const std::size_t scenario_column = table.column("scenario");
@@ -98,15 +98,15 @@ ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path&
     if (text(column).empty())
       throw InputError(table.where(row, table.column(column)),
                        fmt::format("{} must not be empty", column));
-  const InputLocation place = table.where(row, table.column("scenario"));
+  const InputLocation where = table.where(row, table.column("scenario"));
   try {
     read_case_scenario(table, row, folder, found);
   } catch (const IllegalScenario& error) {
     found.illegal_reason = error.message();
   } catch (const InputError& error) {
-    if (std::string(error.what()).starts_with(place.file + ":"))
+    if (std::string(error.what()).starts_with(where.file + ":"))
       throw;
-    throw InputError(place, "the scenario of this case cannot be read", error.what());
+    throw InputError(where, "the scenario of this case cannot be read", error.what());
   }
   return found;
 }

@@ -14,27 +14,27 @@ namespace moesim {
 struct ValidationCase {
   std::string name;
   std::string tier;
-  std::string group;    ///< of cases that predictions should order: plans of one model on one GPU
-  std::string plan;     ///< its scenario and settings, as they stand in the file
-  std::string quantity; ///< a result column, or of a collective time_us, algbw_…, busbw_gbyte_per_s
+  std::string group;    ///< cases that predictions should order: plans of one model on one GPU
+  std::string plan;     ///< its scenario and settings, as text of the file
+  std::string quantity; ///< a result column; for a collective time_us, algbw_…, busbw_gbyte_per_s
   double measured = 0.0;
-  std::string measured_status;    ///< where the quantity is the status: "ok" or "out-of-memory"
-  double tolerance_percent = 0.0; ///< of |predicted / measured − 1|
+  std::string measured_status;    ///< for the quantity `status`: "ok" or "out-of-memory"
+  double tolerance_percent = 0.0; ///< bound of |predicted / measured − 1|
   std::string source;
   /// Nothing if the scenario is well formed but cannot run.
   std::variant<std::monostate, Scenario, CollectiveScenario> scenario;
   std::string illegal_reason;
 };
 
-/// The quantity of a case that says whether a step fits and runs.
+/// The quantity of a case that tells whether a step fits and runs.
 constexpr const char* status_quantity = "status";
 
-/// How far off a tier may be; what has no value is not asked for.
+/// The tolerances of a tier; a missing value means no check.
 struct TierTolerance {
   std::string tier;
-  std::optional<double> median_tolerance_percent; ///< of the median |error|
-  std::optional<double> p90_tolerance_percent;    ///< of its 90th percentile
-  std::optional<double> kendall_tau_min;          ///< of each group of 5 cases or more
+  std::optional<double> median_tolerance_percent; ///< bound of the median |error|
+  std::optional<double> p90_tolerance_percent;    ///< bound of the 90th percentile of |error|
+  std::optional<double> kendall_tau_min;          ///< bound for each group of 5 cases or more
   std::string why;
 };
 
@@ -48,8 +48,8 @@ struct ValidationSet {
 /// source` and optionally `group` and `settings`: assignments as of --set, separated by spaces.
 /// `scenario` is relative to the file: a training step with `[model]`, or a collective of one size
 /// with `[collective]`. A `tiers.csv` beside it, with the columns `tier, median_tolerance_percent,
-/// p90_tolerance_percent, kendall_tau_min, why`, must name every tier. Throws InputError with the
-/// place.
+/// p90_tolerance_percent, kendall_tau_min, why`, must name every tier. Throws InputError, with the
+/// position.
 ValidationSet read_validation(const std::filesystem::path& cases);
 
 /// "time_us", …: the quantities of a case that is a collective.

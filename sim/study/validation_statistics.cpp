@@ -13,15 +13,15 @@ namespace moesim {
 namespace {
 
 constexpr std::size_t smallest_group = 5;
-/// Of measurements, as a share.
+/// Relative scatter of measurements.
 constexpr double scatter = 0.01;
 
 /// The cases of one group.
 struct GroupValues {
   std::size_t cases = 0;
   std::vector<std::string> plans;
-  std::vector<std::vector<double>> measured; ///< of each plan
-  std::vector<double> predicted;             ///< of each plan
+  std::vector<std::vector<double>> measured; ///< by plan
+  std::vector<double> predicted;             ///< by plan
 
   std::vector<ValuePair> pairs() const {
     std::vector<ValuePair> means;
@@ -40,13 +40,13 @@ TierTolerance tolerance_of(const ValidationSet& set, const std::string& tier) {
   return {};
 }
 
-/// The place of a key among `keys`, added if it is new.
-template <typename Key> std::size_t place_of(std::vector<Key>& keys, const Key& key) {
+/// The index of a key in `keys`; adds it if it is new.
+template <typename Key> std::size_t index_of(std::vector<Key>& keys, const Key& key) {
   const auto known = std::find(keys.begin(), keys.end(), key);
-  const auto place = static_cast<std::size_t>(known - keys.begin());
+  const auto number = static_cast<std::size_t>(known - keys.begin());
   if (known == keys.end())
     keys.push_back(key);
-  return place;
+  return number;
 }
 
 } // namespace
@@ -65,21 +65,21 @@ std::vector<TierStatistics> tier_statistics(const ValidationSet& set,
   std::vector<TierStatistics> tiers;
   std::vector<std::vector<double>> errors;
   for (std::size_t number = 0; number < set.cases.size(); ++number) {
-    const std::size_t place = place_of(names, set.cases[number].tier);
+    const std::size_t i = index_of(names, set.cases[number].tier);
     tiers.resize(names.size());
     errors.resize(names.size());
-    ++tiers[place].cases;
-    tiers[place].outside += results[number].status == "ok" ? 0 : 1;
+    ++tiers[i].cases;
+    tiers[i].outside += results[number].status == "ok" ? 0 : 1;
     if (!std::isnan(results[number].error_percent))
-      errors[place].push_back(std::abs(results[number].error_percent));
+      errors[i].push_back(std::abs(results[number].error_percent));
   }
-  for (std::size_t place = 0; place < tiers.size(); ++place) {
-    tiers[place].tier = names[place];
-    tiers[place].tolerance = tolerance_of(set, names[place]);
-    if (errors[place].empty())
+  for (std::size_t i = 0; i < tiers.size(); ++i) {
+    tiers[i].tier = names[i];
+    tiers[i].tolerance = tolerance_of(set, names[i]);
+    if (errors[i].empty())
       continue;
-    tiers[place].median_percent = median(errors[place]);
-    tiers[place].percentile_90_percent = percentile(errors[place], 0.9);
+    tiers[i].median_percent = median(errors[i]);
+    tiers[i].percentile_90_percent = percentile(errors[i], 0.9);
   }
   return tiers;
 }
@@ -100,22 +100,22 @@ std::vector<GroupStatistics> group_statistics(const ValidationSet& set,
     const ValidationCase& found = set.cases[number];
     if (found.group.empty() || std::isnan(results[number].predicted))
       continue;
-    const std::size_t place = place_of(names, {found.tier, found.group});
+    const std::size_t i = index_of(names, {found.tier, found.group});
     values.resize(names.size());
-    GroupValues& group = values[place];
+    GroupValues& group = values[i];
     ++group.cases;
-    const std::size_t plan = place_of(group.plans, found.plan);
+    const std::size_t plan = index_of(group.plans, found.plan);
     group.measured.resize(group.plans.size());
     group.predicted.resize(group.plans.size());
     group.measured[plan].push_back(found.measured);
     group.predicted[plan] = results[number].predicted;
   }
   std::vector<GroupStatistics> groups;
-  for (std::size_t place = 0; place < names.size(); ++place)
-    if (values[place].cases >= smallest_group)
-      groups.push_back({names[place].first, names[place].second, values[place].cases,
-                        values[place].plans.size(), kendall_tau(values[place].pairs(), scatter),
-                        tolerance_of(set, names[place].first).kendall_tau_min});
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (values[i].cases >= smallest_group)
+      groups.push_back({names[i].first, names[i].second, values[i].cases, values[i].plans.size(),
+                        kendall_tau(values[i].pairs(), scatter),
+                        tolerance_of(set, names[i].first).kendall_tau_min});
   return groups;
 }
 

@@ -28,7 +28,7 @@ enum class Pattern : std::uint8_t {
 /// The way that the bytes of a pattern take.
 enum class Algorithm : std::uint8_t {
   direct,       ///< from each rank to each peer
-  two_phase,    ///< within the scale-up domain, then between domains (2D all-to-all)
+  two_phase,    ///< within the scale-up domain, then between domains: 2D all-to-all
   ring,         ///< from neighbour to neighbour, (n − 1) steps, twice for an all-reduce
   tree,         ///< up and down a tree of the domains, a chain inside each
   in_switch,    ///< sums made in the NVLink switches of a domain, a tree between domains
@@ -52,11 +52,11 @@ inline constexpr auto library_names =
                                    {Library::uccl_ep, "uccl-ep"}});
 static_assert(names_each(library_names));
 
-/// The libraries of node-limited dispatches and combines, with their names in scenarios.
+/// Names, in scenarios, of the libraries that run node-limited dispatches and combines.
 inline constexpr auto dispatch_library_names = std::to_array<Named<Library>>(
     {{Library::deepep, "deepep"}, {Library::hybridep, "hybridep"}, {Library::uccl_ep, "uccl-ep"}});
 
-/// A kind of communication: a pattern, carried by an algorithm of a library. Each that the
+/// A kind of communication: a pattern, carried by an algorithm of a library. Each kind that the
 /// simulator knows has a name below and one row in `cost/collective_table.cpp`.
 struct Collective {
   Pattern pattern;

@@ -17,7 +17,7 @@ double attended(const AttentionShape& shape) {
   return shape.window > 0 ? std::min(causal, static_cast<double>(shape.window + block)) : causal;
 }
 
-Kernel attention(KernelKind kind, const AttentionShape& shape, double products) {
+Kernel attention(KernelKind kind, const AttentionShape& shape, double gemms) {
   Kernel kernel;
   kernel.kind = kind;
   kernel.part = KernelPart::attention;
@@ -29,11 +29,11 @@ Kernel attention(KernelKind kind, const AttentionShape& shape, double products) 
   kernel.value_dim = shape.value_dim;
   kernel.context = shape.context;
   kernel.window = shape.window;
-  // Scores and weighted values are two products; a causal mask leaves half of each.
+  // Scores and weighted values are two GEMMs; a causal mask leaves half of each.
   const double tokens = static_cast<double>(shape.batch * shape.sequence);
   const double width = static_cast<double>(shape.heads * (shape.head_dim + shape.value_dim));
   kernel.flops =
-      Flops{products * tokens * attended(shape) * 2.0 * width / static_cast<double>(shape.context)};
+      Flops{gemms * tokens * attended(shape) * 2.0 * width / static_cast<double>(shape.context)};
   const std::int64_t rows = shape.batch * shape.sequence;
   const std::int64_t query_and_output = shape.heads * (shape.head_dim + shape.value_dim);
   const std::int64_t key_and_value = shape.kv_heads * (shape.head_dim + shape.value_dim);
@@ -72,7 +72,7 @@ Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, s
 
 Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_t groups,
                                std::int64_t m, std::int64_t n, std::int64_t k) {
-  // As a product it is k × m by m × n.
+  // The gradient of a weight is the GEMM k × m by m × n.
   Kernel kernel = grouped_gemm(part, precision, groups, k, n, m);
   kernel.kind = KernelKind::grouped_weight_gradient;
   kernel.m = m;
@@ -85,7 +85,7 @@ Kernel attention_forward(const AttentionShape& shape) {
 }
 
 Kernel attention_backward(const AttentionShape& shape) {
-  // Five products instead of two: FlashAttention-2, arXiv 2307.08691, section 3.1.
+  // Five GEMMs instead of two: FlashAttention-2, arXiv 2307.08691, section 3.1.
   Kernel kernel = attention(KernelKind::attention_backward, shape, 2.5);
   kernel.bytes = kernel.bytes * 2;
   return kernel;

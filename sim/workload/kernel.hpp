@@ -9,11 +9,11 @@
 
 namespace moesim {
 
-/// The number format of matrix products, and of what travels to experts.
+/// The number format of GEMM operands, and of the activations that dispatch sends.
 enum class Precision {
   bf16,
   fp8,           ///< with a scale for each block of values
-  fp8_per_tensor ///< with one scale for a tensor: products of their own speed
+  fp8_per_tensor ///< with one scale for a tensor: its GEMMs have measured speeds of their own
 };
 
 /// The names of precisions in tables.
@@ -26,33 +26,34 @@ static_assert(names_each(precision_names));
 /// Some precisions, in the order of their enumeration.
 using Precisions = std::span<const Precision>;
 
-/// Of a value in bf16.
+/// Size of a value in bf16.
 constexpr std::int64_t bf16_bytes = 2;
 
 constexpr bool is_fp8(Precision precision) {
   return precision != Precision::bf16;
 }
 
-/// The kinds of GPU kernel that a training step is made of.
+/// The kinds of GPU kernel of a training step.
 enum class KernelKind {
-  gemm,                    ///< one matrix product, m × k by k × n
-  grouped_gemm,            ///< `groups` products of m × k by k × n each: the experts of one rank
-  grouped_weight_gradient, ///< the gradients, k × n each, of the weights of such products
-  attention_forward,       ///< causal self-attention over whole sequences
+  gemm,                    ///< one GEMM, m × k by k × n
+  grouped_gemm,            ///< `groups` GEMMs of m × k by k × n each: the experts of one rank
+  grouped_weight_gradient, ///< the gradient GEMMs of a grouped GEMM's weights, k × n each
+  attention_forward,       ///< causal self-attention over full sequences
   attention_backward,      ///< its gradient
   memory_bound ///< norms, activations, routing, permutation, optimizer: time follows bytes
 };
 
-/// The part of the model that a kernel belongs to: what the result's breakdown adds up.
+/// The part of the model that a kernel belongs to. The result's breakdown has one sum for each
+/// part.
 enum class KernelPart { attention, router, permute, expert, shared_expert, dense, head, optimizer };
 
-/// The bytes that casts to fp8 move for each value of what a product reads: kernels of their own
-/// before it.
+/// Bytes that casts to fp8 move for each value of a GEMM's operands. The casts are kernels of their
+/// own before the GEMM.
 struct CastBytes {
-  std::int64_t input = 0;    ///< of its input, m × k of each group
-  std::int64_t gradient = 0; ///< of its output's gradient, m × n, for the gradient of its input
-  std::int64_t saved = 0;    ///< of its input once more, for the gradient of its weight
-  bool together = true;      ///< of all groups in one launch, not group by group
+  std::int64_t input = 0;    ///< of the GEMM's input, m × k of each group
+  std::int64_t gradient = 0; ///< of the output's gradient, m × n, for the gradient of the input
+  std::int64_t saved = 0;    ///< of the input once more, for the gradient of the weight
+  bool together = true;      ///< one launch casts all groups; else one launch a group
   bool operator==(const CastBytes&) const = default;
 };
 
@@ -61,13 +62,12 @@ struct Kernel {
   KernelKind kind = KernelKind::memory_bound;
   KernelPart part = KernelPart::dense;
   Precision precision = Precision::bf16;
-  /// Rows of one product (tokens), for `gemm`, `grouped_gemm` and its weight gradient, whose sum
-  /// runs over them; m is per group.
+  /// Rows (tokens) of one GEMM of a group. A weight gradient sums over them.
   std::int64_t m = 0;
   std::int64_t n = 0;
   std::int64_t k = 0;
   std::int64_t groups = 1;
-  bool bias = false; ///< grouped products add a bias to each row, their weight gradients sum it up
+  bool bias = false; ///< grouped GEMMs add a bias to each row, their weight gradients sum it up
   /// For attention: sequences, tokens of a sequence, query and key/value heads of this rank, width
   /// of a query/key head and of a value head.
   std::int64_t batch = 0;
@@ -78,38 +78,41 @@ struct Kernel {
   std::int64_t value_dim = 0;
   std::int64_t context = 1; ///< ranks that share this attention evenly, by its queries
   std::int64_t window = 0;  ///< tokens that a query attends to at most; 0: all before it
-  /// Floating-point operations: 2·m·n·k·groups for products; for attention the causal half of
-  /// 2·batch·heads·sequence²·(head_dim + value_dim) / context forward, 2.5 times that backward. Of
-  /// a window the blocks of 128 × 128 scores that it touches: window + 128 keys for each query.
+  /// Floating-point operations. GEMMs: 2·m·n·k·groups. Attention forward: the causal half of
+  /// 2·batch·heads·sequence²·(head_dim + value_dim) / context; backward: 2.5 times that. A sliding
+  /// window counts the blocks of 128 × 128 scores that it touches: window + 128 keys for each
+  /// query.
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
-  /// For `memory_bound`: of its gradient.
+  /// For `memory_bound`: bytes that its gradient reads and writes.
   Bytes gradient_bytes;
-  /// For `memory_bound`: kernels one after the other that this one stands for, and its gradient.
+  /// For `memory_bound`: number of consecutive launches that this kernel, or its gradient,
+  /// represents.
   std::int64_t launches = 1;
   std::int64_t gradient_launches = 1;
-  /// Of the operands of an fp8 product; of a gradient, what it casts itself is its input.
+  /// Casts of the operands of an fp8 GEMM. For a gradient GEMM, `input` is the operand that it
+  /// casts itself.
   CastBytes cast;
-  /// What a gradient of weights reads and writes besides, to add itself to the sum of the
-  /// micro-batches before.
+  /// Bytes that a gradient of weights also reads and writes, to add itself to the sum over earlier
+  /// micro-batches.
   Bytes accumulated;
-  /// Its result is not kept: the backward pass runs it again (selective recompute).
+  /// The backward pass runs the kernel again, as its result is not kept (selective recompute).
   bool repeated = false;
 
   bool operator==(const Kernel&) const = default;
 };
 
-/// Casts that run before a product, each a kernel.
+/// Number of cast kernels that run before a GEMM.
 std::int64_t cast_launches(const Kernel& kernel);
 
 Kernel gemm(KernelPart part, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k);
 Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, std::int64_t m,
                     std::int64_t n, std::int64_t k);
-/// The gradients of the weights of `groups` products of m × k by k × n each.
+/// The gradients of the weights of `groups` GEMMs of m × k by k × n each.
 Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_t groups,
                                std::int64_t m, std::int64_t n, std::int64_t k);
-/// Attention over `batch` whole sequences; set `backward` for the gradient.
+/// Attention over `batch` full sequences.
 struct AttentionShape {
   std::int64_t batch = 0;
   std::int64_t sequence = 0;
@@ -122,8 +125,8 @@ struct AttentionShape {
 };
 Kernel attention_forward(const AttentionShape& shape);
 Kernel attention_backward(const AttentionShape& shape);
-/// Its gradient reads and writes twice the bytes; tokens that were packed or sorted go back the
-/// same way.
+/// A memory-bound kernel. Its gradient reads and writes twice the bytes, unless tokens are packed
+/// or sorted: they go back the same way.
 Kernel memory_bound(KernelPart part, Bytes bytes);
 
 } // namespace moesim

@@ -8,10 +8,10 @@
 
 namespace moesim {
 
-/// How unevenly a collective loads its pairs of ranks: the load of each pair over the mean.
+/// Load of each pair of ranks in a collective, as a multiple of the mean pair's load.
 class LoadMatrix {
 public:
-  /// Loads are `counts`, by source, then by sink, times `scale`; their mean is 1.
+  /// `counts` × `scale` are the loads, by source, then by sink; their mean must be 1.
   LoadMatrix(std::size_t ranks, std::vector<std::uint32_t> counts, double scale)
       : ranks_(ranks),
         counts_(std::make_shared<const std::vector<std::uint32_t>>(std::move(counts))),
@@ -21,7 +21,7 @@ public:
     const std::size_t pair = reversed_ ? sink * ranks_ + source : source * ranks_ + sink;
     return scale_ * (*counts_)[pair];
   }
-  /// The loads of the way back: those of each pair exchanged.
+  /// The loads of the way back: source and sink of each pair exchanged.
   LoadMatrix reversed() const {
     LoadMatrix other = *this;
     other.reversed_ = !reversed_;

@@ -12,7 +12,8 @@ namespace moesim {
 
 namespace {
 
-/// A whole number that no model of today exceeds, so that products of a few of them stay exact.
+/// A whole number of at most `most`, which no model of today exceeds. The product of a few such
+/// sizes is exact.
 std::int64_t size(const JsonObject& json, const std::string& key, std::int64_t least = 1,
                   std::int64_t most = 10'000'000) {
   const std::int64_t value = json.integer(key, least);
@@ -26,7 +27,7 @@ std::int64_t size_or(const JsonObject& json, const std::string& key, std::int64_
   return json.has(key) ? size(json, key, least) : otherwise;
 }
 
-/// Which layers hold experts: a rule over the layer's number.
+/// Fills `model.layers`; `is_moe` tells from the layer's number whether it holds experts.
 void fill_layers(const JsonObject& json, ModelSpec& model,
                  const std::function<bool(std::int64_t)>& is_moe) {
   const std::int64_t count = size(json, "num_hidden_layers", 1, layers_max);
@@ -168,8 +169,8 @@ void read_deepseek(const JsonObject& json, ModelSpec& model) {
   fill_layers(json, model, [&](std::int64_t layer) { return layer >= dense && layer % step == 0; });
 }
 
-/// What `moesim import megatron` writes: every choice of Megatron-Core's GPT model has a key, since
-/// no architecture implies it.
+/// Reads the config that `moesim import megatron` writes. Every choice of Megatron-Core's GPT model
+/// has a key, since no architecture implies it.
 void read_megatron(const JsonObject& json, ModelSpec& model) {
   read_common(json, model);
   AttentionSpec& a = model.attention;

@@ -4,7 +4,8 @@ namespace moesim {
 
 namespace {
 
-/// Weights of the projections of one attention block; its multiply-adds are as many a token.
+/// Weights of the projections of one attention block; a token takes one multiply-add for each
+/// weight.
 std::int64_t attention_matrices(const ModelSpec& model) {
   const AttentionSpec& a = model.attention;
   if (a.kind == AttentionKind::grouped_query)

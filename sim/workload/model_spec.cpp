@@ -10,7 +10,7 @@ namespace moesim {
 namespace {
 
 /// The same model with a dense feed-forward of `routed_width` in place of the routed experts of
-/// each MoE layer; shared experts stay what they are, as part of it.
+/// each MoE layer; shared experts stay, as part of that feed-forward.
 ModelSpec without_routing(const ModelSpec& model, std::int64_t routed_width,
                           const std::string& suffix) {
   ModelSpec dense = model;
@@ -24,7 +24,7 @@ ModelSpec without_routing(const ModelSpec& model, std::int64_t routed_width,
   return dense;
 }
 
-/// Roughly the number of parameters, as a real number, which cannot overflow.
+/// Approximate number of parameters, as a real number, which cannot overflow.
 double estimate_parameters(const ModelSpec& model) {
   const auto real = [](std::int64_t number) { return static_cast<double>(number); };
   const AttentionSpec& a = model.attention;

@@ -10,13 +10,13 @@
 
 namespace moesim {
 
-/// How a layer attends.
+/// The kind of a layer's attention.
 enum class AttentionKind {
   grouped_query, ///< multi-head, grouped-query and multi-query: kv_heads ≤ heads
   latent         ///< multi-head latent attention of DeepSeek-V2/V3 (arXiv 2405.04434, section 2.1)
 };
 
-/// Sizes of the attention block, alike in every layer.
+/// Sizes of the attention block, the same in every layer.
 struct AttentionSpec {
   AttentionKind kind = AttentionKind::grouped_query;
   std::int64_t heads = 0;
@@ -36,11 +36,11 @@ struct AttentionSpec {
 struct LayerSpec {
   bool moe = false;                  ///< experts instead of a dense feed-forward
   std::int64_t attention_blocks = 1; ///< 2 in a T5 decoder layer: self- and cross-attention
-  std::int64_t dense_hidden = 0;     ///< width of its dense feed-forward; 0 in an MoE layer
+  std::int64_t dense_hidden = 0;     ///< width of the dense feed-forward; 0 in an MoE layer
   std::int64_t window = 0;           ///< tokens that a token attends to at most; 0: all before it
 };
 
-/// Sizes of the experts, alike in every MoE layer.
+/// Sizes of the experts, the same in every MoE layer.
 struct ExpertSpec {
   std::int64_t experts = 0;           ///< routed experts; 0 in a dense model
   std::int64_t experts_per_token = 0; ///< k
@@ -48,8 +48,8 @@ struct ExpertSpec {
   std::int64_t shared_hidden = 0;     ///< width of all shared experts together; 0: none
   bool shared_gate = false;           ///< a hidden-wide gate on the shared expert (Qwen2-MoE)
   bool router_bias = false;           ///< a value for each expert (DeepSeek-V3, GPT-OSS)
-  bool expert_bias = false;           ///< on both products of an expert (GPT-OSS)
-  bool clamped = false;               ///< what enters its activation is clamped (GPT-OSS)
+  bool expert_bias = false;           ///< on both GEMMs of an expert (GPT-OSS)
+  bool clamped = false;               ///< the inputs of the activation are clamped (GPT-OSS)
   std::int64_t groups = 1;            ///< node-limited routing: groups of experts …
   std::int64_t groups_per_token = 1;  ///< … and how many of them a token may use
 };
@@ -65,18 +65,19 @@ struct ModelSpec {
   AttentionSpec attention;
   ExpertSpec experts;
   std::vector<LayerSpec> layers;
-  /// Multi-token prediction (DeepSeek-V3, arXiv 2412.19437, section 2.2): so many more layers
-  /// behind the last, alike to it, each with a projection of 2 hidden to hidden and with the shared
-  /// head. Published counts of parameters leave them out.
+  /// Multi-token prediction (DeepSeek-V3, arXiv 2412.19437, section 2.2): number of layers that
+  /// follow the last one and equal it. Each adds a projection of 2 hidden to hidden and uses the
+  /// shared head. Published counts of parameters leave them out.
   std::int64_t mtp_layers = 0;
 
   bool is_moe() const;
 };
 
-/// No model of today has more; a config or an override that says so is a mistake.
+/// Most layers of a model; no model of today has more.
 constexpr std::int64_t layers_max = 10'000;
 
-/// Why the sizes are beyond any model's, whose counts would not be exact; "" if they are not.
+/// The reason why the sizes exceed those of any model, so that its counts would not be exact; "" if
+/// they do not.
 std::string find_size_fault(const ModelSpec& model);
 
 /// The optional keys of a scenario's `[model]` that replace sizes of the config.
@@ -86,7 +87,7 @@ struct ModelOverrides {
   std::optional<std::int64_t> experts_per_token;
   std::optional<std::int64_t> expert_hidden;
   std::optional<std::int64_t> shared_experts; ///< in units of expert_hidden
-  std::optional<std::int64_t> mtp_layers;     ///< 0 if nobody says
+  std::optional<std::int64_t> mtp_layers;     ///< nothing: 0
 };
 
 /// Reads a Hugging Face `config.json`: Mixtral, DeepSeek-V2/V3, Qwen2/3-MoE, Switch, dense Llama
@@ -94,8 +95,8 @@ struct ModelOverrides {
 /// sizes that contradict each other throw InputError.
 ModelSpec read_model(const std::filesystem::path& config);
 
-/// Applies overrides; throws std::invalid_argument with a reason if the result makes no sense
-/// (experts_per_token > experts, experts of a dense model).
+/// Applies overrides. Throws std::invalid_argument, with a reason, if the result is impossible:
+/// experts_per_token > experts, experts of a dense model.
 ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides);
 
 /// The dense twin: every expert active for every token, as one feed-forward of their joint width.
@@ -103,7 +104,8 @@ ModelSpec dense_twin(const ModelSpec& model);
 /// A dense model of the same active parameters: a feed-forward of k experts' width.
 ModelSpec active_dense_twin(const ModelSpec& model);
 
-/// Parameters by where they live. Counts of one layer are for one block of that kind.
+/// Parameters of each kind of block: `attention`, `router`, `expert`, `shared` and `norm` count one
+/// block.
 struct ParameterCount {
   std::int64_t embedding = 0; ///< input embedding
   std::int64_t head = 0;      ///< output head; 0 if tied
@@ -113,14 +115,14 @@ struct ParameterCount {
   std::int64_t shared = 0;    ///< the shared experts of one layer, gate included
   std::int64_t norm = 0; ///< the norm before a feed-forward; the final norm is counted in total
   std::int64_t total = 0;
-  /// Used by one token: the head, and the input embedding where the published counts of its kind
-  /// include it (all but the models with latent attention).
+  /// Parameters that one token uses, with the head. The input embedding counts for all models but
+  /// those with latent attention, as in their published counts.
   std::int64_t active = 0;
 };
 ParameterCount count_parameters(const ModelSpec& model);
 /// The same for the blocks alone, without the sums.
 ParameterCount count_blocks(const ModelSpec& model);
-/// Parameters of one layer, by whether they are routed experts.
+/// Parameters of one layer, routed experts apart.
 struct LayerParameters {
   std::int64_t shared_by_tokens =
       0;                           ///< attention, norms, router, shared experts, dense feed-forward
@@ -138,10 +140,11 @@ struct TokenFlops {
   Flops expert; ///< routed experts
   Flops shared; ///< shared experts
   Flops dense;  ///< dense feed-forwards
-  Flops head;   ///< of multi-token prediction too, with its projections
+  Flops head;   ///< with that of multi-token prediction and its projections
   Flops total() const;
 };
-/// `sequence` is the length in tokens: attention scores grow with it.
+/// Forward FLOPs of one token in a sequence of `sequence` tokens; attention scores grow with the
+/// length.
 TokenFlops flops_per_token_forward(const ModelSpec& model, std::int64_t sequence);
 
 } // namespace moesim

@@ -7,16 +7,16 @@
 
 namespace moesim {
 
-/// The modules whose inputs wait for the backward pass in host memory, under Megatron-Core's names
-/// (`--offload-modules`, megatron/core/transformer/transformer_config.py).
+/// The modules whose inputs are kept in host memory until the backward pass, under Megatron-Core's
+/// names (`--offload-modules`, megatron/core/transformer/transformer_config.py).
 enum class OffloadModule : std::uint8_t {
   attention_norm, ///< the norm before attention
-  projection,     ///< the products that make queries, keys and values
+  projection,     ///< the GEMMs that make queries, keys and values
   core_attention,
-  output_projection, ///< the product after attention
+  output_projection, ///< the GEMM after attention
   feed_forward_norm, ///< the norm before the feed-forward
-  expert,            ///< the routed experts' first product
-  activation         ///< the activation between the products of the routed experts
+  expert,            ///< the routed experts' first GEMM
+  activation         ///< the activation between the GEMMs of the routed experts
 };
 
 /// Megatron's names.

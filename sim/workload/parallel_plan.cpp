@@ -22,7 +22,8 @@ std::int64_t nearest_divisor(std::int64_t total, std::int64_t wanted) {
   return best;
 }
 
-/// What is nearest to a plan whose GPUs cannot be split: their number, or one of the degrees.
+/// Nearest legal values for a plan whose GPUs cannot be split: the number of GPUs, or one of the
+/// degrees.
 std::string nearest_splits(const ParallelPlan& plan, const ModelSpec& model) {
   const std::int64_t product = plan.tensor * plan.context * plan.pipeline;
   std::vector<std::string> degrees;
@@ -80,7 +81,7 @@ std::optional<PlanFault> find_split_fault(const ParallelPlan& plan, const ModelS
                     split.size(), std::accumulate(split.begin(), split.end(), std::int64_t{0}),
                     layers, plan.virtual_stage_count()),
         ""};
-  // The embedding and the head are work for the first and the last.
+  // The first stage has the embedding and the last one the head, so these may have no layers.
   for (std::size_t stage = 1; stage + 1 < split.size(); ++stage)
     if (split[stage] == 0)
       return PlanFault{
@@ -201,7 +202,7 @@ std::optional<PlanFault> find_offload_fault(const ParallelPlan& plan, const Mode
   return std::nullopt;
 }
 
-/// How the ranks of a group lie within a stage.
+/// The layout of a group's ranks within a stage.
 struct GroupShape {
   std::int64_t size = 1;
   std::int64_t stride = 1;

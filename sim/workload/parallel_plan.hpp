@@ -14,7 +14,7 @@
 
 namespace moesim {
 
-/// How operands of fp8 products are scaled.
+/// The scaling of operands of fp8 GEMMs.
 enum class Fp8Recipe {
   per_tensor, ///< one scale from the tensor's largest value, found before the cast
   blockwise,  ///< 1 × 128 values (DeepSeek-V3, arXiv 2412.19437, section 3.3.2)
@@ -28,41 +28,42 @@ inline constexpr auto fp8_recipe_names =
                                      {Fp8Recipe::mx, "mxfp8"}});
 static_assert(names_each(fp8_recipe_names));
 
-/// How much one optimizer step trains on.
+/// The data and the number formats of one optimizer step.
 struct TrainingSpec {
   std::int64_t sequence_length = 0; ///< tokens
   std::int64_t global_batch = 0;    ///< sequences of one optimizer step
   std::int64_t micro_batch = 1;     ///< sequences of one pass through a pipeline stage
   Precision precision = Precision::bf16;
   Fp8Recipe fp8_recipe = Fp8Recipe::blockwise;
-  /// The activation between the products of the routed experts runs inside them (a fused grouped
-  /// feed-forward), not as a kernel of its own; in fp8 its cast and that of its gradient too.
+  /// The activation of the routed experts runs inside their GEMMs (a fused grouped feed-forward),
+  /// not as a kernel of its own. In fp8 so do the cast of its result and that of its gradient.
   bool fused_experts = false;
   bool fp32_gradients = true; ///< accumulated and reduced in fp32, else in bf16
   std::int64_t gradient_bytes() const { return fp32_gradients ? 4 : 2; } ///< of one parameter
-  /// What the backward pass reads in bf16 is kept with fewer bits (DeepSeek-V3, arXiv 2412.19437,
-  /// section 3.3.3): attention's output, once, in 12 bits, the inputs of the routed experts'
-  /// activation in fp8.
+  /// Some activations are kept for the backward pass with fewer bits than bf16 (DeepSeek-V3, arXiv
+  /// 2412.19437, section 3.3.3). Attention's output is kept once, in 12 bits; the inputs of the
+  /// routed experts' activation are kept in fp8.
   bool compressed_activations = false;
-  bool fp32_moments = true;   ///< of Adam, else in bf16 (DeepSeek-V3, arXiv 2412.19437, 3.3.3)
+  bool fp32_moments = true;   ///< Adam's moments in fp32, else in bf16 (DeepSeek-V3, arXiv
+                              ///< 2412.19437, 3.3.3)
   bool master_weights = true; ///< the optimizer keeps the weights in fp32 too
   /// The allocator grows its segments (PyTorch's expandable_segments), so that none of its memory
   /// is lost between them.
   bool expandable_segments = false;
-  /// Of one parameter: two moments, and the master weight.
+  /// Optimizer bytes of one parameter: two moments, and the master weight.
   std::int64_t optimizer_bytes() const {
     return 2 * (fp32_moments ? 4 : 2) + (master_weights ? 4 : 0);
   }
 };
 
-/// How the step is split over GPUs. Ranks are laid out as Megatron-LM lays them out: tensor
-/// fastest, then context, data, pipeline; inside a stage the experts are folded independently:
-/// expert-tensor fastest, then expert, expert-data (arXiv 2504.14960).
+/// The split of a step over GPUs. Ranks have Megatron-LM's order: tensor fastest, then context,
+/// data, pipeline. Inside a stage the experts have an order of their own: expert-tensor fastest,
+/// then expert, expert-data (arXiv 2504.14960).
 struct ParallelPlan {
   std::int64_t gpus = 1;
   std::int64_t tensor = 1;
   std::int64_t pipeline = 1;
-  std::int64_t virtual_stages = 1; ///< chunks of the model that each pipeline stage holds
+  std::int64_t virtual_stages = 1; ///< model chunks that each pipeline stage holds
   Schedule schedule = Schedule::one_forward_one_backward;
   std::int64_t context = 1; ///< ranks that share a sequence, by its tokens
   std::int64_t expert = 1;
@@ -72,17 +73,17 @@ struct ParallelPlan {
   /// communication of each hides behind the compute of the other (Megatron-Core's
   /// overlap_moe_expert_parallel_comm; DualPipe's pairs, arXiv 2412.19437, section 3.2.1).
   bool overlap_batches = false;
-  /// What data parallelism shards: 0: nothing; 1: optimizer states; 2: gradients too; 3: weights
-  /// too (arXiv 1910.02054; fully sharded data parallel).
+  /// State that data parallelism shards: 0: nothing; 1: optimizer states; 2: gradients too; 3:
+  /// weights too (arXiv 1910.02054; fully sharded data parallel).
   std::int64_t zero_stage = 1;
   Recompute recompute = Recompute::none;
-  RecomputeModules recompute_modules = {}; ///< of selective recompute
-  /// Selective recompute drops what this module makes.
+  RecomputeModules recompute_modules = {}; ///< modules of selective recompute
+  /// Whether selective recompute drops the results of `module`.
   bool recomputes(RecomputeModule module) const;
-  /// The first layers of a pipeline of one stage, whose activations wait in host memory
-  /// (Megatron-Core's cpu_offloading_num_layers).
+  /// Number of layers, from the first, whose activations are kept in host memory (Megatron-Core's
+  /// cpu_offloading_num_layers). Only for a pipeline of one stage.
   std::int64_t offload_layers = 0;
-  OffloadModules offload_modules = {}; ///< whose inputs wait in host memory
+  OffloadModules offload_modules = {}; ///< modules whose inputs are kept in host memory
   /// One entry per virtual stage, in the order of the model; see `spread_layers`.
   std::vector<std::int64_t> layers_per_stage;
 
@@ -94,34 +95,34 @@ struct ParallelPlan {
   /// Micro-batches that pass through every stage in one step.
   std::int64_t micro_batches(const TrainingSpec& training) const;
   std::int64_t stage_of(RankId rank) const;
-  /// The place of a rank in its expert-parallel group.
+  /// The index of a rank in its expert-parallel group.
   std::int64_t expert_rank(RankId rank) const;
-  /// The model is cut into so many virtual stages, 0 … in the order of its layers.
+  /// Number of virtual stages into which the model is cut, from 0, in the order of its layers.
   std::int64_t virtual_stage_count() const { return pipeline * virtual_stages; }
-  /// Virtual stages that each stage holds, its chunks: under DualPipe one of each direction.
-  std::int64_t chunks() const { return copies() * virtual_stages; }
-  /// Stages that hold the same parameters.
-  std::int64_t copies() const { return schedule.copies; }
-  /// The virtual stage that is a chunk of a stage.
+  /// Model chunks that each stage holds: under DualPipe one for each direction.
+  std::int64_t chunks() const { return holders() * virtual_stages; }
+  /// Number of stages that hold each virtual stage: 2 under DualPipe.
+  std::int64_t holders() const { return schedule.holders; }
+  /// The virtual stage of a stage's chunk.
   std::int64_t virtual_stage(std::int64_t stage, std::int64_t chunk) const {
     return schedule.virtual_stage(*this, stage, chunk);
   }
-  /// The stage that holds a virtual stage. Under DualPipe, the one for micro-batches that pass
-  /// through chunk `chunk` of every stage.
+  /// The stage that holds a virtual stage. Under DualPipe two stages hold it: this is the one for
+  /// micro-batches that pass through chunk `chunk` of every stage.
   std::int64_t holder(std::int64_t virtual_stage, std::int64_t chunk) const {
     return schedule.holder(*this, virtual_stage, chunk);
   }
 };
 
-/// Layers of each stage when nobody says: as even as can be; the stages that hold one layer less
-/// are the last (it has the head), then the first (it has the embedding), then from the end.
+/// Default number of layers of each stage, as even as possible. Stages with one layer less are the
+/// last (it has the head), then the first (it has the embedding), then others from the end.
 std::vector<std::int64_t> spread_layers(std::int64_t layers, std::int64_t stages);
 
 /// The largest expert-parallel degree that divides both the experts and the ranks of a stage.
 std::int64_t largest_expert_parallel(std::int64_t experts, std::int64_t stage_ranks);
 
-/// Why a plan cannot run: the key of `[parallel]`, `[training]`, `[communication]` or `[cluster]`
-/// at fault, the rule with its numbers, and the nearest value that is legal.
+/// The reason why a plan cannot run: the key of `[parallel]`, `[training]`, `[communication]` or
+/// `[cluster]` at fault, the rule with its numbers, and the nearest legal value.
 struct PlanFault {
   std::string table;
   std::string key;
@@ -132,7 +133,7 @@ struct PlanFault {
 std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSpec& model,
                                          const TrainingSpec& training);
 
-/// The multiple of `factor`, at least one of it, that is nearest to `wanted`.
+/// The positive multiple of `factor` that is nearest to `wanted`.
 std::int64_t nearest_multiple(std::int64_t wanted, std::int64_t factor);
 
 /// The groups of ranks that communicate.

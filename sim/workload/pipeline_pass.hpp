@@ -6,19 +6,20 @@
 
 namespace moesim {
 
-/// The work of a stage on one of its chunks in one pass.
+/// The kind of a pass: the work of a stage on one of its chunks for one micro-batch.
 enum class Pass : std::uint8_t {
   forward,
   backward,       ///< the gradients of inputs and of weights
-  backward_input, ///< the gradients of inputs: what the virtual stage before waits for
+  backward_input, ///< the gradients of inputs, for which the previous virtual stage waits
   backward_weight ///< the gradients of weights, after those of the inputs
 };
 
-/// A stage that exchanges with its neighbours only between its turns, each of one pass or two.
+/// The turn of a pass in a stage that exchanges with its neighbours only between turns. A turn has
+/// one pass or two.
 struct Turn {
-  std::int64_t number = 0;      ///< of the pass, from 0
-  std::int64_t received_at = 0; ///< the turn before which it gets what the pass needs …
-  std::int64_t sent_at = 0;     ///< … and that before which it sends what the pass has made
+  std::int64_t number = 0;      ///< turn of the pass, from 0
+  std::int64_t received_at = 0; ///< turn before which the stage receives the pass's input
+  std::int64_t sent_at = 0;     ///< turn before which the stage sends the pass's result
 
   bool operator==(const Turn&) const = default;
 };
@@ -28,16 +29,16 @@ struct ChunkPass {
   Pass pass = Pass::forward;
   std::int64_t micro_batch = 0;
   std::int64_t chunk = 0; ///< 0 … ParallelPlan::chunks() − 1
-  /// A backward pass that runs beside the pass before it, which is a forward pass of another
-  /// micro-batch or chunk: neither waits for the other.
+  /// Whether a backward pass runs beside the pass before it, a forward pass of another micro-batch
+  /// or chunk: neither waits for the other.
   bool beside_previous = false;
-  /// None: what it needs and what it makes travels beside other passes.
+  /// Nothing: its input and its result travel beside other passes.
   std::optional<Turn> turn = std::nullopt;
 
   bool operator==(const ChunkPass&) const = default;
 };
 
-/// All that a stage does in a step, in order.
+/// The passes of a stage in a step, in order.
 using StageOrder = std::vector<ChunkPass>;
 
 } // namespace moesim

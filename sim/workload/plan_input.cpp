@@ -8,7 +8,7 @@ ParallelPlan resolve_plan(const PlanInput& input, const ModelSpec& model, std::i
   ParallelPlan plan = input.written;
   plan.gpus = gpus;
   const auto layers = static_cast<std::int64_t>(model.layers.size());
-  // A pipeline longer than the model is refused with the plan; it must not cost memory before.
+  // find_plan_fault refuses a pipeline longer than the model: do not allocate its stages before.
   plan.layers_per_stage = input.layers_per_stage
                               ? *input.layers_per_stage
                               : spread_layers(layers, std::min(plan.virtual_stage_count(), layers));

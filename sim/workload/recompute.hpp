@@ -9,7 +9,8 @@ namespace moesim {
 
 enum class Recompute {
   none,      ///< every activation that the backward pass needs is kept
-  selective, ///< what the chosen modules make is dropped, and made again before it is needed
+  selective, ///< the results of the chosen modules are dropped, and made again before they are
+             ///< needed
   full       ///< only the input of each layer is kept; the backward pass repeats the forward pass
 };
 
@@ -24,7 +25,7 @@ enum class RecomputeModule : std::uint8_t {
   core_attention, ///< scores and values; a fused attention keeps none of them anyway
   mla_projection, ///< queries, keys and values of latent attention, from their latents
   norm,           ///< the norms before attention and before the feed-forward
-  activation,     ///< the activation between the two products of the routed experts
+  activation,     ///< the activation between the two GEMMs of the routed experts
   dense,          ///< the feed-forward of dense layers
   shared_experts,
   moe ///< the whole MoE block with its dispatch and combine

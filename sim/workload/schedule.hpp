@@ -14,34 +14,34 @@ struct ParallelPlan;
 struct PlanFault;
 struct TrainingSpec;
 
-/// The placement of chunks on stages where nothing else is said: stage s of p holds the virtual
-/// stages s, p + s, ….
+/// The default placement of model chunks: stage s of p holds the virtual stages s, p + s, ….
 std::int64_t looped_virtual_stage(const ParallelPlan& plan, std::int64_t stage, std::int64_t chunk);
 std::int64_t looped_holder(const ParallelPlan& plan, std::int64_t virtual_stage,
                            std::int64_t chunk);
 
-/// A pipeline schedule: all that tells one from others. Each is a file `schedule_….cpp`, a name
-/// below and an entry of `schedules`.
+/// A pipeline schedule: its rules, its order of passes and its placement of model chunks. Each
+/// schedule is a file `schedule_….cpp`, a name below and an entry of `schedules`.
 struct Schedule {
   const char* name; ///< in scenarios
   /// The passes of a stage, in order. The plan is legal (find_plan_fault).
   StageOrder (*order)(const ParallelPlan& plan, std::int64_t stage, std::int64_t micro_batches);
-  bool whole_backward = true;  ///< some passes make both gradients
-  bool split_backward = false; ///< some make those of inputs, later ones those of weights
-  bool virtual_stages = false; ///< a stage may hold several chunks of the model
-  std::int64_t copies = 1;     ///< stages that hold the same parameters
-  /// Under `overlap_batches` a backward pass makes its gradients of weights last.
+  bool whole_backward = true;  ///< some backward passes make both gradients
+  bool split_backward = false; ///< some backward passes make gradients of inputs, later ones those
+                               ///< of weights
+  bool virtual_stages = false; ///< a stage may hold several model chunks of one direction
+  std::int64_t holders = 1;    ///< stages that hold each virtual stage
+  /// Whether a backward pass makes its gradients of weights last under `overlap_batches`.
   bool delays_weight_gradients = false;
-  /// The virtual stage that is a chunk of a stage.
+  /// The virtual stage of a stage's chunk.
   std::int64_t (*virtual_stage)(const ParallelPlan& plan, std::int64_t stage,
                                 std::int64_t chunk) = looped_virtual_stage;
-  /// The stage that holds a virtual stage; of several copies, the one for micro-batches that pass
-  /// through chunk `chunk` of every stage.
+  /// The stage that holds a virtual stage. If several stages hold it, the one for micro-batches
+  /// that pass through chunk `chunk` of every stage.
   std::int64_t (*holder)(const ParallelPlan& plan, std::int64_t virtual_stage,
                          std::int64_t chunk) = looped_holder;
   /// Whether a forward pass may run beside a backward pass (`overlap_batches`); null: never.
   bool (*pairs_passes)(const ParallelPlan& plan) = nullptr;
-  /// The first of its own rules that a plan breaks; null: it has none.
+  /// The first of the schedule's own rules that a plan breaks; null: it has no rules.
   std::optional<PlanFault> (*find_fault)(const ParallelPlan& plan,
                                          const TrainingSpec& training) = nullptr;
 

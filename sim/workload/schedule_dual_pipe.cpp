@@ -10,10 +10,10 @@ namespace moesim {
 
 namespace {
 
-/// The passes of a stage, in the order in which they are asked for; each kind takes the
-/// micro-batches of a direction in turn. What a pass needs is received right before its turn, what
-/// it has made sent right after, or earlier and later by some turns. Direction 0 is that of the
-/// nearer end of the pipeline, where its micro-batches have entered, direction 1 the other.
+/// Builds the passes of a stage in the order of the calls. Each kind of pass takes the
+/// micro-batches of a direction in turn. A pass receives its input right before its turn and sends
+/// its result right after it; `early` and `late` move these by some turns. Micro-batches of
+/// direction 0 enter at the nearer end of the pipeline, those of direction 1 at the other.
 class DualOrder {
 public:
   /// The chunk of direction 0 is `near`. Chunk 0 has the first `half` micro-batches, chunk 1 the
@@ -27,13 +27,13 @@ public:
   void backward(std::int64_t direction) {
     add(next(Pass::backward, direction, backwards_[direction]++));
   }
-  /// The weights' part waits until `weight`.
+  /// Adds the gradients of inputs; `weight` adds those of weights later.
   void backward_input(std::int64_t direction) {
     const std::int64_t number = backwards_[direction]++;
     add(next(Pass::backward_input, direction, number));
     open_.push_back(next(Pass::backward_weight, direction, number));
   }
-  /// Of the first that waits.
+  /// Adds the gradients of weights of the earliest pass that still lacks them.
   void weight() {
     INVARIANT(!open_.empty(), "no gradient of weights waits after {} passes", order_.size());
     add(open_.front());
@@ -42,7 +42,7 @@ public:
   /// A forward pass, and a backward pass of the other direction with it.
   void pair(std::int64_t forward_direction, std::int64_t early = 0) {
     forward(forward_direction, early);
-    --turn_; // both have one
+    --turn_; // both passes share one turn
     backward(1 - forward_direction);
     order_.back().beside_previous = side_by_side_;
   }
@@ -64,12 +64,13 @@ private:
   bool side_by_side_;
   std::int64_t forwards_[2] = {0, 0};
   std::int64_t backwards_[2] = {0, 0};
-  std::deque<ChunkPass> open_; ///< gradients of weights
-  std::int64_t turn_ = 0;      ///< of the next pass
+  std::deque<ChunkPass> open_; ///< passes for gradients of weights, not yet added
+  std::int64_t turn_ = 0;      ///< turn of the next pass
   StageOrder order_;
 };
 
-/// `before` stages lie between this one and the nearer end, `within` between it and the middle.
+/// Adds the passes before the steady state. `before` stages lie between this one and the nearer
+/// end, `within` between it and the middle.
 void warm_up(DualOrder& order, std::int64_t before, std::int64_t within) {
   for (std::int64_t pass = 0; pass < 2 * within; ++pass)
     order.forward(0);
@@ -88,11 +89,11 @@ void warm_up(DualOrder& order, std::int64_t before, std::int64_t within) {
 void steady_state(DualOrder& order, std::int64_t within, std::int64_t rounds) {
   for (std::int64_t round = 0; round < rounds; ++round) {
     if (round == 0 && within == 0) {
-      // The stages in the middle wait for each other here; side by side they would for longer.
+      // The stages in the middle wait for each other here. Passes side by side would wait longer.
       order.forward(0, 1, 1);
       order.backward(1);
     } else {
-      // The first was received before the last turn with forward passes of both directions.
+      // The first input was received before the last turn with forward passes of both directions.
       order.pair(0, round == 0 ? 1 + 3 * within : 0);
     }
     order.pair(1);
@@ -104,7 +105,7 @@ void drain(DualOrder& order, std::int64_t before, std::int64_t within) {
     order.backward(1);
     order.pair(1);
   }
-  // The second half of these leaves its gradients of weights for the end.
+  // The second half of these passes leaves its gradients of weights for the end.
   const std::int64_t whole = before + 1;
   for (std::int64_t pass = 0; pass < 2 * (before + 1); ++pass)
     if (pass < whole)
@@ -123,8 +124,8 @@ void drain(DualOrder& order, std::int64_t before, std::int64_t within) {
 /// half of the micro-batches enter at the first stage, the others at the last. Stage s passes the
 /// former (0 … micro_batches / 2 − 1) through its chunk 0, the latter through its chunk 1. In the
 /// steady state each forward pass has a backward pass of the other direction behind it; under
-/// `overlap_batches`, beside it. Gradients of weights are apart where they fill the ends. Keeps at
-/// most stages + 1 micro-batches.
+/// `overlap_batches`, beside it. At the ends of the step, gradients of weights are passes of their
+/// own that fill gaps. Keeps at most stages + 1 micro-batches.
 StageOrder order_of_dual_pipe(const ParallelPlan& plan, std::int64_t stage,
                               std::int64_t micro_batches) {
   const std::int64_t stages = plan.pipeline;
@@ -172,10 +173,10 @@ constinit const Schedule Schedule::dual_pipe = {
     .name = "dualpipe",
     .order = order_of_dual_pipe,
     .split_backward = true,
-    .copies = 2,
+    .holders = 2,
     .delays_weight_gradients = true,
     .virtual_stage = virtual_stage_of_dual_pipe,
-    .holder = virtual_stage_of_dual_pipe, // its own inverse
+    .holder = virtual_stage_of_dual_pipe, // the mapping is its own inverse
     .pairs_passes = [](const ParallelPlan&) { return true; },
     .find_fault = find_dual_pipe_fault};
 

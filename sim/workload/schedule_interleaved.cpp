@@ -11,9 +11,8 @@ namespace moesim {
 namespace {
 
 /// 1F1B over several chunks a stage (Narayanan et al., arXiv 2104.04473, section 2.3; Megatron-LM's
-/// order): micro-batches pass in groups of as many as there are stages, each group through chunk 0,
-/// then through chunk 1, …. A stage warms up with 2 (stages − 1 − stage) + (chunks − 1) stages
-/// passes.
+/// order): micro-batches pass in groups of `stages`, each group through chunk 0, then through chunk
+/// 1, …. A stage warms up with 2 (stages − 1 − stage) + (chunks − 1) stages passes.
 StageOrder order_of_interleaved(const ParallelPlan& plan, std::int64_t stage,
                                 std::int64_t micro_batches) {
   const std::int64_t stages = plan.pipeline;

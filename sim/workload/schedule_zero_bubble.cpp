@@ -8,9 +8,9 @@ namespace moesim {
 
 namespace {
 
-/// ZB-H1 (Qi et al., arXiv 2401.10241, section 3): 1F1B, but a gradient of weights waits until as
-/// many micro-batches as there are stages are kept, or until there are no forward passes left; then
-/// they fill the drain.
+/// ZB-H1 (Qi et al., arXiv 2401.10241, section 3): 1F1B with later gradients of weights. Each waits
+/// until `stages` micro-batches are kept or no forward pass is left; in the drain they fill the
+/// gaps.
 StageOrder zero_bubble_h1(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches) {
   StageOrder order;
   order.reserve(static_cast<std::size_t>(3 * micro_batches));
@@ -30,11 +30,11 @@ StageOrder zero_bubble_h1(std::int64_t stages, std::int64_t stage, std::int64_t 
   return order;
 }
 
-/// The passes of a stage that holds a chunk on the way down the stages (0) and one on the way up
-/// (1), in the order in which they are asked for; each kind takes the micro-batches in turn.
+/// Builds the passes of a stage in the order of the calls. The stage holds chunk 0 on the way down
+/// the stages and chunk 1 on the way up. Each kind of pass takes the micro-batches in turn.
 class OrderOfV {
 public:
-  /// Only micro-batches below `micro_batches` are real.
+  /// Passes of micro-batches from `micro_batches` on are left out.
   explicit OrderOfV(std::int64_t micro_batches) : micro_batches_(micro_batches) {}
 
   std::int64_t forwards(std::size_t chunk) const { return forwards_[chunk]; }
@@ -62,7 +62,8 @@ private:
   StageOrder order_;
 };
 
-/// Until the first micro-batch comes back to the stage, and then until 2 × stages are kept.
+/// Adds forward passes until the first micro-batch comes back to the stage, then until 2 × stages
+/// micro-batches are kept.
 void warm_up(OrderOfV& order, std::int64_t stages, std::int64_t stage) {
   for (std::int64_t pass = 0; pass < 2 * (stages - stage) - 1; ++pass)
     order.forward(0);
@@ -76,8 +77,8 @@ void warm_up(OrderOfV& order, std::int64_t stages, std::int64_t stage) {
   }
 }
 
-/// The last gradients of inputs on each chunk, as early as the stages before may need them, then
-/// those of weights.
+/// Adds the last gradients of inputs of each chunk, as early as the stages before may need them,
+/// then those of weights.
 void drain(OrderOfV& order, std::int64_t stages, std::int64_t stage) {
   for (std::int64_t pass = 0; pass < stage; ++pass) {
     order.input(0);
@@ -98,7 +99,7 @@ void drain(OrderOfV& order, std::int64_t stages, std::int64_t stage) {
 /// between its first pass and its last. Keeps at most 2 × stages micro-batches of a chunk, on every
 /// stage.
 StageOrder zero_bubble_v(std::int64_t stages, std::int64_t stage, std::int64_t micro_batches) {
-  // Fewer micro-batches than fill the V leave gaps where the missing ones would run.
+  // With fewer micro-batches than fill the V, the passes of the missing ones become gaps.
   const std::int64_t all = std::max(2 * stages - 1, micro_batches);
   OrderOfV order(micro_batches);
   warm_up(order, stages, stage);

@@ -8,11 +8,10 @@ namespace moesim {
 
 namespace {
 
-/// Probabilities of how many groups of experts a token has found and how many parts it has hit.
+/// Probability by number of groups of experts that a token has found, and of parts that it has hit.
 using FanOutStates = std::map<std::pair<std::int64_t, std::int64_t>, double>;
 
-/// The experts that the next of a token may be, by what it adds: nothing new, a group, a part,
-/// both.
+/// Number of candidates for a token's next expert that add nothing, a group, a part, or both.
 struct NextExperts {
   double same = 0.0;
   double group = 0.0;
@@ -20,8 +19,8 @@ struct NextExperts {
   double both = 0.0;
 };
 
-/// `per_group` and `per_part` are experts. Where neither parts lie within groups nor the other way
-/// round, no group is cut: a share of what is not there is none.
+/// Candidates for the next expert of a token that has `taken` experts in `found` groups and `hit`
+/// parts. An approximation where neither parts divide groups nor groups divide parts.
 NextExperts next_experts(const TokenFanOut& fan_out, std::int64_t parts, std::int64_t found,
                          std::int64_t hit, double taken) {
   const auto groups = static_cast<double>(fan_out.groups);
@@ -31,7 +30,7 @@ NextExperts next_experts(const TokenFanOut& fan_out, std::int64_t parts, std::in
   const double in_hit = static_cast<double>(hit) * per_part;
   const double unfound =
       found < fan_out.groups_per_token ? (groups - static_cast<double>(found)) * per_group : 0.0;
-  // Parts that lie within groups: a new group is a new part.
+  // Parts lie within groups here, so a new group is a new part.
   if (per_part <= per_group)
     return hit < parts ? NextExperts{in_hit - taken, 0.0, in_found - in_hit, unfound}
                        : NextExperts{in_found - taken, unfound, 0.0, 0.0};
@@ -44,7 +43,7 @@ NextExperts next_experts(const TokenFanOut& fan_out, std::int64_t parts, std::in
   return {in_found - taken, unfound * inside, 0.0, unfound * (1.0 - inside)};
 }
 
-/// One more expert for a token that has `taken` so far.
+/// The states after one more expert for a token that has `taken` experts.
 FanOutStates draw_expert(const FanOutStates& states, const TokenFanOut& fan_out, std::int64_t parts,
                          double taken) {
   FanOutStates next;

@@ -8,12 +8,12 @@
 
 namespace moesim {
 
-/// How tokens travel to their experts and back.
+/// The algorithm that carries tokens to their experts and back.
 enum class Dispatcher {
   all_to_all,   ///< one all-to-all over the expert-parallel group: NCCL
   all_gather,   ///< every rank receives all tokens of the group; results are reduce-scattered
   hierarchical, ///< an all-to-all within the scale-up domain, then one between domains
-  node_limited  ///< once to each scale-up domain, forwarded there: DeepEP, HybridEP
+  node_limited  ///< a token once to each scale-up domain, forwarded there: DeepEP, HybridEP
 };
 
 /// The names in scenarios.
@@ -40,25 +40,25 @@ static_assert(names_each(overlap_names));
 
 struct CommunicationSpec {
   Dispatcher dispatcher = Dispatcher::all_to_all;
-  Precision dispatch_precision = Precision::bf16; ///< of the bytes that dispatch sends
-  Library library = Library::deepep;              ///< of node_limited
-  /// Dispatch and combine leave the scale-up domain, and the host posts their messages: it launches
-  /// nothing more before they have ended.
+  Precision dispatch_precision = Precision::bf16; ///< format of the tokens that dispatch sends
+  Library library = Library::deepep;              ///< kernels of node_limited
+  /// Whether dispatch and combine leave the scale-up domain while the host posts their messages.
+  /// The host then launches no kernel before they end.
   bool host_posts = false;
-  /// The shared experts' compute runs while dispatch is under way.
+  /// Whether the shared experts compute during dispatch.
   bool overlap_shared_expert = false;
-  /// Gathering and summing of tensor parallelism run beside the products that they feed and empty
-  /// (Megatron-LM's --tp-comm-overlap).
+  /// Whether all-gathers and reduce-scatters of tensor parallelism run beside the GEMMs before and
+  /// after them (Megatron-LM's --tp-comm-overlap).
   bool overlap_tensor = false;
-  /// Gradients are reduced beside the last backward pass, weights gathered beside the first forward
-  /// pass.
+  /// Whether gradients are reduced beside the last backward pass and weights gathered beside the
+  /// first forward pass.
   bool overlap_data_parallel = false;
-  /// What a dispatch or combine waits for the last rank of its group, on average: how unevenly
-  /// ranks arrive, of which an even load says nothing.
+  /// Mean time that a dispatch or combine waits for the last rank of its group. It covers uneven
+  /// arrival that the loads do not explain.
   Seconds wait_for_ranks;
 };
 
-/// Which part of the kernels the host launches one by one, which as CUDA graphs. Names are
+/// Kernels that run as CUDA graphs; the host launches the others one by one. Names are
 /// Megatron-Core's (--cuda-graph-scope).
 struct CudaGraphs {
   bool full_iteration = true; ///< the whole step is a graph: the host is never late
@@ -68,7 +68,7 @@ struct CudaGraphs {
   bool dense = false;         ///< mlp
 };
 
-/// What one optimizer step computes and how it is split: all that the schedule needs.
+/// Inputs of the schedule: the computation of one optimizer step and its split over GPUs.
 struct Workload {
   ModelSpec model;
   ParallelPlan plan;
@@ -78,10 +78,11 @@ struct Workload {
   CudaGraphs graphs;
 };
 
-/// Experts that one rank holds in a layer, copies included.
+/// Experts that one rank holds in a layer, replicas included.
 std::int64_t experts_per_rank(const Workload& workload);
 
-/// Tokens of one micro-batch on one rank, when split over the tensor-parallel group.
+/// Tokens of one micro-batch on one rank, split over the tensor-parallel group under sequence
+/// parallelism.
 std::int64_t tokens_per_rank(const Workload& workload);
 
 } // namespace moesim

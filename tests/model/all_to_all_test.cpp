@@ -60,26 +60,26 @@ TEST_CASE("an all-to-all is slower beside computes") {
 
 TEST_CASE("an all-to-all over EFA is slower in training, but not slower again beside computes") {
   TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
-  cluster.node.nic_medium = "efa";
+  cluster.node.nic_interconnect = "efa";
   CHECK(megabyte_exchange(cluster, Fidelity::folded, 64, true).value ==
         Approx(1.12e-3 / 0.4 + 1.7e-6).epsilon(1e-9));
 }
 
 TEST_CASE("inside a node an all-to-all knows nothing of EFA") {
   TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
-  cluster.node.nic_medium = "efa";
+  cluster.node.nic_interconnect = "efa";
   CHECK(megabyte_exchange(cluster, Fidelity::folded, 8, true).value ==
         Approx(7e6 / 450e9 / 0.8 + 0.5e-6).epsilon(1e-9));
 }
 
 TEST_CASE("an all-to-all over EFA is slower in training, flow by flow") {
   TopologySpec cluster = ideal_cluster(FabricKind::rail_optimised, 32);
-  cluster.node.nic_medium = "efa";
+  cluster.node.nic_interconnect = "efa";
   CHECK(megabyte_exchange(cluster, Fidelity::flows).value ==
         Approx(1.12e-3 / 0.4 + 1.7e-6).epsilon(1e-9));
 }
 
-// As the first, but a leaf for each node: 8 x 56 MB up at 8 x 50 GB/s, again 1.12 ms. Longest
+// The first case with a leaf for each node: 8 x 56 MB up at 8 x 50 GB/s, again 1.12 ms. Longest
 // path: 2 x 0.6 us to the leaves and 2 x 0.5 us to the spine.
 TEST_CASE("an all-to-all on leaf and spine takes what its NICs take") {
   const TopologySpec cluster = ideal_cluster(FabricKind::leaf_spine, 1);

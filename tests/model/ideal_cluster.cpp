@@ -11,7 +11,7 @@ namespace moesim {
 namespace {
 
 constexpr const char* constants_file = "compute_constants.csv";
-/// So high that a whole number of bytes hits any time to 1e-15 s.
+/// Bandwidth at which a whole number of bytes meets any time to 1e-15 s.
 constexpr BytesPerSecond memory_bandwidth{1e15};
 
 constexpr const char* collectives[] = {"all_to_all",      "all_gather",     "reduce_scatter",
@@ -20,9 +20,9 @@ constexpr const char* collectives[] = {"all_to_all",      "all_gather",     "red
 
 std::string full_efficiency() {
   std::string text = "medium,collective,message_bytes,efficiency\n";
-  for (const std::string medium : {"nvlink4", "infiniband"})
+  for (const std::string interconnect : {"nvlink4", "infiniband"})
     for (const std::string collective : collectives)
-      text += medium + "," + collective + ",1,1\n";
+      text += interconnect + "," + collective + ",1,1\n";
   return text;
 }
 
@@ -30,9 +30,9 @@ std::string no_startup() {
   std::string text = "medium,collective,base_us,per_peer_us,small_group_loss,limit_gbyte_per_s,"
                      "smallest_message_bytes,largest_message_bytes,members_min,members_max,"
                      "residual_percent,p90_error_percent,provenance,tables\n";
-  for (const std::string medium : {"nvlink4", "infiniband"})
+  for (const std::string interconnect : {"nvlink4", "infiniband"})
     for (const std::string collective : collectives)
-      text += medium + "," + collective + ",0,0,0,0,1,1,2,2,0,0,assumption,none\n";
+      text += interconnect + "," + collective + ",0,0,0,0,1,1,2,2,0,0,assumption,none\n";
   return text;
 }
 
@@ -72,13 +72,13 @@ TopologySpec ideal_cluster(FabricKind fabric, std::int64_t nodes_per_leaf) {
   spec.name = "ideal";
   spec.gpus_max = 1024;
   spec.node.gpus = 8;
-  spec.node.scale_up_medium = "nvlink4";
+  spec.node.scale_up_interconnect = "nvlink4";
   spec.node.scale_up_gpus = 8;
   spec.node.scale_up_switch_gpus = 8;
   spec.node.scale_up = gbyte_per_s(450);
   spec.node.scale_up_latency = microseconds(0.25);
   spec.node.nics = 8;
-  spec.node.nic_medium = "infiniband";
+  spec.node.nic_interconnect = "infiniband";
   spec.node.nic = gbyte_per_s(50);
   spec.node.nic_latency = microseconds(0.6);
   spec.node.pcie = gbyte_per_s(50);

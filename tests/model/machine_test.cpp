@@ -49,8 +49,8 @@ TEST_CASE("flows share by max-min fairness: what one cannot use is for the other
   CHECK(ends[2] == Approx(2.0).epsilon(1e-9));
 }
 
-// Of 1 GB/s one flow takes 0.2 GB/s at most and sends 1 GB in 5 s; the other takes what is left,
-// 0.8 GB/s, and sends 2 GB in 2.5 s.
+// The link has 1 GB/s. One flow takes at most 0.2 GB/s and sends 1 GB in 5 s; the other takes the
+// remaining 0.8 GB/s and sends 2 GB in 2.5 s.
 TEST_CASE("a flow with a limit leaves the rest of its link to others") {
   auto ends = ends_of({{"Link", gbyte_per_s(1)}},
                       {{{{{0, 1}}, 8.0, gbyte_per_s(0.2)}, 1e9}, {{{{0, 1}}, 1.0}, 2e9}});

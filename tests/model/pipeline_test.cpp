@@ -83,7 +83,7 @@ StepMetrics measure(const Workload& workload, const TopologySpec& cluster, Bytes
   return measure_step(graph, timeline, topology, ComputeTimes(graph.works, costs.compute));
 }
 
-/// Of a compute that streams beside an all-to-all of that many milliseconds.
+/// Milliseconds that a streaming compute loses beside an all-to-all of `beside` milliseconds.
 double lost(double beside) {
   return beside * (1.0 - 0.84 * (1.0 - 2 * 720e6 / (beside * 1e-3) / 1e15));
 }
@@ -196,8 +196,8 @@ TEST_CASE("a transfer between stages on two nodes goes over their NICs") {
 }
 
 // With 3 micro-batches, t for 0.1005 ms: the first stage runs F0, F1 in 2 ms and then waits for the
-// gradient of 0, which the second stage has done at 4 + t. So B0 runs there from 4 + 2t and F2 to
-// 7 + 2t; the second stage, idle since 7 + t, runs F2 and B2 from 7 + 3t to 10 + 3t, and B2 of the
+// gradient of 0, which the second stage has done at 4 + t. B0 runs there from 4 + 2t and F2 to 7 +
+// 2t; the second stage, idle since 7 + t, runs F2 and B2 from 7 + 3t to 10 + 3t, and B2 of the
 // first stage ends at 12 + 4t.
 TEST_CASE("one forward, one backward waits for each transfer in its turn") {
   const StepMetrics metrics = measure(

@@ -47,7 +47,7 @@ void check_same(const std::optional<RankClasses>& block, const std::optional<Ran
   if (!all)
     return;
   CHECK(block->count == all->count);
-  CHECK(block->class_of_place == all->class_of_place);
+  CHECK(block->class_of_position == all->class_of_position);
   CHECK(block->first_alike == all->first_alike);
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("collectives of a stage are those of its copies, and those of a block 
           plan, topology, {.rings_together = rings_together, .classes_max = 16}, symmetry);
       if (!classes)
         continue;
-      const ReplayLayout layout{one_rank_per_class(plan, std::move(classes->class_of_place)),
+      const ReplayLayout layout{one_rank_per_class(plan, std::move(classes->class_of_position)),
                                 LoadModel::classes, false, std::move(classes->first_alike)};
       check_stages(layout, plan, topology, network);
       check_folds(layout, plan, topology, *symmetry);

@@ -33,7 +33,7 @@ std::map<RankId, Totals> totals_of(const std::vector<RankFlow>& flows, const Top
   return totals;
 }
 
-/// Of a buffer of `bytes`, a rank keeps one n-th and sends one n-th to each peer, wherever it sits.
+/// A rank keeps one n-th of a buffer of `bytes` and sends one n-th to each peer, at any position.
 void check_all_to_all(const CollectiveWork& work, const std::vector<RankId>& group,
                       const Topology& topology) {
   const auto totals = totals_of(CollectiveFlows(work, group, topology).all(0), topology);

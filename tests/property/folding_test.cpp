@@ -102,9 +102,8 @@ TEST_CASE("rings that cross leaves are folded into few classes") {
   }
 }
 
-// Ranks fold into classes wherever they sit. Where there are too many classes, a stage is one
-// device and its collectives are the loads of its busiest links: that is marked; what shares a link
-// over time is lost.
+// Ranks at any position fold into classes. With too many classes, a stage is one device, its
+// collectives take the time of their busiest links, and the result is marked as approximate.
 TEST_CASE("beyond 64 GPUs folding is exact or marked as approximate") {
   std::size_t exact = 0;
   for (const RandomCase& drawn :

@@ -61,7 +61,7 @@ void expect_order(const StepGraph& graph, const Timeline& timeline) {
   }
 }
 
-/// What leaves a node enters another: the bytes of both directions of each kind of link agree.
+/// Bytes that leave a node enter another: the bytes of both directions of each kind of link agree.
 void expect_conserved_bytes(const StepGraph&, const Timeline& timeline) {
   std::map<LinkKind, double> bytes;
   for (const LinkUse& link : timeline.links)

@@ -74,7 +74,7 @@ TEST_CASE("shorter latencies never slow a step") {
   });
 }
 
-// As a fault: the first GPU of the job computes at half its speed.
+// A fault: the first GPU of the job computes at half its speed.
 TEST_CASE("a slowed GPU slows the whole step") {
   for (const RandomCase& drawn : random_cases(16'000, 12, {{8, 16, 32}, 3000})) {
     INFO(drawn.text());

@@ -17,7 +17,7 @@ namespace {
 
 const std::filesystem::path source_folder = MOESIM_SOURCE_DIR;
 
-/// What a stage's collective does to each link, flow by flow.
+/// The loads of a stage's collective on each link, flow by flow.
 struct RoutedLoads {
   std::vector<double> bytes; ///< by LinkId
   std::vector<double> amounts;
@@ -48,10 +48,11 @@ public:
       for (std::size_t place = 0; place < ranks.size(); ++place) {
         const PeerCount peers = flows.peers(phase, place);
         const Seconds inside =
-            network_.startup(node.scale_up_medium, own.inside_kind(), peers.inside);
+            network_.startup(node.scale_up_interconnect, own.inside_kind(), peers.inside);
         const Seconds outside =
-            peers.outside > 0 ? network_.startup(node.nic_medium, own.outside_kind(), peers.outside)
-                              : Seconds{};
+            peers.outside > 0
+                ? network_.startup(node.nic_interconnect, own.outside_kind(), peers.outside)
+                : Seconds{};
         loads.startup = std::max(loads.startup, inside + outside);
       }
       for (const RankFlow& flow : flows.all(phase)) {
@@ -74,12 +75,12 @@ private:
     const Bytes message{std::llround(flow.message_bytes)};
     if (topology_.domain_of(flow.source) == topology_.domain_of(flow.sink))
       return network_
-          .efficiency(node.scale_up_medium, own.inside_kind(),
+          .efficiency(node.scale_up_interconnect, own.inside_kind(),
                       {message, own.members_inside(), node.scale_up})
           .share;
     const double nics = static_cast<double>(node.nics) / static_cast<double>(node.gpus);
     return network_
-        .efficiency(node.nic_medium, own.outside_kind(),
+        .efficiency(node.nic_interconnect, own.outside_kind(),
                     {message, own.members_outside(), node.nic * nics})
         .share;
   }

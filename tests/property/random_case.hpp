@@ -20,7 +20,7 @@ struct RandomCase {
   std::string text() const;
 };
 
-/// What the cases of a list have in common.
+/// Limits that the cases of a list share.
 struct CaseLimits {
   std::vector<std::int64_t> gpus; ///< sizes to draw from
   /// Rank pairs of an all-to-all times how often it runs: bounds the time of a replay by flows.

@@ -11,7 +11,7 @@ namespace {
 
 void draw_node(Draw& draw, NodeSpec& node) {
   node.gpus = draw.one_of<std::int64_t>({2, 4, 8});
-  node.scale_up_medium = draw.one_in(6) ? "pcie" : "nvlink4";
+  node.scale_up_interconnect = draw.one_in(6) ? "pcie" : "nvlink4";
   node.scale_up = gbyte_per_s(draw.one_of<double>({64, 200, 450, 900}));
   node.scale_up_latency = microseconds(0.25);
   node.scale_up_gpus = node.gpus * draw.one_of<std::int64_t>({1, 1, 2, 4});
@@ -21,7 +21,7 @@ void draw_node(Draw& draw, NodeSpec& node) {
   node.nics = draw.one_of<std::int64_t>({1, 2, 4, 8});
   while (node.nics > node.gpus)
     node.nics /= 2;
-  node.nic_medium = "infiniband";
+  node.nic_interconnect = "infiniband";
   node.nic = gbyte_per_s(draw.one_of<double>({12.5, 25, 50, 100}));
   node.nic_latency = microseconds(0.6);
   node.pcie = gbyte_per_s(draw.one_of<double>({16, 32, 64}));
@@ -58,10 +58,11 @@ std::string RandomCollective::text() const {
       "seed {}: {} bytes of {} over {} GPUs; nodes of {} ({}) in domains of {} "
       "(switches of {}), {} NICs, PCIe {:g}, NIC {:g}; fabric {}, {} tiers, {} nodes a leaf, {} "
       "leaves a pod, oversubscription {} and {}",
-      seed, work.bytes.value, collective_name(work.kind), gpus, node.gpus, node.scale_up_medium,
-      node.scale_up_gpus, node.scale_up_switch_gpus, node.nics, node.pcie.value * 1e-9,
-      node.nic.value * 1e-9, static_cast<int>(fabric.kind), fabric.tiers, fabric.nodes_per_leaf,
-      fabric.leaves_per_pod, fabric.oversubscription, fabric.pod_oversubscription);
+      seed, work.bytes.value, collective_name(work.kind), gpus, node.gpus,
+      node.scale_up_interconnect, node.scale_up_gpus, node.scale_up_switch_gpus, node.nics,
+      node.pcie.value * 1e-9, node.nic.value * 1e-9, static_cast<int>(fabric.kind), fabric.tiers,
+      fabric.nodes_per_leaf, fabric.leaves_per_pod, fabric.oversubscription,
+      fabric.pod_oversubscription);
 }
 
 RandomCollective random_collective(std::uint64_t seed, const std::vector<std::int64_t>& sizes) {

@@ -51,8 +51,8 @@ std::int64_t sum(const std::vector<std::int64_t>& values) {
   return std::accumulate(values.begin(), values.end(), std::int64_t{0});
 }
 
-/// What each rank sends into its scale-up domain and beyond it, and gets from there, is its tokens
-/// times their size.
+/// The bytes that each rank exchanges inside its scale-up domain and outside are its tokens times
+/// their size.
 void check_bytes(const Workload& workload, const std::shared_ptr<const ExpertLoad>& load) {
   static std::map<std::int64_t, std::unique_ptr<const Topology>> topologies; // by GPUs
   std::unique_ptr<const Topology>& known = topologies[workload.plan.gpus];

@@ -46,8 +46,7 @@ bool is_moe(const Scenario& scenario) {
   return scenario.workload.model.is_moe() && scenario.workload.plan.expert > 1;
 }
 
-/// What the experts of all ranks of a group compute in a pass, in multiples of their products'
-/// FLOPs.
+/// FLOPs of the experts in the forward pass of a stage.
 double expert_flops(const StageView& work) {
   double flops = 0.0;
   for (const SeenSegment& segment : work.forward)
@@ -136,7 +135,7 @@ TEST_CASE("uneven experts on ranks that are alike fold into one rank, as exactly
 
 namespace {
 
-/// So many layers of 64 experts on 64 H100s, an expert-parallel group of so many ranks.
+/// `layers` layers of 64 experts on 64 H100s, with an expert degree of `expert`.
 ScenarioInput sixty_four_experts(std::int64_t layers, std::int64_t expert) {
   return parse_scenario(
       std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads/mixtral-8x7b/scenario.toml",

@@ -80,20 +80,20 @@ inline StageView stage_work(const Workload& workload, std::int64_t virtual_stage
   StepTables tables(workload, works);
   ChunkPasses passes(workload, virtual_stage, choice, tables.works, tables.blocks,
                      tables.gradients);
-  const auto backward = [&](Gradients gradients, PassPlace place, bool delayed = false) {
+  const auto backward = [&](Gradients gradients, PassPosition place, bool delayed = false) {
     return seen(passes.backward(gradients, place, delayed), works);
   };
   StageView view;
-  view.forward = seen(passes.forward(PassPlace::regular), works);
-  view.backward = backward(Gradients::all, PassPlace::regular);
-  view.backward_input = backward(Gradients::inputs, PassPlace::regular);
-  view.backward_weight = backward(Gradients::weights, PassPlace::regular);
-  view.backward_delayed = backward(Gradients::all, PassPlace::regular, true);
+  view.forward = seen(passes.forward(PassPosition::regular), works);
+  view.backward = backward(Gradients::all, PassPosition::regular);
+  view.backward_input = backward(Gradients::inputs, PassPosition::regular);
+  view.backward_weight = backward(Gradients::weights, PassPosition::regular);
+  view.backward_delayed = backward(Gradients::all, PassPosition::regular, true);
   if (!data_parallel_rule(workload).overlaps)
     return view;
-  view.first_forward = seen(passes.forward(PassPlace::edge), works);
-  view.last_backward = backward(Gradients::all, PassPlace::edge);
-  view.last_backward_weight = backward(Gradients::weights, PassPlace::edge);
+  view.first_forward = seen(passes.forward(PassPosition::edge), works);
+  view.last_backward = backward(Gradients::all, PassPosition::edge);
+  view.last_backward_weight = backward(Gradients::weights, PassPosition::edge);
   return view;
 }
 

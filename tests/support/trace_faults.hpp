@@ -40,7 +40,8 @@ inline std::vector<nlohmann::json> events_of(const nlohmann::json& trace,
   return events;
 }
 
-/// What two events of a row do at the same time; "" if rows are well formed and all have a name.
+/// The first fault of a trace's rows, such as two events of a row at the same time; "" if rows are
+/// well formed and all have a name.
 inline std::string row_fault(const nlohmann::json& trace) {
   std::set<TraceRow> named;
   for (const nlohmann::json& event : events_of(trace, "M"))
@@ -88,7 +89,7 @@ inline nlohmann::json covering(const DrawnEvents& drawn, const nlohmann::json& a
   return time < start + ns_of(event.at("dur")) ? event : nlohmann::json();
 }
 
-/// What is wrong with the arrows of a trace: each leads, forward in time, from a transfer to an
+/// The first fault of a trace's arrows: each must lead, forward in time, from a transfer to an
 /// event of another process.
 inline std::string arrow_fault(const nlohmann::json& trace) {
   std::map<std::int64_t, nlohmann::json> starts;

@@ -10,7 +10,7 @@
 /// Finds the functions of a C++ source by its braces. Enough for code that clang-format laid out.
 namespace moesim::tidy {
 
-/// Where the comment or the literal that begins at `at` ends; `at` if none begins there.
+/// The end of the comment or the literal that begins at `at`; `at` if none begins there.
 inline std::size_t skip_verbatim(const std::string& text, std::size_t at) {
   const auto after = [&](const std::string& end, std::size_t from) {
     const std::size_t found = text.find(end, from);

@@ -200,6 +200,14 @@ TEST_CASE("nothing is left to be done in a comment") {
         }) == "");
 }
 
+TEST_CASE("no sentence of a comment in sim/ opens with What") {
+  const std::regex pattern("(//[/!]?<? *|//.*[.:] )What ");
+  CHECK(find_lines([](const SourceFile& file) { return file.is_in("sim/") && file.is_cpp(); },
+                   "opens with What: begin with a noun or a verb",
+                   [&](const std::string& line) { return std::regex_search(line, pattern); }) ==
+        "");
+}
+
 TEST_CASE("no file names a folder of one machine") {
   const std::regex pattern("(^|[^A-Za-z0-9_.)}-])/(wo"
                            "rk|t"

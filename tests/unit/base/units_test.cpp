@@ -26,7 +26,7 @@ concept divisible = requires(A a, B b) {
   a / b;
 };
 
-// What is not physical does not compile.
+// Operations without a physical meaning do not compile.
 static_assert(addable<Seconds, Seconds>);
 static_assert(!addable<Seconds, Bytes>);
 static_assert(!addable<Seconds, Flops>);

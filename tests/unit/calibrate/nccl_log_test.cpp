@@ -115,7 +115,7 @@ TEST_CASE("a log becomes measurements of the tier that bounds it") {
   const RankLinks links{"nvlink4", gbyte_per_s(450.0), "roce", gbyte_per_s(50.0)};
   const std::vector<Measurement> rows = log_measurements(log, links, false);
   REQUIRE(rows.size() == 1);
-  CHECK(rows[0].medium() == "roce");
+  CHECK(rows[0].interconnect() == "roce");
   CHECK(rows[0].fit);
   // A ring of two nodes with a rank each: 2 × 1 MB / 2 leaves each.
   CHECK(rows[0].use().bytes == Bytes{1'000'000});

@@ -77,7 +77,7 @@ TEST_CASE("a fit finds the parameters that made its measurements") {
   const std::vector<NetworkCurve> curves = fit_network(exact_rows(), {});
   REQUIRE(curves.size() == 1);
   const NetworkCurve& curve = curves.front();
-  CHECK(curve.medium == "nvlink4");
+  CHECK(curve.interconnect == "nvlink4");
   CHECK(curve.base.value * 1e6 == Approx(5.0).epsilon(1e-9));
   CHECK(curve.per_peer.value * 1e6 == Approx(0.5).epsilon(1e-9));
   CHECK(curve.small_group_loss == Approx(0.4).margin(1e-3));
@@ -110,17 +110,17 @@ TEST_CASE("rows that are held out do not change a fit, and are judged by it") {
 
 TEST_CASE("costs that no measurement is of stay as they are") {
   NetworkCurve other;
-  other.medium = "roce";
+  other.interconnect = "roce";
   other.collective = Collective::all_gather;
   other.points = {{Bytes{1}, 0.5}};
   NetworkCurve old = other;
-  old.medium = "nvlink4";
+  old.interconnect = "nvlink4";
   old.collective = Collective::all_to_all;
   const std::vector<NetworkCurve> curves = fit_network(exact_rows(), {other, old});
   REQUIRE(curves.size() == 2);
-  CHECK(curves[0].medium == "nvlink4");
+  CHECK(curves[0].interconnect == "nvlink4");
   CHECK(curves[0].points.size() > 1);
-  CHECK(curves[1].medium == "roce");
+  CHECK(curves[1].interconnect == "roce");
   CHECK(curves[1].points.front().share == 0.5);
 }
 
@@ -143,9 +143,9 @@ TEST_CASE("collectives that were held out are predicted within 10 percent at the
   std::erase_if(rows, [](const Measurement& row) { return row.table == "B200x16_vultr_a2a_env1"; });
   std::size_t judged = 0;
   for (const GroupResidual& group : group_residuals(costs, rows)) {
-    if (group.medium != "nvlink" && group.medium != "infiniband")
+    if (group.interconnect != "nvlink" && group.interconnect != "infiniband")
       continue;
-    INFO(group.medium << " " << collective_name(group.collective));
+    INFO(group.interconnect << " " << collective_name(group.collective));
     CHECK(group.median_error_percent < 10.0);
     ++judged;
   }

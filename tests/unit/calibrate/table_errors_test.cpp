@@ -93,7 +93,7 @@ TEST_CASE("left out, shipped times are predicted within 5 %, grouped products wi
     if (error.error_case == ErrorCase::inside) {
       INFO(error.device << " " << error.table << " " << name_of(precision_names, error.precision));
       CHECK(error.rows > 100);
-      // What is left of short rows without their casts is uncertain (DEVIATIONS.md 2).
+      // Short rows without their casts are uncertain (DEVIATIONS.md 2).
       const bool rest = error.device == "b200-sxm" && error.precision == Precision::fp8_per_tensor;
       CHECK(error.median_percent <= (error.table == "expert" ? 8.0 : rest ? 7.0 : 5.0));
       ++tables;

@@ -343,9 +343,8 @@ TEST_CASE("malformed GEMM tables are refused with their place") {
                                  "       ^");
 }
 
-// Of 64 x 64 x 64 half the time of bf16 is 2 us, so the cast before it took 3 of 5 us: 1 us for
-// each of its 3 bytes a value. 64 x 256 x 64 is left with 9 - 3 us, twice as many rows with 10
-// of 16.
+// Half the bf16 time of 64 x 64 x 64 is 2 us, so the cast before it took 3 of 5 us: 1 us for each
+// of its 3 bytes a value. 64 x 256 x 64 keeps 9 - 3 us, twice the rows keep 10 of 16.
 TEST_CASE("what the narrowest products take beyond half of bf16 is their cast") {
   const fs::path folder = toy_calibration("casts", "precision,m,n,k,time_us\n"
                                                    "bf16,64,64,64,4\nbf16,128,64,64,8\n"

@@ -29,7 +29,7 @@ void write_tables(const TemporaryFolder& folder) {
                "uccl-ep,1,1,1,measured,x\n");
 }
 
-PostedCopies posted(Library library, bool combine, std::int64_t ranks, double gbit_per_s) {
+PostedTokens posted(Library library, bool combine, std::int64_t ranks, double gbit_per_s) {
   return {library, combine, ranks, 240.0, "efa", BytesPerSecond{gbit_per_s * 1e9 / 8.0}};
 }
 
@@ -62,10 +62,10 @@ TEST_CASE("the row counts whose NICs are nearest in rate, by their ratio") {
   CHECK(time(420).error == Approx(0.2));
   CHECK(time(380).time.value * 1e6 == Approx(100 + 240 * 2.0));
   CHECK(time(50).error == Approx(0.25));
-  CHECK(time(50).medium == "efa");
-  PostedCopies elsewhere = posted(Library::uccl_ep, false, 8, 200);
-  elsewhere.medium = "infiniband";
-  CHECK(proxies.time(elsewhere).medium == "efa");
+  CHECK(time(50).interconnect == "efa");
+  PostedTokens elsewhere = posted(Library::uccl_ep, false, 8, 200);
+  elsewhere.interconnect = "infiniband";
+  CHECK(proxies.time(elsewhere).interconnect == "efa");
   CHECK(proxies.time(elsewhere).error == Approx(0.25));
 }
 
@@ -94,10 +94,10 @@ TEST_CASE("a library without rows, a group given twice and a time below zero are
 // An EPYC of hosts.csv; both errors in quadrature.
 TEST_CASE("a slower host posts its messages more slowly") {
   DevicePeaks peaks{"h100-sxm", tflops(989), tflops(1979), gbyte_per_s(3350), 132, "nvlink4"};
-  const PostedCopies copies = posted(Library::deepep, false, 16, 400);
-  const PostingTime xeon = ComputeCost::load(calibration_folder, peaks).host().posting_time(copies);
+  const PostedTokens tokens = posted(Library::deepep, false, 16, 400);
+  const PostingTime xeon = ComputeCost::load(calibration_folder, peaks).host().posting_time(tokens);
   peaks.host = "epyc-milan";
-  const PostingTime epyc = ComputeCost::load(calibration_folder, peaks).host().posting_time(copies);
+  const PostingTime epyc = ComputeCost::load(calibration_folder, peaks).host().posting_time(tokens);
   CHECK(epyc.time.value == Approx(1.6 * xeon.time.value));
   CHECK(epyc.error == Approx(std::hypot(xeon.error, 0.15)));
 }

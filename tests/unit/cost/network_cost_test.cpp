@@ -24,10 +24,10 @@ const std::string startup_header =
 /// 2 µs and 0.5 µs a peer; measured from 1 to 16 KiB on 2 to 8 ranks.
 const std::string costs = ",2,0.5,0,0,1024,16384,2,8,1,5,measured,toy\n";
 
-/// A curve of one medium, from 1 KiB at 0.2 to 16 KiB at 0.6.
-NetworkCurve toy_curve(const std::string& medium, Collective collective) {
+/// A curve of one interconnect, from 1 KiB at 0.2 to 16 KiB at 0.6.
+NetworkCurve toy_curve(const std::string& interconnect, Collective collective) {
   NetworkCurve curve;
-  curve.medium = medium;
+  curve.interconnect = interconnect;
   curve.collective = collective;
   curve.points = {{Bytes{1024}, 0.2}, {Bytes{16384}, 0.6}};
   curve.base = microseconds(2.0);
@@ -43,7 +43,7 @@ TierUse use_of(std::int64_t bytes, std::int64_t members = 4) {
   return {Bytes{bytes}, members, gbyte_per_s(100.0)};
 }
 
-/// What NetworkCost says of these tables, its folder cut off.
+/// The error of NetworkCost on these tables, without the folder.
 std::string refusal(const std::string& curves, const std::string& startups) {
   const TemporaryFolder folder;
   folder.write("network.csv", curves);
@@ -92,7 +92,7 @@ TEST_CASE("a medium without a measurement takes the nearest one's, and says so")
         Approx(std::sqrt(0.12)));
   // An NVLink 6 takes the nearest generation's; the curve tells whose it is.
   CHECK(cost.efficiency("nvlink4", Collective::all_gather, use_of(4096)).stand_in == nullptr);
-  CHECK(cost.efficiency("nvlink6", Collective::all_gather, use_of(4096)).stand_in->medium ==
+  CHECK(cost.efficiency("nvlink6", Collective::all_gather, use_of(4096)).stand_in->interconnect ==
         "nvlink4");
   CHECK(cost.efficiency("infiniband", Collective::reduce_scatter, use_of(4096))
             .stand_in->collective == Collective::all_gather);
@@ -121,17 +121,17 @@ TEST_CASE("a start-up counts peers, and is zero without them") {
 
 TEST_CASE("the calibrated efficiencies are shares, and a larger message never takes less time") {
   const NetworkCost cost = NetworkCost::load(shipped_network);
-  for (const std::string& medium : medium_names())
+  for (const std::string& interconnect : interconnect_names())
     for (const Collective collective :
          {Collective::all_to_all, Collective::all_gather, Collective::reduce_scatter,
           Collective::all_reduce, Collective::point_to_point, Collective::dispatch,
           Collective::combine}) {
-      if (medium == "pcie" && is_token_exchange(collective))
+      if (interconnect == "pcie" && is_token_exchange(collective))
         continue;
-      INFO(medium << " " << collective_name(collective));
+      INFO(interconnect << " " << collective_name(collective));
       double previous = 0.0;
       for (std::int64_t bytes = 1; bytes <= (std::int64_t{1} << 34); bytes *= 3) {
-        const double share = cost.efficiency(medium, collective, use_of(bytes)).share;
+        const double share = cost.efficiency(interconnect, collective, use_of(bytes)).share;
         CHECK(share > 0.0);
         CHECK(share <= 1.0);
         CHECK(static_cast<double>(bytes) / share >= previous * (1.0 - 1e-9));
@@ -205,5 +205,5 @@ TEST_CASE("malformed network tables are refused with their place") {
       Catch::StartsWith("network_startup.csv:2:49: error: provenance: \"guess\" is not one"));
   CHECK(refusal(curve_header, one) == "network.csv: error: no row for all_to_all on nvlink4");
   CHECK(refusal(curve_header + "nvlink4,all_to_all,64,0.2\n", one) ==
-        "network.csv: error: no row for all_gather on nvlink3 or a medium near it");
+        "network.csv: error: no row for all_gather on nvlink3 or an interconnect near it");
 }

@@ -45,7 +45,7 @@ TEST_CASE("the order of zipf groups is shuffled, and always the same") {
   CHECK(std::accumulate(shares.begin(), shares.end(), std::int64_t{0}) == 65536);
 }
 
-// Of the first four traced experts: 780, 634, 522 and 1045 of 2981 tokens.
+// Tokens of the first four traced experts: 780, 634, 522 and 1045 of 2981 tokens.
 TEST_CASE("traced groups have tokens as a model routed them") {
   CHECK(tokens_of_groups(Distribution::trace, 4, 2981) == Tokens{780, 634, 522, 1045});
   const Tokens shares = tokens_of_groups(Distribution::trace, 64, 49962);

@@ -118,7 +118,7 @@ const std::vector<Refusal> refusals = {
      "  hint: as in: MODEL_ARGS:, then --num-layers: 32"},
 };
 
-/// What Megatron refuses too, or what no key says.
+/// Arguments that Megatron also refuses, or for which there is no key.
 const std::vector<Refusal> contradictions = {
     {"a layout of other layers", "t.sh", whole_command,
      "--pipeline-model-parallel-layout Et*3|tL --pipeline-model-parallel-size 2",

@@ -102,11 +102,11 @@ TEST_CASE("a dump of one node gives its GPUs, NVLinks and NICs") {
   CHECK(node.spec.node.gpus == 8);
   CHECK(node.spec.node.scale_up_gpus == 8);
   CHECK(node.spec.gpus_max == 8);
-  CHECK(node.spec.node.scale_up_medium == "nvlink4");
+  CHECK(node.spec.node.scale_up_interconnect == "nvlink4");
   CHECK(node.spec.node.scale_up.value == Approx(18 * 25e9));
   CHECK(node.spec.node.in_switch_reduction);
   CHECK(node.spec.node.nics == 4);
-  CHECK(node.spec.node.nic_medium == "infiniband");
+  CHECK(node.spec.node.nic_interconnect == "infiniband");
   CHECK(node.spec.node.nic.value == Approx(50e9));
   CHECK(node.spec.node.pcie.value == Approx(63e9)); // 16 lanes of generation 5
   CHECK(node.value("node", "nic_gbit_per_s").origin == ValueOrigin::read);
@@ -157,7 +157,7 @@ TEST_CASE("ports of one NIC add up, a port that is listed twice does not") {
   CHECK(two.spec.node.nics == 1);
   CHECK(two.spec.node.nic.value == Approx(45e9));
   CHECK(two.value("node", "nic_gbit_per_s").origin == ValueOrigin::derived);
-  CHECK(two.spec.node.nic_medium == "roce");
+  CHECK(two.spec.node.nic_interconnect == "roce");
   // Blacked out: the device tells, whose functions are its ports.
   const std::string hidden = "0xREDACTED";
   const Imported apart = import_xml(system_of(cpu(
@@ -202,7 +202,7 @@ TEST_CASE("a GPU without NVLink among others is a warning that names it") {
 
 TEST_CASE("GPUs without NVLink, in pairs, or linked to themselves meet over PCIe") {
   const Imported plain = import_xml(system_of(cpu(gpus(1, 2, ""))));
-  CHECK(plain.spec.node.scale_up_medium == "pcie");
+  CHECK(plain.spec.node.scale_up_interconnect == "pcie");
   CHECK(plain.spec.node.scale_up.value == Approx(63e9));
   CHECK(plain.remarks("warning: the file shows no NVLink"));
   const auto peer = [](int number) {
@@ -211,15 +211,15 @@ TEST_CASE("GPUs without NVLink, in pairs, or linked to themselves meet over PCIe
   };
   const Imported pairs = import_xml(
       system_of(cpu(gpu(1, peer(2)) + gpu(2, peer(1)) + gpu(3, peer(4)) + gpu(4, peer(3)))));
-  CHECK(pairs.spec.node.scale_up_medium == "pcie");
+  CHECK(pairs.spec.node.scale_up_interconnect == "pcie");
   CHECK(pairs.spec.gpus_max == 4);
   CHECK(pairs.remarks("join groups of GPUs"));
   const Imported ring = import_xml(
       system_of(cpu(gpu(1, peer(2)) + gpu(2, peer(3)) + gpu(3, peer(4)) + gpu(4, peer(1)))));
-  CHECK(ring.spec.node.scale_up_medium == "nvlink4");
+  CHECK(ring.spec.node.scale_up_interconnect == "nvlink4");
   CHECK_FALSE(ring.spec.node.in_switch_reduction);
   const Imported self = import_xml(system_of(cpu(gpu(1, peer(1)) + gpu(2, peer(2)))));
-  CHECK(self.spec.node.scale_up_medium == "pcie");
+  CHECK(self.spec.node.scale_up_interconnect == "pcie");
   CHECK(self.remarks("to itself are left out: 0000:01:00.0, 0000:02:00.0"));
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("a hint holds the PCI tree alone: the rest is assumed and says so") {
   CHECK(hopper.remarks("the file is a hint"));
   CHECK(import_xml(hint("16 GT/s")).spec.gpu.kind == "a100-sxm");
   CHECK(import_xml(hint("16 GT/s")).spec.node.nic.value == Approx(25e9));
-  CHECK(import_xml(hint("16 GT/s"), "l40s").spec.node.scale_up_medium == "pcie");
+  CHECK(import_xml(hint("16 GT/s"), "l40s").spec.node.scale_up_interconnect == "pcie");
 }
 
 TEST_CASE("AMD GPUs need --gpu, and keep their own links") {

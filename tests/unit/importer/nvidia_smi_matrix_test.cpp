@@ -16,7 +16,7 @@ const std::string four = "      GPU0  GPU1  GPU2  GPU3  NIC0  NIC1  CPU Affinity
                          "NIC0  PIX   PXB   SYS   SYS    X    SYS\n"
                          "NIC1  SYS   SYS   PIX   PIX   SYS    X\n";
 
-/// As it comes on a terminal: tabs, an underlined header, empty cells at the end.
+/// Output on a terminal: tabs, an underlined header, empty cells at the end.
 const std::string raw =
     "\t\x1b[4mGPU0\tGPU1\tNIC0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\x1b[0m\n"
     "GPU0\t X \tNV12\tPXB\t0-23\t0\t\tN/A\n"

@@ -58,7 +58,7 @@ ImportedTopology import_topo(const std::string& text, const std::string& gpu_kin
   return read_nvidia_smi_topo(folder.write("topo.txt", text), {gpu_kind});
 }
 
-/// What a reader of topologies makes of the file that is written.
+/// The topology that is read from the written file.
 TopologySpec read_back(const ImportedTopology& topology) {
   const TemporaryFolder folder;
   write_imported(topology, folder.path() / "imported.toml");
@@ -105,7 +105,7 @@ TEST_CASE("a matrix with its GPU named is a node of NVLink and NICs that reads b
   CHECK(spec.gpus_max == 4);
   CHECK(spec.node.gpus == 4);
   CHECK(spec.node.scale_up_gpus == 4);
-  CHECK(spec.node.scale_up_medium == "nvlink4");
+  CHECK(spec.node.scale_up_interconnect == "nvlink4");
   CHECK(spec.node.scale_up.value == Approx(18 * 25e9));
   CHECK(spec.node.in_switch_reduction);
   CHECK(spec.node.nics == 2);
@@ -136,7 +136,7 @@ TEST_CASE("values say whether the matrix tells them") {
 TEST_CASE("names of NICs, in the header or the legend, tell the medium") {
   struct Row {
     std::string name;
-    std::string medium;
+    std::string interconnect;
     ValueOrigin origin;
   };
   for (const Row& row : std::vector<Row>{{"mlx5_0", "infiniband", ValueOrigin::assumed},
@@ -155,7 +155,7 @@ TEST_CASE("names of NICs, in the header or the legend, tell the medium") {
     for (const std::string& text : {header, legend}) {
       const ImportedTopology topology = import_topo(text);
       CHECK(value(topology, "node", "nic").origin == row.origin);
-      CHECK(read_back(topology).node.nic_medium == row.medium);
+      CHECK(read_back(topology).node.nic_interconnect == row.interconnect);
     }
   }
 }
@@ -197,12 +197,12 @@ TEST_CASE("without NVLink the scale-up network is PCIe") {
   CHECK(has_remark(topology, "l40s is assumed from no NVLink"));
   CHECK(value(topology, "node", "scale_up_gbyte_per_s").origin == ValueOrigin::assumed);
   const TopologySpec spec = read_back(topology);
-  CHECK(spec.node.scale_up_medium == "pcie");
+  CHECK(spec.node.scale_up_interconnect == "pcie");
   CHECK(spec.node.scale_up.value == Approx(31.5e9));
   CHECK(spec.node.nics == 0);
   CHECK(read_back(import_topo(matrix(4, "SYS", 0), "h100-sxm")).node.scale_up.value ==
         Approx(63e9));
-  CHECK(read_back(import_topo(matrix(1, "", 1), "h100-sxm")).node.scale_up_medium == "pcie");
+  CHECK(read_back(import_topo(matrix(1, "", 1), "h100-sxm")).node.scale_up_interconnect == "pcie");
 }
 
 TEST_CASE("of GPU pairs with different links the least is taken") {
@@ -218,7 +218,7 @@ TEST_CASE("of GPU pairs with different links the least is taken") {
   const ImportedTopology bridged =
       import_topo(topo_replaced(topo_replaced(uneven, "NV4", "SYS"), "NV4", "SYS"), "a100-sxm");
   CHECK(has_remark(bridged, "1 pair without NVLink, 2 pairs NV12. PCIe is taken for all."));
-  CHECK(read_back(bridged).node.scale_up_medium == "pcie");
+  CHECK(read_back(bridged).node.scale_up_interconnect == "pcie");
 
   CHECK(has_remark(import_topo(matrix(4, "NV4", 0), "a100-sxm"),
                    "NV4 is fewer than the 12 NVLinks of a100-sxm"));

@@ -47,7 +47,7 @@ struct Case {
   std::string words;
 };
 
-/// What bash makes of the words.
+/// Words and their expansion in bash.
 const std::vector<Case> expansions = {
     {"a variable", "A=2\nrun $A ${A}x", "[2][2x]"},
     {"split at blanks without quotes", "A='x  y'\nrun $A \"$A\" '$A'", "[x][y][x  y][$A]"},
@@ -100,7 +100,7 @@ const std::vector<Case> conditions = {
     {"the end", "A=1\nif [ $A = 1 ]; then run a; exit 0; fi\nrun b", "[a]"},
 };
 
-/// What the file does not tell.
+/// Values that the file does not determine.
 const std::vector<Case> doubts = {
     {"a variable that is not set", "run $A b", "[$A]?[b]"},
     {"what a command prints", "A=$(date \"+%Y %m\")\nrun $A b", "[$(date\"+%Y%m\")]?[b]"},

@@ -67,7 +67,8 @@ TopologySpec read(const TemporaryFolder& folder, const std::string& nodes_text,
   return read_topology(folder.write("graph.toml", topology_file));
 }
 
-/// What reading the tables and building the cluster of all of their GPUs says, without the folder.
+/// The error of reading the tables and building the cluster of all of their GPUs, without the
+/// folder.
 std::string message_of(const std::string& nodes_text, const std::string& links_text) {
   const TemporaryFolder folder;
   try {
@@ -134,8 +135,8 @@ TEST_CASE("an explicit graph gives the sizes of its cluster") {
   CHECK(topology.domain_of(RankId(3)) == 1);
 }
 
-// The ways into leaf2 are of 30 and 10 GB/s: 3/4 and 1/4. Of what comes over spine1, each of two
-// cables from leaf1 takes half.
+// The ways into leaf2 are of 30 and 10 GB/s: 3/4 and 1/4. Each of two cables from leaf1 takes half
+// of the traffic over spine1.
 TEST_CASE("an explicit graph's routes split over equally short ways by their capacity") {
   const TemporaryFolder folder;
   const Topology topology(read(folder, nodes, links), 4);

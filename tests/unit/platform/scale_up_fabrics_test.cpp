@@ -12,7 +12,7 @@ TopologySpec shipped(const std::string& name, const std::string& cluster = "") {
                        document.root());
 }
 
-/// What reading the file by the scenario's keys of `cluster` says.
+/// The error of reading the file under the keys of `cluster`.
 std::string refusal_of(const std::string& name, const std::string& cluster) {
   try {
     shipped(name, cluster);
@@ -34,7 +34,7 @@ TopologySpec two_levels() {
 /// 4 GPUs and 2 NICs on the PCIe switch of a node.
 TopologySpec pcie_only(FabricKind kind) {
   TopologySpec spec = small_cluster(kind, 4, 2);
-  spec.node.scale_up_medium = "pcie";
+  spec.node.scale_up_interconnect = "pcie";
   spec.node.scale_up = gbyte_per_s(60);
   return spec;
 }

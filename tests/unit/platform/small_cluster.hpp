@@ -16,7 +16,7 @@ inline TopologySpec small_cluster(FabricKind kind, std::int64_t gpus, std::int64
   TopologySpec spec;
   spec.gpus_max = 1024;
   spec.node.gpus = gpus;
-  spec.node.scale_up_medium = "nvlink4";
+  spec.node.scale_up_interconnect = "nvlink4";
   spec.node.scale_up_gpus = gpus;
   spec.node.scale_up_switch_gpus = gpus;
   spec.node.scale_up = gbyte_per_s(450);

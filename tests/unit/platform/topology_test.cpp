@@ -14,7 +14,7 @@ TopologySpec spec_of(FabricKind kind, std::int64_t nodes_per_leaf, std::int64_t 
   TopologySpec spec;
   spec.gpus_max = 1024;
   spec.node.gpus = 8;
-  spec.node.scale_up_medium = "nvlink4";
+  spec.node.scale_up_interconnect = "nvlink4";
   spec.node.scale_up_gpus = 8;
   spec.node.scale_up_switch_gpus = 8;
   spec.node.scale_up = gbyte_per_s(450);

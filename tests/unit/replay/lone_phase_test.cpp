@@ -31,12 +31,12 @@ private:
     spec.name = "pair";
     spec.gpus_max = 2;
     spec.node.gpus = 2;
-    spec.node.scale_up_medium = "nvlink4";
+    spec.node.scale_up_interconnect = "nvlink4";
     spec.node.scale_up_gpus = 2;
     spec.node.scale_up_switch_gpus = 2;
     spec.node.scale_up = gbyte_per_s(4);
     spec.node.nics = 2;
-    spec.node.nic_medium = "infiniband";
+    spec.node.nic_interconnect = "infiniband";
     spec.node.nic = gbyte_per_s(1);
     spec.node.pcie = gbyte_per_s(1);
     return spec;

@@ -39,7 +39,7 @@ TEST_CASE("ranks at equal places of their expert-parallel groups are a class") {
       find_rank_classes(plan, topology, {.experts_alike = false, .classes_max = 8});
   REQUIRE(classes);
   CHECK(classes->count == 8);
-  CHECK(classes->class_of_place == Classes{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7});
+  CHECK(classes->class_of_position == Classes{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7});
   const auto alike = [&](std::uint32_t a, std::uint32_t b, LinkKind kind) {
     return classes->first_alike[index(topology.own_link(RankId(a), kind))] ==
            classes->first_alike[index(topology.own_link(RankId(b), kind))];
@@ -55,7 +55,7 @@ TEST_CASE("ranks that carry alike and sit alike are one class in each stage") {
   const auto classes = find_rank_classes(plan_of(32, 2, 8), topology, {.classes_max = 16});
   REQUIRE(classes);
   CHECK(classes->count == 1);
-  CHECK(classes->class_of_place == Classes(16, 0));
+  CHECK(classes->class_of_position == Classes(16, 0));
 }
 
 // A node of 8 ranks and one of 4. The ring of the gradients goes 0, 1, …, 11 and back to 0: ranks
@@ -64,20 +64,20 @@ TEST_CASE("ranks of unlike nodes are unlike classes") {
   const Topology topology(h100(), 12);
   const auto classes = find_rank_classes(plan_of(12, 1, 4), topology, {.classes_max = 12});
   REQUIRE(classes);
-  CHECK(classes->class_of_place[0] != classes->class_of_place[8]);
-  CHECK(classes->class_of_place[7] != classes->class_of_place[6]);
+  CHECK(classes->class_of_position[0] != classes->class_of_position[8]);
+  CHECK(classes->class_of_position[7] != classes->class_of_position[6]);
 }
 
-// Two stages of 8 ranks, two to a NIC. What a stage sends crosses each NIC of its node twice: one
-// flow stands for 8.
+// Two stages of 8 ranks, two to a NIC. The flows of a stage cross each NIC of its node twice: one
+// flow represents 8.
 TEST_CASE("a flow of a class loads a link as often as the class does") {
   const Topology topology(h100("nics = 4"), 16);
   const ParallelPlan plan = plan_of(16, 2, 8);
   auto classes = find_rank_classes(plan, topology, {.classes_max = 8});
   REQUIRE(classes);
   REQUIRE(classes->count == 1);
-  const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_place), LoadModel::classes,
-                            false, classes->first_alike};
+  const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_position),
+                            LoadModel::classes, false, classes->first_alike};
   LinkFolding folding(layout, plan, topology);
   std::vector<std::vector<RankFlow>> sent;
   for (std::uint32_t rank = 0; rank < 8; ++rank)
@@ -121,8 +121,8 @@ TEST_CASE("flows that stand in for each other are told, and links that carry mor
   const ParallelPlan plan = plan_of(24, 1, 8);
   auto classes = find_rank_classes(plan, topology, {.rings_together = true, .classes_max = 24});
   REQUIRE(classes);
-  const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_place), LoadModel::classes,
-                            false, classes->first_alike};
+  const ReplayLayout layout{one_rank_per_class(plan, classes->class_of_position),
+                            LoadModel::classes, false, classes->first_alike};
   const auto fold = [&](const std::vector<std::pair<std::uint32_t, std::uint32_t>>& pairs) {
     LinkFolding folding(layout, plan, topology);
     std::vector<RankFlow> flows;

@@ -72,7 +72,8 @@ TEST_CASE("a busier expert trains faster") {
   CHECK(state.competence.front()[1] == Approx(idle / (1.0005 + idle)).epsilon(1e-10));
 }
 
-// Of equal competence nothing is learnt; of unequal one, without noise, a whole step each.
+// Equal competence changes no logit; unequal competence, without noise, changes each by a full
+// step.
 TEST_CASE("a better expert is preferred more") {
   RouterTraining training = two_experts(Balancing::none);
   RouterState equal = three_to_one();
@@ -87,9 +88,9 @@ TEST_CASE("a better expert is preferred more") {
   CHECK(unequal.logits.front()[1] == Approx(0.004).epsilon(1e-12));
 }
 
-// Σ p d = 0 with p = 3/4 and 1/4: d of the first is a third of the second's, of the other sign.
-// d of the second: α (3/4 F₁ + 1/4 F₂ - F₂) = 3/4 α (F₁ - F₂), F₁ - F₂ = 2 (sqrt 3 - 1) / (1 +
-// sqrt 3). Where noise ν is much larger, a step is λ d sqrt(E p) / ν, with E p = 3/2 and 1/2.
+// Σ p d = 0 with p = 3/4 and 1/4: d of the first is a third of the second's, of the other sign. d
+// of the second: α (3/4 F₁ + 1/4 F₂ - F₂) = 3/4 α (F₁ - F₂), F₁ - F₂ = 2 (sqrt 3 - 1) / (1 + sqrt
+// 3). If noise ν is much larger, a step is λ d sqrt(E p) / ν, with E p = 3/2 and 1/2.
 TEST_CASE("the auxiliary loss descends its gradient through p alone") {
   RouterTraining training = two_experts(Balancing::auxiliary_loss);
   training.assumptions.gradient_noise = 1e3;

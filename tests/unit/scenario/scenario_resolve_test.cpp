@@ -27,7 +27,7 @@ const std::vector<Edit> edits = {
     {"hgx.toml", "nics = 8", "nics = 16",
      [](ScenarioInput& input) { input.cluster.topology.written.node.nics = 16; }},
     {"hgx.toml", "nic = \"infiniband\"", "nic = \"efa\"",
-     [](ScenarioInput& input) { input.cluster.topology.written.node.nic_medium = "efa"; }},
+     [](ScenarioInput& input) { input.cluster.topology.written.node.nic_interconnect = "efa"; }},
     {"hgx.toml", "nodes_per_leaf = 32", "nodes_per_leaf = 2",
      [](ScenarioInput& input) { input.cluster.topology.written.fabric.nodes_per_leaf = 2; }},
     {"s.toml", "gpus = 32", "gpus = 64", [](ScenarioInput& input) { input.cluster.gpus = 64; }},
@@ -101,7 +101,7 @@ TEST_CASE("what follows from the topology follows from an edited one") {
   const auto posts = [&] { return resolve_scenario(input).workload.communication.host_posts; };
   CHECK(resolve_scenario(input).workload.routing.scale_up_gpus == 8);
   CHECK_FALSE(posts());
-  input.cluster.topology.written.node.nic_medium = "efa";
+  input.cluster.topology.written.node.nic_interconnect = "efa";
   CHECK_FALSE(posts());
   input.cluster.topology.scale_up_gpus = 4;
   CHECK(posts());

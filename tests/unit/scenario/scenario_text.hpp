@@ -94,7 +94,7 @@ inline std::string portable(std::string message, const fs::path& folder) {
   return message;
 }
 
-/// What reading the text says; `illegal` is whether the error is to be an IllegalScenario.
+/// The error of reading the text; `illegal` tells whether it must be an IllegalScenario.
 inline std::string message_of(const std::string& text, const Settings& settings, bool illegal) {
   const Folder folder;
   folder.write("config.json", config);

@@ -217,7 +217,7 @@ TEST_CASE("where stages exchange between turns, both wait for a transfer, and it
   };
   CHECK(reaches(graph, op(0, 0, "Activation"), op(0, 1, "Embedding to Layer[0].Router")));
   CHECK(reaches(graph, op(1, 0, "Layer[1].Expert"), op(0, 1, "Activation")));
-  // What stage 1 gets behind its first turn it gets before the pass of the other direction.
+  // Stage 1 receives the result after its first turn, before the pass of the other direction.
   CHECK(reaches(graph, op(0, 1, "Activation"), op(1, 4, "Layer[2].Expert")));
   workload.plan.schedule = Schedule::one_forward_one_backward;
   const StepGraph free = build_step_graph(workload, one_rank_per_stage(workload.plan));

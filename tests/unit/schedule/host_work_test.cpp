@@ -30,8 +30,8 @@ PassOfStage pass_of(const Workload& workload, Direction direction) {
   ChunkPasses passes(workload, 0, {&loads, 0, std::nullopt}, tables.works, tables.blocks,
                      tables.gradients);
   pass.segments = direction == Direction::forward
-                      ? passes.forward(PassPlace::regular)
-                      : passes.backward(Gradients::all, PassPlace::regular);
+                      ? passes.forward(PassPosition::regular)
+                      : passes.backward(Gradients::all, PassPosition::regular);
   return pass;
 }
 

@@ -159,8 +159,8 @@ TEST_CASE("a fused dispatch needs no packing at the source") {
   const double ranks = expected_parts(fan_out_of(workload), 8);
   CHECK(static_cast<double>(permuted()) ==
         Approx(static_cast<double>(tokens * hidden) * (2 * (8 + ranks) + 3)).epsilon(1e-4));
-  // Of tokens that travel in fp8, with 4 bytes for each 128 values, the first sort moves fewer; a
-  // cast at their source moves 3 bytes a value.
+  // The first sort moves fewer bytes of tokens dispatched in fp8, with 4 bytes for each 128 values.
+  // A cast at their source moves 3 bytes a value.
   workload.communication.dispatch_precision = Precision::fp8;
   const double fp8 = (7168.0 + 56 * 4) / hidden;
   CHECK(static_cast<double>(permuted()) ==
@@ -168,7 +168,7 @@ TEST_CASE("a fused dispatch needs no packing at the source") {
             .epsilon(1e-4));
 }
 
-// What sorts tokens moves as many bytes on the way back; other memory-bound kernels twice.
+// Kernels that sort tokens move the same bytes backward; other memory-bound kernels move twice.
 TEST_CASE("sorting tokens costs the same backward as forward") {
   const std::vector<Kernel> forward{memory_bound(KernelPart::permute, Bytes{1000}),
                                     memory_bound(KernelPart::expert, Bytes{100})};

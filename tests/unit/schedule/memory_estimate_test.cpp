@@ -95,8 +95,8 @@ TEST_CASE("optimizer states may be in bf16 and without a master weight") {
   CHECK(estimate_memory(workload, 0).optimizer_states == Bytes{4 * (dense / 2 + experts)});
 }
 
-// Of three layers two wait in host memory: one of them is on its way back beside the third, so that
-// as much is kept as by two.
+// Two of three layers are in host memory. One of them comes back beside the third, so the memory is
+// that of two layers.
 TEST_CASE("an offloaded layer takes memory only while its backward pass runs") {
   Workload workload = tiny();
   workload.model.layers.resize(3, workload.model.layers.front());
@@ -108,8 +108,8 @@ TEST_CASE("an offloaded layer takes memory only while its backward pass runs") {
   CHECK(estimate_memory(workload, 0).activations == estimate_memory(two, 0).activations);
 }
 
-// Of 10 tokens in bf16: 2 routed copies of 8, gate and up of 2 x 2 x 16; of three layers, one is on
-// its way back.
+// 10 tokens in bf16: 2 pairs a token of 8 values, gate and up of 2 x 2 x 16. One of three layers is
+// coming back.
 TEST_CASE("an offloaded module takes memory in one layer") {
   Workload workload = tiny();
   workload.model.layers.resize(3, workload.model.layers.front());
@@ -145,7 +145,7 @@ TEST_CASE("full recompute keeps a layer's input, and one layer while it repeats 
   CHECK(estimate_memory(workload, 0).activations == kept + Bytes{3 * 10 * 8 * 2});
 }
 
-// Of 10 tokens: both norms' outputs of 8, the activations' outputs of 2 x 16, all in bf16.
+// 10 tokens: both norms' outputs of 8, the activations' outputs of 2 x 16, all in bf16.
 TEST_CASE("selective recompute drops what its modules make") {
   Workload workload = tiny();
   const Bytes kept = estimate_memory(workload, 0).activations;

@@ -70,7 +70,7 @@ std::int64_t most_in_flight(const StageOrder& order) {
   return most_kept(order, {1});
 }
 
-/// What stages do not work of the time to the end of the last, by stage.
+/// Idle time of each stage before the end of the last.
 std::vector<double> idle_times(const ParallelPlan& plan, std::int64_t micro_batches,
                                const PassTimes& times) {
   const auto stages = pipeline_times(plan, micro_batches, times);
@@ -181,7 +181,7 @@ TEST_CASE("DualPipe receives and sends between turns, some earlier and later tha
 TEST_CASE("each backward pass runs beside the forward pass that would follow it") {
   CHECK(text_of(beside_each_other(one_forward_one_backward(1, 0, 3))) == "F0 F1&B0 F2&B1 B2");
   CHECK(text_of(beside_each_other(one_forward_one_backward(1, 0, 1))) == "F0 B0");
-  // Of the last of 2 stages with 2 chunks: 3 passes to warm up instead of 2 before the first pair.
+  // The last of 2 stages with 2 chunks: 3 passes to warm up instead of 2 before the first pair.
   CHECK(text_of(interleaved(2, 2, 1, 4), true).substr(0, 29) == "F0.0 F1.0 F0.1 B0.1 F1.1 B1.1");
   CHECK(text_of(beside_each_other(interleaved(2, 2, 1, 4)), true) ==
         "F0.0 F1.0 F0.1 F1.1&B0.1 F2.0&B1.1 F3.0&B0.0 F2.1&B1.0 F3.1&B2.1 B3.1 B2.0 B3.0");
@@ -208,7 +208,7 @@ TEST_CASE("bubbles of equal stages are those of the papers") {
 
 // The last stage binds: it waits for p - 1 forward passes of one chunk, warms up with w = (v - 1) p
 // + 1, runs the other v m - w in pairs, drains w backward passes, and the first stage ends p - 1
-// backward passes later. Where a pair takes what its passes take apart, that is the bubble of the
+// backward passes later. If a pair takes the sum of its passes' times, this is the bubble of the
 // interleaved schedule.
 TEST_CASE("pairs shorten the steady state of the interleaved schedule") {
   const PassTimes times{1.0, 1.2, 0.8, 2.3};

@@ -34,7 +34,7 @@ TEST_CASE("the ranks of a replica hold the model once") {
     INFO(name << " " << expert << " " << stages << " " << tensor);
     Workload workload = with_pipeline(shipped_workload(name, expert), stages);
     workload.plan.tensor = tensor;
-    // What does not divide is rounded down, at most one parameter a rank and stage.
+    // Parts are rounded down: the sum lacks at most one parameter a rank and stage.
     const std::int64_t total = count_parameters(workload.model).total;
     CHECK(parameters_of_replica(workload) <= total);
     CHECK(parameters_of_replica(workload) > total - stages * tensor);

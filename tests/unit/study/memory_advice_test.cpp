@@ -169,7 +169,7 @@ TEST_CASE("advice says that nothing fits, and what comes nearest") {
         "no single change of parallel.recompute, training.micro_batch, parallel.zero_stage, "
         "parallel.pipeline, parallel.expert fits; the nearest, parallel.expert = 8, lacks 1.00 "
         "GiB");
-  // Of a byte that is missing something is shown.
+  // One missing byte is not shown as 0.
   CHECK(memory_advice(workload, nearest - Bytes{1}).ends_with("lacks 0.01 GiB"));
 }
 

@@ -51,7 +51,7 @@ TEST_CASE("a result of which no column is known reads back as such") {
   CHECK(after.bottleneck.empty());
 }
 
-// What has no column would be lost on the way.
+// A member without a column would be lost in the text.
 TEST_CASE("every member of a result but its status and reason has a column") {
   std::size_t bytes = 2 * sizeof(std::string);
   for (const ResultColumn& column : result_columns())

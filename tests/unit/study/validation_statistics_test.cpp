@@ -98,9 +98,9 @@ TEST_CASE("a tier fails where its 90th percentile is above its tolerance") {
   CHECK_FALSE(tier_statistics(set, results).front().passes());
 }
 
-// Four things: 6 pairs. Swapping the last two leaves 5 concordant pairs and 1 discordant: 4/6.
-// A tie of the predictions leaves 5 that are in order. Of 3, 3.02 and 4 the first two are within
-// the scatter of 1 %: 2 pairs, one of them out of order here.
+// Four things: 6 pairs. Swapping the last two leaves 5 concordant pairs and 1 discordant: 4/6. A
+// tie of the predictions leaves 5 that are in order. The first two of 3, 3.02 and 4 are within the
+// scatter of 1 %: 2 pairs, one of them out of order here.
 TEST_CASE("Kendall's tau counts the pairs that the measurement tells apart") {
   CHECK(kendall_tau({{1, 10}, {2, 20}, {3, 30}, {4, 40}}, 0) == 1.0);
   CHECK(kendall_tau({{1, 40}, {2, 30}, {3, 20}, {4, 10}}, 0) == -1.0);
@@ -151,7 +151,7 @@ TEST_CASE("a group of five plans is asked for its order, a smaller one is not") 
   CHECK(groups[0].plans == 5);
   CHECK(groups[0].kendall_tau.value() == Approx((6.0 + 1.0 - 2.0) / 9.0));
   CHECK_FALSE(groups[0].passes());
-  // Of four plans nothing is asked, in whatever order they are.
+  // The order of four plans is not checked.
   set.cases[8].plan = set.cases.back().plan = set.cases[1].plan;
   groups = group_statistics(set, results);
   CHECK(groups[0].plans == 4);

@@ -52,7 +52,7 @@ TEST_CASE(
 }
 
 // 8,192 tokens, a window of 128: each query meets 128 + 128 keys instead of 4,096 on average, in
-// whole blocks. Of 256 tokens all blocks are met, the causal half.
+// whole blocks. 256 tokens meet all blocks, the causal half.
 TEST_CASE("attention to a window takes the blocks of scores that the window touches") {
   AttentionShape shape{1, 8192, 16, 16, 64, 64};
   const double all = attention_forward(shape).flops.value;

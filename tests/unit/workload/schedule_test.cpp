@@ -28,7 +28,7 @@ TEST_CASE("the stages of each schedule hold every virtual stage, as often as the
         }
       for (std::int64_t virtual_stage = 0; virtual_stage < plan.virtual_stage_count();
            ++virtual_stage)
-        CHECK(static_cast<std::int64_t>(held.count(virtual_stage)) == plan.copies());
+        CHECK(static_cast<std::int64_t>(held.count(virtual_stage)) == plan.holders());
     }
 }
 
