@@ -28,7 +28,7 @@ public:
         users.detached |= communication.detached;
         users.others |= op.kind == OpKind::transfer;
         if (!users.others)
-          add_group(op.place, users);
+          add_group(op.location, users);
       }
     });
   }

@@ -38,14 +38,14 @@ public:
     const ComputeWork& work = graph_.works.computes[op.work];
     // Where nothing runs beside it and ranks carry the same, it takes as long on all devices.
     const bool differs = work.beside || !work.by_expert_rank.empty();
-    double& time = differs ? on_device_.try_emplace({op.work, op.place}, unknown).first->second
+    double& time = differs ? on_device_.try_emplace({op.work, op.location}, unknown).first->second
                            : on_all_[op.work];
     if (time == unknown)
       time = times_
-                 .of(work, communication_beside(work, op.place, graph_, planner_),
-                     static_cast<std::size_t>(graph_.devices[op.place].expert_rank))
+                 .of(work, communication_beside(work, op.location, graph_, planner_),
+                     static_cast<std::size_t>(graph_.devices[op.location].expert_rank))
                  .value;
-    return time / speed_shares_[op.place];
+    return time / speed_shares_[op.location];
   }
 
 private:

@@ -41,7 +41,7 @@ void StepTraffic::plan_all(const StepGraph& graph) {
 std::uint32_t StepTraffic::find(const StepGraph& graph, const Op& op) {
   const std::uint64_t transfer = op.kind == OpKind::transfer ? 1 : 0;
   const auto [plan, added] =
-      known_.try_emplace(transfer << 63U | std::uint64_t{op.work} << 32U | op.place, 0);
+      known_.try_emplace(transfer << 63U | std::uint64_t{op.work} << 32U | op.location, 0);
   if (added)
     plan->second = add(graph, op);
   return plan->second;
@@ -49,9 +49,9 @@ std::uint32_t StepTraffic::find(const StepGraph& graph, const Op& op) {
 
 std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op) {
   if (op.kind == OpKind::transfer)
-    return add(planner_.transfer(graph.works.transfers[op.work], graph.pairs[op.place]));
+    return add(planner_.transfer(graph.works.transfers[op.work], graph.pairs[op.location]));
   const TrafficPlan& plan =
-      planner_.collective(graph.works.collectives[op.work], graph.groups[op.place]);
+      planner_.collective(graph.works.collectives[op.work], graph.groups[op.location]);
   algorithms_.resize(graph.works.collectives.size(), Collective::all_to_all);
   errors_.resize(graph.works.collectives.size(), 0.0);
   algorithms_[op.work] = plan.algorithm;

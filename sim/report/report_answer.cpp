@@ -190,7 +190,7 @@ std::string extreme_sentence(const char* name, const TableReader& results, const
   const std::string step_ms = grouped(results.number(point.row, "step_time_ms").value_or(0.0));
   return fmt::format(
       "{}: <b>{} tokens/s</b>, a step of {} ms, at {}{}.", name, grouped(point.tokens_per_s),
-      step_ms, escape_html(place_of(results, point.row, axes)), explanation(results, point.row));
+      step_ms, escape_html(point_text(results, point.row, axes)), explanation(results, point.row));
 }
 
 /// How much of the saving the points keep and what ate most of it, each point beside its own twin.

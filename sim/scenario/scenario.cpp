@@ -59,7 +59,7 @@ bool host_posts(const Workload& workload, const TopologySpec& topology) {
     return false;
   const bool posts =
       communication.library == Library::uccl_ep ||
-      (communication.library == Library::deepep && topology.node.nic_medium == "efa");
+      (communication.library == Library::deepep && topology.node.nic_interconnect == "efa");
   const auto domain = static_cast<std::size_t>(domain_gpus_used(topology, workload.plan));
   for (std::int64_t stage = 0; posts && stage < workload.plan.pipeline; ++stage)
     for (const std::vector<RankId>& ranks :

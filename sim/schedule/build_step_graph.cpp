@@ -20,8 +20,7 @@ namespace {
 class Builder {
 public:
   Builder(const Workload& workload, const DeviceLayout& layout, const ExpertLoads& loads)
-      : workload_(workload), tables_(workload, graph_.works), pairing_(tables_.works) {
-    graph_.devices = layout.devices;
+      : workload_(workload), stages_(graph_, workload, layout, loads), runs_(graph_) {
     lanes_.resize(layout.devices.size());
     backward_lanes_.resize(layout.devices.size());
     stream_ends_.resize(layout.devices.size());
@@ -32,8 +31,8 @@ public:
   }
 
   StepGraph build(const FindContention& find_contention) {
-    // Of a plan with two copies most passes run side by side.
-    if (find_contention && workload_.plan.copies() == 1) {
+    // Where virtual stages have two holders, most passes run side by side.
+    if (find_contention && workload_.plan.holders() == 1) {
       const std::vector<Communication> communications = stages_.communications();
       runs_.allow(communications, find_contention(graph_, communications));
     }
@@ -45,7 +44,7 @@ public:
           [&](const OrderedPass& forward, const OrderedPass& backward) {
             add_pair(number, forward, backward);
           });
-      if (workload_.plan.copies() == 1)
+      if (workload_.plan.holders() == 1)
         add_segments(stage, stage.end, 0);
     }
     if (workload_.plan.holders() == 2)
@@ -63,7 +62,7 @@ private:
     DeviceId device{};
     std::optional<Turn> turn;
   };
-  /// A fed pass on a device.
+  /// The same on a device.
   using Arrival = std::tuple<DeviceId, bool, std::int64_t, std::int64_t>;
 
   void add_pass(std::int64_t number, const OrderedPass& pass) {
@@ -86,7 +85,7 @@ private:
 
   void add_run(Op run, std::uint32_t micro_batch) {
     run.micro_batch = micro_batch;
-    add_on(run, graph_.groups[run.place].devices, {}, lanes_, nullptr);
+    add_on(run, graph_.groups[run.location].devices, {}, lanes_, nullptr);
   }
 
   /// Adds two passes that run side by side.
@@ -103,8 +102,7 @@ private:
                   is_backward ? backward_lanes_ : lanes_, &stream_ends_);
     finish_pass(number, forward.pass, lanes_);
     finish_pass(number, backward.pass, backward_lanes_);
-    // The next op waits for all pending communication of both passes and for the compute issued
-    // last.
+    // What comes next waits for both, of computes for the last of both.
     for (const DeviceId device : stage.devices) {
       const std::vector<OpId>& other = backward_lanes_[index(device)].last;
       std::vector<OpId>& last = lanes_[index(device)].last;
@@ -118,8 +116,7 @@ private:
     }
   }
 
-  /// Notes the first operation of a pass as the one that its input starts, and sends the pass's
-  /// result to the stage that needs it.
+  /// What a pass waited for and what waits for it, on other stages.
   void finish_pass(std::int64_t number, const ChunkPass& pass, const Lanes& lanes) {
     if (pass.pass == Pass::backward_weight)
       return; // no transfer feeds it
@@ -133,7 +130,7 @@ private:
       send(stage, stages_.at(fed->second), fed->first, lanes, pass.turn);
   }
 
-  /// Adds the transfer of a pass's result from `stage` to `other`, which feeds it to a pass.
+  /// Sends what a pass of `stage` has made to `other`, which feeds it to a pass.
   void send(const PlacedStage& stage, const PlacedStage& other, const FedPass& fed,
             const Lanes& lanes, const std::optional<Turn>& turn) {
     for (std::size_t i = 0; i < stage.devices.size(); ++i) {
@@ -169,9 +166,9 @@ private:
       add_segment(stage, segment, static_cast<std::uint32_t>(micro_batch), lanes_, nullptr);
   }
 
-  /// Adds the end of the step for a plan whose virtual stages have two holders. Rank i of one and
-  /// rank i of the other sum their gradients before the optimizer. With sharded optimizer states,
-  /// each gets the half of the shard that it updates, and the weights of the other half afterwards.
+  /// The ends of the step where two stages hold the same parameters: rank i of one and rank i of
+  /// the other sum their gradients up before the optimizer. If optimizer states are sharded, each
+  /// gets the half of the shard that it updates, and the weights of the other half afterwards.
   void add_ends_of_holders() {
     const std::int64_t gradient_bytes = workload_.training.gradient_bytes();
     for (const PlacedStage& stage : stages_.all())
@@ -193,17 +190,17 @@ private:
     return last.base() - 1;
   }
 
-  /// Adds transfers in both directions between the ranks of the two holders: `bytes_each` for each
-  /// parameter that a rank must get.
+  /// The ranks of the two stages that hold the same parameters send each other so many bytes for
+  /// each parameter that one of them is to get.
   void exchange(std::string_view name, std::int64_t bytes_each) {
-    const std::uint32_t label = tables_.works.add(Label::of(name));
+    const ParallelPlan& plan = workload_.plan;
+    const std::uint32_t label = stages_.works().add(Label::of(name));
     std::vector<std::vector<OpId>> ends(lanes_.size());
-    for (std::size_t number = 0; number < stages_.size(); ++number) {
-      const PlacedStage& stage = stages_[number];
-      const PlacedStage& other = stages_[stages_.size() - 1 - number];
+    for (std::int64_t number = 0; number < plan.pipeline; ++number) {
+      const PlacedStage& stage = stages_.at(number);
+      const PlacedStage& other = stages_.at(plan.pipeline - 1 - number);
       const auto work = static_cast<std::uint32_t>(graph_.works.transfers.size());
-      graph_.works.transfers.push_back(
-          exchange_of_copies(workload_, static_cast<std::int64_t>(number), bytes_each));
+      graph_.works.transfers.push_back(exchange_of_holders(workload_, number, bytes_each));
       for (std::size_t i = 0; i < stage.devices.size(); ++i) {
         const OpId send =
             graph_.add_op({OpKind::transfer, Stream::data_parallel, work,
@@ -242,7 +239,7 @@ private:
     }
   }
 
-  /// Adds an operation after the last operations of its devices' lanes, or beside them, and after
+  /// Adds an operation behind what its devices did last in their lanes, or beside it, and behind
   /// the last of its stream.
   void add_on(const Op& op, std::span<const DeviceId> devices, const Segment& segment, Lanes& lanes,
               std::vector<StreamEnds>* streams) {
@@ -262,8 +259,7 @@ private:
         stream_end = std::exchange((*streams)[index(device)][index(op.stream)], std::optional(id));
       if (stream_end)
         graph_.add_dependency(*stream_end, id);
-      // In a pair of passes, an operation with a predecessor in its stream waits for all operations
-      // before the pair through it.
+      // What runs in a pair of passes waits for all before it already.
       if (!stream_end || lane.first)
         for (const OpId before : segment.beside_previous ? lane.before_last : lane.last)
           graph_.add_dependency(before, id);
@@ -271,8 +267,7 @@ private:
     }
   }
 
-  /// Adds the dependencies on detached operations, and the order among them: they run one after the
-  /// other.
+  /// The detached operations that an operation waits for; detached ones follow each other.
   void wait_for_background(OpId id, const Segment& segment, Background& background) {
     if (const auto marked = background.marked.find(segment.awaits);
         marked != background.marked.end()) {
@@ -293,8 +288,8 @@ private:
       background.marked[segment.mark] = id;
   }
 
-  /// Adds a launch of the host. It starts after the host's earlier launches, and after the device's
-  /// operations before it if the host synchronised. The next operations of the lane wait for it.
+  /// The host launches what is before a place as soon as it has launched all earlier, and waits for
+  /// the device where it synchronises: what comes next waits for both.
   void add_launches(const PlacedStage& stage, const Segment& segment, std::uint32_t micro_batch,
                     Lanes& lanes) {
     for (const DeviceId device : stage.devices) {
@@ -320,7 +315,7 @@ private:
   StepStages stages_;
   RunTable runs_;
   Lanes lanes_;
-  Lanes backward_lanes_; ///< lanes of backward passes that run beside a forward pass
+  Lanes backward_lanes_; ///< of the backward passes that run beside a forward pass
   std::vector<StreamEnds> stream_ends_;
   std::vector<Background> background_;                     ///< by device
   std::vector<std::pair<Arrival, PassOp>> arrivals_, fed_; ///< sorted at the end: there are many
@@ -335,8 +330,8 @@ TransferWork activation_transfer(const Workload& workload) {
   return {Bytes{tokens * workload.model.hidden * bf16_bytes}};
 }
 
-TransferWork exchange_of_copies(const Workload& workload, std::int64_t stage,
-                                std::int64_t bytes_each) {
+TransferWork exchange_of_holders(const Workload& workload, std::int64_t stage,
+                                 std::int64_t bytes_each) {
   const ParallelPlan& plan = workload.plan;
   const StageParameters p = stage_parameters(workload, stage);
   const std::int64_t parameters =

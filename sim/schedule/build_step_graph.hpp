@@ -12,8 +12,8 @@ TransferWork activation_transfer(const Workload& workload);
 
 /// The transfer between the ranks of two stages that hold the same parameters: `bytes_each` for
 /// each parameter that one of them is to get from the other.
-TransferWork exchange_of_copies(const Workload& workload, std::int64_t stage,
-                                std::int64_t bytes_each);
+TransferWork exchange_of_holders(const Workload& workload, std::int64_t stage,
+                                 std::int64_t bytes_each);
 
 /// The whole optimizer step: every micro-batch through every stage in the order of its schedule,
 /// the transfers between stages, gradient reduction and optimizer. `layout` says which ranks are

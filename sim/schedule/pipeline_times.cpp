@@ -123,7 +123,7 @@ private:
   /// The transfer between a virtual stage and the next. Under DualPipe the chunk of a pass tells
   /// from which end its micro-batch comes.
   double send_of(const ChunkPass& pass, std::int64_t virtual_stage) const {
-    return times_.send[plan_.copies() > 1 ? static_cast<std::size_t>(pass.chunk) : 0]
+    return times_.send[plan_.holders() > 1 ? static_cast<std::size_t>(pass.chunk) : 0]
                       [static_cast<std::size_t>(virtual_stage)];
   }
 
@@ -261,7 +261,7 @@ PipelineTimes equal_stages(const ParallelPlan& plan, const PassTimes& times) {
   return {std::vector(stages, std::vector(chunks, chunk)),
           std::vector(stages, std::vector(chunks, 0.0)),
           std::vector(stages, std::vector(chunks, std::vector(chunks, pair))),
-          std::vector(static_cast<std::size_t>(plan.copies()),
+          std::vector(static_cast<std::size_t>(plan.holders()),
                       std::vector(static_cast<std::size_t>(plan.virtual_stage_count()), 0.0))};
 }
 

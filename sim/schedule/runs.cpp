@@ -26,7 +26,7 @@ void CommunicationList::add_transfer(std::uint32_t pair) {
 }
 
 void CommunicationList::add(const Op& op, bool detached) {
-  const auto [known, added] = known_.try_emplace({op.kind, op.work, op.place}, found_.size());
+  const auto [known, added] = known_.try_emplace({op.kind, op.work, op.location}, found_.size());
   if (added)
     found_.push_back({op, detached});
   else
@@ -39,7 +39,7 @@ void RunTable::allow(const std::vector<Communication>& communications,
             contention.size(), communications.size());
   for (std::size_t number = 0; number < communications.size(); ++number)
     if (const Op& op = communications[number].op; op.kind == OpKind::collective)
-      contention_[{op.work, op.place}] = contention[number];
+      contention_[{op.work, op.location}] = contention[number];
 }
 
 const std::vector<PassPiece>& RunTable::pieces(const PlacedStage& stage,
@@ -122,9 +122,9 @@ std::vector<Op> RunTable::add_runs(const PlacedStage& stage, std::span<const Seg
       if (segment.kind == OpKind::collective) {
         const CollectiveWork& work = graph_.works.collectives[segment.work];
         op.stream = stream_of(work);
-        op.place = stage.groups[index(work.group)][place];
+        op.location = stage.groups[index(work.group)][place];
       } else {
-        op.place = static_cast<std::uint32_t>(index(graph_.groups[group].devices.front()));
+        op.location = static_cast<std::uint32_t>(index(graph_.groups[group].devices.front()));
       }
       run.push_back(op);
     }

@@ -136,7 +136,7 @@ std::uint64_t StepGraph::operation_count() const {
       continue;
     }
     for (const Op& part : runs[op.work])
-      count += part.kind == OpKind::compute ? groups[op.place].devices.size() : 1;
+      count += part.kind == OpKind::compute ? groups[op.location].devices.size() : 1;
   }
   return count;
 }
@@ -151,26 +151,11 @@ std::string StepGraph::name_of(OpId id) const {
   const Op& op = ops[index(id)];
   // Of a collective only the first device is looked at: it may have thousands.
   const DeviceId first = op.kind == OpKind::collective || op.kind == OpKind::run
-                             ? groups[op.place].devices.front()
+                             ? groups[op.location].devices.front()
                              : devices_of(op).front();
   const Device& device = devices[index(first)];
   return fmt::format("Step.Stage[{}].MicroBatch[{}].{}", device.stage, op.micro_batch,
                      works.labels[op.label].text());
-}
-
-Stream stream_of(const CollectiveWork& work) {
-  switch (work.group) {
-  case GroupKind::expert:
-  case GroupKind::expert_tensor:
-    return Stream::expert_parallel;
-  case GroupKind::tensor:
-  case GroupKind::context:
-    return Stream::tensor_parallel;
-  case GroupKind::data:
-  case GroupKind::expert_data:
-    break;
-  }
-  return Stream::data_parallel;
 }
 
 } // namespace moesim

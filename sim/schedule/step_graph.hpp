@@ -23,13 +23,13 @@ enum class Stream : std::uint8_t {
 /// The queue of a collective: that of the parallelism of its group.
 Stream stream_of(const CollectiveWork& work);
 
-/// One operation: a piece of work at a place. Amounts only, no time.
+/// One operation: an amount of work at a location. It has no time.
 struct Op {
   OpKind kind = OpKind::compute;
   Stream stream = Stream::compute;
   std::uint32_t work = 0; ///< index into the graph's works of that kind; run: into `runs`
-  /// Compute: device; collective and run: group; transfer: index of `pairs`.
-  std::uint32_t place = 0;
+  /// Index of the graph's devices (compute), groups (collective and run) or pairs (transfer).
+  std::uint32_t location = 0;
   std::uint32_t micro_batch = 0; ///< counts from 0; 0 also for work that runs once a step
   std::uint32_t label = 0;       ///< index into the graph's labels
 };

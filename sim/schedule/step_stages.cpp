@@ -6,8 +6,7 @@ namespace moesim {
 
 StepStages::StepStages(StepGraph& graph, const Workload& workload, const DeviceLayout& layout,
                        const ExpertLoads& loads)
-    : graph_(graph), workload_(workload), tables_(workload, graph.works),
-      pairing_(graph, tables_.works) {
+    : graph_(graph), workload_(workload), tables_(workload, graph.works), pairing_(tables_.works) {
   graph.devices = layout.devices;
   for (std::int64_t stage = 0; stage < workload.plan.pipeline; ++stage)
     stages_.push_back(place_stage(graph, tables_, workload, layout, loads, stage));

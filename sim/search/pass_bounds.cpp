@@ -143,8 +143,9 @@ double PassBounds::pair(std::int64_t stage, std::int64_t forward_chunk,
     };
     known->second = side_by_side(
         PassPairing(tables_.works)
-            .merge(passes_of(forward_chunk).forward(PassPlace::regular),
-                   passes_of(backward_chunk).backward(Gradients::all, PassPlace::regular, delayed)),
+            .merge(
+                passes_of(forward_chunk).forward(PassPosition::regular),
+                passes_of(backward_chunk).backward(Gradients::all, PassPosition::regular, delayed)),
         place);
   }
   return std::max(used, known->second);
@@ -197,10 +198,10 @@ Seconds PassBounds::end(std::int64_t stage) {
   const Seconds own =
       sequence(step_end_work(workload_, stage, loads_, tables_.works), stage).serial;
   const ParallelPlan& plan = workload_.plan;
-  if (plan.copies() == 1 || !communications_)
+  if (plan.holders() == 1 || !communications_)
     return own;
   const auto exchange = [&](std::int64_t bytes_each) {
-    return communications_->transfer(exchange_of_copies(workload_, stage, bytes_each), stage,
+    return communications_->transfer(exchange_of_holders(workload_, stage, bytes_each), stage,
                                      plan.pipeline - 1 - stage);
   };
   const Seconds weights = plan.zero_stage >= 1 ? exchange(bf16_bytes) : Seconds{};
@@ -241,7 +242,7 @@ std::vector<std::vector<double>> PassBounds::sends() {
   std::vector<std::vector<double>> sends;
   std::map<std::pair<std::int64_t, std::int64_t>, double> known;
   const TransferWork work = activation_transfer(workload_);
-  for (std::int64_t copy = 0; copy < plan.copies(); ++copy) {
+  for (std::int64_t copy = 0; copy < plan.holders(); ++copy) {
     std::vector<double>& of_copy = sends.emplace_back();
     for (std::int64_t from = 0; from < plan.virtual_stage_count(); ++from) {
       of_copy.push_back(0.0);
