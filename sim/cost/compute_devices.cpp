@@ -68,7 +68,7 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
   const std::vector<std::string> measured = measured_kinds(calibration);
   const CsvTable table = CsvTable::read(calibration / "devices.csv");
   table.expect_columns({"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
-                        "provenance", "source"});
+                        "board_power_w", "provenance", "source"});
   std::map<std::string, DeviceRow> rows;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t column = table.column("device");
@@ -79,7 +79,8 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
     };
     const DeviceRow read{read_borrows(table, row, measured),
                          {tflops(number("bf16_tflops")), tflops(number("fp8_tflops")),
-                          gbyte_per_s(number("memory_gbyte_per_s"))}};
+                          gbyte_per_s(number("memory_gbyte_per_s"))},
+                         number("board_power_w")};
     if (!rows.emplace(device, read).second)
       throw InputError(table.where(row, column),
                        fmt::format("device: \"{}\" is given twice", device));

@@ -36,6 +36,7 @@ struct TableFolder {
 struct DeviceRow {
   std::vector<std::string> borrows; ///< kinds whose tables are borrowed, the nearest first
   PeakRates peaks;
+  double board_power_w = 0.0; ///< the most that the datasheet lets one GPU draw
 };
 
 /// The rows of `calibration/devices.csv` by kind; none if there is no such file. Throws InputError

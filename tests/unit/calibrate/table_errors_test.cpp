@@ -77,9 +77,10 @@ TEST_CASE("tables of a kind that borrows are predicted from those that it borrow
   const ToyCalibration folder("bf16,64,64,64,4\nbf16,128,64,64,6.6\n");
   fs::create_directories(folder.path() / "fast");
   folder.write("fast/gemm.csv", "precision,m,n,k,time_us\nbf16,64,64,64,2\nbf16,128,64,64,3\n");
-  folder.write("devices.csv",
-               "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n"
-               "toy,fast,1,1,1000,datasheet,x\nfast,none,2,2,2000,datasheet,x\n");
+  folder.write(
+      "devices.csv",
+      "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,provenance,source\n"
+      "toy,fast,1,1,1000,100,datasheet,x\nfast,none,2,2,2000,100,datasheet,x\n");
   const TableError other =
       find(table_errors(folder.path()), "any", "gemm", ErrorCase::other_device);
   CHECK(other.rows == 2);

@@ -19,9 +19,10 @@ void write_hosts(const TemporaryFolder& folder, const std::string& rows) {
   for (const char* name : {"compute_constants.csv", "compute_errors.csv"})
     std::filesystem::copy_file(calibration_folder / name, folder.path() / name,
                                std::filesystem::copy_options::overwrite_existing);
-  folder.write("devices.csv",
-               "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,provenance,source\n"
-               "bare,none,1,1,1000,datasheet,for the test\n");
+  folder.write(
+      "devices.csv",
+      "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,provenance,source\n"
+      "bare,none,1,1,1000,100,datasheet,for the test\n");
   folder.write("hosts.csv", "host,time_ratio,error_percent,provenance,source\n" + rows);
 }
 
