@@ -72,11 +72,27 @@ Fp8Recipe parse_fp8_recipe(const TomlTable& table, Precision precision) {
   return chosen_or(table, "fp8_recipe", fp8_recipe_names, Fp8Recipe::blockwise);
 }
 
+/// In sequences; a scenario may say it in tokens.
+std::int64_t parse_global_batch(const TomlTable& table, std::int64_t sequence_length) {
+  if (!table.has("global_batch_tokens"))
+    return table.integer("global_batch", count);
+  if (table.has("global_batch"))
+    table.fail("global_batch_tokens", "the global batch is given twice",
+               "leave out global_batch, which counts sequences, or global_batch_tokens");
+  const std::int64_t tokens = table.integer("global_batch_tokens", {1, 1'000'000'000'000});
+  if (tokens % sequence_length != 0)
+    table.fail(
+        "global_batch_tokens",
+        fmt::format("{} tokens are no whole number of sequences of {}", tokens, sequence_length),
+        fmt::format("the nearest that is: {}", nearest_multiple(tokens, sequence_length)));
+  return tokens / sequence_length;
+}
+
 void parse_training(const TomlTable& table, ScenarioInput& input) {
   TrainingSpec& training = input.training;
   input.graphs = parse_cuda_graphs(table);
   training.sequence_length = table.integer("sequence_length", count);
-  training.global_batch = table.integer("global_batch", count);
+  training.global_batch = parse_global_batch(table, training.sequence_length);
   if (!input.search)
     training.micro_batch = table.integer_or("micro_batch", count, 1);
   training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
@@ -179,27 +195,35 @@ TomlTable table_or_empty(const TomlTable& root, const std::string& key, const To
   return table ? *table : empty.root();
 }
 
-ScenarioTables tables_of(const TomlTable& root, const std::string& file) {
-  const TomlDocument empty = TomlDocument::parse("", file);
-  return {.model = root.table("model"),
-          .cluster = root.table("cluster"),
-          .training = root.table("training"),
-          .parallel = table_or_empty(root, "parallel", empty),
-          .routing = table_or_empty(root, "routing", empty),
-          .communication = table_or_empty(root, "communication", empty)};
+/// A cluster but for the number of its GPUs.
+ClusterInput parse_machine(const TomlTable& table, const fs::path& folder) {
+  const fs::path file = folder / table.text("topology");
+  const auto parse = [&](const fs::path& path) { return parse_topology(path, table); };
+  ClusterInput cluster{file, read_named(table, "topology", file, parse), 0, table};
+  cluster.topology.written.placement =
+      chosen_or(table, "placement", group_placement_names, GroupPlacement::whole);
+  return cluster;
 }
 
 } // namespace
 
 ClusterInput parse_cluster(const TomlTable& table, const fs::path& folder) {
-  const fs::path file = folder / table.text("topology");
-  const auto parse = [&](const fs::path& path) { return parse_topology(path, table); };
-  ClusterInput cluster{file, read_named(table, "topology", file, parse),
-                       table.integer("gpus", count), table};
-  cluster.topology.written.placement =
-      chosen_or(table, "placement", group_placement_names, GroupPlacement::whole);
+  ClusterInput cluster = parse_machine(table, folder);
+  cluster.gpus = table.integer("gpus", count);
   table.finish();
   return cluster;
+}
+
+std::vector<ClusterInput> parse_clusters(const TomlTable& table, const fs::path& folder) {
+  const ClusterInput cluster = parse_machine(table, folder);
+  const std::vector<std::int64_t> counts = table.has("gpus") && table.is_list("gpus")
+                                               ? table.integers("gpus", count)
+                                               : std::vector{table.integer("gpus", count)};
+  table.finish();
+  std::vector<ClusterInput> clusters(counts.size(), cluster);
+  for (std::size_t number = 0; number < counts.size(); ++number)
+    clusters[number].gpus = counts[number];
+  return clusters;
 }
 
 Fidelity parse_fidelity(const TomlTable& root) {
@@ -217,16 +241,23 @@ ScenarioInput parse_scenario(const fs::path& path, const std::vector<std::string
   return parse_scenario_with(path, parsed);
 }
 
-ScenarioInput parse_scenario_with(const fs::path& path, const std::vector<TomlSetting>& settings) {
-  TomlDocument document = TomlDocument::read(path);
-  for (const TomlSetting& setting : settings)
-    document.set(setting);
-  const TomlTable root = document.root();
+ScenarioTables scenario_tables(const TomlTable& root, const TomlTable& cluster,
+                               const fs::path& path) {
+  const TomlDocument empty = TomlDocument::parse("", path.string());
+  return {.model = root.table("model"),
+          .cluster = cluster,
+          .training = root.table("training"),
+          .parallel = table_or_empty(root, "parallel", empty),
+          .routing = table_or_empty(root, "routing", empty),
+          .communication = table_or_empty(root, "communication", empty)};
+}
+
+ScenarioInput parse_tables(const TomlTable& root, const ScenarioTables& tables,
+                           const ClusterInput& cluster, const fs::path& path) {
   const fs::path folder = path.parent_path();
-  const ScenarioTables tables = tables_of(root, path.string());
   ScenarioInput input{.file = path,
                       .model = parse_model(tables.model, folder),
-                      .cluster = parse_cluster(tables.cluster, folder),
+                      .cluster = cluster,
                       .tables = tables};
   input.search = parse_search(tables);
   parse_training(tables.training, input);
@@ -236,6 +267,15 @@ ScenarioInput parse_scenario_with(const fs::path& path, const std::vector<TomlSe
   input.fidelity = parse_fidelity(root);
   root.finish();
   return input;
+}
+
+ScenarioInput parse_scenario_with(const fs::path& path, const std::vector<TomlSetting>& settings) {
+  TomlDocument document = TomlDocument::read(path);
+  for (const TomlSetting& setting : settings)
+    document.set(setting);
+  const TomlTable root = document.root();
+  const ScenarioTables tables = scenario_tables(root, root.table("cluster"), path);
+  return parse_tables(root, tables, parse_cluster(tables.cluster, path.parent_path()), path);
 }
 
 } // namespace moesim

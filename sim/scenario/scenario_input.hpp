@@ -79,6 +79,18 @@ ScenarioInput parse_scenario_with(const std::filesystem::path& path,
 
 /// Reads `[cluster]`; paths are relative to `folder`. Throws InputError.
 ClusterInput parse_cluster(const TomlTable& table, const std::filesystem::path& folder);
+/// Reads a table of the same keys whose `gpus` may be a list: a cluster for each number of GPUs.
+std::vector<ClusterInput> parse_clusters(const TomlTable& table,
+                                         const std::filesystem::path& folder);
+
+/// The tables of a scenario below `root`, with `cluster` as its cluster. Those that may be left out
+/// are empty then.
+ScenarioTables scenario_tables(const TomlTable& root, const TomlTable& cluster,
+                               const std::filesystem::path& path);
+/// Reads a scenario from its tables, of which keys may have been read before, and finishes `root`.
+/// `path` is the file that holds them. Throws InputError.
+ScenarioInput parse_tables(const TomlTable& root, const ScenarioTables& tables,
+                           const ClusterInput& cluster, const std::filesystem::path& path);
 
 /// Reads `[simulation]`, which may be missing. Throws InputError.
 Fidelity parse_fidelity(const TomlTable& root);
