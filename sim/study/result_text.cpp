@@ -13,6 +13,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* best_plans_key = "best_plans";
+
 /// The shortest text that reads back as the same number, or as no number.
 std::string exact_text(double value) {
   return fmt::format("{}", value);
@@ -44,13 +46,16 @@ std::string line_of(const json& values) {
 
 } // namespace
 
-std::string result_text(const StepResult& result) {
+std::string result_text(const StepResult& result, const std::vector<PlanRank>& best_plans) {
   json values = {{"status", result.status}, {"reason", result.reason}};
   for (const ResultColumn& column : result_columns())
     if (const auto* number = std::get_if<double StepResult::*>(&column.member))
       values[column.name] = exact_text(result.*(*number));
     else
       values[column.name] = result.*std::get<std::string StepResult::*>(column.member);
+  for (const PlanRank& plan : best_plans)
+    values[best_plans_key].push_back(
+        {{"step_time_ms", exact_text(plan.step_time_ms)}, {"plan", plan.plan}});
   return line_of(values);
 }
 
@@ -65,6 +70,15 @@ StepResult result_from_text(const std::string& text) {
     else
       result.*std::get<std::string StepResult::*>(column.member) = cell(values, column.name);
   return result;
+}
+
+std::vector<PlanRank> best_plans_from_text(const std::string& text) {
+  const json values = parse_object(text);
+  std::vector<PlanRank> plans;
+  if (values.contains(best_plans_key))
+    for (const json& plan : values[best_plans_key])
+      plans.push_back({exact_number(cell(plan, "step_time_ms")), cell(plan, "plan")});
+  return plans;
 }
 
 std::string twin_text(const TwinAnswer& answer) {

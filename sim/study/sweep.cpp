@@ -62,8 +62,8 @@ std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options
 
 } // namespace
 
-ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
-                      const SweepObserver& observe) {
+std::map<std::size_t, PointAnswer> run_points(const SweepPlan& plan, const SweepOptions& options,
+                                              const SweepObserver& observe) {
   std::error_code error;
   fs::create_directories(options.folder, error);
   if (error)
@@ -73,9 +73,15 @@ ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
                                        : SweepJournal::OnOther::refuse);
   SweepRun run(plan, options, journal);
   run.run(observe);
+  return run.answers();
+}
+
+ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
+                      const SweepObserver& observe) {
+  const std::map<std::size_t, PointAnswer> answers = run_points(plan, options, observe);
   std::string text = csv_line(header_cells(plan)) + "\n";
-  for (const auto& [number, result] : run.results())
-    text += row_text(plan.points[number], result) + "\n";
+  for (const auto& [number, answer] : answers)
+    text += row_text(plan.points[number], answer.result) + "\n";
   write_file(options.folder / "results.csv", text);
   return read_results(options.folder / "results.csv");
 }

@@ -1,12 +1,15 @@
 #pragma once
 
 #include "sim/report/report_table.hpp"
+#include "sim/study/simulate.hpp"
 #include "sim/study/sweep_plan.hpp"
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace moesim {
 
@@ -17,8 +20,9 @@ struct SweepOptions {
   std::size_t jobs = 1;  ///< tasks at a time, each a process: a point, or a twin's search
   std::size_t shard = 1; ///< of `shards`, from 1: this run's part of the points
   std::size_t shards = 1;
-  bool twins = true;    ///< compare each point with its dense twins
-  bool restart = false; ///< replace what another sweep left in the folder
+  bool twins = true;     ///< compare each point with its dense twins
+  std::size_t plans = 1; ///< that a search keeps, the fastest first
+  bool restart = false;  ///< replace what another sweep left in the folder
 };
 
 /// How far a run of a sweep is.
@@ -36,9 +40,20 @@ struct SweepProgress {
 /// Called before the first task of a run and after each.
 using SweepObserver = std::function<void(const SweepProgress&)>;
 
+/// The answer of a sweep at one point.
+struct PointAnswer {
+  StepResult result;
+  std::vector<PlanRank> best_plans; ///< of a search, where SweepOptions::plans asks for several
+};
+
+/// Simulates the points that the journal of `folder` lacks. Answers by the number of the point in
+/// the plan, of this shard's points. A point that breaks has the status `failed` and its message as
+/// the reason.
+std::map<std::size_t, PointAnswer> run_points(const SweepPlan& plan, const SweepOptions& options,
+                                              const SweepObserver& observe);
+
 /// Simulates the points that the journal lacks and writes `folder`/results.csv, points in order:
 /// the same bytes whatever the number of jobs and however often it was interrupted.
-/// A point that breaks has the status `failed` and its message as the reason.
 ReportTable run_sweep(const SweepPlan& plan, const SweepOptions& options,
                       const SweepObserver& observe);
 

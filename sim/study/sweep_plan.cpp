@@ -39,19 +39,6 @@ std::vector<fs::path> graph_files(const Scenario& scenario) {
   return {fabric.nodes_file, fabric.links_file};
 }
 
-SweepPoint read_point(const fs::path& scenario, const std::vector<TomlSetting>& settings,
-                      std::vector<std::string> values, SweepPlan& plan) {
-  SweepPoint point{std::move(values), std::nullopt, ""};
-  try {
-    point.scenario = resolve_scenario(parse_scenario_with(scenario, settings));
-    remember_inputs(point.scenario->inputs, plan);
-    remember_inputs(graph_files(*point.scenario), plan);
-  } catch (const IllegalScenario& illegal) {
-    point.illegal_reason = illegal.message();
-  }
-  return point;
-}
-
 void add_columns(const SweepFile& file, SweepPlan& plan) {
   for (const SweepAxis& axis : file.axes) {
     plan.axes.push_back(axis.name);
@@ -80,6 +67,20 @@ std::vector<TomlSetting> parse_settings(const std::vector<std::string>& settings
 
 } // namespace
 
+void add_point(const ScenarioInput& input, std::vector<std::string> values, SweepPlan& plan) {
+  SweepPoint& point = plan.points.emplace_back(SweepPoint{std::move(values), std::nullopt, ""});
+  try {
+    point.scenario = resolve_scenario(input);
+  } catch (const IllegalScenario& illegal) {
+    point.illegal_reason = illegal.message();
+    return;
+  }
+  remember_inputs(point.scenario->inputs, plan);
+  remember_inputs(graph_files(*point.scenario), plan);
+  if (plan.seed.empty())
+    plan.seed = std::to_string(point.scenario->workload.routing.seed);
+}
+
 SweepPlan read_sweep(const fs::path& path, const std::vector<std::string>& settings) {
   const SweepFile file = read_sweep_file(path);
   SweepPlan plan;
@@ -101,9 +102,7 @@ SweepPlan read_sweep(const fs::path& path, const std::vector<std::string>& setti
       cells.insert(cells.end(), value.cells.begin(), value.cells.end());
       all.insert(all.end(), value.settings.begin(), value.settings.end());
     }
-    plan.points.push_back(read_point(file.scenario, all, std::move(cells), plan));
-    if (plan.seed.empty() && plan.points.back().scenario)
-      plan.seed = std::to_string(plan.points.back().scenario->workload.routing.seed);
+    add_point(parse_scenario_with(file.scenario, all), std::move(cells), plan);
   }
   return plan;
 }

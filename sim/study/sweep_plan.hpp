@@ -29,6 +29,9 @@ struct SweepPlan {
   std::string seed;
 };
 
+/// Adds a point whose scenario an input describes, and its files to the inputs of the plan.
+void add_point(const ScenarioInput& input, std::vector<std::string> values, SweepPlan& plan);
+
 /// Reads a sweep file (workloads/SWEEP.md) and every point of it. `settings` are those of the
 /// command line: they win over `[set]` and may not name a key that varies. Throws InputError for
 /// malformed input, and for a key or value that no scenario understands at its place in the file;

@@ -3,7 +3,6 @@
 #include "sim/routing/trained_loads.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/result_text.hpp"
-#include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>
 
@@ -92,7 +91,7 @@ void SweepRun::resume() {
   for (std::size_t place = 0; place < points_.size(); ++place)
     if (const std::string* result = journal_.find(name_of_point(points_[place].number))) {
       time_left_.drop(SweepTask::point, points_[place].weight);
-      take_result(place, result_from_text(*result));
+      take_result(place, *result);
     } else {
       points_left_.push_back(place);
     }
@@ -100,10 +99,11 @@ void SweepRun::resume() {
   progress_.finished = 0;
 }
 
-void SweepRun::take_result(std::size_t place, const StepResult& result) {
+void SweepRun::take_result(std::size_t place, const std::string& text) {
   Point& point = points_[place];
-  point.result = result;
-  const bool ran = result.status == "ok";
+  point.result = result_from_text(text);
+  point.best_plans = best_plans_from_text(text);
+  const bool ran = point.result->status == "ok";
   for (const std::size_t number : point.twins) {
     Twin& twin = twins_[number];
     if (ran)
@@ -165,8 +165,10 @@ std::optional<ChildTask> SweepRun::next_task() {
     const Twins twins = options_.twins ? Twins::later : Twins::skip;
     if (scenario.workload.routing.load == LoadKind::trained)
       trained_loads_of(scenario.workload); // here, so that points of the same router share it
-    task = {place, [&scenario, &costs, twins] {
-              return result_text(simulate(scenario, costs, {}, twins, 1).result);
+    task = {place, [&scenario, &costs, twins, plans = options_.plans] {
+              const Prediction found = simulate(scenario, costs, {}, twins, plans);
+              return plans > 1 ? result_text(found.result, found.best_plans)
+                               : result_text(found.result);
             }};
   } else {
     return std::nullopt;
@@ -179,11 +181,11 @@ void SweepRun::end_task(std::size_t number, const ChildAnswer& answer) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started_.at(number);
   started_.erase(number);
   if (number < points_.size()) {
-    const StepResult result =
-        answer.ok ? result_from_text(answer.text) : without_result("failed", answer.text);
-    journal_.add(name_of_point(points_[number].number), result_text(result));
+    const std::string text =
+        answer.ok ? answer.text : result_text(without_result("failed", answer.text));
+    journal_.add(name_of_point(points_[number].number), text);
     time_left_.end(SweepTask::point, points_[number].weight, took.count());
-    take_result(number, result);
+    take_result(number, text);
     return;
   }
   const std::size_t place = number - points_.size();
@@ -204,15 +206,15 @@ void SweepRun::run(const SweepObserver& observe) {
                   });
 }
 
-std::map<std::size_t, StepResult> SweepRun::results() const {
-  std::map<std::size_t, StepResult> results;
+std::map<std::size_t, PointAnswer> SweepRun::answers() const {
+  std::map<std::size_t, PointAnswer> answers;
   for (std::size_t number = options_.shard - 1; number < plan_.points.size();
        number += options_.shards)
     if (!plan_.points[number].scenario)
-      results[number] = without_result("illegal", plan_.points[number].illegal_reason);
+      answers[number] = {without_result("illegal", plan_.points[number].illegal_reason), {}};
   for (const Point& point : points_)
-    results[point.number] = *point.result;
-  return results;
+    answers[point.number] = {*point.result, point.best_plans};
+  return answers;
 }
 
 } // namespace moesim

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "sim/study/cost_library.hpp"
-#include "sim/study/dense_twin.hpp"
 #include "sim/study/sweep.hpp"
 #include "sim/study/sweep_journal.hpp"
 #include "sim/study/time_left.hpp"
@@ -27,8 +26,8 @@ public:
 
   /// Runs the tasks that are left. `observe` is called before the first and after each.
   void run(const SweepObserver& observe);
-  /// After run: the result of each point of this run's part, by its number in the plan.
-  std::map<std::size_t, StepResult> results() const;
+  /// After run: the answer of each point of this run's part, by its number in the plan.
+  std::map<std::size_t, PointAnswer> answers() const;
 
 private:
   struct Twin {
@@ -45,13 +44,15 @@ private:
     double weight = 0.0;
     std::vector<std::size_t> twins = {}; ///< dense, active dense; none if it is not compared
     std::optional<StepResult> result = std::nullopt;
+    std::vector<PlanRank> best_plans = {};
     bool finished = false; ///< compared with its twins too
   };
 
   void add_point(std::size_t number);
   std::size_t twin_of(PlanProblem problem);
-  /// A point has run: queues its twins, or forgets them if there is no step to compare.
-  void take_result(std::size_t place, const StepResult& result);
+  /// A point has run, with this result_text: queues its twins, or forgets them if there is no step
+  /// to compare.
+  void take_result(std::size_t place, const std::string& text);
   void take_answer(std::size_t place, const TwinAnswer& answer);
   /// Compares a point with its twins once both are known.
   void finish_if_known(Point& point);

@@ -42,6 +42,19 @@ TEST_CASE("a result is one line, and reads back with every bit") {
   }
 }
 
+TEST_CASE("the best plans of a search read back with their result") {
+  const std::string text =
+      result_text(full_result(), {{1.0 / 3.0, "a=\"x\" b=1"}, {2.0, "a=\"y\" b=1"}});
+  CHECK(text.find('\n') == std::string::npos);
+  CHECK(result_from_text(text).status == "ok");
+  const std::vector<PlanRank> plans = best_plans_from_text(text);
+  REQUIRE(plans.size() == 2);
+  CHECK(plans[0].step_time_ms == 1.0 / 3.0);
+  CHECK(plans[0].plan == "a=\"x\" b=1");
+  CHECK(plans[1].plan == "a=\"y\" b=1");
+  CHECK(best_plans_from_text(result_text(full_result())).empty());
+}
+
 TEST_CASE("a result of which no column is known reads back as such") {
   StepResult illegal;
   illegal.status = "illegal";
