@@ -5,6 +5,7 @@
 #include "sim/study/imbalance.hpp"
 #include "sim/study/lost_savings.hpp"
 #include "sim/study/memory_advice.hpp"
+#include "sim/study/no_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -114,19 +115,6 @@ bool fits(const Scenario& scenario, const ExpertLoads& loads, StepResult& result
   result.reason =
       missing_memory_text(memory, available) + "; " + memory_advice(scenario.workload, available);
   return false;
-}
-
-/// The reason why a search has found no plan.
-std::string no_plan_text(const PlanSearch& search, const Scenario& scenario) {
-  if (!search.smallest)
-    return fmt::format("no plan on {} GPUs can run: the batch of {} sequences, the {} layers or "
-                       "the experts do not divide under any of the choices",
-                       scenario.workload.plan.gpus, scenario.workload.training.global_batch,
-                       scenario.workload.model.layers.size());
-  const MemoryEstimate memory = fullest_stage(*search.smallest);
-  return fmt::format("none of {} plans fits into memory; of the one that needs least, {}: {}",
-                     search.legal, missing_memory_text(memory, scenario.topology.gpu.memory),
-                     plan_settings(*search.smallest));
 }
 
 /// Searches a twin and says in the diagnostics which plan it is best under.
