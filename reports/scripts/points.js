@@ -69,7 +69,7 @@ function all_to_all_data() {
   return points.filter((point) => point.ep_total_ms !== null).flatMap((point) => {
     const hidden = Math.max(0, point.ep_total_ms - point.ep_exposed_ms);
     const share = Math.round((100 * hidden) / (point.ep_total_ms || 1));
-    const common = { ...point, hidden_label: `${share} %` };
+    const common = { ...point, hidden_label: point.ep_total_ms > 0 ? `${share} %` : "" };
     return [
       { ...common, part: "exposed", part_order: 0, time_ms: point.ep_exposed_ms },
       { ...common, part: "hidden", part_order: 1, time_ms: hidden },
