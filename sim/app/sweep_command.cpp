@@ -1,6 +1,6 @@
 #include "sim/app/commands.hpp"
+#include "sim/app/progress.hpp"
 
-#include "sim/base/check.hpp"
 #include "sim/base/input_error.hpp"
 #include "sim/study/axis_effects.hpp"
 #include "sim/study/sweep.hpp"
@@ -10,10 +10,8 @@
 #include "sim/study/sweep_report.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <charconv>
-#include <cmath>
 #include <iostream>
 #include <memory>
 #include <thread>
@@ -46,52 +44,6 @@ constexpr const char* file_help =
     "  cluster.nic_gbit_per_s = 100\n"
     "  cluster.oversubscription = 4\n";
 
-/// A duration with the precision of an estimate: "40 s", "12 min", "2 h 05 min".
-std::string duration_text(double seconds) {
-  const auto minutes = static_cast<long>(std::lround(seconds / 60.0));
-  if (seconds < 100.0)
-    return fmt::format("{:.0f} s", std::max(1.0, seconds));
-  return minutes < 100 ? fmt::format("{} min", minutes)
-                       : fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
-}
-
-/// Progress on stderr: on a terminal a bar of one line, elsewhere a line for each tenth.
-class ProgressBar {
-public:
-  void show(const SweepProgress& progress) {
-    const std::size_t finished = progress.finished;
-    const std::size_t total = progress.to_run();
-    if (!started_ && progress.illegal > 0)
-      std::cerr << fmt::format("{} of {} points are illegal\n", progress.illegal, progress.points);
-    if (!started_ && progress.before > 0)
-      std::cerr << fmt::format("{} of {} points were finished before\n", progress.before,
-                               progress.points - progress.illegal);
-    started_ = true;
-    if (total == 0)
-      return;
-    const std::string left = progress.seconds_left && finished < total
-                                 ? ", about " + duration_text(*progress.seconds_left) + " to go"
-                                 : "";
-    const std::size_t tenths = 10 * finished / total;
-    if (isatty(STDERR_FILENO)) {
-      constexpr std::size_t width = 40;
-      const std::size_t filled = width * finished / total;
-      // Spaces overwrite a longer line before it.
-      std::cerr << fmt::format("\r[{:<{}}] {:<40}", std::string(filled, '#'), width,
-                               fmt::format("{}/{} points{}", finished, total, left));
-      if (finished == total)
-        std::cerr << '\n';
-    } else if (tenths != shown_tenths_) {
-      std::cerr << fmt::format("{}/{} points{}\n", finished, total, left);
-    }
-    shown_tenths_ = tenths;
-  }
-
-private:
-  bool started_ = false;
-  std::size_t shown_tenths_ = 0;
-};
-
 /// Parses a shard: "2/5" is the second of five parts.
 std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
   std::size_t part = 0;
@@ -104,20 +56,6 @@ std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
       return {part, parts};
   }
   throw InputError({"--shard " + text}, "expected I/N with 1 <= I <= N");
-}
-
-/// Throws InternalError if points failed, which show a defect of moesim. Call it after all results
-/// are written.
-void expect_no_failure(const ReportTable& results) {
-  const TableReader reader(results);
-  std::size_t failed = 0;
-  std::string first;
-  for (std::size_t row = 0; row < reader.size(); ++row)
-    if (reader.text(row, "status") == "failed" && ++failed == 1)
-      first = reader.text(row, "reason");
-  if (failed > 0)
-    throw InternalError(
-        fmt::format("{} of {} points failed, the first with: {}", failed, reader.size(), first));
 }
 
 void sweep_and_print(const SweepCommandOptions& command, const AppContext& context) {
