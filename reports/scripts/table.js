@@ -3,6 +3,11 @@
 /** The columns shown at once, after the axes, unless they are zero at every point; all others stand
  *  behind "all columns". */
 const main_columns = new Map([
+  ["days", "days"],
+  ["cost", "cost"],
+  ["energy_mwh", "energy MWh"],
+  ["meets_deadline", "meets deadline"],
+  ["on_pareto_front", "Pareto front"],
   ["tokens_per_s", "tokens/s"],
   ["step_time_ms", "step ms"],
   ["savings_kept_percent", "savings kept %"],

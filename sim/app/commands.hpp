@@ -27,6 +27,7 @@ struct OutsideTolerance {};
 /// stdout and throws InputError or InternalError.
 void add_simulate_command(CLI::App& app, const AppContext& context);
 void add_sweep_command(CLI::App& app, const AppContext& context);
+void add_plan_command(CLI::App& app, const AppContext& context);
 void add_collective_command(CLI::App& app, const AppContext& context);
 void add_show_command(CLI::App& app, const AppContext& context);
 void add_import_command(CLI::App& app, const AppContext& context);

@@ -62,6 +62,7 @@ int main(int count, char** arguments) {
         ->type_name("DIR");
     moesim::add_simulate_command(app, context);
     moesim::add_sweep_command(app, context);
+    moesim::add_plan_command(app, context);
     moesim::add_collective_command(app, context);
     moesim::add_show_command(app, context);
     moesim::add_import_command(app, context);

@@ -3,6 +3,7 @@
 #include "sim/base/input_error.hpp"
 #include "sim/input/csv_table.hpp"
 #include "sim/report/html_text.hpp"
+#include "sim/report/plan_answer.hpp"
 #include "sim/report/report_answer.hpp"
 
 #include <fmt/format.h>
@@ -221,33 +222,39 @@ std::string fill_template(const std::filesystem::path& file,
   return page.append(text, at);
 }
 
+std::string question_of(const TableReader& results) {
+  if (is_plan(results))
+    return "Which cluster trains the model, by when and for how much?";
+  return results.ran_with("savings_kept_percent")
+             ? "How much of the MoE compute saving is left, and what ate the rest?"
+             : "How long is a step, and what fills it?";
+}
+
 } // namespace
 
 std::string render_html_report(const SweepTables& tables, const ReportOrigin& origin,
                                const std::filesystem::path& assets) {
   const TableReader results(tables.results);
   const auto [chart_sections, chart_specs] = charts(tables, assets / "charts");
-  return fill_template(assets / "template.html",
-                       {{"title", escape_html(origin.title)},
-                        {"question", results.ran_with("savings_kept_percent")
-                                         ? "How much of the MoE compute saving is left, and what "
-                                           "ate the rest?"
-                                         : "How long is a step, and what fills it?"},
-                        {"style", read_asset(assets / "style.css")},
-                        {"answer", answer_html(results, origin.axes)},
-                        {"notes", notes_section(origin.notes)},
-                        {"charts", chart_sections},
-                        {"validation", validation_section(assets)},
-                        {"origin", origin_section(origin)},
-                        {"data", script_json(rows_as_objects(tables.results))},
-                        {"links", script_json(rows_as_lists(tables.links))},
-                        {"loads", script_json(rows_as_lists(tables.loads))},
-                        {"percentiles", script_json(rows_as_lists(tables.percentiles))},
-                        {"axes", script_json(origin.axes)},
-                        {"columns", script_json(tables.results.columns)},
-                        {"specs", script_json(chart_specs)},
-                        {"libraries", read_asset(assets / "libraries.js")},
-                        {"page", read_asset(assets / "page.js")}});
+  return fill_template(
+      assets / "template.html",
+      {{"title", escape_html(origin.title)},
+       {"question", question_of(results)},
+       {"style", read_asset(assets / "style.css")},
+       {"answer", is_plan(results) ? plan_answer_html(results) : answer_html(results, origin.axes)},
+       {"notes", notes_section(origin.notes)},
+       {"charts", chart_sections},
+       {"validation", validation_section(assets)},
+       {"origin", origin_section(origin)},
+       {"data", script_json(rows_as_objects(tables.results))},
+       {"links", script_json(rows_as_lists(tables.links))},
+       {"loads", script_json(rows_as_lists(tables.loads))},
+       {"percentiles", script_json(rows_as_lists(tables.percentiles))},
+       {"axes", script_json(origin.axes)},
+       {"columns", script_json(tables.results.columns)},
+       {"specs", script_json(chart_specs)},
+       {"libraries", read_asset(assets / "libraries.js")},
+       {"page", read_asset(assets / "page.js")}});
 }
 
 } // namespace moesim

@@ -3,6 +3,7 @@
 #include "sim/base/input_error.hpp"
 #include "sim/base/median.hpp"
 #include "sim/input/file_text.hpp"
+#include "sim/report/plan_answer.hpp"
 #include "sim/study/axis_effects.hpp"
 #include "sim/study/output_file.hpp"
 
@@ -93,9 +94,12 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
       model = point.scenario->workload.model.name;
       break;
     }
-  const bool compared = TableReader(results).ran_with("savings_kept_percent");
-  origin.title =
-      fmt::format("{}: {}", model, compared ? "how much of the MoE saving is left?" : "step times");
+  const TableReader reader(results);
+  const bool compared = reader.ran_with("savings_kept_percent");
+  origin.title = fmt::format("{}: {}", model,
+                             is_plan(reader) ? "days and cost of its training"
+                             : compared      ? "how much of the MoE saving is left?"
+                                             : "step times");
   origin.command = command_line;
   origin.version = version;
   origin.seed = plan.seed;

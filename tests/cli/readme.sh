@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every command of the README's list as it stands there. Sweeps run the first value of each of
-# their axes alone, and a few cases are validated: validate.sh runs all of them.
+# their axes alone, plans a small model, and a few cases are validated: validate.sh runs all of them.
 set -euo pipefail
 source=$2
 work=$(mktemp -d)
@@ -27,6 +27,9 @@ first_values() {
   ' "$1"
 }
 for sweep in workloads/mixtral-8x7b/{sweep,skew,training}.toml; do first_values "$sweep"; done
+# The shipped plan is long to search: four layers on 16 GPUs.
+sed -i -e 's/^config = .*/&\nlayers = 4/' -e 's/^gpus = .*/gpus = 16/' \
+  workloads/mixtral-8x22b/plan.toml
 
 ran=0
 while IFS= read -r line; do

@@ -1,0 +1,107 @@
+#include "sim/study/plan_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace moesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Range<double> any_price{0.0, 1e12};
+constexpr Range<double> positive_time{1e-3, 1e5};
+
+ClusterPrice read_price(const TomlTable& table) {
+  ClusterPrice price;
+  const bool rented = table.has("price_per_gpu_hour");
+  if (rented && table.has("capital"))
+    table.fail("capital", "the candidate has two prices",
+               "give price_per_gpu_hour, or capital with years and power_price_per_kwh");
+  if (!rented && !table.has("capital"))
+    throw InputError(table.here(), "the candidate has no price",
+                     "give price_per_gpu_hour, or capital (of the whole cluster) with years and "
+                     "power_price_per_kwh");
+  if (rented) {
+    price.per_gpu_hour = table.number("price_per_gpu_hour", any_price);
+    return price;
+  }
+  price.capital = table.number("capital", any_price);
+  price.years = table.number("years", positive_time);
+  price.power_per_kwh = table.number("power_price_per_kwh", any_price);
+  return price;
+}
+
+/// One `[[candidate]]`.
+struct CandidateTable {
+  std::string name;
+  std::string topology; ///< as it is written
+  ClusterPrice price;
+  std::vector<ClusterInput> clusters; ///< by number of GPUs
+};
+
+CandidateTable read_candidate(const TomlTable& table, const fs::path& folder) {
+  CandidateTable candidate;
+  candidate.topology = table.text("topology");
+  candidate.name = table.text_or("name", fs::path(candidate.topology).stem().string());
+  candidate.price = read_price(table);
+  candidate.clusters = parse_clusters(table, folder);
+  if (!candidate.price.per_gpu_hour && candidate.clusters.size() > 1)
+    table.fail("capital", "capital is the price of one cluster, and gpus lists several",
+               "give each its own [[candidate]]");
+  return candidate;
+}
+
+std::vector<CandidateTable> read_candidates(const TomlTable& root, const fs::path& path) {
+  std::vector<CandidateTable> candidates;
+  for (const TomlTable& table : root.tables("candidate")) {
+    candidates.push_back(read_candidate(table, path.parent_path()));
+    const auto same =
+        std::count_if(candidates.begin(), candidates.end(), [&](const CandidateTable& other) {
+          return other.name == candidates.back().name;
+        });
+    if (same > 1)
+      throw InputError(table.has("name") ? table.where("name") : table.where("topology"),
+                       fmt::format("two candidates are called \"{}\"", candidates.back().name),
+                       "give each a name of its own, as in name = \"flat\"");
+  }
+  if (candidates.empty())
+    throw InputError({path.string()}, "the plan has no candidate",
+                     "add [[candidate]] with topology, gpus and price_per_gpu_hour");
+  return candidates;
+}
+
+} // namespace
+
+PlanFile read_plan_file(const fs::path& path, const std::vector<std::string>& settings) {
+  TomlDocument document = TomlDocument::read(path);
+  document.set("parallel.search=best"); // a plan file always searches
+  for (const std::string& setting : settings)
+    document.set(setting);
+  const TomlTable root = document.root();
+  PlanFile file;
+  const std::vector<CandidateTable> candidates = read_candidates(root, path);
+  const ScenarioTables tables =
+      scenario_tables(root, candidates.front().clusters.front().table, path);
+  file.tokens = tables.training.number("tokens", {1.0, 1e18});
+  if (tables.training.has("deadline_days"))
+    file.deadline_days = tables.training.number("deadline_days", positive_time);
+  file.sweep.axes = {"candidate", "cluster.gpus"};
+  file.sweep.row_keys = {{"candidate", {"cluster.topology"}}};
+  file.sweep.columns = {"candidate", "cluster.topology", "cluster.gpus"};
+  file.sweep.settings = settings;
+  file.sweep.inputs = {path};
+  ScenarioInput input = parse_tables(root, tables, candidates.front().clusters.front(), path);
+  for (const CandidateTable& candidate : candidates)
+    for (const ClusterInput& cluster : candidate.clusters) {
+      input.cluster = cluster;
+      input.tables.cluster = cluster.table;
+      add_point(input, {candidate.name, candidate.topology, std::to_string(cluster.gpus)},
+                file.sweep);
+      file.prices.push_back(candidate.price);
+    }
+  return file;
+}
+
+} // namespace moesim

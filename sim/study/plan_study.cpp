@@ -1,0 +1,135 @@
+#include "sim/study/plan_study.hpp"
+
+#include "sim/base/input_error.hpp"
+#include "sim/cost/compute_devices.hpp"
+#include "sim/report/csv_text.hpp"
+#include "sim/study/output_file.hpp"
+#include "sim/study/plan_row.hpp"
+#include "sim/study/validated_distance.hpp"
+
+#include <fmt/format.h>
+
+namespace moesim {
+
+namespace {
+
+/// The facts that turn a step into a row.
+struct PlanFacts {
+  std::map<std::string, DeviceRow> devices; ///< by GPU kind
+  std::vector<StepTraits> scored;
+};
+
+double board_power(const std::map<std::string, DeviceRow>& devices, const std::string& kind) {
+  const auto row = devices.find(kind);
+  if (row == devices.end())
+    throw InputError({"devices.csv"}, fmt::format("the board power of \"{}\" is not known", kind),
+                     "add a row for it");
+  return row->second.board_power_w;
+}
+
+void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& answer,
+                   const PlanFacts& facts, PlanRow& row) {
+  const Scenario& scenario = *file.sweep.points[number].scenario;
+  const TrainingSpec& training = scenario.workload.training;
+  const GpuSpec& gpu = scenario.topology.gpu;
+  if (!facts.scored.empty()) {
+    const Workload best = workload_under(scenario, answer.result.plan);
+    const NearestStep nearest = nearest_step(traits_of("", best, gpu), facts.scored);
+    row.validated_distance = nearest.distance;
+    row.nearest_validated = nearest.name;
+  }
+  const double distance = facts.scored.empty() ? 0.0 : row.validated_distance;
+  const Spread step = widened_step(answer.result, distance);
+  row.training =
+      training_cost(step, {.tokens = file.tokens,
+                           .tokens_per_step = static_cast<double>(training.global_batch) *
+                                              static_cast<double>(training.sequence_length),
+                           .gpus = row.gpus,
+                           .board_power_w = board_power(facts.devices, gpu.kind),
+                           .price = file.prices[number]});
+  row.memory_headroom_gib = gib(gpu.memory) - answer.result.memory_gib_per_gpu;
+  fill_equal_plans(answer.best_plans, step.high, row);
+}
+
+std::vector<PlanRow> plan_rows(const PlanFile& file,
+                               const std::map<std::size_t, PointAnswer>& answers,
+                               const PlanFacts& facts) {
+  std::vector<PlanRow> rows;
+  for (const auto& [number, answer] : answers) {
+    const std::vector<std::string>& values = file.sweep.points[number].values;
+    PlanRow& row = rows.emplace_back();
+    row.candidate = values.front();
+    row.gpus = std::stod(values.back());
+    row.status = answer.result.status;
+    row.reason = answer.result.reason;
+    row.deadline_days = file.deadline_days.value_or(no_value);
+    if (row.status == "ok")
+      fill_training(file, number, answer, facts, row);
+  }
+  judge_rows(rows);
+  return rows;
+}
+
+std::vector<std::string> plan_header(const PlanFile& file) {
+  std::vector<std::string> cells{"status", "reason"};
+  cells.insert(cells.end(), file.sweep.columns.begin(), file.sweep.columns.end());
+  for (const ResultColumn& column : result_columns())
+    cells.emplace_back(column.name);
+  for (const PlanColumn& column : plan_columns())
+    cells.emplace_back(column.name);
+  return cells;
+}
+
+/// A number of a results table with fewer digits; empty cells stay empty.
+std::string rounded(const TableReader& results, std::size_t row, const std::string& column,
+                    int digits) {
+  const auto value = results.number(row, column);
+  return value ? fmt::format("{:.{}f}", *value, digits) : "";
+}
+
+} // namespace
+
+ReportTable run_plan(const PlanFile& file, const SweepOptions& options,
+                     const SweepObserver& observe) {
+  const PlanFacts facts{read_devices(options.calibration), scored_steps(options.calibration)};
+  for (const SweepPoint& point : file.sweep.points)
+    if (point.scenario)
+      board_power(facts.devices, point.scenario->topology.gpu.kind); // refused before the search
+  const std::map<std::size_t, PointAnswer> answers = run_points(file.sweep, options, observe);
+  const std::vector<PlanRow> rows = plan_rows(file, answers, facts);
+  std::string text = csv_line(plan_header(file)) + "\n";
+  for (const auto& [number, answer] : answers) {
+    std::vector<std::string> cells{answer.result.status, answer.result.reason};
+    const std::vector<std::string>& values = file.sweep.points[number].values;
+    cells.insert(cells.end(), values.begin(), values.end());
+    for (const ResultColumn& column : result_columns())
+      cells.push_back(cell_text(answer.result, column));
+    for (const PlanColumn& column : plan_columns())
+      cells.push_back(plan_cell(rows[number], column));
+    text += csv_line(cells) + "\n";
+  }
+  write_file(options.folder / "results.csv", text);
+  return read_results(options.folder / "results.csv");
+}
+
+ResultTable plan_summary(const ReportTable& results) {
+  const TableReader reader(results);
+  ResultTable table{{"candidate", "gpus", "status", "days", "days_low", "days_high", "cost",
+                     "cost_low", "cost_high", "energy_mwh", "meets_deadline", "on_pareto_front",
+                     "verdict"},
+                    {}};
+  for (std::size_t row = 0; row < reader.size(); ++row) {
+    const auto text = [&](const char* column) { return reader.text(row, column); };
+    const auto number = [&](const char* column, int digits) {
+      return rounded(reader, row, column, digits);
+    };
+    table.rows.push_back({text("candidate"), text("cluster.gpus"), text("status"),
+                          number("days", 1), number("days_low", 1), number("days_high", 1),
+                          number("cost", 0), number("cost_low", 0), number("cost_high", 0),
+                          number("energy_mwh", 1), text("meets_deadline"), text("on_pareto_front"),
+                          text("verdict")});
+  }
+  return table;
+}
+
+} // namespace moesim

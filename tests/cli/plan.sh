@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# The shipped plan files, in a small form: few layers and GPUs, degrees that are fixed. The same
+# bytes for any number of jobs, and after a kill.
+set -euo pipefail
+moesim=$1
+source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'echo "line $LINENO: $BASH_COMMAND"' ERR
+
+# candidate TOPOLOGY GPUS PRICE...: one table of a list.
+candidate() {
+  printf '{topology = "../../topologies/%s.toml", gpus = %s, %s}' "$1" "$2" "$3"
+}
+bought='capital = 4e5, years = 4, power_price_per_kwh = 0.08'
+small=(--set model.layers=4 --set training.tokens=1e10 --set training.deadline_days=1
+  --set parallel.context=1 --set parallel.virtual_stages=1 --set parallel.schedule=1f1b
+  --set parallel.recompute=full --set parallel.tensor=1 --set communication.overlap=none
+  --set parallel.zero_stage=1)
+for model in deepseek-v3 mixtral-8x22b; do
+  # 7 GPUs divide neither the batch nor 4 layers; 100,000 are more than the cluster holds.
+  candidates="[$(candidate hgx-h100-ndr400 '[16, 32, 7, 100000]' 'price_per_gpu_hour = 2.0'), "
+  candidates+="$(candidate hgx-b200-ndr400 16 "$bought")]"
+  batch=training.global_batch_tokens=1048576
+  [[ $model == deepseek-v3 ]] || batch=training.global_batch=256
+  plan=("$moesim" plan "$source/workloads/$model/plan.toml" "${small[@]}" --set "$batch"
+    --set "candidate=$candidates" --format csv)
+  "${plan[@]}" --out "$work/$model" --jobs 2 >"$work/two" 2>"$work/log"
+  "${plan[@]}" --out "$work/$model-one" --jobs 1 >"$work/one" 2>/dev/null
+  cmp "$work/$model/results.csv" "$work/$model-one/results.csv"
+  cmp "$work/one" "$work/two"
+  grep -q '^1 of 5 points are illegal' "$work/log"
+  grep -q 'an assumption' "$work/log"
+  # A lost answer is found again.
+  sed -i '$d' "$work/$model-one/journal.txt"
+  "${plan[@]}" --out "$work/$model-one" >/dev/null 2>"$work/log"
+  grep -q 'points were finished before' "$work/log"
+  cmp "$work/$model/results.csv" "$work/$model-one/results.csv"
+  [[ $(grep -c '^hgx-.*,ok,' "$work/one") == 3 ]] || { cat "$work/one"; exit 1; }
+  grep -q '100000 GPUs are more than' "$work/one"
+  grep -q '^hgx-h100-ndr400,7,illegal,.*no plan among the choices' "$work/one"
+  grep -q 'the fewest GPUs given of this candidate that meet the deadline' "$work/one"
+  grep -q 'is the cheapest' "$work/$model/report.html"
+  cp "$work/$model/report.html" "$work/first.html"
+  "$moesim" report "$work/$model" >/dev/null
+  cmp "$work/first.html" "$work/$model/report.html"
+done
+# Columns of days and cost follow those of a step; cost is GPU-hours at the price.
+node -e '
+  const [head, ...rows] = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n");
+  const names = head.split(",");
+  for (const name of ["days", "gpu_hours", "cost", "energy_mwh"])
+    for (const end of ["", "_low", "_high"])
+      if (!names.includes(name + end)) throw new Error(`no column ${name + end}`);
+  const cells = rows[0].match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, ""));
+  const value = (name) => Number(cells[names.indexOf(name)]);
+  const days = 1e10 / value("tokens_per_s") / 86400;
+  if (Math.abs(value("days") / days - 1) > 1e-6) throw new Error(`${value("days")} is not ${days}`);
+  const cost = days * 24 * 16 * 2.0;
+  if (Math.abs(value("cost") / cost - 1) > 1e-6) throw new Error(`${value("cost")} is not ${cost}`);
+' "$work/mixtral-8x22b/results.csv"
+node "$source/tests/report/report_test.mjs" "$work/mixtral-8x22b/report.html" >/dev/null
+
+# As shipped, both are read: a wrong key is refused before anything is searched.
+for model in deepseek-v3 mixtral-8x22b; do
+  if "$moesim" plan "$source/workloads/$model/plan.toml" --set training.tokns=1 --out "$work/no" \
+    2>"$work/log"; then echo "a wrong key was taken"; exit 1; fi
+  grep -q 'did you mean "tokens"' "$work/log"
+done
+"$moesim" plan --help >"$work/help"
+grep -q 'price_per_gpu_hour' "$work/help"
+echo "plans agree"
