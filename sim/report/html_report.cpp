@@ -239,6 +239,7 @@ std::string render_html_report(const SweepTables& tables, const ReportOrigin& or
   return fill_template(
       assets / "template.html",
       {{"title", escape_html(origin.title)},
+       {"kind", is_plan(results) ? "plan" : "sweep"},
        {"question", question_of(results)},
        {"style", read_asset(assets / "style.css")},
        {"answer", is_plan(results) ? plan_answer_html(results) : answer_html(results, origin.axes)},

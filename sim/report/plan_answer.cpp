@@ -58,16 +58,33 @@ std::string deadline_sentence(const TableReader& results) {
   if (!results.number(0, "deadline_days"))
     return "";
   std::vector<std::string> names;
+  std::size_t certain = 0;
   for (std::size_t row = 0; row < results.size(); ++row) {
     const std::string& word = results.text(row, "meets_deadline");
+    certain += word == "yes" ? 1 : 0;
     if (word == "yes")
       names.push_back(candidate_of(results, row));
     if (word == "likely")
       names.push_back(candidate_of(results, row) + " (not at the upper end of its interval)");
   }
+  if (certain == results.size())
+    return fmt::format(" All meet the deadline of {} days.", results.text(0, "deadline_days"));
   return fmt::format(" {} of {} meet the deadline of {} days{}.", names.size(), results.size(),
                      results.text(0, "deadline_days"),
                      names.empty() ? "" : fmt::format(": {}", fmt::join(names, "; ")));
+}
+
+/// How many might be as cheap as the cheapest; nothing if none might.
+std::string overlap_sentence(const TableReader& results, std::size_t cheapest) {
+  std::size_t overlapping = 0;
+  for (std::size_t row = 0; row < results.size(); ++row)
+    if (row != cheapest && results.is_ok(row) &&
+        results.number(row, "cost_low") <= results.number(cheapest, "cost_high"))
+      ++overlapping;
+  return overlapping == 0 ? ""
+                          : fmt::format(" The cost intervals of {} of the others overlap that of "
+                                        "the cheapest: their order is not certain.",
+                                        overlapping);
 }
 
 std::string candidates_table(const TableReader& results) {
@@ -104,7 +121,7 @@ std::string plan_answer_html(const TableReader& results) {
                : fmt::format("{} is the cheapest: {}. {} is the fastest: {}.",
                              candidate_of(results, *cheapest), days_and_cost(results, *cheapest),
                              candidate_of(results, *fastest), days_and_cost(results, *fastest));
-    text += deadline_sentence(results);
+    text += deadline_sentence(results) + overlap_sentence(results, *cheapest);
   }
   return fmt::format(
       "<p class=\"answer\">{}</p>\n<p class=\"counts\">Each under the best plan that was found for "
