@@ -33,6 +33,7 @@ struct TrainingJob {
   double tokens = 0.0;          ///< in all
   double tokens_per_step = 0.0; ///< of the global batch
   double gpus = 0.0;
+  double idle_gpus = 0.0;     ///< that stay idle beside these, and are paid for
   double board_power_w = 0.0; ///< of one GPU
   ClusterPrice price;
 };
@@ -41,8 +42,8 @@ struct TrainingJob {
 Spread widened_step(const StepResult& step, double distance);
 
 /// Days, GPU-hours, cost and energy of as many steps as the tokens take, at a constant step time:
-///   days = tokens / tokens_per_step x step;  gpu_hours = 24 x days x gpus;
-///   energy = gpu_hours x board power x node_power_ratio x site_power_ratio;
+///   days = tokens / tokens_per_step x step;  gpu_hours = 24 x days x (gpus + idle_gpus);
+///   energy = 24 x days x gpus x board power x node_power_ratio x site_power_ratio;
 ///   cost = gpu_hours x price, or capital x days / (365 x years) + energy x price of power.
 TrainingCost training_cost(const Spread& step_ms, const TrainingJob& job);
 

@@ -45,6 +45,7 @@ void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& 
                            .tokens_per_step = static_cast<double>(training.global_batch) *
                                               static_cast<double>(training.sequence_length),
                            .gpus = row.gpus,
+                           .idle_gpus = answer.result.idle_gpus,
                            .board_power_w = board_power(facts.devices, gpu.kind),
                            .price = file.prices[number]});
   row.memory_headroom_gib = gib(gpu.memory) - answer.result.memory_gib_per_gpu;

@@ -43,6 +43,20 @@ TEST_CASE("days, cost and energy of a rented cluster") {
   CHECK(found.energy_mwh.value == Approx(3.15));
 }
 
+TEST_CASE("idle GPUs are paid for and draw nothing") {
+  // 1 day of 64 + 8 GPUs: 1,728 GPU-hours at 3: 5,184. 24 h x 64 x 1,000 W x 1.875 = 2.88 MWh.
+  const TrainingCost found =
+      training_cost({86'400e3, 86'400e3, 86'400e3}, {.tokens = 1.0,
+                                                     .tokens_per_step = 1.0,
+                                                     .gpus = 64.0,
+                                                     .idle_gpus = 8.0,
+                                                     .board_power_w = 1000.0,
+                                                     .price = {.per_gpu_hour = 3.0}});
+  CHECK(found.gpu_hours.value == Approx(1728.0));
+  CHECK(found.cost.value == Approx(5184.0));
+  CHECK(found.energy_mwh.value == Approx(2.88));
+}
+
 TEST_CASE("a bought cluster costs its share of the years and its power") {
   // 73 days of 2 x 365 are a tenth of the capital of 5e6: 500,000. 73 d x 24 h x 1,000 GPUs x 1,000
   // W x 1.875 = 3,285 MWh = 3,285,000 kWh at 0.1: 328,500.
