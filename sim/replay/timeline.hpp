@@ -25,7 +25,7 @@ struct RunTimes {
   std::vector<std::uint32_t> ends; ///< by operation: the parts of the run until its end
 };
 
-/// What a link carried in the whole step.
+/// The bytes that a link carried in the whole step.
 struct LinkUse {
   std::string name;
   LinkKind kind = LinkKind::scale_up_egress;

@@ -102,7 +102,8 @@ private:
                   is_backward ? backward_lanes_ : lanes_, &stream_ends_);
     finish_pass(number, forward.pass, lanes_);
     finish_pass(number, backward.pass, backward_lanes_);
-    // What comes next waits for both, of computes for the last of both.
+    // The next operation waits for the pending communication of both passes and for the compute
+    // issued last.
     for (const DeviceId device : stage.devices) {
       const std::vector<OpId>& other = backward_lanes_[index(device)].last;
       std::vector<OpId>& last = lanes_[index(device)].last;
@@ -116,7 +117,7 @@ private:
     }
   }
 
-  /// What a pass waited for and what waits for it, on other stages.
+  /// Notes the inputs of a pass from other stages and its results for them.
   void finish_pass(std::int64_t number, const ChunkPass& pass, const Lanes& lanes) {
     if (pass.pass == Pass::backward_weight)
       return; // no transfer feeds it
@@ -259,7 +260,7 @@ private:
         stream_end = std::exchange((*streams)[index(device)][index(op.stream)], std::optional(id));
       if (stream_end)
         graph_.add_dependency(*stream_end, id);
-      // What runs in a pair of passes waits for all before it already.
+      // An operation in a pair of passes already waits for all before it.
       if (!stream_end || lane.first)
         for (const OpId before : segment.beside_previous ? lane.before_last : lane.last)
           graph_.add_dependency(before, id);

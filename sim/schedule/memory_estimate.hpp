@@ -52,7 +52,7 @@ private:
   };
   /// The properties that make two layers keep the same.
   using LayerKey = std::tuple<bool, std::int64_t, std::int64_t, std::int64_t, const ExpertLoad*>;
-  /// What the passes of a stage keep.
+  /// Activations that the passes of a stage keep.
   struct StageActivations {
     std::vector<std::int64_t> by_chunk; ///< of one micro-batch, in bytes
     Bytes largest_layer;                ///< one layer with all that recompute makes again

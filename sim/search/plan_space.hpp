@@ -12,7 +12,7 @@
 
 namespace moesim {
 
-/// What selective recompute drops in a plan, or that it recomputes nothing or all.
+/// The recompute of a plan: none, full, or selective with its modules.
 struct RecomputeChoice {
   Recompute kind = Recompute::none;
   RecomputeModules modules = {};

@@ -24,7 +24,7 @@ inline constexpr auto dispatcher_names =
                                       {Dispatcher::node_limited, "node-limited"}});
 static_assert(names_each(dispatcher_names));
 
-/// What hides dispatch and combine.
+/// The work that hides dispatch and combine.
 enum class Overlap {
   none,
   shared_expert, ///< the shared experts' compute runs beside dispatch

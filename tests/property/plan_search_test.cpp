@@ -58,13 +58,12 @@ std::vector<Replayed> brute_force(const PlanProblem& problem, const Costs& costs
       const Workload workload = space.workload(shape, pipeline, sharding);
       if (fullest_stage(workload).total() > problem.topology.gpu.memory)
         continue;
-      replayed.push_back(
-          {replay_step(workload,
-                       Topology(placed_topology(problem.topology, workload.plan),
-                                workload.plan.gpus),
-                       problem.fidelity, costs)
-               .metrics.step_time,
-           plan_settings(workload)});
+      replayed.push_back({replay_step(workload,
+                                      Topology(placed_topology(problem.topology, workload.plan),
+                                               workload.plan.gpus),
+                                      problem.fidelity, costs)
+                              .metrics.step_time,
+                          plan_settings(workload)});
     }
   });
   std::stable_sort(replayed.begin(), replayed.end(),
