@@ -63,6 +63,13 @@ std::vector<std::string> stand_in_notes(const ReportTable& results) {
   return {"Measurements of something else stand in for " + list + "."};
 }
 
+/// Whether some point is answered under its best plan.
+bool searches(const SweepPlan& plan) {
+  return std::any_of(plan.points.begin(), plan.points.end(), [](const SweepPoint& point) {
+    return point.scenario && point.scenario->search;
+  });
+}
+
 /// A column of results of which a summary has the least, the median and the most.
 struct Measure {
   const char* column;
@@ -106,7 +113,12 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
   origin.axes = plan.axes;
   for (const fs::path& input : plan.inputs)
     origin.inputs.emplace_back(input.lexically_normal().string(), read_file(input));
-  origin.notes = unchanged_notes(axis_effects(results, plan.axes, plan.row_keys));
+  if (compared && !searches(plan))
+    origin.notes.emplace_back(
+        "Each point runs under the plan of its scenario, its dense twins under their best plans. "
+        "parallel.search = \"best\" answers each point under its own best plan.");
+  for (std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
+    origin.notes.push_back(std::move(note));
   for (const auto& notes_of : {extrapolation_notes, stand_in_notes})
     for (std::string& note : notes_of(results))
       origin.notes.push_back(std::move(note));

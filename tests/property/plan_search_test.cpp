@@ -108,3 +108,19 @@ TEST_CASE("more choices never give a slower plan") {
     CHECK(more.best.front().replay.metrics.step_time <= few.best.front().replay.metrics.step_time);
   }
 }
+
+TEST_CASE("faster NICs never slow the best plan") {
+  for (const RandomCase& drawn : random_cases(43'000, 24, {{8, 16, 32}, 600})) {
+    INFO(drawn.text());
+    Draw draw(drawn.seed);
+    PlanProblem problem = small_problem(drawn, draw);
+    const Costs& costs = costs_of(scenario_of(drawn));
+    const PlanSearch before = search_plans(problem, costs, 1);
+    problem.topology.node.nic = problem.topology.node.nic * 2.0;
+    const PlanSearch after = search_plans(problem, costs, 1);
+    REQUIRE(after.fit == before.fit);
+    if (!before.best.empty())
+      CHECK(after.best.front().replay.metrics.step_time <=
+            before.best.front().replay.metrics.step_time * (1.0 + 1e-9));
+  }
+}
