@@ -55,17 +55,18 @@ ResultTable as_row(const StepResult& result, const std::vector<std::string>& set
   return table;
 }
 
-/// A column that holds a list of costs. Output for people prints it below the table.
-struct CostList {
+/// The columns with long text, for people below the others: lists of costs, and the plan.
+struct LongColumn {
   std::string_view column;
-  std::string StepResult::*costs;
+  std::string StepResult::*text;
 };
-constexpr std::array cost_lists = {CostList{"extrapolated_costs", &StepResult::extrapolated_costs},
-                                   CostList{"stand_ins", &StepResult::stand_ins}};
+constexpr std::array long_columns = {
+    LongColumn{"extrapolated_costs", &StepResult::extrapolated_costs},
+    LongColumn{"stand_ins", &StepResult::stand_ins}, LongColumn{"plan", &StepResult::plan}};
 
-bool is_cost_list(const ResultColumn& column) {
-  return std::any_of(cost_lists.begin(), cost_lists.end(),
-                     [&](const CostList& list) { return list.column == column.name; });
+bool is_long(const ResultColumn& column) {
+  return std::any_of(long_columns.begin(), long_columns.end(),
+                     [&](const LongColumn& list) { return list.column == column.name; });
 }
 
 /// The result for people: a line for each column, with its meaning.
@@ -74,7 +75,7 @@ ResultTable as_lines(const Prediction& prediction) {
   ResultTable table{{"column", "value", "meaning"}, {}};
   table.rows.push_back({"status", result.status, result.reason});
   for (const ResultColumn& column : result_columns())
-    if (const std::string cell = cell_text(result, column); !cell.empty() && !is_cost_list(column))
+    if (const std::string cell = cell_text(result, column); !cell.empty() && !is_long(column))
       table.rows.push_back({column.name, cell, column.description});
   if (!result.bottleneck.empty())
     table.rows.push_back({"bottleneck_use_percent",
@@ -98,13 +99,13 @@ std::string banner(const Prediction& prediction) {
 }
 
 /// Text of the lists of costs that are not empty: the name, and a line for each cost.
-std::string cost_list_lines(const StepResult& result) {
+std::string long_lines(const StepResult& result) {
   std::string text;
-  for (const auto& [column, costs] : cost_lists) {
-    if ((result.*costs).empty())
+  for (const auto& [column, member] : long_columns) {
+    if ((result.*member).empty())
       continue;
     text += fmt::format("\n{}\n  ", column);
-    for (const char letter : result.*costs)
+    for (const char letter : result.*member)
       text += letter == ';' ? "\n " : std::string(1, letter);
     text += "\n";
   }
@@ -188,8 +189,7 @@ void print_prediction(const SimulateOptions& options, const Prediction& predicti
   }
   std::cout << (options.format == TableFormat::table
                     ? banner(prediction) + render(as_lines(prediction), options.format) +
-                          cost_list_lines(prediction.result) +
-                          best_plan_lines(prediction.best_plans)
+                          long_lines(prediction.result) + best_plan_lines(prediction.best_plans)
                     : render(as_row(prediction.result, options.settings), options.format));
   for (const auto& [name, value] : prediction.diagnostics)
     std::cerr << fmt::format("{}: {}\n", name, value);
