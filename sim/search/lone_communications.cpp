@@ -15,9 +15,11 @@ LoneCommunications::LoneCommunications(ParallelPlan plan, const Topology& topolo
                                        const Costs& costs)
     : plan_(std::move(plan)), layout_{one_rank_per_stage(plan_),
                                       // A group's own loads are a bound wherever its ranks sit.
-                                      topology.regular() ? LoadModel::representative
-                                                         : LoadModel::group_links},
+                                      topology.regular() && ranks_sit_alike(plan_, topology)
+                                          ? LoadModel::representative
+                                          : LoadModel::group_links},
       stages_alike_(stages_sit_alike(plan_, topology)),
+      links_known_(ranks_sit_alike(plan_, topology)),
       planner_(layout_, plan_, topology, costs.network, &costs.compute) {}
 
 const WorkTimes& LoneCommunications::collective(const CollectiveWork& work, std::int64_t stage) {
@@ -29,6 +31,8 @@ const WorkTimes& LoneCommunications::collective(const CollectiveWork& work, std:
   const DeviceId device{static_cast<std::uint32_t>(place)};
   const TrafficPlan& plan = planner_.collective(work, {work.group, {device}});
   times.serial = time_alone(plan, planner_.folding());
+  if (!links_known_)
+    return times;
   std::map<std::uint32_t, std::size_t>& links = resources_[place];
   for (const TrafficPhase& phase : plan.phases)
     for (const PlannedFlow& flow : phase.flows)

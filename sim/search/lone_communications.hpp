@@ -39,6 +39,9 @@ private:
   ParallelPlan plan_;
   ReplayLayout layout_;
   bool stages_alike_;
+  /// Where ranks of a stage sit differently, a ring's busiest uplink stands for it, and that of
+  /// another collective may be another link: their times do not add up.
+  bool links_known_;
   TrafficPlanner planner_;
   std::map<std::pair<CollectiveWork, std::int64_t>, WorkTimes> collectives_;
   /// By stage: the index of each of its links among its resources.

@@ -20,6 +20,14 @@ PlanProblem problem_of(const Scenario& scenario, ModelSpec model) {
   choices.library.clear();
   choices.overlap.clear();
   const Workload& own = scenario.workload;
+  if (!scenario.search) { // 1F1B, with the batch and the sharding of the fixed plan
+    choices.context = {own.plan.context};
+    choices.zero_stage = {own.plan.zero_stage};
+    choices.micro_batch = {own.training.micro_batch};
+    choices.schedule = {&Schedule::one_forward_one_backward};
+    choices.virtual_stages = {1};
+    choices.recompute = {Recompute::none, Recompute::full};
+  }
   Workload& workload = problem.base;
   workload.model = std::move(model);
   workload.model.name.clear();

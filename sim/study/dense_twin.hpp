@@ -9,9 +9,10 @@
 namespace moesim {
 
 /// The problems of the dense twin and of the dense model of the same active parameters: the space
-/// of the scenario's own search, or every plan where its plan is fixed. Scenarios that differ only
-/// in the MoE's own plan, dispatcher or routing have the same problem: settings that no dense plan
-/// depends on have their defaults, and the topology has no name and no places in files.
+/// of the scenario's own search; where its plan is fixed, all tensor and pipeline degrees under
+/// 1F1B, with and without full recompute. Scenarios that differ only in the MoE's own plan,
+/// dispatcher or routing have the same problem: settings that no dense plan depends on have their
+/// defaults, and the topology has no name and no places in files.
 PlanProblem dense_twin_problem(const Scenario& scenario);
 PlanProblem active_dense_twin_problem(const Scenario& scenario);
 

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 
@@ -45,9 +46,11 @@ std::string link_lines(const ShownPoint& shown, const std::string& step_time_ms,
   const Topology topology(placed_topology(scenario.topology, workload.plan), workload.plan.gpus);
   const PlayedStep step =
       play_step(workload, topology, scenario.fidelity, costs, ExpertLoads(workload));
-  INVARIANT(fmt::format("{:.9g}", step.timeline.end.value * 1e3) == step_time_ms,
-            "point {} took {} ms and takes {} s", shown.row + 1, step_time_ms,
-            step.timeline.end.value);
+  // Long chains of transfers that meet amplify the rounding of SimGrid's clock.
+  constexpr double rounding = 1e-5;
+  const double shown_ms = step.timeline.end.value * 1e3;
+  INVARIANT(std::abs(shown_ms / std::stod(step_time_ms) - 1.0) < rounding,
+            "point {} took {} ms and takes {} ms", shown.row + 1, step_time_ms, shown_ms);
   std::string lines;
   for (std::vector<std::string>& row : link_table(link_utilisation(step.timeline)).rows) {
     row.insert(row.begin(), {std::to_string(shown.row + 1), shown.chosen_as});

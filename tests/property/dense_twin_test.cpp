@@ -11,7 +11,8 @@ namespace {
 /// The best step of a dense model in a scenario as it stands, with the MoE's own plan, dispatcher
 /// and libraries still in it.
 double step_time_ms_in(const Scenario& scenario, ModelSpec model) {
-  PlanProblem problem{scenario.workload, {}, scenario.topology, scenario.fidelity};
+  PlanProblem problem{scenario.workload, dense_twin_problem(scenario).choices, scenario.topology,
+                      scenario.fidelity};
   problem.base.model = std::move(model);
   problem.base.routing = {};
   const PlanSearch search = search_plans(problem, costs_of(scenario), 1);

@@ -51,6 +51,9 @@ const std::vector<KeyCase> of_twins = {
     {"model.mtp_layers", "1"},
     {"cluster.topology", "\"../../topologies/hgx-b200-ndr400.toml\""},
     {"cluster.gpus", "64"},
+    {"training.micro_batch", "2"},
+    {"parallel.context", "2"},
+    {"parallel.zero_stage", "2"},
     {"cluster.placement", "\"packed\""},
     {"parallel.search", "\"best\""},
     {"cluster.fault", "[{nic=\"Node[0].Nic[1]\", capacity_share=0.5}]"},
@@ -74,9 +77,6 @@ const std::vector<KeyCase> of_twins = {
 
 /// The twins do not: they choose a plan of their own, and have no experts to send tokens to.
 const std::vector<KeyCase> of_the_moe = {
-    {"training.micro_batch", "2"},
-    {"parallel.context", "2"},
-    {"parallel.zero_stage", "2"},
     {"parallel.tensor", "2"},
     {"parallel.pipeline", "2"},
     {"parallel.expert", "4"},
