@@ -63,10 +63,10 @@ std::vector<std::string> stand_in_notes(const ReportTable& results) {
   return {"Measurements of something else stand in for " + list + "."};
 }
 
-/// Whether some point is answered under its best plan.
-bool searches(const SweepPlan& plan) {
+/// Whether some point has a fixed plan.
+bool has_fixed_plans(const SweepPlan& plan) {
   return std::any_of(plan.points.begin(), plan.points.end(), [](const SweepPoint& point) {
-    return point.scenario && point.scenario->search;
+    return point.scenario && !point.scenario->search;
   });
 }
 
@@ -113,7 +113,7 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
   origin.axes = plan.axes;
   for (const fs::path& input : plan.inputs)
     origin.inputs.emplace_back(input.lexically_normal().string(), read_file(input));
-  if (compared && !searches(plan))
+  if (compared && has_fixed_plans(plan))
     origin.notes.emplace_back(
         "Each point runs under the plan of its scenario, its dense twins under their best plans. "
         "parallel.search = \"best\" answers each point under its own best plan.");
