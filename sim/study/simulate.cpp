@@ -189,7 +189,6 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
     return;
   const Topology topology(placed_topology(scenario.topology, scenario.workload.plan),
                           scenario.workload.plan.gpus);
-  note_placement(scenario, prediction);
   const StepReplay replay =
       replay_step(scenario.workload, topology, scenario.fidelity, costs, loads, observe);
   fill_waterfall(replay.metrics, result);
@@ -199,6 +198,7 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
       {"operations", std::to_string(replay.operations)},
       {"activities", std::to_string(replay.activities)},
       {"bottleneck_use_percent", fmt::format("{:.1f}", prediction.bottleneck_use_percent)}};
+  note_placement(scenario, prediction);
   if (replay.approximate)
     prediction.diagnostics.emplace_back(
         "folding",

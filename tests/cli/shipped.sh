@@ -81,6 +81,12 @@ node -e '
   if (!result.diagnostics.dense_twin_plan) throw new Error("no plan of the dense twin");
 ' "$work/trace.json" "$work/result.json"
 
+# GPUs that stay idle so that groups are placed whole are told.
+"$moesim" simulate "$source/workloads/mixtral-8x7b/scenario.toml" --no-twins --set model.layers=4 \
+  --set model.experts=64 --set parallel.expert=64 --set parallel.pipeline=1 \
+  --set "cluster.topology=\"$source/topologies/gb200-nvl72.toml\"" >/dev/null 2>"$work/log"
+grep -q '^placement: groups are placed whole: 8 GPUs of each scale-up domain of 72' "$work/log"
+
 # Every shipped topology carries every collective, and says what bounds it.
 tokens=(--set collective.tokens=64 --set collective.hidden=7168 --set collective.experts=256
   --set collective.experts_per_token=8)

@@ -38,7 +38,7 @@ PlanProblem small_problem(const RandomCase& drawn, Draw& draw) {
   const std::int64_t experts = problem.base.model.experts.experts;
   choices.expert = {1, std::max<std::int64_t>(1, experts / 4)};
   choices.expert_tensor = {1};
-  // So that some plans do not fit.
+  // With an eighth of the memory some plans do not fit.
   if (draw.one_in(3))
     problem.topology.gpu.memory = Bytes{problem.topology.gpu.memory.value / 8};
   return problem;

@@ -54,8 +54,8 @@ TEST_CASE("a pass whose communications meet nobody is one operation") {
     CHECK(run.size() == 5);
 }
 
-// Of compute, dispatch, compute, combine, compute all but the first two stay together. Backward,
-// gradients of the dispatch come last but one: the last two stay alone.
+// A forward pass is compute, dispatch, compute, combine, compute. The dispatch meets others, so the
+// last three make a run. A backward pass is the reverse: its first three make a run.
 TEST_CASE("a communication that meets others is no part of a run") {
   const Workload workload = two_stages();
   const DeviceLayout layout = one_rank_per_stage(workload.plan);

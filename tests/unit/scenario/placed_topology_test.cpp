@@ -1,0 +1,48 @@
+#include "sim/scenario/placed_topology.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+using namespace moesim;
+
+namespace {
+
+/// Scale-up domains of 72 GPUs in 18 nodes.
+TopologySpec racks() {
+  return read_topology(std::filesystem::path(MOESIM_SOURCE_DIR) / "topologies/gb200-nvl72.toml");
+}
+
+ParallelPlan plan_of(std::int64_t gpus, std::int64_t expert) {
+  ParallelPlan plan;
+  plan.gpus = gpus;
+  plan.expert = expert;
+  return plan;
+}
+
+} // namespace
+
+TEST_CASE("a domain holds whole expert groups, and the rest of it stays idle") {
+  // 64 of 72 in each of 2 domains.
+  CHECK(domain_gpus_used(racks(), plan_of(128, 64)) == 64);
+  CHECK(idle_gpus(racks(), plan_of(128, 64)) == 16);
+  CHECK(placed_topology(racks(), plan_of(128, 64)).node.scale_up_gpus == 64);
+  CHECK(!groups_straddle(racks(), plan_of(128, 64)));
+  // 9 groups of 8 fill a domain.
+  CHECK(domain_gpus_used(racks(), plan_of(144, 8)) == 72);
+  CHECK(idle_gpus(racks(), plan_of(144, 8)) == 0);
+}
+
+TEST_CASE("a group larger than a domain leaves none of its GPUs idle") {
+  CHECK(domain_gpus_used(racks(), plan_of(256, 128)) == 72);
+  CHECK(!groups_straddle(racks(), plan_of(256, 128)));
+}
+
+TEST_CASE("packed groups straddle domains, and leave no GPU idle") {
+  TopologySpec packed = racks();
+  packed.placement = GroupPlacement::packed;
+  CHECK(domain_gpus_used(packed, plan_of(128, 64)) == 72);
+  CHECK(idle_gpus(packed, plan_of(128, 64)) == 0);
+  CHECK(groups_straddle(packed, plan_of(128, 64)));
+  CHECK(!groups_straddle(packed, plan_of(64, 64))); // one domain
+}
