@@ -186,7 +186,7 @@ private:
     if (!arrived)
       return false;
     const double start = std::max(free, *arrived);
-    const double finish = start + times_of(stage, pass).of(pass.pass);
+    const double finish = start + times_of(stage, pass).alone[pass.pass];
     spans_[stage].push_back({pass, start, finish});
     set_result(stage, pass, finish);
     return true;
@@ -233,29 +233,14 @@ private:
 
 } // namespace
 
-double ChunkTimes::of(Pass pass) const {
-  switch (pass) {
-  case Pass::forward:
-    return forward;
-  case Pass::backward_input:
-    return input;
-  case Pass::backward_weight:
-    return weight;
-  case Pass::backward:
-    break;
-  }
-  return backward;
-}
-
 PipelineTimes equal_stages(const ParallelPlan& plan, const PassTimes& times) {
   const double backward = times.input + times.weight;
   const double pair = times.pair.value_or(times.forward + backward);
-  const ChunkTimes chunk{.forward = times.forward,
-                         .backward = backward,
-                         .input = times.input,
-                         .weight = times.weight,
-                         .paired_forward = pair,
-                         .paired_backward = pair};
+  ChunkTimes chunk{.alone = {}, .paired_forward = pair, .paired_backward = pair};
+  chunk.alone[Pass::forward] = times.forward;
+  chunk.alone[Pass::backward] = backward;
+  chunk.alone[Pass::backward_input] = times.input;
+  chunk.alone[Pass::backward_weight] = times.weight;
   const auto stages = static_cast<std::size_t>(plan.pipeline);
   const auto chunks = static_cast<std::size_t>(plan.chunks());
   return {std::vector(stages, std::vector(chunks, chunk)),

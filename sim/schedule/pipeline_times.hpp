@@ -9,14 +9,10 @@ namespace moesim {
 
 /// Durations of the passes of one chunk of a stage, in one unit for a whole pipeline.
 struct ChunkTimes {
-  double forward = 1.0;
-  double backward = 2.0; ///< both gradients
-  double input = 1.0;    ///< gradients of inputs alone
-  double weight = 1.0;   ///< gradients of weights alone
+  PerPass<double> alone;
   /// A forward pass beside a backward pass: from the arrival of the input of one to its own result.
-  double paired_forward = 3.0;
-  double paired_backward = 3.0;
-  double of(Pass pass) const;
+  double paired_forward = 0.0;
+  double paired_backward = 0.0;
 };
 
 /// Durations of everything that a pipeline waits for.

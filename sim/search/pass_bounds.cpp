@@ -22,20 +22,6 @@ PassBounds::PassBounds(Workload workload, const ComputeCost& cost,
     : workload_(std::move(workload)), communications_(communications), loads_(workload_),
       tables_(workload_, works_), times_(works_, cost), rule_(data_parallel_rule(workload_)) {}
 
-const WorkTimes& PassBounds::BlockTimes::of(Pass pass) const {
-  switch (pass) {
-  case Pass::forward:
-    return forward;
-  case Pass::backward_input:
-    return input;
-  case Pass::backward_weight:
-    return weight;
-  case Pass::backward:
-    break;
-  }
-  return backward;
-}
-
 void PassBounds::set_plan(const ParallelPlan& plan) {
   workload_.plan = plan;
   rule_ = data_parallel_rule(workload_);
@@ -65,11 +51,11 @@ WorkTimes PassBounds::micro_batch(bool whole) {
     const std::int64_t place = communications_ ? communications_->representative(holder) : 0;
     for (const BlockUse& use : tables_.blocks.uses(number, {&loads_, 0, std::nullopt})) {
       const BlockTimes& block = block_times(use.block, place);
-      sum.add(block.forward);
-      WorkTimes backward = block.backward;
+      sum.add(block.passes[Pass::forward]);
+      WorkTimes backward = block.passes[Pass::backward];
       if (!whole) {
-        WorkTimes split = block.input;
-        split.add(block.weight);
+        WorkTimes split = block.passes[Pass::backward_input];
+        split.add(block.passes[Pass::backward_weight]);
         backward.serial = std::min(backward.serial, split.serial);
         for (std::size_t resource = 0; resource < backward.uses.size(); ++resource)
           backward.uses[resource] = std::min(backward.uses[resource], split.use(resource));
@@ -93,18 +79,17 @@ PipelineTimes PassBounds::pipeline() {
     std::vector<double>& begin = times.begin.emplace_back();
     WorkTimes gathered;
     for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
-      const BlockTimes& of = chunk_times(stage, chunk);
-      const double forward = of.forward.serial.value;
-      chunks.push_back({.forward = forward,
-                        .backward = of.backward.serial.value,
-                        .input = of.input.serial.value,
-                        .weight = of.weight.serial.value,
-                        .paired_forward = forward,
-                        .paired_backward = (delayed ? of.input : of.backward).serial.value});
+      const PerPass<WorkTimes>& passes = chunk_times(stage, chunk).passes;
+      ChunkTimes& of_chunk = chunks.emplace_back();
+      for (const Pass pass : enumerators<Pass>)
+        of_chunk.alone[pass] = passes[pass].serial.value;
+      const double forward = of_chunk.alone[Pass::forward];
+      of_chunk.paired_forward = forward;
+      of_chunk.paired_backward = of_chunk.alone[delayed ? Pass::backward_input : Pass::backward];
       // Weights are gathered chunk after chunk. A first forward pass ends after its own are there.
       if (rule_.overlaps && rule_.gathers && !rule_.gathers_every_pass)
         gathered.add(gathering(stage, chunk));
-      const double end = std::max(gathered.serial.value, longest(gathered, of.forward));
+      const double end = std::max(gathered.serial.value, longest(gathered, passes[Pass::forward]));
       begin.push_back(std::max(0.0, end - forward));
     }
     if (plan.overlap_batches)
@@ -129,7 +114,8 @@ double PassBounds::pair(std::int64_t stage, std::int64_t forward_chunk,
   const ParallelPlan& plan = workload_.plan;
   const BlockTimes& forward_times = chunk_times(stage, forward_chunk);
   const BlockTimes& backward_times = chunk_times(stage, backward_chunk);
-  const double used = longest(forward_times.forward, backward_times.backward);
+  const double used =
+      longest(forward_times.passes[Pass::forward], backward_times.passes[Pass::backward]);
   if (!communications_)
     return used;
   const std::int64_t place = communications_->representative(stage);
@@ -209,7 +195,7 @@ Seconds PassBounds::end(std::int64_t stage) {
 }
 
 Seconds PassBounds::last_pass(std::int64_t stage, Pass pass) {
-  const WorkTimes& times = chunk_times(stage, 0).of(pass);
+  const WorkTimes& times = chunk_times(stage, 0).passes[pass];
   if (!rule_.overlaps)
     return times.serial;
   const WorkTimes reduced = reduction(stage, 0);
@@ -220,16 +206,16 @@ Seconds PassBounds::busiest_resource(std::int64_t stage, const std::vector<PassS
   WorkTimes sum;
   WorkTimes beside;
   for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk) {
-    std::array<double, enumerator_count<Pass>> count{};
+    PerPass<double> count;
     for (const PassSpan& span : passes)
       if (span.pass.chunk == chunk)
-        count[index(span.pass.pass)] += 1.0;
+        count[span.pass.pass] += 1.0;
     for (const Pass pass : enumerators<Pass>)
-      if (count[index(pass)] > 0.0)
-        sum.add(chunk_times(stage, chunk).of(pass), count[index(pass)]);
+      if (count[pass] > 0.0)
+        sum.add(chunk_times(stage, chunk).passes[pass], count[pass]);
     if (!rule_.overlaps)
       continue;
-    const double forwards = count[index(Pass::forward)];
+    const double forwards = count[Pass::forward];
     if (rule_.gathers)
       beside.add(gathering(stage, chunk), rule_.gathers_every_pass ? 2.0 * forwards : 1.0);
     beside.add(reduction(stage, chunk), rule_.reduces_every_pass ? forwards : 1.0);
@@ -272,10 +258,8 @@ const PassBounds::BlockTimes& PassBounds::chunk_times(std::int64_t stage, std::i
   }
   for (const auto& [number, count] : counts) {
     const BlockTimes& block = block_times(number, place);
-    sum.forward.add(block.forward, count);
-    sum.backward.add(block.backward, count);
-    sum.input.add(block.input, count);
-    sum.weight.add(block.weight, count);
+    for (const Pass pass : enumerators<Pass>)
+      sum.passes[pass].add(block.passes[pass], count);
   }
   return sum;
 }
@@ -285,10 +269,11 @@ const PassBounds::BlockTimes& PassBounds::block_times(std::uint32_t number, std:
   BlockTimes& times = known->second;
   if (!added)
     return times;
-  times.forward = sequence(tables_.blocks.at(number).segments, stage);
-  times.backward = sequence(backward_of(number, Gradients::all), stage);
-  times.input = sequence(backward_of(number, Gradients::inputs), stage);
-  times.weight = sequence(backward_of(number, Gradients::weights), stage);
+  PerPass<WorkTimes>& passes = times.passes;
+  passes[Pass::forward] = sequence(tables_.blocks.at(number).segments, stage);
+  passes[Pass::backward] = sequence(backward_of(number, Gradients::all), stage);
+  passes[Pass::backward_input] = sequence(backward_of(number, Gradients::inputs), stage);
+  passes[Pass::backward_weight] = sequence(backward_of(number, Gradients::weights), stage);
   return times;
 }
 

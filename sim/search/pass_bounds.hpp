@@ -47,13 +47,8 @@ public:
 private:
   /// Times of a block, or of a chunk.
   struct BlockTimes {
-    WorkTimes forward;
-    WorkTimes backward;
-    WorkTimes input;  ///< gradients of inputs, with a repeated forward pass before them
-    WorkTimes weight; ///< gradients of weights
+    PerPass<WorkTimes> passes; ///< a backward pass with a repeated forward pass before it
     std::vector<std::uint32_t> blocks = {}; ///< of a chunk, in forward order
-
-    const WorkTimes& of(Pass pass) const;
   };
 
   WorkTimes micro_batch(bool whole);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
+
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -12,6 +15,14 @@ enum class Pass : std::uint8_t {
   backward,       ///< the gradients of inputs and of weights
   backward_input, ///< the gradients of inputs, for which the previous virtual stage waits
   backward_weight ///< the gradients of weights, after those of the inputs
+};
+
+/// A value for each kind of pass.
+template <typename Value> struct PerPass {
+  std::array<Value, enumerator_count<Pass>> values = {};
+
+  Value& operator[](Pass pass) { return values[index(pass)]; }
+  const Value& operator[](Pass pass) const { return values[index(pass)]; }
 };
 
 /// The turn of a pass in a stage that exchanges with its neighbours only between turns. A turn has

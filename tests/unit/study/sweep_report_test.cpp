@@ -40,8 +40,8 @@ TEST_CASE("the summary of a sweep without twins has no savings kept") {
   CHECK(summarise(kept({"", ""}), {"cluster.topology"}).columns.back() == "step_most_ms");
 }
 
-// Points of a.toml reach 400 and 100 tokens/s, points of b.toml 300 and 200: b.toml is slower at its
-// fastest point, although the slowest point is one of a.toml.
+// Points of a.toml reach 400 and 100 tokens/s, points of b.toml 300 and 200. At its fastest point
+// b.toml is slower, although the slowest point is one of a.toml.
 TEST_CASE("a report compares topologies at their fastest points") {
   ReportTable results = kept({"70", "30", "50", "90"});
   for (std::size_t row = 0; row < 4; ++row) {
