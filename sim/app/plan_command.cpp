@@ -1,15 +1,14 @@
 #include "sim/app/commands.hpp"
 #include "sim/app/progress.hpp"
+#include "sim/app/run_options.hpp"
 #include "sim/study/plan_row.hpp"
 #include "sim/study/plan_study.hpp"
 #include "sim/study/sweep_report.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 namespace moesim {
 
@@ -17,11 +16,7 @@ namespace {
 
 struct PlanCommandOptions {
   std::string plan;
-  std::string folder;
-  std::size_t jobs = 0;
-  bool restart = false;
-  std::vector<std::string> settings;
-  TableFormat format = TableFormat::table;
+  RunOptions run;
 };
 
 std::string plan_help() {
@@ -49,16 +44,10 @@ std::string plan_help() {
 }
 
 void plan_and_print(const PlanCommandOptions& command, const AppContext& context) {
-  const PlanFile file = read_plan_file(command.plan, command.settings);
-  SweepOptions options;
-  options.folder = command.folder;
-  options.calibration = context.calibration;
-  options.version = version_text();
-  options.jobs =
-      command.jobs > 0 ? command.jobs : std::max(1U, std::thread::hardware_concurrency());
+  const PlanFile file = read_plan_file(command.plan, command.run.settings);
+  SweepOptions options = sweep_options(command.run, context);
   options.twins = false; // days and cost need none
   options.plans = plans_shown;
-  options.restart = command.restart;
   ProgressBar bar;
   const ReportTable results =
       run_plan(file, options, [&](const SweepProgress& progress) { bar.show(progress); });
@@ -66,7 +55,7 @@ void plan_and_print(const PlanCommandOptions& command, const AppContext& context
       sweep_origin(file.sweep, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, {results}, origin, context.assets);
-  std::cout << render(plan_summary(results), command.format) << std::flush;
+  std::cout << render(plan_summary(results), command.run.format) << std::flush;
   std::cerr << fmt::format("energy: board power x {} for the node x {} for network, cooling and "
                            "losses (an assumption)\nresults: {}\nreport: {}\n",
                            node_power_ratio, site_power_ratio,
@@ -87,16 +76,7 @@ void add_plan_command(CLI::App& app, const AppContext& context) {
   command->add_option("plan", options->plan, "Plan file (TOML): a model, tokens, candidates")
       ->type_name("PLAN.toml")
       ->required();
-  command->add_option("--out", options->folder, "Folder for the results")
-      ->type_name("DIR")
-      ->required();
-  command->add_option("--jobs", options->jobs, "Processes at a time (default: one for each core)")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--restart", options->restart,
-                    "Replace the results that another plan, or another version, left in DIR");
-  add_settings_option(*command, options->settings);
-  add_format_option(*command, options->format);
+  add_run_options(*command, options->run, "plan");
   command->footer(plan_help());
   command->callback([options, &context] { plan_and_print(*options, context); });
 }

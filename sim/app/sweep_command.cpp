@@ -1,5 +1,6 @@
 #include "sim/app/commands.hpp"
 #include "sim/app/progress.hpp"
+#include "sim/app/run_options.hpp"
 
 #include "sim/base/input_error.hpp"
 #include "sim/study/axis_effects.hpp"
@@ -14,7 +15,6 @@
 #include <charconv>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 namespace moesim {
 
@@ -22,13 +22,9 @@ namespace {
 
 struct SweepCommandOptions {
   std::string sweep;
-  std::string folder;
-  std::size_t jobs = 0;
   std::string shard = "1/1";
-  bool restart = false;
   bool no_twins = false;
-  std::vector<std::string> settings;
-  TableFormat format = TableFormat::table;
+  RunOptions run;
 };
 
 constexpr const char* file_help =
@@ -59,15 +55,9 @@ std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
 }
 
 void sweep_and_print(const SweepCommandOptions& command, const AppContext& context) {
-  const SweepPlan plan = read_sweep(command.sweep, command.settings);
-  SweepOptions options;
-  options.folder = command.folder;
-  options.calibration = context.calibration;
-  options.version = version_text();
-  options.jobs =
-      command.jobs > 0 ? command.jobs : std::max(1U, std::thread::hardware_concurrency());
+  const SweepPlan plan = read_sweep(command.sweep, command.run.settings);
+  SweepOptions options = sweep_options(command.run, context);
   std::tie(options.shard, options.shards) = parse_shard(command.shard);
-  options.restart = command.restart;
   options.twins = !command.no_twins;
   ProgressBar bar;
   SweepTables tables;
@@ -79,7 +69,7 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);
-  std::cout << render(summarise(results, plan.axes), command.format) << std::flush;
+  std::cout << render(summarise(results, plan.axes), command.run.format) << std::flush;
   for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
     std::cerr << note << '\n';
   std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",
@@ -103,21 +93,12 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
                    "Sweep file (TOML): a scenario, [axes] with lists, rows of keys, [set]")
       ->type_name("SWEEP.toml")
       ->required();
-  command->add_option("--out", options->folder, "Folder for the results")
-      ->type_name("DIR")
-      ->required();
-  command->add_option("--jobs", options->jobs, "Processes at a time (default: one for each core)")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  add_run_options(*command, options->run, "sweep");
   command->add_option("--shard", options->shard, "Only part I of N of the points")
       ->type_name("I/N");
-  command->add_flag("--restart", options->restart,
-                    "Replace the results that another sweep, or another version, left in DIR");
   command->add_flag("--no-twins", options->no_twins,
                     "Do not compare the points with their dense twins: much faster; savings kept "
                     "and the other columns of the comparison stay empty");
-  add_settings_option(*command, options->settings);
-  add_format_option(*command, options->format);
   command->footer(file_help);
   command->callback([options, &context] { sweep_and_print(*options, context); });
 }

@@ -254,14 +254,11 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
                     Twins twins, std::size_t plans) {
   Prediction prediction;
   StepResult& result = prediction.result;
-  if (scenario.search) {
-    const std::optional<Scenario> best = best_planned(scenario, costs, plans, prediction);
-    if (!best)
-      return prediction;
-    predict_plan(*best, costs, observe, twins, prediction);
-  } else {
-    predict_plan(scenario, costs, observe, twins, prediction);
-  }
+  const std::optional<Scenario> planned =
+      scenario.search ? best_planned(scenario, costs, plans, prediction) : scenario;
+  if (!planned)
+    return prediction;
+  predict_plan(*planned, costs, observe, twins, prediction);
   if (twins == Twins::search && scenario.workload.model.is_moe() && result.status == "ok") {
     const TwinAnswer dense =
         best_twin("dense_twin", dense_twin_problem(scenario), costs, prediction);

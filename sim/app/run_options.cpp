@@ -1,0 +1,34 @@
+#include "sim/app/run_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace moesim {
+
+void add_run_options(CLI::App& command, RunOptions& options, const std::string& file) {
+  command.add_option("--out", options.folder, "Folder for the results")
+      ->type_name("DIR")
+      ->required();
+  command.add_option("--jobs", options.jobs, "Processes at a time (default: one for each core)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command.add_flag(
+      "--restart", options.restart,
+      fmt::format("Replace the results that another {}, or another version, left in DIR", file));
+  add_settings_option(command, options.settings);
+  add_format_option(command, options.format);
+}
+
+SweepOptions sweep_options(const RunOptions& options, const AppContext& context) {
+  SweepOptions of;
+  of.folder = options.folder;
+  of.calibration = context.calibration;
+  of.version = version_text();
+  of.jobs = options.jobs > 0 ? options.jobs : std::max(1U, std::thread::hardware_concurrency());
+  of.restart = options.restart;
+  return of;
+}
+
+} // namespace moesim
