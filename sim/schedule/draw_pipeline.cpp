@@ -34,7 +34,7 @@ std::string head_of_line(const ParallelPlan& plan, std::size_t stage) {
 std::string draw_stage(const std::vector<PassSpan>& spans, std::size_t width, bool chunks) {
   std::string line;
   for (std::size_t i = 0; i < spans.size(); ++i) {
-    const auto& [pass, start, finish] = spans[i];
+    const auto& [pass, start, finish, result] = spans[i];
     if (pass.beside_previous)
       line += '&';
     else

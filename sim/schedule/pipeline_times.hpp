@@ -1,28 +1,39 @@
 #pragma once
 
-#include "sim/workload/pipeline_order.hpp"
+#include "sim/schedule/pipeline_orders.hpp"
 
 #include <optional>
 #include <vector>
 
 namespace moesim {
 
-/// Durations of the passes of one chunk of a stage, in one unit for a whole pipeline.
-struct ChunkTimes {
-  PerPass<double> alone;
-  /// A forward pass beside a backward pass: from the arrival of the input of one to its own result.
-  double paired_forward = 0.0;
-  double paired_backward = 0.0;
+/// An event of two passes side by side: it comes at the earliest so long after the arrival of the
+/// inputs of each. Without a value, it does not wait for that pass.
+struct PairEvent {
+  std::optional<double> after_forward;
+  std::optional<double> after_backward;
+
+  /// The time of the event if the inputs arrive at these times.
+  double at(double forward, double backward) const;
+};
+
+/// Durations of a forward pass and a backward pass side by side, in the unit of the pipeline.
+struct PairTimes {
+  PairEvent forward;  ///< the result of the forward pass
+  PairEvent backward; ///< the result of the backward pass
+  PairEvent both;     ///< the end of both
+  double least = 0.0; ///< from the first arrival to the end of both
 };
 
 /// Durations of everything that a pipeline waits for.
 struct PipelineTimes {
-  std::vector<std::vector<ChunkTimes>> chunks; ///< by stage, then by chunk
+  /// The passes of a chunk one after the other, by stage, then by chunk.
+  std::vector<std::vector<PerPass<double>>> alone;
   /// By stage, then by chunk: before it no pass of the chunk may start.
   std::vector<std::vector<double>> begin;
-  /// By stage, chunk of the forward pass and chunk of the backward pass: a pair side by side, if
-  /// the inputs of both are there. Empty if the plan pairs none.
-  std::vector<std::vector<std::vector<double>>> pair;
+  /// By stage, chunk of the forward pass and chunk of the backward pass; empty if the plan pairs
+  /// none.
+  std::vector<std::vector<std::vector<PairTimes>>> pair;
   /// By copy of the parameters (one, or DualPipe's two), then by virtual stage: the transfer of
   /// activations to the next virtual stage, and of gradients back. 0 where one stage holds both.
   std::vector<std::vector<double>> send;
@@ -43,7 +54,8 @@ PipelineTimes equal_stages(const ParallelPlan& plan, const PassTimes& times);
 struct PassSpan {
   ChunkPass pass;
   double start = 0.0;
-  double finish = 0.0;
+  double finish = 0.0; ///< of two passes side by side, of both
+  double result = 0.0; ///< what the pass makes for other passes is there
 };
 
 /// The passes of every stage, by stage, under the schedule of a plan. A pass starts when its stage
@@ -52,7 +64,7 @@ struct PassSpan {
 /// for each other. No value if a stage waits for ever: the orders of the stages do not fit each
 /// other.
 std::optional<std::vector<std::vector<PassSpan>>>
-pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PipelineTimes& times);
+pipeline_times(const ParallelPlan& plan, const PipelineOrders& orders, const PipelineTimes& times);
 /// The same for equal stages.
 std::optional<std::vector<std::vector<PassSpan>>>
 pipeline_times(const ParallelPlan& plan, std::int64_t micro_batches, const PassTimes& times);

@@ -44,8 +44,8 @@ struct PlacedStage {
 /// The tables that the stages of a step share.
 struct StepTables {
   /// The workload and the works must outlive this object.
-  StepTables(const Workload& workload, Works& step_works)
-      : works(step_works), blocks(workload, works), gradients(workload, works) {}
+  StepTables(const Workload& workload, Works& step_works, Labels labels = Labels::kept)
+      : works(step_works, labels), blocks(workload, works), gradients(workload, works) {}
 
   WorkTable works;
   BlockTable blocks;

@@ -7,8 +7,6 @@ namespace moesim {
 
 namespace {
 
-constexpr std::size_t bucket_count = 256;
-
 std::size_t mixed(std::size_t hash, std::size_t value) {
   return (hash ^ value) * 0x9e3779b97f4a7c15U + (hash >> 29U);
 }
@@ -29,7 +27,7 @@ std::size_t hash_of(const KernelList& kernels) {
 }
 
 std::size_t hash_of(const ComputeWork& work) {
-  std::size_t hash = work.beside.value_or(bucket_count);
+  std::size_t hash = work.beside.value_or(~0U);
   for (const std::uint32_t list : work.kernels)
     hash = mixed(hash, std::size_t{list});
   for (const KernelLists& rank : work.by_expert_rank)
@@ -46,19 +44,20 @@ std::size_t hash_of(const CollectiveWork& work) {
 
 } // namespace
 
-WorkTable::WorkTable(Works& works)
-    : works_(works), kernel_lists_(bucket_count), computes_(bucket_count),
-      collectives_(bucket_count) {}
+WorkTable::WorkTable(Works& works, Labels labels) : works_(works), labels_(labels) {
+  if (labels_ == Labels::dropped)
+    works_.labels = {Label{}};
+}
 
 template <typename Work>
 std::uint32_t WorkTable::intern(Work&& work, std::size_t hash,
-                                std::vector<std::remove_cvref_t<Work>>& works, Buckets& buckets) {
-  std::vector<std::uint32_t>& known = buckets[hash % buckets.size()];
-  for (const std::uint32_t number : known)
-    if (works[number] == work)
-      return number;
+                                std::vector<std::remove_cvref_t<Work>>& works, Known& known) {
+  const auto [first, last] = known.equal_range(hash);
+  for (auto same = first; same != last; ++same)
+    if (works[same->second] == work)
+      return same->second;
   const auto number = static_cast<std::uint32_t>(works.size());
-  known.push_back(number);
+  known.emplace(hash, number);
   works.push_back(std::forward<Work>(work));
   return number;
 }
@@ -78,6 +77,8 @@ std::uint32_t WorkTable::add(const CollectiveWork& work) {
 }
 
 std::uint32_t WorkTable::add(const Label& label) {
+  if (labels_ == Labels::dropped)
+    return 0;
   works_.labels.push_back(label);
   return static_cast<std::uint32_t>(works_.labels.size() - 1);
 }

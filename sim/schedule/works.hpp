@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace moesim {
@@ -113,11 +114,14 @@ struct Works {
   std::vector<Label> labels = {};
 };
 
+/// Whether works keep their labels: only a trace or an error shows them.
+enum class Labels : std::uint8_t { kept, dropped };
+
 /// Adds works to those of a step, each distinct one once.
 class WorkTable {
 public:
-  /// `works` must outlive this object.
-  explicit WorkTable(Works& works);
+  /// `works` must outlive this object. If labels are dropped, all works share an empty one.
+  explicit WorkTable(Works& works, Labels labels = Labels::kept);
 
   /// Returns the index in Works::kernel_lists, computes or collectives.
   std::uint32_t add(KernelList kernels);
@@ -128,16 +132,17 @@ public:
   const Works& works() const { return works_; }
 
 private:
-  /// Indices of works with an equal hash.
-  using Buckets = std::vector<std::vector<std::uint32_t>>;
+  /// Indices of works by their hash.
+  using Known = std::unordered_multimap<std::size_t, std::uint32_t>;
   template <typename Work>
   static std::uint32_t intern(Work&& work, std::size_t hash,
-                              std::vector<std::remove_cvref_t<Work>>& works, Buckets& buckets);
+                              std::vector<std::remove_cvref_t<Work>>& works, Known& known);
 
   Works& works_;
-  Buckets kernel_lists_;
-  Buckets computes_;
-  Buckets collectives_;
+  Labels labels_;
+  Known kernel_lists_;
+  Known computes_;
+  Known collectives_;
 };
 
 } // namespace moesim

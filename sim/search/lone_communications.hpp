@@ -29,7 +29,6 @@ public:
 
   /// The stage whose times are those of `stage`: 0 if all stages take the same.
   std::int64_t representative(std::int64_t stage) const { return stages_alike_ ? 0 : stage; }
-  bool same_on_all_stages() const { return stages_alike_; }
   const WorkTimes& collective(const CollectiveWork& work, std::int64_t stage);
   /// The communication beside a compute of a stage.
   BesideCompute beside(const CollectiveWork& work, std::int64_t stage);

@@ -7,6 +7,21 @@ namespace moesim {
 
 namespace {
 
+/// The passes of one micro-batch through a chunk. `whole`: backward passes make both gradients,
+/// else of both ways of making them the one that takes less counts.
+WorkTimes micro_batch(const PerPass<WorkTimes>& passes, bool whole) {
+  WorkTimes sum = passes[Pass::backward];
+  if (!whole) {
+    WorkTimes split = passes[Pass::backward_input];
+    split.add(passes[Pass::backward_weight]);
+    sum.serial = std::min(sum.serial, split.serial);
+    for (std::size_t resource = 0; resource < sum.uses.size(); ++resource)
+      sum.uses[resource] = std::min(sum.uses[resource], split.use(resource));
+  }
+  sum.add(passes[Pass::forward]);
+  return sum;
+}
+
 double longest(const WorkTimes& one, const WorkTimes& other) {
   double time = 0.0;
   for (std::size_t resource = 0; resource < std::max(one.uses.size(), other.uses.size());
@@ -20,77 +35,62 @@ double longest(const WorkTimes& one, const WorkTimes& other) {
 PassBounds::PassBounds(Workload workload, const ComputeCost& cost,
                        LoneCommunications* communications)
     : workload_(std::move(workload)), communications_(communications), loads_(workload_),
-      tables_(workload_, works_), times_(works_, cost), rule_(data_parallel_rule(workload_)) {}
+      tables_(workload_, works_, Labels::dropped), times_(works_, cost),
+      rule_(data_parallel_rule(workload_)) {}
 
 void PassBounds::set_plan(const ParallelPlan& plan) {
   workload_.plan = plan;
   rule_ = data_parallel_rule(workload_);
   chunks_.clear();
+  gatherings_.clear();
+  reductions_.clear();
 }
 
-Seconds PassBounds::mean_stage() {
+Seconds PassBounds::busiest_stage() {
   const ParallelPlan& plan = workload_.plan;
+  // Of two holders of a chunk, each runs half of the micro-batches.
+  const auto micro_batches =
+      static_cast<double>(plan.micro_batches(workload_.training) / plan.holders());
   const bool whole = plan.schedule.whole_backward && !plan.schedule.split_backward;
-  const auto [known, added] = micro_batch_.try_emplace(whole);
-  WorkTimes& sum = known->second;
-  if (added || !same_on_all_stages())
-    sum = micro_batch(whole);
-  const auto micro_batches = static_cast<double>(plan.micro_batches(workload_.training));
-  const Seconds busiest{*std::max_element(sum.uses.begin(), sum.uses.end())};
-  return micro_batches / static_cast<double>(plan.pipeline) *
-         (plan.overlap_batches ? busiest : sum.serial);
-}
-
-/// The passes of one micro-batch through all stages. `whole`: backward passes make both gradients,
-/// else of both ways of making them the one that takes less counts.
-WorkTimes PassBounds::micro_batch(bool whole) {
-  const ParallelPlan& plan = workload_.plan;
-  WorkTimes sum;
-  for (std::int64_t number = 0; number < plan.virtual_stage_count(); ++number) {
-    const std::int64_t holder = plan.holder(number, 0);
-    const std::int64_t place = communications_ ? communications_->representative(holder) : 0;
-    for (const BlockUse& use : tables_.blocks.uses(number, {&loads_, 0, std::nullopt})) {
-      const BlockTimes& block = block_times(use.block, place);
-      sum.add(block.passes[Pass::forward]);
-      WorkTimes backward = block.passes[Pass::backward];
-      if (!whole) {
-        WorkTimes split = block.passes[Pass::backward_input];
-        split.add(block.passes[Pass::backward_weight]);
-        backward.serial = std::min(backward.serial, split.serial);
-        for (std::size_t resource = 0; resource < backward.uses.size(); ++resource)
-          backward.uses[resource] = std::min(backward.uses[resource], split.use(resource));
-      }
-      sum.add(backward);
-    }
+  const std::vector<double> sends_on = sends().front();
+  Seconds bound;
+  Seconds fill;  // before the first forward pass of the stage
+  Seconds drain; // after its last backward pass
+  for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
+    WorkTimes sum;
+    for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk)
+      sum.add(micro_batch(chunk_times(stage, chunk).passes, whole));
+    const Seconds busiest{*std::max_element(sum.uses.begin(), sum.uses.end())};
+    bound = std::max(bound,
+                     fill + micro_batches * (plan.overlap_batches ? busiest : sum.serial) + drain);
+    if (plan.holders() > 1)
+      continue;
+    const PerPass<WorkTimes>& first = chunk_times(stage, 0).passes;
+    const Seconds sent{sends_on[static_cast<std::size_t>(stage)]};
+    fill += first[Pass::forward].serial + sent;
+    if (whole)
+      drain += first[plan.overlap_batches ? Pass::backward_input : Pass::backward].serial + sent;
   }
-  return sum;
-}
-
-bool PassBounds::same_on_all_stages() const {
-  return !communications_ || communications_->same_on_all_stages();
+  return bound;
 }
 
 PipelineTimes PassBounds::pipeline() {
   const ParallelPlan& plan = workload_.plan;
-  const bool delayed = plan.schedule.delays_weight_gradients;
   PipelineTimes times;
   for (std::int64_t stage = 0; stage < plan.pipeline; ++stage) {
-    std::vector<ChunkTimes>& chunks = times.chunks.emplace_back();
+    std::vector<PerPass<double>>& chunks = times.alone.emplace_back();
     std::vector<double>& begin = times.begin.emplace_back();
     WorkTimes gathered;
     for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
       const PerPass<WorkTimes>& passes = chunk_times(stage, chunk).passes;
-      ChunkTimes& of_chunk = chunks.emplace_back();
+      PerPass<double>& of_chunk = chunks.emplace_back();
       for (const Pass pass : enumerators<Pass>)
-        of_chunk.alone[pass] = passes[pass].serial.value;
-      const double forward = of_chunk.alone[Pass::forward];
-      of_chunk.paired_forward = forward;
-      of_chunk.paired_backward = of_chunk.alone[delayed ? Pass::backward_input : Pass::backward];
+        of_chunk[pass] = passes[pass].serial.value;
       // Weights are gathered chunk after chunk. A first forward pass ends after its own are there.
       if (rule_.overlaps && rule_.gathers && !rule_.gathers_every_pass)
         gathered.add(gathering(stage, chunk));
       const double end = std::max(gathered.serial.value, longest(gathered, passes[Pass::forward]));
-      begin.push_back(std::max(0.0, end - forward));
+      begin.push_back(std::max(0.0, end - of_chunk[Pass::forward]));
     }
     if (plan.overlap_batches)
       times.pair.push_back(pairs(stage));
@@ -99,65 +99,82 @@ PipelineTimes PassBounds::pipeline() {
   return times;
 }
 
-std::vector<std::vector<double>> PassBounds::pairs(std::int64_t stage) {
-  std::vector<std::vector<double>> times;
+std::vector<std::vector<PairTimes>> PassBounds::pairs(std::int64_t stage) {
+  std::vector<std::vector<PairTimes>> times;
   for (std::int64_t forward = 0; forward < workload_.plan.chunks(); ++forward) {
-    std::vector<double>& with = times.emplace_back();
+    std::vector<PairTimes>& with = times.emplace_back();
     for (std::int64_t backward = 0; backward < workload_.plan.chunks(); ++backward)
       with.push_back(pair(stage, forward, backward));
   }
   return times;
 }
 
-double PassBounds::pair(std::int64_t stage, std::int64_t forward_chunk,
-                        std::int64_t backward_chunk) {
+PairTimes PassBounds::pair(std::int64_t stage, std::int64_t forward_chunk,
+                           std::int64_t backward_chunk) {
   const ParallelPlan& plan = workload_.plan;
+  const bool delayed = plan.schedule.delays_weight_gradients;
   const BlockTimes& forward_times = chunk_times(stage, forward_chunk);
   const BlockTimes& backward_times = chunk_times(stage, backward_chunk);
-  const double used =
+  const double least =
       longest(forward_times.passes[Pass::forward], backward_times.passes[Pass::backward]);
-  if (!communications_)
-    return used;
+  if (!communications_) {
+    const double forward = forward_times.passes[Pass::forward].serial.value;
+    const double backward =
+        backward_times.passes[delayed ? Pass::backward_input : Pass::backward].serial.value;
+    return {{forward, {}}, {{}, backward}, {forward, backward}, least};
+  }
   const std::int64_t place = communications_->representative(stage);
-  const bool delayed = plan.schedule.delays_weight_gradients;
   const auto [known, added] =
-      pairs_.try_emplace({place, delayed, forward_times.blocks, backward_times.blocks}, 0.0);
+      pairs_.try_emplace({place, delayed, forward_times.blocks, backward_times.blocks});
   if (added) {
     const auto passes_of = [&](std::int64_t chunk) {
       return ChunkPasses(workload_, plan.virtual_stage(stage, chunk), {&loads_, 0, std::nullopt},
                          tables_.works, tables_.blocks, tables_.gradients);
     };
-    known->second = side_by_side(
+    const std::vector<PairedSegment> merged =
         PassPairing(tables_.works)
             .merge(
                 passes_of(forward_chunk).forward(PassPosition::regular),
-                passes_of(backward_chunk).backward(Gradients::all, PassPosition::regular, delayed)),
-        place);
+                passes_of(backward_chunk).backward(Gradients::all, PassPosition::regular, delayed));
+    PairTimes& times = known->second;
+    for (const bool backward : {false, true})
+      side_by_side(merged, place, backward, times);
+    times.least = least;
   }
-  return std::max(used, known->second);
+  return known->second;
 }
 
-/// The time of two passes in the order in which a device issues their segments, each segment as
-/// soon as its pass and its stream are free (build_step_graph).
-double PassBounds::side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage) {
+/// Adds the times after the arrival of the inputs of one of two passes, in the order in which a
+/// device issues their segments, each segment as soon as its pass and its stream are free
+/// (build_step_graph).
+void PassBounds::side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage,
+                              bool from_backward, PairTimes& times) {
+  // Without a value: a time that does not depend on that arrival.
+  using Time = std::optional<double>;
   struct PassEnd {
-    double last = 0.0;
-    double before_last = 0.0;
-    bool started = false;
+    Time last;
+    Time before_last;
+    Time result;
+    bool resulted = false;
   };
   std::array<PassEnd, 2> passes;
-  std::array<std::optional<double>, enumerator_count<Stream>> streams;
+  passes[from_backward].last = 0.0;
+  passes[from_backward].before_last = 0.0;
+  std::array<Time, enumerator_count<Stream>> streams;
   for (const auto& [segment, backward] : merged) {
     if (segment.detached)
       continue;
     PassEnd& pass = passes[backward];
-    std::optional<double>& stream = streams[index(
-        segment.kind == OpKind::compute ? Stream::compute
-                                        : stream_of(works_.collectives[segment.work]))];
-    double start = stream.value_or(0.0);
-    if (!stream || pass.started)
-      start = std::max(start, segment.beside_previous ? pass.before_last : pass.last);
-    const double end = start + time_of(segment, stage).value;
+    if (segment.after_result && !pass.resulted) {
+      pass.result = pass.last;
+      pass.resulted = true;
+    }
+    Time& stream = streams[index(segment.kind == OpKind::compute
+                                     ? Stream::compute
+                                     : stream_of(works_.collectives[segment.work]))];
+    Time end = std::max(stream, segment.beside_previous ? pass.before_last : pass.last);
+    if (end)
+      *end += time_of(segment, stage).value;
     stream = end;
     if (segment.beside_previous) {
       pass.last = std::max(pass.last, end);
@@ -165,9 +182,14 @@ double PassBounds::side_by_side(const std::vector<PairedSegment>& merged, std::i
       pass.before_last = pass.last;
       pass.last = end;
     }
-    pass.started = true;
   }
-  return std::max(passes[false].last, passes[true].last);
+  const auto part = from_backward ? &PairEvent::after_backward : &PairEvent::after_forward;
+  const auto result_of = [](const PassEnd& pass) {
+    return pass.resulted ? pass.result : pass.last;
+  };
+  times.forward.*part = result_of(passes[false]);
+  times.backward.*part = result_of(passes[true]);
+  times.both.*part = std::max(passes[false].last, passes[true].last);
 }
 
 /// The time of a segment of a pair, slowed by the communication beside it.
@@ -194,33 +216,83 @@ Seconds PassBounds::end(std::int64_t stage) {
   return own + exchange(workload_.training.gradient_bytes()) + weights;
 }
 
-Seconds PassBounds::last_pass(std::int64_t stage, Pass pass) {
-  const WorkTimes& times = chunk_times(stage, 0).passes[pass];
-  if (!rule_.overlaps)
-    return times.serial;
-  const WorkTimes reduced = reduction(stage, 0);
-  return std::max({times.serial, reduced.serial, Seconds{longest(times, reduced)}});
+Seconds PassBounds::passes_end(std::int64_t stage, const std::vector<PassSpan>& passes) {
+  Seconds end{passes.back().finish};
+  if (!rule_.overlaps || !communications_)
+    return end;
+  const std::vector<bool> reducing = reducing_passes(passes);
+  // The stream of the data-parallel communication, each after the one issued before it.
+  Seconds stream;
+  if (rule_.gathers && !rule_.gathers_every_pass)
+    for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
+      stream += gathering(stage, chunk).serial;
+  Seconds free;
+  for (std::size_t number = 0; number < passes.size(); ++number) {
+    const PassSpan& span = passes[number];
+    if (rule_.gathers_every_pass && span.pass.pass != Pass::backward_weight)
+      stream = std::max(stream, free) + gathering(stage, span.pass.chunk).serial;
+    if (reducing[number]) {
+      const auto& [others, last] = reduction(stage, span.pass.chunk);
+      const Seconds layer = last_layer(stage, span.pass);
+      stream = std::max(stream, Seconds{span.start} + layer) + others.serial;
+      stream = std::max(stream, Seconds{span.result}) + last.serial;
+    }
+    free = Seconds{span.finish};
+  }
+  return std::max({end, stream, busiest_resource(stage, passes, reducing)});
 }
 
-Seconds PassBounds::busiest_resource(std::int64_t stage, const std::vector<PassSpan>& passes) {
+/// Whether each pass reduces the gradients of its chunk.
+std::vector<bool> PassBounds::reducing_passes(const std::vector<PassSpan>& passes) const {
+  std::vector<bool> reducing(passes.size(), false);
+  std::vector<bool> reduced(static_cast<std::size_t>(workload_.plan.chunks()), false);
+  for (std::size_t number = passes.size(); number-- > 0;) {
+    const ChunkPass& pass = passes[number].pass;
+    if (pass.pass != Pass::backward && pass.pass != Pass::backward_weight)
+      continue;
+    auto chunk = reduced.begin() + pass.chunk;
+    reducing[number] = rule_.reduces_every_pass || !*chunk;
+    *chunk = true;
+  }
+  return reducing;
+}
+
+/// The longest use of a resource of a stage: from the first pass on by all passes, and from each
+/// last reduction of gradients on by the passes and reductions from there.
+Seconds PassBounds::busiest_resource(std::int64_t stage, const std::vector<PassSpan>& passes,
+                                     const std::vector<bool>& reducing) {
+  Seconds end;
   WorkTimes sum;
   WorkTimes beside;
-  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk) {
-    PerPass<double> count;
-    for (const PassSpan& span : passes)
-      if (span.pass.chunk == chunk)
-        count[span.pass.pass] += 1.0;
-    for (const Pass pass : enumerators<Pass>)
-      if (count[pass] > 0.0)
-        sum.add(chunk_times(stage, chunk).passes[pass], count[pass]);
-    if (!rule_.overlaps)
+  std::vector<PerPass<double>> counts(static_cast<std::size_t>(workload_.plan.chunks()));
+  // `sum` lacks the passes that `counts` has.
+  const auto add_counted = [&] {
+    for (std::size_t chunk = 0; chunk < counts.size(); ++chunk)
+      for (const Pass pass : enumerators<Pass>)
+        if (const double count = std::exchange(counts[chunk][pass], 0.0); count > 0.0)
+          sum.add(chunk_times(stage, static_cast<std::int64_t>(chunk)).passes[pass], count);
+  };
+  for (std::size_t number = passes.size(); number-- > 0;) {
+    const PassSpan& span = passes[number];
+    const std::int64_t chunk = span.pass.chunk;
+    counts[static_cast<std::size_t>(chunk)][span.pass.pass] += 1.0;
+    if (rule_.gathers_every_pass && span.pass.pass != Pass::backward_weight)
+      beside.add(gathering(stage, chunk));
+    if (!reducing[number])
       continue;
-    const double forwards = count[Pass::forward];
-    if (rule_.gathers)
-      beside.add(gathering(stage, chunk), rule_.gathers_every_pass ? 2.0 * forwards : 1.0);
-    beside.add(reduction(stage, chunk), rule_.reduces_every_pass ? forwards : 1.0);
+    const auto& [others, last] = reduction(stage, chunk);
+    beside.add(others);
+    beside.add(last);
+    if (rule_.reduces_every_pass)
+      continue;
+    add_counted();
+    end = std::max(end, Seconds{span.start + longest(sum, beside)});
   }
-  return std::max(beside.serial, Seconds{longest(sum, beside)});
+  add_counted();
+  if (rule_.gathers && !rule_.gathers_every_pass)
+    for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
+      beside.add(gathering(stage, chunk));
+  return std::max(end, Seconds{longest(sum, beside)});
 }
 
 std::vector<std::vector<double>> PassBounds::sends() {
@@ -255,6 +327,10 @@ const PassBounds::BlockTimes& PassBounds::chunk_times(std::int64_t stage, std::i
   for (const BlockUse& use : tables_.blocks.uses(virtual_stage, {&loads_, 0, std::nullopt})) {
     counts[use.block] += 1.0;
     sum.blocks.push_back(use.block);
+    if (use.starts_layer)
+      sum.last_layer = {};
+    for (const Pass pass : enumerators<Pass>)
+      sum.last_layer[pass] += block_times(use.block, place).passes[pass].serial.value;
   }
   for (const auto& [number, count] : counts) {
     const BlockTimes& block = block_times(number, place);
@@ -328,23 +404,34 @@ WorkTimes PassBounds::detached(const std::vector<Segment>& segments, std::int64_
 }
 
 /// The gathering of the weights of a chunk, once.
-WorkTimes PassBounds::gathering(std::int64_t stage, std::int64_t chunk) {
-  if (!communications_)
-    return {};
-  Sequence out(tables_.works);
-  DataParallelWork(workload_, workload_.plan.virtual_stage(stage, chunk)).start_gather(out);
-  return detached(out.take(), stage);
+const WorkTimes& PassBounds::gathering(std::int64_t stage, std::int64_t chunk) {
+  const auto [known, added] = gatherings_.try_emplace({stage, chunk});
+  if (added && communications_) {
+    Sequence out(tables_.works);
+    DataParallelWork(workload_, workload_.plan.virtual_stage(stage, chunk)).start_gather(out);
+    known->second = detached(out.take(), stage);
+  }
+  return known->second;
 }
 
 /// The reduction of the gradients of a chunk, once.
-WorkTimes PassBounds::reduction(std::int64_t stage, std::int64_t chunk) {
-  if (!communications_)
-    return {};
-  Sequence out(tables_.works);
-  const DataParallelWork work(workload_, workload_.plan.virtual_stage(stage, chunk));
-  work.start_reduce(out);
-  work.finish_reduce(out);
-  return detached(out.take(), stage);
+const PassBounds::Reduction& PassBounds::reduction(std::int64_t stage, std::int64_t chunk) {
+  const auto [known, added] = reductions_.try_emplace({stage, chunk});
+  if (added && communications_) {
+    const DataParallelWork work(workload_, workload_.plan.virtual_stage(stage, chunk));
+    Sequence out(tables_.works);
+    work.start_reduce(out);
+    known->second.others = detached(out.take(), stage);
+    work.finish_reduce(out);
+    known->second.last = detached(out.take(), stage);
+  }
+  return known->second;
+}
+
+/// The backward pass of the last layer of a chunk and of what is behind it: before its end no
+/// gradient of the chunk is reduced.
+Seconds PassBounds::last_layer(std::int64_t stage, const ChunkPass& pass) {
+  return Seconds{chunk_times(stage, pass.chunk).last_layer[pass.pass]};
 }
 
 } // namespace moesim

@@ -31,31 +31,36 @@ public:
   void set_plan(const ParallelPlan& plan);
   const Workload& workload() const { return workload_; }
 
-  /// The share of a stage in the work of the step, for stages of equal work: a lower bound. Passes
-  /// run one after the other; where the plan pairs passes, the busiest resource counts.
-  Seconds mean_stage();
+  /// The passes of the busiest stage, with the way of the first micro-batch to it and that of the
+  /// last one back: a lower bound that takes less time to find. Passes run one after the other;
+  /// where the plan pairs passes, the busiest resource counts.
+  Seconds busiest_stage();
   PipelineTimes pipeline();
   /// The work of a stage after its last pass.
   Seconds end(std::int64_t stage);
-  /// The last pass of a stage that makes gradients of weights of its first chunk, with the
-  /// reduction of these gradients beside it and after it.
-  Seconds last_pass(std::int64_t stage, Pass pass);
-  /// The longest use of a resource of a stage by its passes and by the data-parallel communication
-  /// beside them.
-  Seconds busiest_resource(std::int64_t stage, const std::vector<PassSpan>& passes);
+  /// The end of the passes of a stage and of the data-parallel communication beside them.
+  Seconds passes_end(std::int64_t stage, const std::vector<PassSpan>& passes);
 
 private:
   /// Times of a block, or of a chunk.
   struct BlockTimes {
     PerPass<WorkTimes> passes; ///< a backward pass with a repeated forward pass before it
     std::vector<std::uint32_t> blocks = {}; ///< of a chunk, in forward order
+    PerPass<double> last_layer = {};        ///< of a chunk: its last layer and what is behind it
+  };
+  /// The reduction of the gradients of a chunk: of all layers but one, and of that one.
+  struct Reduction {
+    WorkTimes others;
+    WorkTimes last;
   };
 
-  WorkTimes micro_batch(bool whole);
-  bool same_on_all_stages() const;
-  std::vector<std::vector<double>> pairs(std::int64_t stage);
-  double pair(std::int64_t stage, std::int64_t forward_chunk, std::int64_t backward_chunk);
-  double side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage);
+  std::vector<std::vector<PairTimes>> pairs(std::int64_t stage);
+  PairTimes pair(std::int64_t stage, std::int64_t forward_chunk, std::int64_t backward_chunk);
+  void side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage,
+                    bool from_backward, PairTimes& times);
+  std::vector<bool> reducing_passes(const std::vector<PassSpan>& passes) const;
+  Seconds busiest_resource(std::int64_t stage, const std::vector<PassSpan>& passes,
+                           const std::vector<bool>& reducing);
   Seconds time_of(const Segment& segment, std::int64_t stage);
   const BlockTimes& chunk_times(std::int64_t stage, std::int64_t chunk);
   const BlockTimes& block_times(std::uint32_t number, std::int64_t stage);
@@ -63,8 +68,9 @@ private:
   const WorkTimes& times_of(const Segment& segment, std::int64_t stage);
   WorkTimes sequence(const std::vector<Segment>& segments, std::int64_t stage);
   WorkTimes detached(const std::vector<Segment>& segments, std::int64_t stage);
-  WorkTimes gathering(std::int64_t stage, std::int64_t chunk);
-  WorkTimes reduction(std::int64_t stage, std::int64_t chunk);
+  const WorkTimes& gathering(std::int64_t stage, std::int64_t chunk);
+  const Reduction& reduction(std::int64_t stage, std::int64_t chunk);
+  Seconds last_layer(std::int64_t stage, const ChunkPass& pass);
   std::vector<std::vector<double>> sends();
 
   Workload workload_;
@@ -75,13 +81,14 @@ private:
   ComputeTimes times_;
   DataParallelRule rule_;
   std::map<std::pair<std::uint32_t, std::int64_t>, BlockTimes> blocks_;
-  std::map<std::pair<std::int64_t, std::int64_t>, BlockTimes> chunks_; ///< by stage and chunk
+  std::map<std::pair<std::int64_t, std::int64_t>, BlockTimes> chunks_;    ///< by stage and chunk
+  std::map<std::pair<std::int64_t, std::int64_t>, WorkTimes> gatherings_; ///< by stage and chunk
+  std::map<std::pair<std::int64_t, std::int64_t>, Reduction> reductions_; ///< by stage and chunk
   std::map<std::uint32_t, WorkTimes> computes_;
-  std::map<bool, WorkTimes> micro_batch_; ///< as micro_batch
   /// Pairs of passes by stage, by whether gradients of weights are delayed, and by the blocks of
   /// both passes.
   std::map<std::tuple<std::int64_t, bool, std::vector<std::uint32_t>, std::vector<std::uint32_t>>,
-           double>
+           PairTimes>
       pairs_;
 };
 

@@ -52,15 +52,15 @@ public:
 private:
   /// The bound that an entry of the queue has, from the one that is quickest to find.
   enum class Step : std::uint8_t {
-    mean_stage, ///< of the computes of a group of plans, for stages of equal work
-    computes,   ///< of the computes of a group of plans, pass by pass
-    mean_plan,  ///< of one plan with its communications, for stages of equal work
-    plan        ///< of one plan with its communications, pass by pass
+    busiest_computes, ///< of the computes of a group of plans, on the busiest stage
+    computes,         ///< of the computes of a group of plans, pass by pass
+    busiest_stage,    ///< of one plan with its communications, on the busiest stage
+    plan              ///< of one plan with its communications, pass by pass
   };
   /// A group of plans, or one plan of it, with a time that it cannot beat.
   struct Entry {
     Seconds bound;
-    Step step = Step::mean_stage;
+    Step step = Step::busiest_computes;
     std::size_t group = 0;
     std::size_t sharding = 0; ///< of a plan: an index of PlanGroup::fitting
 
@@ -89,15 +89,16 @@ private:
     Topology topology;
     PlanBounds bounds;
 
-    PlacedCluster(const TopologySpec& placed, std::int64_t gpus, const Costs& costs)
-        : topology(placed, gpus), bounds(topology, costs) {}
+    PlacedCluster(const TopologySpec& placed, std::int64_t gpus, const Costs& costs,
+                  PipelineOrderTable& orders)
+        : topology(placed, gpus), bounds(topology, costs, orders) {}
   };
 
   PlacedCluster& cluster_of(const ParallelPlan& plan) {
     std::unique_ptr<PlacedCluster>& cluster = clusters_[domain_gpus_used(problem_.topology, plan)];
     if (!cluster)
       cluster = std::make_unique<PlacedCluster>(placed_topology(problem_.topology, plan), plan.gpus,
-                                                costs_);
+                                                costs_, orders_);
     return *cluster;
   }
 
@@ -107,15 +108,15 @@ private:
     MemoryModel memory;
     ComputeBounds computes;
 
-    ShapeModels(const Workload& workload, const Costs& costs)
-        : loads(workload), memory(workload, loads), computes(workload, costs) {}
+    ShapeModels(const Workload& workload, const Costs& costs, PipelineOrderTable& orders)
+        : loads(workload), memory(workload, loads), computes(workload, costs, orders) {}
   };
 
   ShapeModels& models_of(const PlanShape& shape, const PlanPipeline& pipeline,
                          const Workload& workload) {
     std::unique_ptr<ShapeModels>& models = models_[key_of(shape, pipeline.overlap)];
     if (!models)
-      models = std::make_unique<ShapeModels>(workload, costs_);
+      models = std::make_unique<ShapeModels>(workload, costs_, orders_);
     return *models;
   }
 
@@ -146,7 +147,8 @@ private:
       found_.fit += static_cast<std::int64_t>(group.fitting.size());
       if (group.fitting.empty())
         return;
-      open_.push({models.computes.mean_stage(first.plan), Step::mean_stage, groups_.size()});
+      open_.push(
+          {models.computes.busiest_stage(first.plan), Step::busiest_computes, groups_.size()});
       groups_.push_back(std::move(group));
     });
   }
@@ -168,13 +170,13 @@ private:
 
   void bound_plans(std::size_t number) {
     for (std::size_t fitting = 0; fitting < groups_[number].fitting.size(); ++fitting)
-      bound_plan(Step::mean_plan, number, fitting);
+      bound_plan(Step::busiest_stage, number, fitting);
   }
 
   void bound_plan(Step step, std::size_t number, std::size_t fitting) {
     const Workload workload = workload_of(number, fitting);
     PlanBounds& bounds = cluster_of(workload.plan).bounds;
-    push({step == Step::plan ? bounds.of(workload) : bounds.mean_stage(workload), step, number,
+    push({step == Step::plan ? bounds.of(workload) : bounds.busiest_stage(workload), step, number,
           fitting});
   }
 
@@ -186,11 +188,11 @@ private:
   /// Replaces an entry by those with the next tighter bound, or replays its plan.
   void take(const Entry& entry) {
     switch (entry.step) {
-    case Step::mean_stage:
+    case Step::busiest_computes:
       return bound_group(entry.group);
     case Step::computes:
       return bound_plans(entry.group);
-    case Step::mean_plan:
+    case Step::busiest_stage:
       return bound_plan(Step::plan, entry.group, entry.sharding);
     case Step::plan:
       return replay(entry);
@@ -222,6 +224,7 @@ private:
   const Costs& costs_;
   std::size_t keep_;
   PlanSpace space_;
+  PipelineOrderTable orders_;
   std::map<std::int64_t, std::unique_ptr<PlacedCluster>> clusters_; ///< by domain_gpus_used
   PlanSearch found_;
   std::vector<PlanGroup> groups_;

@@ -13,48 +13,36 @@ namespace moesim {
 
 namespace {
 
-/// The last pass of a stage that makes gradients of weights of its first chunk.
-const PassSpan& last_weights(const std::vector<PassSpan>& spans) {
-  const auto last = std::find_if(spans.rbegin(), spans.rend(), [](const PassSpan& span) {
-    return span.pass.chunk == 0 &&
-           (span.pass.pass == Pass::backward || span.pass.pass == Pass::backward_weight);
-  });
-  INVARIANT(last != spans.rend(), "{} passes make no gradients of weights", spans.size());
-  return *last;
-}
-
-Seconds bound_of(PassBounds& bounds) {
+Seconds bound_of(PassBounds& bounds, PipelineOrderTable& orders) {
   const Workload& workload = bounds.workload();
-  const auto stages = pipeline_times(workload.plan, workload.plan.micro_batches(workload.training),
-                                     bounds.pipeline());
+  const std::int64_t micro_batches = workload.plan.micro_batches(workload.training);
+  const auto stages =
+      pipeline_times(workload.plan, orders.of(workload.plan, micro_batches), bounds.pipeline());
   INVARIANT(stages, "the passes of {} wait for each other for ever", workload.plan.schedule.name);
   Seconds bound;
   for (std::size_t stage = 0; stage < stages->size(); ++stage) {
-    const std::vector<PassSpan>& spans = (*stages)[stage];
     const auto number = static_cast<std::int64_t>(stage);
-    const PassSpan& last = last_weights(spans);
-    const Seconds reduced = Seconds{last.start} + bounds.last_pass(number, last.pass.pass);
-    const Seconds passed = std::max(Seconds{spans.back().finish}, reduced);
-    bound = std::max({bound, passed + bounds.end(number), bounds.busiest_resource(number, spans)});
+    bound = std::max(bound, bounds.passes_end(number, (*stages)[stage]) + bounds.end(number));
   }
   return bound;
 }
 
 } // namespace
 
-ComputeBounds::ComputeBounds(const Workload& workload, const Costs& costs)
-    : bounds_(std::make_unique<PassBounds>(workload, costs.compute, nullptr)) {}
+ComputeBounds::ComputeBounds(const Workload& workload, const Costs& costs,
+                             PipelineOrderTable& orders)
+    : orders_(orders), bounds_(std::make_unique<PassBounds>(workload, costs.compute, nullptr)) {}
 
 ComputeBounds::~ComputeBounds() = default;
 
 Seconds ComputeBounds::of(const ParallelPlan& plan) {
   bounds_->set_plan(plan);
-  return bound_of(*bounds_);
+  return bound_of(*bounds_, orders_);
 }
 
-Seconds ComputeBounds::mean_stage(const ParallelPlan& plan) {
+Seconds ComputeBounds::busiest_stage(const ParallelPlan& plan) {
   bounds_->set_plan(plan);
-  return bounds_->mean_stage();
+  return bounds_->busiest_stage();
 }
 
 namespace {
@@ -86,8 +74,8 @@ struct PlanBounds::Shared {
   std::map<BlockKey, std::unique_ptr<PassBounds>> passes;
 };
 
-PlanBounds::PlanBounds(const Topology& topology, const Costs& costs)
-    : topology_(topology), costs_(costs), shared_(std::make_unique<Shared>()) {}
+PlanBounds::PlanBounds(const Topology& topology, const Costs& costs, PipelineOrderTable& orders)
+    : topology_(topology), costs_(costs), orders_(orders), shared_(std::make_unique<Shared>()) {}
 
 PlanBounds::~PlanBounds() = default;
 
@@ -104,15 +92,16 @@ PassBounds& PlanBounds::passes_of(const Workload& workload) {
 }
 
 Seconds PlanBounds::of(const Workload& workload) {
-  return bound_of(passes_of(workload));
+  return bound_of(passes_of(workload), orders_);
 }
 
-Seconds PlanBounds::mean_stage(const Workload& workload) {
-  return passes_of(workload).mean_stage();
+Seconds PlanBounds::busiest_stage(const Workload& workload) {
+  return passes_of(workload).busiest_stage();
 }
 
 Seconds step_time_bound(const Workload& workload, const Topology& topology, const Costs& costs) {
-  return PlanBounds(topology, costs).of(workload);
+  PipelineOrderTable orders;
+  return PlanBounds(topology, costs, orders).of(workload);
 }
 
 } // namespace moesim

@@ -2,6 +2,7 @@
 
 #include "sim/cost/costs.hpp"
 #include "sim/platform/topology.hpp"
+#include "sim/schedule/pipeline_orders.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <memory>
@@ -19,19 +20,19 @@ constexpr double bound_slack = 1e-3;
 /// communications, and plans of one shape and pipeline degree those of their blocks.
 class PlanBounds {
 public:
-  /// Both must live as long.
-  PlanBounds(const Topology& topology, const Costs& costs);
+  /// All must live as long.
+  PlanBounds(const Topology& topology, const Costs& costs, PipelineOrderTable& orders);
   ~PlanBounds();
   Seconds of(const Workload& workload);
-  /// The share of a stage in the work of the step, for stages of equal work: a bound that takes
-  /// less time to find.
-  Seconds mean_stage(const Workload& workload);
+  /// A bound that takes less time to find: PassBounds::busiest_stage.
+  Seconds busiest_stage(const Workload& workload);
 
 private:
   class PassBounds& passes_of(const Workload& workload);
   struct Shared;
   const Topology& topology_;
   const Costs& costs_;
+  PipelineOrderTable& orders_;
   std::unique_ptr<Shared> shared_;
 };
 /// The bound of one plan.
@@ -41,17 +42,17 @@ Seconds step_time_bound(const Workload& workload, const Topology& topology, cons
 /// and ZeRO stage, and take less time to find. Plans of one shape share the times of their blocks.
 class ComputeBounds {
 public:
-  /// `costs` must live as long.
-  ComputeBounds(const Workload& workload, const Costs& costs);
+  /// `costs` and `orders` must live as long.
+  ComputeBounds(const Workload& workload, const Costs& costs, PipelineOrderTable& orders);
   ~ComputeBounds();
   /// The bound of a plan that differs from the workload's only in its pipeline: degree, virtual
   /// stages, schedule, layers of each stage, overlap of batches, and in its ZeRO stage.
   Seconds of(const ParallelPlan& plan);
-  /// The share of a stage in the computes of the step, for stages of equal work: a lower bound that
-  /// takes less time to find.
-  Seconds mean_stage(const ParallelPlan& plan);
+  /// A bound that takes less time to find: PassBounds::busiest_stage.
+  Seconds busiest_stage(const ParallelPlan& plan);
 
 private:
+  PipelineOrderTable& orders_;
   std::unique_ptr<class PassBounds> bounds_;
 };
 
