@@ -29,20 +29,18 @@ bool rings_cross_leaves_beside_transfers(const Workload& workload, const Topolog
          workload.plan.stage_ranks() > topology.spec().leaf_gpus();
 }
 
-/// Whether all ranks carry the same loads. Replicas of experts add traffic between the ranks that
-/// hold them.
-bool carry_alike(const Workload& workload, const ExpertLoads& loads) {
+} // namespace
+
+bool ranks_carry_alike(const Workload& workload, const ExpertLoads& loads) {
   return loads.ranks_alike() && workload.routing.redundant_experts == 0;
 }
-
-} // namespace
 
 ReplayLayout step_layout(const Workload& workload, const Topology& topology, Fidelity fidelity,
                          const ExpertLoads& loads, bool try_few) {
   const ParallelPlan& plan = workload.plan;
   if (fidelity != Fidelity::folded)
     return replay_layout(plan, topology, fidelity);
-  if (!carry_alike(workload, loads))
+  if (!ranks_carry_alike(workload, loads))
     return fold_into_classes(plan, topology, false);
   const bool sit_alike = ranks_sit_alike(plan, topology);
   if (sit_alike && !rings_cross_leaves_beside_transfers(workload, topology))

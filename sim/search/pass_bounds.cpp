@@ -209,8 +209,10 @@ Seconds PassBounds::end(std::int64_t stage) {
   if (plan.holders() == 1 || !communications_)
     return own;
   const auto exchange = [&](std::int64_t bytes_each) {
-    return communications_->transfer(exchange_of_holders(workload_, stage, bytes_each), stage,
-                                     plan.pipeline - 1 - stage);
+    return communications_
+        ->transfer(exchange_of_holders(workload_, stage, bytes_each), stage,
+                   plan.pipeline - 1 - stage)
+        .serial;
   };
   const Seconds weights = plan.zero_stage >= 1 ? exchange(bf16_bytes) : Seconds{};
   return own + exchange(workload_.training.gradient_bytes()) + weights;
@@ -270,7 +272,7 @@ Seconds PassBounds::busiest_resource(std::int64_t stage, const std::vector<PassS
     for (std::size_t chunk = 0; chunk < counts.size(); ++chunk)
       for (const Pass pass : enumerators<Pass>)
         if (const double count = std::exchange(counts[chunk][pass], 0.0); count > 0.0)
-          sum.add(chunk_times(stage, static_cast<std::int64_t>(chunk)).passes[pass], count);
+          add_pass(stage, static_cast<std::int64_t>(chunk), pass, count, sum);
   };
   for (std::size_t number = passes.size(); number-- > 0;) {
     const PassSpan& span = passes[number];
@@ -295,6 +297,19 @@ Seconds PassBounds::busiest_resource(std::int64_t stage, const std::vector<PassS
   return std::max(end, Seconds{longest(sum, beside)});
 }
 
+/// Adds the work of passes of a chunk and of the transfers that follow them.
+void PassBounds::add_pass(std::int64_t stage, std::int64_t chunk, Pass pass, double count,
+                          WorkTimes& sum) {
+  sum.add(chunk_times(stage, chunk).passes[pass], count);
+  const ParallelPlan& plan = workload_.plan;
+  const std::int64_t next = plan.virtual_stage(stage, chunk) + (pass == Pass::forward ? 1 : -1);
+  if (!communications_ || pass == Pass::backward_weight || next < 0 ||
+      next == plan.virtual_stage_count())
+    return;
+  const std::int64_t to = plan.holder(next, plan.holders() > 1 ? chunk : 0);
+  sum.add(communications_->transfer(activation_transfer(workload_), stage, to), count);
+}
+
 std::vector<std::vector<double>> PassBounds::sends() {
   const ParallelPlan& plan = workload_.plan;
   std::vector<std::vector<double>> sends;
@@ -309,7 +324,7 @@ std::vector<std::vector<double>> PassBounds::sends() {
       const std::pair ends{plan.holder(from, copy), plan.holder(from + 1, copy)};
       const auto [found, added] = known.try_emplace(ends, 0.0);
       if (added)
-        found->second = communications_->transfer(work, ends.first, ends.second).value;
+        found->second = communications_->transfer(work, ends.first, ends.second).serial.value;
       of_copy.back() = found->second;
     }
   }

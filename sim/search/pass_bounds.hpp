@@ -71,6 +71,7 @@ private:
   const WorkTimes& gathering(std::int64_t stage, std::int64_t chunk);
   const Reduction& reduction(std::int64_t stage, std::int64_t chunk);
   Seconds last_layer(std::int64_t stage, const ChunkPass& pass);
+  void add_pass(std::int64_t stage, std::int64_t chunk, Pass pass, double count, WorkTimes& sum);
   std::vector<std::vector<double>> sends();
 
   Workload workload_;

@@ -1,6 +1,7 @@
 #include "sim/search/step_bound.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/replay/step_layout.hpp"
 #include "sim/search/pass_bounds.hpp"
 
 #include <algorithm>
@@ -83,7 +84,8 @@ PassBounds& PlanBounds::passes_of(const Workload& workload) {
   std::unique_ptr<LoneCommunications>& communications =
       shared_->communications[group_degrees(workload.plan)];
   if (!communications)
-    communications = std::make_unique<LoneCommunications>(workload.plan, topology_, costs_);
+    communications = std::make_unique<LoneCommunications>(
+        workload.plan, topology_, costs_, ranks_carry_alike(workload, ExpertLoads(workload)));
   std::unique_ptr<PassBounds>& passes = shared_->passes[block_key(workload)];
   if (!passes)
     passes = std::make_unique<PassBounds>(workload, costs_.compute, communications.get());
