@@ -39,7 +39,8 @@ constexpr Names modelled_values =
     "main-grads-dtype exp-avg-dtype cpu-offloading-num-layers cuda-graph-impl "
     "nnodes nproc-per-node world-size";
 
-constexpr Names modelled_lists = "recompute-modules offload-modules cuda-graph-scope";
+constexpr Names modelled_lists =
+    "recompute-modules offload-modules cuda-graph-scope cuda-graph-modules";
 
 constexpr Names ignored_flags =
     // checkpoints

@@ -66,7 +66,8 @@ ImportedValue fp8_recipe_of(const Arguments& arguments) {
   return {key, "\"per-tensor\"", known ? ValueOrigin::read : ValueOrigin::assumed, source};
 }
 
-/// The kernels of a step that run as CUDA graphs.
+/// The kernels of a step that run as CUDA graphs. Since 2026 the full iteration is an
+/// implementation, and the scope is called modules.
 ImportedValue graphs_of(const Arguments& arguments) {
   const std::string key = "cuda_graph_scope";
   std::string source;
@@ -74,13 +75,18 @@ ImportedValue graphs_of(const Arguments& arguments) {
     if (arguments.has(name))
       source = name;
   if (source.empty() || (source == "cuda-graph-impl" && arguments.text(source) == "none"))
-    return {key, "\"none\"", ValueOrigin::derived, "no argument captures CUDA graphs"};
-  if (!arguments.has("cuda-graph-scope"))
+    return {key, "\"none\"", ValueOrigin::derived,
+            "no argument captures CUDA graphs: Megatron's default"};
+  if (source == "cuda-graph-impl" && arguments.text(source) == "full_iteration")
+    return {key, "[\"full_iteration\"]", ValueOrigin::read, arguments.source_of(source)};
+  const std::string parts =
+      arguments.has("cuda-graph-modules") ? "cuda-graph-modules" : "cuda-graph-scope";
+  if (!arguments.has(parts))
     return {key, "[\"attn\", \"mlp\"]", ValueOrigin::assumed,
             fmt::format("whole layers, of which these parts; {}", arguments.source_of(source))};
   std::vector<std::string> scopes;
   std::vector<std::string> others;
-  for (const std::string& scope : arguments.list("cuda-graph-scope"))
+  for (const std::string& scope : arguments.list(parts))
     if (scope == "full" || scope == "attn" || scope == "moe_router" || scope == "moe_preprocess" ||
         scope == "mlp" || scope == "full_iteration")
       scopes.push_back(scope == "full" ? "\"attn\", \"mlp\"" : "\"" + scope + "\"");
@@ -90,7 +96,7 @@ ImportedValue graphs_of(const Arguments& arguments) {
       others.empty() ? "" : fmt::format(", without {}", fmt::join(others, ", "));
   return {key, scopes.empty() ? "\"none\"" : fmt::format("[{}]", fmt::join(scopes, ", ")),
           others.empty() ? ValueOrigin::read : ValueOrigin::assumed,
-          arguments.source_of("cuda-graph-scope") + without};
+          arguments.source_of(parts) + without};
 }
 
 ImportedValue gradients_of(const Arguments& arguments) {

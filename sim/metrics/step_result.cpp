@@ -105,6 +105,12 @@ constexpr auto columns = std::to_array<ResultColumn>({
      &R::extrapolated_percent},
     {"idle_gpus", "GPUs left idle in scale-up domains so that no group straddles two",
      &R::idle_gpus},
+    {"cuda_graph_scope", "kernels that ran as CUDA graphs; the host launched the others",
+     &R::cuda_graph_scope},
+    {"cuda_graph_scope_origin",
+     "given: by the scenario; default: Megatron-Core's, as the scenario says nothing; search: part "
+     "of the best plan",
+     &R::cuda_graph_scope_origin},
     {"plan", "the plan of the step, each assignment as --set takes it", &R::plan},
     {"plans_legal", "of a search: plans that can run", &R::plans_legal},
     {"plans_fit", "of a search: legal plans that fit into memory", &R::plans_fit},

@@ -71,6 +71,8 @@ struct StepResult {
   double imbalance_all_to_all_ms = no_value;
   double extrapolated_percent = no_value;
   double idle_gpus = no_value;
+  std::string cuda_graph_scope;
+  std::string cuda_graph_scope_origin;
   std::string plan;
   double plans_legal = no_value;
   double plans_fit = no_value;

@@ -44,6 +44,12 @@ void check_plan(const Workload& workload, const ScenarioTables& tables) {
   throw IllegalScenario(table.where(fault->key), fault->message, fault->hint);
 }
 
+GraphsOrigin origin_of_graphs(const ScenarioInput& input) {
+  if (input.search)
+    return input.search->graphs.size() == 1 ? GraphsOrigin::given : GraphsOrigin::searched;
+  return input.graphs ? GraphsOrigin::given : GraphsOrigin::default_none;
+}
+
 std::vector<std::filesystem::path> files_of(const ScenarioInput& input) {
   std::vector<std::filesystem::path> files = {input.file, input.model.config, input.cluster.file};
   if (input.routing.recording)
@@ -91,12 +97,13 @@ Scenario resolve_scenario(const ScenarioInput& input) {
   workload.model = resolve_model(input.model, input.tables.model);
   scenario.topology = resolve_cluster(input.cluster);
   workload.training = input.training;
-  workload.graphs = input.graphs;
+  workload.graphs = input.graphs.value_or(CudaGraphs{});
   workload.plan = resolve_plan(input.plan, workload.model, input.cluster.gpus);
   workload.routing = resolve_routing(input.routing, input.tables.routing, workload,
                                      scenario.topology.node.scale_up_gpus);
   workload.communication = input.communication;
   scenario.search = input.search;
+  scenario.graphs_origin = origin_of_graphs(input);
   if (!scenario.search)
     check_plan(workload, input.tables);
   workload.communication.host_posts = host_posts(workload, scenario.topology);

@@ -4,12 +4,27 @@
 #include "sim/scenario/scenario_input.hpp"
 #include "sim/workload/workload.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace moesim {
+
+/// The source of the scope of CUDA graphs of a step.
+enum class GraphsOrigin : std::uint8_t {
+  given,        ///< the scenario has one `cuda_graph_scope`
+  default_none, ///< it has none: Megatron-Core's default
+  searched      ///< the search chose it with the plan
+};
+
+/// The names in results.
+inline constexpr auto graphs_origin_names =
+    std::to_array<Named<GraphsOrigin>>({{GraphsOrigin::given, "given"},
+                                        {GraphsOrigin::default_none, "default"},
+                                        {GraphsOrigin::searched, "search"}});
+static_assert(names_each(graphs_origin_names));
 
 /// All inputs of one prediction: the model, the cluster, the plan. Its members follow from a
 /// ScenarioInput: to change one, change the input.
@@ -20,6 +35,7 @@ struct Scenario {
   /// The choices of a search for the best plan. The plan of `workload` is then of no account but
   /// for what the choices leave out: GPUs, sequence parallelism, offloading.
   std::optional<PlanChoices> search = std::nullopt;
+  GraphsOrigin graphs_origin = GraphsOrigin::default_none;
   /// The files that it was read from: the scenario, the config, the topology, a recording of loads.
   std::vector<std::filesystem::path> inputs;
 };

@@ -1,6 +1,7 @@
 #include "sim/scenario/scenario_input.hpp"
 
 #include "sim/input/named_file.hpp"
+#include "sim/scenario/graphs_input.hpp"
 #include "sim/scenario/search_input.hpp"
 
 #include <fmt/format.h>
@@ -38,33 +39,6 @@ ModelInput parse_model(const TomlTable& table, const fs::path& folder) {
   return model;
 }
 
-CudaGraphs parse_cuda_graphs(const TomlTable& table) {
-  CudaGraphs graphs;
-  if (!table.has("cuda_graph_scope"))
-    return graphs;
-  const std::vector<std::pair<std::string, bool CudaGraphs::*>> scopes = {
-      {"full_iteration", &CudaGraphs::full_iteration},
-      {"attn", &CudaGraphs::attention},
-      {"moe_router", &CudaGraphs::router},
-      {"moe_preprocess", &CudaGraphs::preprocess},
-      {"mlp", &CudaGraphs::dense}};
-  graphs.full_iteration = false;
-  if (table.is_text("cuda_graph_scope")) {
-    table.choice("cuda_graph_scope", {"none"});
-    return graphs;
-  }
-  for (const TomlValue& value : table.list("cuda_graph_scope")) {
-    const auto known = std::find_if(scopes.begin(), scopes.end(),
-                                    [&](const auto& scope) { return scope.first == value.text; });
-    if (known == scopes.end())
-      table.fail("cuda_graph_scope", fmt::format("there is no scope \"{}\"", value.text),
-                 "the scopes are full_iteration, attn, moe_router, moe_preprocess, mlp, or "
-                 "cuda_graph_scope = \"none\"");
-    graphs.*known->second = true;
-  }
-  return graphs;
-}
-
 Fp8Recipe parse_fp8_recipe(const TomlTable& table, Precision precision) {
   if (table.has("fp8_recipe") && precision != Precision::fp8)
     throw InputError(table.where("fp8_recipe"), "fp8_recipe: the training does not run in fp8",
@@ -90,11 +64,13 @@ std::int64_t parse_global_batch(const TomlTable& table, std::int64_t sequence_le
 
 void parse_training(const TomlTable& table, ScenarioInput& input) {
   TrainingSpec& training = input.training;
-  input.graphs = parse_cuda_graphs(table);
   training.sequence_length = table.integer("sequence_length", count);
   training.global_batch = parse_global_batch(table, training.sequence_length);
-  if (!input.search)
+  if (!input.search) {
     training.micro_batch = table.integer_or("micro_batch", count, 1);
+    if (table.has("cuda_graph_scope"))
+      input.graphs = parse_scope(table, "cuda_graph_scope");
+  }
   training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
                            ? Precision::fp8
                            : Precision::bf16;

@@ -58,7 +58,8 @@ struct ScenarioInput {
   ModelInput model;
   ClusterInput cluster;
   TrainingSpec training = {};
-  CudaGraphs graphs = {};
+  /// Nothing: what Megatron-Core does by default, or the search chooses.
+  std::optional<CudaGraphs> graphs = std::nullopt;
   PlanInput plan = {};
   /// `parallel.search = "best"`: the choices of the search, whose keys `plan`, `training` and
   /// `communication` leave at their defaults. Nothing: the plan is fixed.

@@ -1,5 +1,7 @@
 #include "sim/scenario/search_input.hpp"
 
+#include "sim/scenario/graphs_input.hpp"
+
 #include <algorithm>
 #include <vector>
 
@@ -86,6 +88,8 @@ std::optional<PlanChoices> parse_search(const ScenarioTables& tables) {
   PlanChoices choice;
   read_parallel(table, choice);
   choice.micro_batch = numbers(tables.training, "micro_batch", degree);
+  if (tables.training.has("cuda_graph_scope"))
+    choice.graphs = parse_scopes(tables.training, "cuda_graph_scope");
   choice.dispatcher = named_choices(tables.communication, "dispatcher", dispatcher_names);
   choice.library = named_choices(tables.communication, "dispatch_library", dispatch_library_names);
   choice.overlap = named_choices(tables.communication, "overlap", overlap_names);

@@ -24,12 +24,6 @@ struct PlanGroup {
   std::vector<std::size_t> fitting; ///< indices of PlanSpace::shardings
 };
 
-auto key_of(const PlanShape& shape, Overlap overlap) {
-  return std::make_tuple(shape.tensor, shape.context, shape.expert, shape.expert_tensor,
-                         shape.micro_batch, shape.recompute.kind, shape.recompute.modules,
-                         overlap == Overlap::shared_expert);
-}
-
 class Search {
 public:
   Search(const PlanProblem& problem, const Costs& costs, std::size_t keep)
@@ -112,9 +106,8 @@ private:
         : loads(workload), memory(workload, loads), computes(workload, costs, orders) {}
   };
 
-  ShapeModels& models_of(const PlanShape& shape, const PlanPipeline& pipeline,
-                         const Workload& workload) {
-    std::unique_ptr<ShapeModels>& models = models_[key_of(shape, pipeline.overlap)];
+  ShapeModels& models_of(const Workload& workload) {
+    std::unique_ptr<ShapeModels>& models = models_[compute_key(workload)];
     if (!models)
       models = std::make_unique<ShapeModels>(workload, costs_, orders_);
     return *models;
@@ -125,7 +118,7 @@ private:
     space_.for_each([&](const PlanShape& shape, const PlanPipeline& pipeline) {
       const std::vector<PlanSharding>& shardings = space_.shardings(shape, pipeline);
       const Workload first = space_.workload(shape, pipeline, shardings.front());
-      ShapeModels& models = models_of(shape, pipeline, first);
+      ShapeModels& models = models_of(first);
       PlanGroup group{shape, pipeline, {}};
       std::map<std::pair<std::int64_t, bool>, Bytes> memory; // by what it depends on
       for (std::size_t number = 0; number < shardings.size(); ++number) {
@@ -162,10 +155,8 @@ private:
   }
 
   void bound_group(std::size_t number) {
-    const PlanGroup& group = groups_[number];
     const Workload first = workload_of(number, 0);
-    push({models_of(group.shape, group.pipeline, first).computes.of(first.plan), Step::computes,
-          number});
+    push({models_of(first).computes.of(first.plan), Step::computes, number});
   }
 
   void bound_plans(std::size_t number) {
@@ -231,7 +222,7 @@ private:
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open_;
   std::vector<Kept> kept_;
   Bytes smallest_; ///< memory of `found_.smallest`
-  std::map<decltype(key_of({}, {})), std::unique_ptr<ShapeModels>> models_;
+  std::map<ComputeKey, std::unique_ptr<ShapeModels>> models_;
 };
 
 } // namespace

@@ -72,15 +72,23 @@ PlanSpace::PlanSpace(const Workload& base, const PlanChoices& choices, const Top
     : base_(base), choices_(choices), topology_(topology) {
   for (const std::int64_t zero_stage : chosen_or_all(choices.zero_stage, {1, 3})) {
     const bool staged = zero_stage < 3 || !choices.zero_stage.empty();
-    shardings_[false][true].push_back({zero_stage, {}});
-    if (staged)
-      shardings_[false][false].push_back({zero_stage, {}});
-    for (const DispatchChoice& dispatch : dispatches()) {
-      shardings_[true][true].push_back({zero_stage, dispatch});
-      if (staged)
-        shardings_[true][false].push_back({zero_stage, dispatch});
-    }
+    const auto add = [&](bool experts, const DispatchChoice& dispatch) {
+      for (const std::optional<CudaGraphs>& graphs : scopes()) {
+        shardings_[experts][true].push_back({zero_stage, dispatch, graphs});
+        if (staged)
+          shardings_[experts][false].push_back({zero_stage, dispatch, graphs});
+      }
+    };
+    add(false, {});
+    for (const DispatchChoice& dispatch : dispatches())
+      add(true, dispatch);
   }
+}
+
+std::vector<std::optional<CudaGraphs>> PlanSpace::scopes() const {
+  if (choices_.graphs.empty())
+    return {std::nullopt};
+  return {choices_.graphs.begin(), choices_.graphs.end()};
 }
 
 Numbers PlanSpace::context_degrees() const {
@@ -252,6 +260,7 @@ void PlanSpace::set_plan(const PlanShape& shape, const PlanPipeline& pipeline,
   workload.communication.dispatcher = sharding.dispatch.dispatcher;
   workload.communication.library = sharding.dispatch.library;
   workload.communication.host_posts = host_posts(workload, topology_);
+  workload.graphs = sharding.graphs ? *sharding.graphs : largest_scope(workload);
 }
 
 std::string plan_settings(const Workload& workload) {
@@ -269,7 +278,8 @@ std::string plan_settings(const Workload& workload) {
       modules.push_back(fmt::format("\"{}\"", name_of(recompute_module_names, module)));
     text += fmt::format(" parallel.recompute_modules=[{}]", fmt::join(modules, ","));
   }
-  text += fmt::format(" training.micro_batch={}", workload.training.micro_batch);
+  text += fmt::format(" training.micro_batch={} training.cuda_graph_scope={}",
+                      workload.training.micro_batch, scope_text(workload.graphs));
   if (plan.expert == 1)
     return text;
   text += fmt::format(" communication.dispatcher=\"{}\"",

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,11 @@ struct PlanPipeline {
   Overlap overlap = Overlap::none;
 };
 
-/// The members of a plan that change neither its computes nor its passes.
+/// The members of a plan that change neither its computes nor the order of its passes.
 struct PlanSharding {
   std::int64_t zero_stage = 1;
   DispatchChoice dispatch = {};
+  std::optional<CudaGraphs> graphs = std::nullopt; ///< nothing: largest_scope of the plan
 };
 
 /// All values that the plans of a search may take, each list in order of preference: of plans that
@@ -56,7 +58,12 @@ struct PlanSharding {
 /// up to the layers; virtual stages 1, 2, 4 and 8; expert degrees those that divide the experts;
 /// expert-tensor 1 or the tensor degree; micro-batches 1, 2 and 4 sequences, up to 16,384 tokens;
 /// every schedule; no recompute, up to three sets of selective recompute, full recompute; ZeRO-1,
-/// and ZeRO-3 without a pipeline; every dispatcher, with DeepEP and HybridEP; every overlap.
+/// and ZeRO-3 without a pipeline; every dispatcher, with DeepEP and HybridEP; every overlap; of
+/// CUDA graphs the largest scope that Megatron-Core captures for the plan (largest_scope). Smaller
+/// scopes leave the host more to launch and take the same memory here: they are not faster, but
+/// for fractions of a percent where a late host keeps transfers of two stages apart.
+///
+/// A scope that is written holds for every plan: other frameworks may capture more or less.
 ///
 /// More than 15 methods: one lists the values of each member of a plan.
 class PlanSpace {
@@ -100,6 +107,7 @@ private:
   std::vector<RecomputeChoice> recomputes() const;
   std::vector<DispatchChoice> dispatches() const;
   std::vector<Overlap> overlaps(const PlanShape& shape) const;
+  std::vector<std::optional<CudaGraphs>> scopes() const;
 
   Workload base_;
   PlanChoices choices_;

@@ -54,21 +54,26 @@ GroupDegrees group_degrees(const ParallelPlan& plan) {
   return {plan.gpus, plan.tensor, plan.context, plan.pipeline, plan.expert, plan.expert_tensor};
 }
 
-/// The members of a workload that the blocks of its stages depend on, beside its groups.
-using BlockKey =
-    std::tuple<GroupDegrees, std::int64_t, Recompute, RecomputeModules, bool, Dispatcher, Library>;
+/// The members of a workload that the blocks of its stages depend on.
+using BlockKey = std::tuple<ComputeKey, GroupDegrees, Dispatcher, Library>;
 BlockKey block_key(const Workload& workload) {
-  const CommunicationSpec& communication = workload.communication;
-  return {group_degrees(workload.plan),
-          workload.training.micro_batch,
-          workload.plan.recompute,
-          workload.plan.recompute_modules,
-          communication.overlap_shared_expert,
-          communication.dispatcher,
-          communication.library};
+  return {compute_key(workload), group_degrees(workload.plan), workload.communication.dispatcher,
+          workload.communication.library};
 }
 
 } // namespace
+
+ComputeKey compute_key(const Workload& workload) {
+  const ParallelPlan& plan = workload.plan;
+  return {plan.tensor,
+          plan.context,
+          plan.expert,
+          plan.expert_tensor,
+          workload.training.micro_batch,
+          plan.recompute,
+          plan.recompute_modules,
+          workload.communication.overlap_shared_expert};
+}
 
 struct PlanBounds::Shared {
   std::map<GroupDegrees, std::unique_ptr<LoneCommunications>> communications;

@@ -5,13 +5,21 @@
 #include "sim/schedule/pipeline_orders.hpp"
 #include "sim/workload/workload.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <tuple>
 
 namespace moesim {
 
 /// A bound may be too high by this share of it on clusters where a stage straddles leaves, as rings
 /// are bounded by the busiest uplink of their stage.
 constexpr double bound_slack = 1e-3;
+
+/// The members of a workload that the computes of its blocks depend on: tensor, context, expert and
+/// expert-tensor degree, micro-batch, recompute, its modules, whether shared experts overlap.
+using ComputeKey = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                              Recompute, RecomputeModules, bool>;
+ComputeKey compute_key(const Workload& workload);
 
 /// Times that steps cannot beat, under any schedule: the passes of all stages in the order of the
 /// schedule, each as long as its computes and exposed communications one after the other, with

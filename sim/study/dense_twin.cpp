@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace moesim {
 
 namespace {
@@ -27,7 +29,13 @@ PlanProblem problem_of(const Scenario& scenario, ModelSpec model) {
     choices.schedule = {&Schedule::one_forward_one_backward};
     choices.virtual_stages = {1};
     choices.recompute = {Recompute::none, Recompute::full};
+    choices.graphs = {own.graphs};
   }
+  for (CudaGraphs& graphs : choices.graphs)
+    graphs.router = graphs.preprocess = false; // a dense model has none
+  std::sort(choices.graphs.begin(), choices.graphs.end());
+  choices.graphs.erase(std::unique(choices.graphs.begin(), choices.graphs.end()),
+                       choices.graphs.end());
   Workload& workload = problem.base;
   workload.model = std::move(model);
   workload.model.name.clear();
@@ -38,7 +46,6 @@ PlanProblem problem_of(const Scenario& scenario, ModelSpec model) {
   workload.training.micro_batch = 1; // the search chooses it
   workload.communication.overlap_tensor = own.communication.overlap_tensor;
   workload.communication.overlap_data_parallel = own.communication.overlap_data_parallel;
-  workload.graphs = own.graphs;
   problem.topology.name.clear();
   for (FaultSpec& fault : problem.topology.faults)
     fault.where = {};
@@ -56,6 +63,11 @@ json members(const LayerSpec& layer) {
 json members(const FaultSpec& fault) {
   const auto& [part, name, rail, capacity_share, where] = fault;
   return json::array({part, name, rail, capacity_share, where.file, where.line});
+}
+
+json members(const CudaGraphs& graphs) {
+  const auto& [full_iteration, attention, router, preprocess, dense] = graphs;
+  return json::array({full_iteration, attention, router, preprocess, dense});
 }
 
 template <typename Items> json all_of(const Items& items) {
@@ -111,11 +123,6 @@ json members(const CommunicationSpec& communication) {
                       overlap_tensor, overlap_data_parallel, wait_for_ranks.value});
 }
 
-json members(const CudaGraphs& graphs) {
-  const auto& [full_iteration, attention, router, preprocess, dense] = graphs;
-  return json::array({full_iteration, attention, router, preprocess, dense});
-}
-
 json members(const Workload& workload) {
   const auto& [model, plan, training, routing, communication, graphs] = workload;
   INVARIANT(routing.even(), "load {}", static_cast<int>(routing.load)); // a dense model routes none
@@ -156,15 +163,15 @@ json members(const TopologySpec& topology) {
 
 json members(const PlanChoices& choices) {
   const auto& [tensor, context, pipeline, virtual_stages, expert, expert_tensor, zero_stage,
-               micro_batch, schedule, recompute, recompute_modules, dispatcher, library, overlap] =
-      choices;
+               micro_batch, schedule, recompute, recompute_modules, dispatcher, library, overlap,
+               graphs] = choices;
   json schedule_names = json::array();
   for (const Schedule* one : schedule)
     schedule_names.push_back(one->name);
   return json::array({tensor, context, pipeline, virtual_stages, expert, expert_tensor, zero_stage,
                       micro_batch, schedule_names, recompute,
                       recompute_modules ? json(*recompute_modules) : json(), dispatcher, library,
-                      overlap});
+                      overlap, all_of(graphs)});
 }
 
 json members(const PlanProblem& problem) {

@@ -97,6 +97,7 @@ std::string stand_in_text(const Workload& workload, const StepReplay& replay) {
 }
 
 void fill_plan(const Workload& workload, const ExpertLoads& loads, StepResult& result) {
+  result.cuda_graph_scope = scope_words(workload.graphs);
   result.plan = plan_settings(workload);
   result.expert_parallel = static_cast<double>(workload.plan.expert);
   result.data_parallel = static_cast<double>(workload.plan.data());
@@ -179,6 +180,14 @@ void note_placement(const Scenario& scenario, Prediction& prediction) {
                                  domain));
 }
 
+/// Says which scope a step has that the scenario does not name.
+void note_default_graphs(const Scenario& scenario, Prediction& prediction) {
+  if (scenario.graphs_origin == GraphsOrigin::default_none)
+    prediction.diagnostics.emplace_back(
+        "cuda_graphs", "none, as Megatron-Core captures none by default: its host launches kernel "
+                       "by kernel; training.cuda_graph_scope names others");
+}
+
 /// Fills a prediction for a plan that is known.
 void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
                   Twins twins, Prediction& prediction) {
@@ -254,11 +263,13 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
                     Twins twins, std::size_t plans) {
   Prediction prediction;
   StepResult& result = prediction.result;
+  result.cuda_graph_scope_origin = name_of(graphs_origin_names, scenario.graphs_origin);
   const std::optional<Scenario> planned =
       scenario.search ? best_planned(scenario, costs, plans, prediction) : scenario;
   if (!planned)
     return prediction;
   predict_plan(*planned, costs, observe, twins, prediction);
+  note_default_graphs(scenario, prediction);
   if (twins == Twins::search && scenario.workload.model.is_moe() && result.status == "ok") {
     const TwinAnswer dense =
         best_twin("dense_twin", dense_twin_problem(scenario), costs, prediction);

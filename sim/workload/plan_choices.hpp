@@ -27,6 +27,7 @@ struct PlanChoices {
   std::vector<Dispatcher> dispatcher = {};
   std::vector<Library> library = {}; ///< of the node-limited dispatcher
   std::vector<Overlap> overlap = {};
+  std::vector<CudaGraphs> graphs = {}; ///< sorted, each once
 
   bool operator==(const PlanChoices&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include "sim/base/units.hpp"
 #include "sim/workload/collective.hpp"
+#include "sim/workload/cuda_graphs.hpp"
 #include "sim/workload/model_spec.hpp"
 #include "sim/workload/parallel_plan.hpp"
 #include "sim/workload/routing_spec.hpp"
@@ -56,16 +57,6 @@ struct CommunicationSpec {
   /// Mean time that a dispatch or combine waits for the last rank of its group. It covers uneven
   /// arrival that the loads do not explain.
   Seconds wait_for_ranks;
-};
-
-/// Kernels that run as CUDA graphs; the host launches the others one by one. Names are
-/// Megatron-Core's (--cuda-graph-scope).
-struct CudaGraphs {
-  bool full_iteration = true; ///< the whole step is a graph: the host is never late
-  bool attention = false;     ///< attn
-  bool router = false;        ///< moe_router
-  bool preprocess = false;    ///< moe_preprocess: the permutation before dispatch
-  bool dense = false;         ///< mlp
 };
 
 /// Inputs of the schedule: the computation of one optimizer step and its split over GPUs.

@@ -87,6 +87,33 @@ node -e '
   --set "cluster.topology=\"$source/topologies/gb200-nvl72.toml\"" >/dev/null 2>"$work/log"
 grep -q '^placement: groups are placed whole: 8 GPUs of each scale-up domain of 72' "$work/log"
 
+# The scope of CUDA graphs and its origin are told: given, the framework's default, or searched.
+# scope ORIGIN ARGUMENT...: prints the scope of a step, which must be of that origin.
+scope() {
+  local origin=$1
+  shift
+  "$moesim" simulate "$@" --no-twins --format json >"$work/scope.json" 2>"$work/log"
+  node -e '
+    const result = JSON.parse(require("fs").readFileSync(process.argv[1]));
+    if (result.cuda_graph_scope_origin !== process.argv[2])
+      throw new Error(`origin ${result.cuda_graph_scope_origin}`);
+    const words = result.plan.match(/ training.cuda_graph_scope=(\S+)/)[1].match(/\w+/g);
+    if (words.join(" ") !== result.cuda_graph_scope) throw new Error(`the plan is ${result.plan}`);
+    console.log(result.cuda_graph_scope);
+  ' "$work/scope.json" "$origin"
+}
+small=(--set model.layers=4 --set cluster.gpus=16 --set training.global_batch=64
+  --set parallel.pipeline=1)
+[[ $(scope given "$scenario" "${small[@]}") == full_iteration ]]
+grep -v '^cuda_graph_scope' "$scenario" | sed "s|\"\.\./\.\./|\"$source/|;
+  s|\"config.json\"|\"${scenario%/*}/config.json\"|" >"$work/unsaid.toml"
+[[ $(scope default "$work/unsaid.toml" "${small[@]}") == none ]]
+grep -q '"cuda_graphs": "none, as Megatron-Core captures none by default' "$work/scope.json"
+best=("$source/workloads/mixtral-8x7b/best-plan.toml" "${small[@]}" --set parallel.tensor=1
+  --set parallel.recompute=none)
+[[ $(scope search "${best[@]}") == 'attn moe_router moe_preprocess' ]]
+[[ $(scope given "${best[@]}" --set training.cuda_graph_scope=none) == none ]]
+
 # Every shipped topology carries every collective, and says what bounds it.
 tokens=(--set collective.tokens=64 --set collective.hidden=7168 --set collective.experts=256
   --set collective.experts_per_token=8)

@@ -12,7 +12,7 @@ using namespace moesim;
 
 namespace {
 
-/// A dense model with a layer for each stage, one GPU a stage.
+/// A dense model with a layer for each stage, one GPU a stage, whose host is never late.
 Workload one_layer_per_stage(std::int64_t stages, std::int64_t micro_batches) {
   Workload workload;
   workload.model.hidden = 64;
@@ -27,6 +27,7 @@ Workload one_layer_per_stage(std::int64_t stages, std::int64_t micro_batches) {
   workload.plan.layers_per_stage.assign(static_cast<std::size_t>(stages), 1);
   workload.training.sequence_length = 64;
   workload.training.global_batch = micro_batches;
+  workload.graphs.full_iteration = true;
   return workload;
 }
 

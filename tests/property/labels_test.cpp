@@ -36,7 +36,7 @@ TEST_CASE("labels are for people: no figure depends on them") {
   for (RandomCase& drawn : random_cases(50'000, 25, {{8, 16, 32}, 3000})) {
     INFO(drawn.text());
     ScenarioInput input = input_of(drawn);
-    input.graphs.full_iteration = false; // hosts wait for dispatches
+    input.graphs = CudaGraphs{}; // hosts wait for dispatches
     const Scenario scenario = resolve_scenario(input);
     const ExpertLoads loads(scenario.workload);
     const Topology topology(scenario.topology, scenario.workload.plan.gpus);

@@ -35,6 +35,13 @@ PlanProblem small_problem(const RandomCase& drawn, Draw& draw) {
     choices.dispatcher = {Dispatcher::all_to_all};
   if (draw.one_in(3))
     choices.overlap = {Overlap::none};
+  if (draw.one_in(2)) // else the largest that each plan allows
+    choices.graphs = draw.one_of<std::vector<CudaGraphs>>(
+        {{CudaGraphs{}},
+         {{.full_iteration = true}},
+         {CudaGraphs{}, {.attention = true, .router = true, .preprocess = true}}});
+  if (draw.one_in(2))
+    problem.base.training.fused_experts = true; // HybridEP may capture the full iteration
   const std::int64_t experts = problem.base.model.experts.experts;
   choices.expert = {1, std::max<std::int64_t>(1, experts / 4)};
   choices.expert_tensor = {1};

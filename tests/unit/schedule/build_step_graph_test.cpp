@@ -268,7 +268,7 @@ TEST_CASE("a transfer carries the activations of one rank") {
 TEST_CASE(
     "the host launches a layer's experts after its router has ended, but ahead of attention") {
   Workload workload = mixtral(1, 1);
-  workload.graphs.full_iteration = false;
+  workload.graphs = {};
   const StepGraph graph = build_step_graph(workload, one_rank_per_stage(workload.plan));
   std::vector<OpId> launches;
   std::optional<OpId> router;

@@ -55,8 +55,8 @@ HostWork host_work(const PassOfStage& pass, const CudaGraphs& graphs) {
 // combine 2.
 TEST_CASE("the framework is called for each kernel, and grouped products launch group by group") {
   const PassOfStage forward = pass_of(one_layer(), Direction::forward);
-  CHECK(host_work(forward, {}) == HostWork{});
-  CudaGraphs none{.full_iteration = false};
+  CHECK(host_work(forward, {.full_iteration = true}) == HostWork{});
+  const CudaGraphs none;
   CHECK(host_work(forward, none) == HostWork{1 + 6 + 4 + 5 + 2 + 3 + 2, 2});
   CudaGraphs attention = none;
   attention.attention = true;
@@ -72,7 +72,7 @@ TEST_CASE("the framework is called for each kernel, and grouped products launch 
 // rank's two experts, together or, to MXFP8, one by one; the router and the head stay in bf16.
 TEST_CASE("fp8 launches a cast more for each product") {
   Workload workload = one_layer();
-  const CudaGraphs none{.full_iteration = false};
+  const CudaGraphs none;
   const HostWork bf16 = host_work(pass_of(workload, Direction::forward), none);
   workload.training.precision = Precision::fp8;
   const HostWork fp8 = host_work(pass_of(workload, Direction::forward), none);
@@ -84,7 +84,7 @@ TEST_CASE("fp8 launches a cast more for each product") {
 // Segments forward: from the embedding to the router, dispatch, experts, combine, from the sum to
 // the head. Embedding, attention and router come before dispatch: 1 + 6 + 4 calls.
 TEST_CASE("the host waits for the router before it launches what works on the tokens") {
-  const CudaGraphs none{.full_iteration = false};
+  const CudaGraphs none;
   const std::vector<HostPortion> forward =
       host_portions(pass_of(one_layer(), Direction::forward), none);
   REQUIRE(forward.size() == 3);
@@ -103,7 +103,8 @@ TEST_CASE("the host waits for the router before it launches what works on the to
   REQUIRE(backward.size() == 3);
   CHECK(backward[0].end == 1);
   CHECK_FALSE(backward[0].synchronises);
-  CHECK(host_portions(pass_of(one_layer(), Direction::forward), {}).empty());
+  const CudaGraphs full{.full_iteration = true};
+  CHECK(host_portions(pass_of(one_layer(), Direction::forward), full).empty());
 }
 
 // Attention's part and the router; the dispatch, whose end the host waits for; the experts; the
@@ -112,7 +113,7 @@ TEST_CASE("the host waits for the end of what it posts itself, forward and backw
   Workload workload = one_layer();
   workload.communication.dispatcher = Dispatcher::node_limited;
   workload.communication.host_posts = true;
-  const CudaGraphs none{.full_iteration = false};
+  const CudaGraphs none;
   const PassOfStage segments = pass_of(workload, Direction::forward);
   const std::vector<HostPortion> forward = host_portions(segments, none);
   REQUIRE(forward.size() == 5);

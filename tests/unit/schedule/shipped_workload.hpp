@@ -7,7 +7,8 @@
 
 namespace moesim {
 
-/// A shipped model on `expert` GPUs in one stage, one micro-batch of 4096 tokens a rank.
+/// A shipped model on `expert` GPUs in one stage, one micro-batch of 4096 tokens a rank; the host
+/// is never late.
 inline Workload shipped_workload(const std::string& model, std::int64_t expert) {
   Workload workload;
   workload.model =
@@ -17,6 +18,7 @@ inline Workload shipped_workload(const std::string& model, std::int64_t expert) 
   workload.plan.layers_per_stage = {static_cast<std::int64_t>(workload.model.layers.size())};
   workload.training.sequence_length = 4096;
   workload.training.global_batch = expert;
+  workload.graphs.full_iteration = true;
   return workload;
 }
 

@@ -172,3 +172,18 @@ TEST_CASE("where a fault is written does not change the problem of a twin") {
   input.cluster.topology.written.faults.front().where = {"another.toml", 7, 3};
   CHECK(key_of(dense_twin_problem(resolve_scenario(input))) == key);
 }
+
+TEST_CASE("a twin captures the parts of a fixed plan that a dense model has") {
+  const std::string attention = "training.cuda_graph_scope=[\"attn\"]";
+  const std::string router = "training.cuda_graph_scope=[\"attn\",\"moe_router\"]";
+  CHECK(dense_twin_problem(small_mixtral({router})).choices.graphs ==
+        std::vector{CudaGraphs{.attention = true}});
+  CHECK(both_keys(Settings{router}) == both_keys(Settings{attention}));
+}
+
+TEST_CASE("the scope of a twin is open where that of the searched plan is") {
+  CHECK(dense_twin_problem(small_mixtral({"parallel.search=best"})).choices.graphs ==
+        std::vector{CudaGraphs{.full_iteration = true}}); // as the scenario has it
+  const std::filesystem::path open = project / "workloads/mixtral-8x7b/best-plan.toml";
+  CHECK(dense_twin_problem(read_scenario(open, {})).choices.graphs.empty());
+}
