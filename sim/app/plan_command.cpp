@@ -55,7 +55,12 @@ void plan_and_print(const PlanCommandOptions& command, const AppContext& context
       sweep_origin(file.sweep, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, {results}, origin, context.assets);
-  std::cout << render(plan_summary(results), command.run.format) << std::flush;
+  const TableFormat format = command.run.format;
+  std::cout << (format == TableFormat::table ? plan_text(results)
+                                             : render(plan_summary(results), format))
+            << std::flush;
+  for (const std::string& note : straddling_notes(results))
+    std::cerr << "warning: " << note << '\n';
   std::cerr << fmt::format("energy: board power x {} for the node x {} for network, cooling and "
                            "losses (an assumption)\nresults: {}\nreport: {}\n",
                            node_power_ratio, site_power_ratio,

@@ -71,6 +71,7 @@ struct StepResult {
   double imbalance_all_to_all_ms = no_value;
   double extrapolated_percent = no_value;
   double idle_gpus = no_value;
+  double straddling_ms = no_value;
   std::string plan;
   double plans_legal = no_value;
   double plans_fit = no_value;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <sstream>
@@ -90,6 +91,22 @@ std::array<std::string, 3> least_median_most(const std::vector<double>& values) 
           fmt::format("{:.1f}", *most)};
 }
 
+/// "least..most (median)" for people, without decimals from 100 on.
+std::string range_text(const std::vector<double>& values) {
+  if (values.empty())
+    return "";
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const int digits = std::abs(*most) < 100.0 && std::abs(*least) < 100.0 ? 1 : 0;
+  return fmt::format("{:.{}f}..{:.{}f} ({:.{}f})", *least, digits, *most, digits, median(values),
+                     digits);
+}
+
+/// The name of a measure's only column in a summary for people.
+std::string range_name(const Measure& measure) {
+  const std::string prefix = measure.prefix;
+  return prefix.substr(0, prefix.size() - 1) + measure.suffix;
+}
+
 } // namespace
 
 ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
@@ -119,10 +136,31 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
         "parallel.search = \"best\" answers each point under its own best plan.");
   for (std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
     origin.notes.push_back(std::move(note));
-  for (const auto& notes_of : {extrapolation_notes, stand_in_notes})
+  for (const auto& notes_of : {straddling_notes, extrapolation_notes, stand_in_notes})
     for (std::string& note : notes_of(results))
       origin.notes.push_back(std::move(note));
   return origin;
+}
+
+std::vector<std::string> straddling_notes(const ReportTable& results) {
+  const TableReader reader(results);
+  std::size_t points = 0;
+  double longest_ms = 0.0;
+  double its_step_ms = 0.0;
+  for (std::size_t row = 0; row < reader.size(); ++row)
+    if (const auto more_ms = reader.number(row, "straddling_ms")) {
+      ++points;
+      if (points > 1 && *more_ms <= longest_ms)
+        continue;
+      longest_ms = *more_ms;
+      its_step_ms = reader.number(row, "step_time_ms").value_or(0.0);
+    }
+  if (points == 0)
+    return {};
+  return {fmt::format("At {} of {} points groups straddle scale-up domains: with groups placed "
+                      "whole their steps are up to {:.1f} ms shorter (of {:.1f} ms; column "
+                      "straddling_ms).",
+                      points, reader.size(), longest_ms, its_step_ms)};
 }
 
 void write_origin(const fs::path& folder, const ReportOrigin& origin) {
@@ -159,7 +197,8 @@ fs::path write_report(const fs::path& folder, const SweepTables& tables, const R
   return path;
 }
 
-ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes) {
+ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes,
+                      TableFormat format) {
   const bool by_topology = std::find(axes.begin(), axes.end(), "cluster.topology") != axes.end();
   const std::string key = by_topology ? "cluster.topology" : axes.front();
   const TableReader reader(results);
@@ -167,9 +206,13 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
   std::vector<Measure> shown;
   std::copy_if(summary_measures.begin(), summary_measures.end(), std::back_inserter(shown),
                [&](const Measure& measure) { return reader.ran_with(measure.column); });
+  const bool ranges = format == TableFormat::table;
   for (const Measure& measure : shown)
-    for (const char* extreme : {"least", "median", "most"})
-      table.columns.push_back(fmt::format("{}{}{}", measure.prefix, extreme, measure.suffix));
+    if (ranges)
+      table.columns.push_back(range_name(measure));
+    else
+      for (const char* extreme : {"least", "median", "most"})
+        table.columns.push_back(fmt::format("{}{}{}", measure.prefix, extreme, measure.suffix));
   std::vector<std::string> values;
   for (std::size_t row = 0; row < reader.size(); ++row)
     if (std::find(values.begin(), values.end(), reader.text(row, key)) == values.end())
@@ -190,8 +233,11 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
     for (const std::vector<double>& numbers : measured)
-      for (const std::string& cell : least_median_most(numbers))
-        cells.push_back(cell);
+      if (ranges)
+        cells.push_back(range_text(numbers));
+      else
+        for (const std::string& cell : least_median_most(numbers))
+          cells.push_back(cell);
     table.rows.push_back(std::move(cells));
   }
   return table;
