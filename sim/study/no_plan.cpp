@@ -178,6 +178,9 @@ std::optional<std::string> other_degree(const Scenario& scenario, const PlanTest
   if (fixed.empty())
     return std::nullopt;
   (choices.*degree.choices).clear();
+  if (degree.choices == &PlanChoices::micro_batch) // the open ones are few
+    for (std::int64_t value = fixed.front(); value > 0; value /= 2)
+      choices.micro_batch.push_back(value);
   std::set<std::int64_t> values;
   visit_plans(scenario, scenario.workload, choices, passes,
               [&](const PlanShape& shape, const PlanPipeline& pipeline) {
@@ -266,6 +269,12 @@ std::string fixed_text(const PlanChoices& choices) {
   return fixed.empty() ? "" : fmt::format(" ({})", fmt::join(fixed, ", "));
 }
 
+std::string changes_text(const std::vector<std::string>& changes) {
+  return fmt::format("{} enough: {}",
+                     changes.size() == 1 ? "one change is" : "each of these changes alone is",
+                     fmt::join(changes, ", "));
+}
+
 std::string illegal_text(const Scenario& scenario) {
   const Workload& workload = scenario.workload;
   std::vector<std::string> changes =
@@ -278,10 +287,10 @@ std::string illegal_text(const Scenario& scenario) {
                   "experts",
                   fixed_text(*scenario.search), workload.plan.gpus, workload.training.global_batch,
                   workload.model.layers.size(), workload.model.experts.experts);
-  return changes.empty()
-             ? none + "; no single change of the batch, the GPUs or a fixed key gives one"
-             : fmt::format("{}; each of these changes alone gives one: {}", none,
-                           fmt::join(changes, ", "));
+  return fmt::format("{}; {}", none,
+                     changes.empty()
+                         ? "no single change of the batch, the GPUs or a fixed key gives one"
+                         : changes_text(changes));
 }
 
 std::string memory_text(const PlanSearch& search, const Scenario& scenario) {
@@ -295,12 +304,12 @@ std::string memory_text(const PlanSearch& search, const Scenario& scenario) {
       fmt::format("none of {} plans fits into memory; of the one that needs least, {}: {}",
                   search.legal, missing_memory_text(fullest_stage(*search.smallest), capacity),
                   plan_settings(*search.smallest));
-  return changes.empty()
-             ? fmt::format("{}; no single change is enough, of a fixed key, of the GPUs (up to {}) "
-                           "or of training.expandable_segments",
-                           none, scenario.topology.gpus_max)
-             : fmt::format("{}; each of these changes alone is enough: {}", none,
-                           fmt::join(changes, ", "));
+  return fmt::format(
+      "{}; {}", none,
+      changes.empty() ? fmt::format("no single change is enough, of a fixed key, of the GPUs (up "
+                                    "to {}) or of training.expandable_segments",
+                                    scenario.topology.gpus_max)
+                      : changes_text(changes));
 }
 
 } // namespace

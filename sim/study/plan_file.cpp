@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace moesim {
 
@@ -25,6 +26,10 @@ ClusterPrice read_price(const TomlTable& table) {
                      "give price_per_gpu_hour, or capital (of the whole cluster) with years and "
                      "power_price_per_kwh");
   if (rented) {
+    for (const char* key : {"years", "power_price_per_kwh"})
+      if (table.has(key))
+        table.fail(key, fmt::format("{} belongs to capital, and the candidate is rented", key),
+                   "leave it out, or give capital in place of price_per_gpu_hour");
     price.per_gpu_hour = table.number("price_per_gpu_hour", any_price);
     return price;
   }
@@ -46,8 +51,14 @@ CandidateTable read_candidate(const TomlTable& table, const fs::path& folder) {
   CandidateTable candidate;
   candidate.topology = table.text("topology");
   candidate.name = table.text_or("name", fs::path(candidate.topology).stem().string());
+  if (candidate.name.empty())
+    table.fail("name", "the name of a candidate is empty");
   candidate.price = read_price(table);
   candidate.clusters = parse_clusters(table, folder);
+  std::set<std::int64_t> counts;
+  for (const ClusterInput& cluster : candidate.clusters)
+    if (!counts.insert(cluster.gpus).second)
+      table.fail("gpus", fmt::format("{} GPUs are listed twice", cluster.gpus));
   if (!candidate.price.per_gpu_hour && candidate.clusters.size() > 1)
     table.fail("capital", "capital is the price of one cluster, and gpus lists several",
                "give each its own [[candidate]]");

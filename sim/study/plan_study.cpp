@@ -2,13 +2,12 @@
 
 #include "sim/cost/compute_devices.hpp"
 #include "sim/report/csv_text.hpp"
+#include "sim/report/plan_answer.hpp"
 #include "sim/study/output_file.hpp"
 #include "sim/study/plan_row.hpp"
 #include "sim/study/validated_distance.hpp"
 
 #include <fmt/format.h>
-
-#include <sstream>
 
 namespace moesim {
 
@@ -96,15 +95,6 @@ std::string with_interval(const TableReader& results, std::size_t row, const std
   return value && low && high ? fmt::format("{:.{}f} ({:.{}f}..{:.{}f})", *value, digits, *low,
                                             digits, *high, digits)
                               : "";
-}
-
-/// A plan without the tables of its keys: "tensor=1 pipeline=8 ... micro_batch=1 ...".
-std::string short_plan(const std::string& plan) {
-  std::istringstream words(plan);
-  std::string text;
-  for (std::string word; words >> word;)
-    text += (text.empty() ? "" : " ") + word.substr(word.find('.') + 1);
-  return text;
 }
 
 /// A number of a results table with fewer digits; empty cells stay empty.

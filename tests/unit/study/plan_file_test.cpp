@@ -114,6 +114,15 @@ TEST_CASE("a wrong plan file is refused with its place and a hint") {
         "  capital = 7\n"
         "            ^\n"
         "  hint: give price_per_gpu_hour, or capital with years and power_price_per_kwh");
+  CHECK(refusal_of(job + cluster + priced + "years = 4\n") ==
+        "p.toml:12:9: error: years belongs to capital, and the candidate is rented\n"
+        "  years = 4\n"
+        "          ^\n"
+        "  hint: leave it out, or give capital in place of price_per_gpu_hour");
+  CHECK(refusal_of(job + cluster + "name = \"\"\n" + priced)
+            .find("p.toml:10:8: error: the name of a candidate is empty") == 0);
+  CHECK(refusal_of(job + cluster + "gpus = [8, 16, 8]\nprice_per_gpu_hour = 1\n")
+            .find("p.toml:10:8: error: 8 GPUs are listed twice") == 0);
   CHECK(refusal_of(job + cluster + priced + cluster + priced)
             .find("error: two candidates are called \"hgx-h100-ndr400\"") != std::string::npos);
   CHECK(refusal_of(job + cluster +
