@@ -77,7 +77,8 @@ void add_plan_command(CLI::App& app, const AppContext& context) {
       "For each candidate cluster, the best plan to train a model on it, and its days, cost and "
       "energy with their intervals; which meet the deadline, which are on the Pareto front of cost "
       "against time, and what stops the others. Writes results.csv and report.html. Run again on "
-      "the same folder, it goes on where it stopped.");
+      "the same folder, it goes on where it stopped; after a change of prices, tokens or the "
+      "deadline alone it searches nothing again.");
   command->add_option("plan", options->plan, "Plan file (TOML): a model, tokens, candidates")
       ->type_name("PLAN.toml")
       ->required();

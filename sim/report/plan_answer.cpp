@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <sstream>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -31,12 +32,12 @@ std::string with_interval(const TableReader& results, std::size_t row, const std
 /// A cost with its interval, in thousands or millions where that is shorter.
 std::string cost_of(const TableReader& results, std::size_t row) {
   const double cost = results.number(row, "cost").value_or(0.0);
-  const auto [scale, unit] = cost >= 1e6   ? std::pair{1e6, " million"}
-                             : cost >= 1e3 ? std::pair{1e3, " thousand"}
-                                           : std::pair{1.0, ""};
-  const auto part = [&, scale = scale](const char* end) {
-    return fmt::format("{:.2f}",
-                       results.number(row, std::string("cost") + end).value_or(0) / scale);
+  const auto [scale, digits, unit] = cost >= 1e6   ? std::tuple{1e6, 2, " million"}
+                                     : cost >= 1e3 ? std::tuple{1e3, 1, " thousand"}
+                                                   : std::tuple{1.0, 2, ""};
+  const auto part = [&, scale = scale, digits = digits](const char* end) {
+    return fmt::format("{:.{}f}",
+                       results.number(row, std::string("cost") + end).value_or(0) / scale, digits);
   };
   return fmt::format("<b>{}{}</b> ({}–{})", part(""), unit, part("_low"), part("_high"));
 }
