@@ -76,11 +76,13 @@ struct Measure {
   const char* column;
   const char* prefix; ///< of its name in the summary: before "least", "median" or "most"
   const char* suffix;
+  int digits; ///< of a value below 100 in a summary for people
 };
 /// The first two rank clusters; the last explains one.
-constexpr std::array<Measure, 3> summary_measures{{{"tokens_per_s", "tokens_per_s_", ""},
-                                                   {"step_time_ms", "step_", "_ms"},
-                                                   {"savings_kept_percent", "kept_", "_percent"}}};
+constexpr std::array<Measure, 3> summary_measures{
+    {{"tokens_per_s", "tokens_per_s_", "", 0},
+     {"step_time_ms", "step_", "_ms", 1},
+     {"savings_kept_percent", "kept_", "_percent", 0}}};
 
 /// The cells of a summary's row; empty ones without values.
 std::array<std::string, 3> least_median_most(const std::vector<double>& values) {
@@ -91,14 +93,23 @@ std::array<std::string, 3> least_median_most(const std::vector<double>& values) 
           fmt::format("{:.1f}", *most)};
 }
 
-/// "least..most (median)" for people, without decimals from 100 on.
-std::string range_text(const std::vector<double>& values) {
+/// A number for people: "0.7", "41", "874", "12.0k", "1.46M".
+std::string short_number(double value, int digits) {
+  const double size = std::abs(value);
+  if (size >= 999.5e3)
+    return fmt::format("{:#.3g}M", value / 1e6);
+  if (size >= 9999.5)
+    return fmt::format("{:#.3g}k", value / 1e3);
+  return fmt::format("{:.{}f}", value, size < 99.95 ? digits : 0);
+}
+
+/// "least..most (median)" for people.
+std::string range_text(const std::vector<double>& values, int digits) {
   if (values.empty())
     return "";
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const int digits = std::abs(*most) < 100.0 && std::abs(*least) < 100.0 ? 1 : 0;
-  return fmt::format("{:.{}f}..{:.{}f} ({:.{}f})", *least, digits, *most, digits, median(values),
-                     digits);
+  return fmt::format("{}..{} ({})", short_number(*least, digits), short_number(*most, digits),
+                     short_number(median(values), digits));
 }
 
 /// The name of a measure's only column in a summary for people.
@@ -232,11 +243,11 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
     std::vector<std::string> cells{shown_value(value)};
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
-    for (const std::vector<double>& numbers : measured)
+    for (std::size_t i = 0; i < shown.size(); ++i)
       if (ranges)
-        cells.push_back(range_text(numbers));
+        cells.push_back(range_text(measured[i], shown[i].digits));
       else
-        for (const std::string& cell : least_median_most(numbers))
+        for (const std::string& cell : least_median_most(measured[i]))
           cells.push_back(cell);
     table.rows.push_back(std::move(cells));
   }

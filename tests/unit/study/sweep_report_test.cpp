@@ -44,7 +44,19 @@ TEST_CASE("the summary of a sweep for people has the three values of a measure i
                                                     "tokens_per_s", "step_ms", "kept_percent"});
   CHECK(summary.rows.front() == std::vector<std::string>{"a", "4", "4", "0", "0", "0",
                                                          "300..300 (300)", "2000..2000 (2000)",
-                                                         "10.0..90.0 (57.0)"});
+                                                         "10..90 (57)"});
+}
+
+TEST_CASE("the summary of a sweep for people has short numbers") {
+  ReportTable results = kept({"-0.4", "-0.4"});
+  results.rows[0][3] = "9.96";
+  results.rows[0][4] = "12037734";
+  results.rows[1][3] = "12345.6";
+  results.rows[1][4] = "9999.4";
+  const std::vector<std::string> row =
+      summarise(results, {"cluster.topology"}, TableFormat::table).rows.front();
+  CHECK(row[6] == "9999..12.0M (6.02M)"); // (12,037,734 + 9,999.4) / 2
+  CHECK(row[7] == "10.0..12.3k (6178)");  // (9.96 + 12,345.6) / 2
 }
 
 TEST_CASE("the summary of a sweep without twins has no savings kept") {
