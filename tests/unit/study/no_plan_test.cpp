@@ -53,8 +53,8 @@ TEST_CASE("a model that no plan fits has what is missing, and the GPUs that are 
                       "parallel.zero_stage=3", "parallel.schedule=1f1b"});
   CHECK_THAT(text, Contains("none of "));
   CHECK_THAT(text, Contains(" GiB are missing: parallel.tensor=1"));
-  CHECK_THAT(text, Contains("each of these changes alone is enough: cluster.gpus = "));
-  CHECK_THAT(text, Contains("parallel.pipeline = "));
+  // 16 GPUs are too few, and 24 do not divide 64 sequences.
+  CHECK_THAT(text, Contains("one change is enough: cluster.gpus = 32"));
 }
 
 TEST_CASE("keys that a search may not choose are named beside the reason") {

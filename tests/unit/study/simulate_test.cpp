@@ -57,7 +57,7 @@ TEST_CASE("a step whose groups straddle domains says what that costs") {
 }
 
 TEST_CASE("a searched plan has the numbers of the same plan when it is given") {
-  const std::vector<std::string> machine = {"model.layers=2", "cluster.gpus=16",
+  const std::vector<std::string> machine = {"model.layers=4", "cluster.gpus=32",
                                             "training.global_batch=64"};
   std::vector<std::string> searched = machine;
   for (const char* fixed : {"parallel.search=best", "parallel.context=1",
