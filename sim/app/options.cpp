@@ -26,7 +26,8 @@ void add_format_option(CLI::App& command, TableFormat& format) {
   const std::map<std::string, TableFormat> formats = {
       {"table", TableFormat::table}, {"csv", TableFormat::csv}, {"json", TableFormat::json}};
   command.add_option("--format", format, "How to print the result: table, csv or json")
-      ->transform(CLI::CheckedTransformer(formats))
+      ->transform(CLI::Transformer(formats))
+      ->transform(CLI::IsMember({"table", "csv", "json"})) // the later one comes first
       ->type_name("FORMAT")
       ->option_text("table|csv|json");
 }

@@ -55,7 +55,12 @@ void plan_and_print(const PlanCommandOptions& command, const AppContext& context
       sweep_origin(file.sweep, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, {results}, origin, context.assets);
-  std::cout << render(plan_summary(results), command.run.format) << std::flush;
+  const TableFormat format = command.run.format;
+  std::cout << (format == TableFormat::table ? plan_text(results)
+                                             : render(plan_summary(results), format))
+            << std::flush;
+  for (const std::string& note : straddling_notes(results))
+    std::cerr << "warning: " << note << '\n';
   std::cerr << fmt::format("energy: board power x {} for the node x {} for network, cooling and "
                            "losses (an assumption)\nresults: {}\nreport: {}\n",
                            node_power_ratio, site_power_ratio,
@@ -72,7 +77,8 @@ void add_plan_command(CLI::App& app, const AppContext& context) {
       "For each candidate cluster, the best plan to train a model on it, and its days, cost and "
       "energy with their intervals; which meet the deadline, which are on the Pareto front of cost "
       "against time, and what stops the others. Writes results.csv and report.html. Run again on "
-      "the same folder, it goes on where it stopped.");
+      "the same folder, it goes on where it stopped; after a change of prices, tokens or the "
+      "deadline alone it searches nothing again.");
   command->add_option("plan", options->plan, "Plan file (TOML): a model, tokens, candidates")
       ->type_name("PLAN.toml")
       ->required();

@@ -13,7 +13,7 @@ void add_run_options(CLI::App& command, RunOptions& options, const std::string& 
       ->required();
   command.add_option("--jobs", options.jobs, "Processes at a time (default: one for each core)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 4096));
   command.add_flag(
       "--restart", options.restart,
       fmt::format("Replace the results that another {}, or another version, left in DIR", file));

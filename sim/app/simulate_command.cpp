@@ -181,18 +181,27 @@ void note_unwritten(const SimulateOptions& options, const Prediction& prediction
       std::cerr << fmt::format("{}: not written, as the step did not run\n", file);
 }
 
-/// Prints the result to stdout. JSON includes the diagnostics, which else go to stderr.
+void print_diagnostics(const Prediction& prediction,
+                       const std::function<bool(const std::string&)>& wanted) {
+  for (const auto& [name, value] : prediction.diagnostics)
+    if (wanted(name))
+      std::cerr << fmt::format("{}: {}\n", name, value);
+}
+
+/// Prints the result to stdout. JSON includes the diagnostics, which else go to stderr;
+/// a warning always does.
 void print_prediction(const SimulateOptions& options, const Prediction& prediction) {
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
+    print_diagnostics(prediction,
+                      [](const std::string& name) { return name == straddling_warning; });
     return;
   }
   std::cout << (options.format == TableFormat::table
                     ? banner(prediction) + render(as_lines(prediction), options.format) +
                           long_lines(prediction.result) + best_plan_lines(prediction.best_plans)
                     : render(as_row(prediction.result, options.settings), options.format));
-  for (const auto& [name, value] : prediction.diagnostics)
-    std::cerr << fmt::format("{}: {}\n", name, value);
+  print_diagnostics(prediction, [](const std::string&) { return true; });
 }
 
 void simulate_and_print(const SimulateOptions& options, const AppContext& context) {

@@ -69,7 +69,12 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);
-  std::cout << render(summarise(results, plan.axes), command.run.format) << std::flush;
+  const TableFormat format = command.run.format;
+  std::cout << render(summarise(results, plan.axes, format), format)
+            << (format == TableFormat::table ? "a..b (c): least, most and median\n" : "")
+            << std::flush;
+  for (const std::string& note : straddling_notes(results))
+    std::cerr << "warning: " << note << '\n';
   for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
     std::cerr << note << '\n';
   std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",

@@ -178,6 +178,14 @@ bool is_token_exchange(Collective collective) {
   return collective.pattern == Pattern::dispatch || collective.pattern == Pattern::combine;
 }
 
+Library costs_library(Library library) {
+  const auto row = std::find_if(rows().begin(), rows().end(), [&](const CollectiveRow& one) {
+    return is_token_exchange(one.collective) && one.collective.library == library;
+  });
+  INVARIANT(row != rows().end(), "library {}", name_of(library_names, library));
+  return row->costs.library;
+}
+
 const std::string& collective_name(Collective collective) {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;

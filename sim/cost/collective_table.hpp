@@ -71,6 +71,10 @@ bool is_ring(Collective collective);
 /// Whether it is a dispatch or combine, by any library.
 bool is_token_exchange(Collective collective);
 
+/// The library whose measured costs the dispatch and combine of a library take: its own, or those
+/// of one that runs the same kernels.
+Library costs_library(Library library);
+
 /// The name of a collective in tables, as "all_to_all".
 const std::string& collective_name(Collective collective);
 /// The names of the collectives that have measured costs of their own.

@@ -119,11 +119,13 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
 ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const DevicePeaks& device,
                             Precisions read)
     : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")),
-      host(calibration, device.host, constants), precisions(read.begin(), read.end()) {
+      host(calibration, {device.host, device.host_place}, constants),
+      precisions(read.begin(), read.end()) {
   constants.sustained_throughput_ratio =
       sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
-  for (const TableFolder& folder : find_table_folders(calibration, device.kind)) {
+  for (const TableFolder& folder :
+       find_table_folders(calibration, {device.kind, device.kind_place})) {
     if (complete())
       break; // nearer kinds have all tables
     DeviceGrids grids = DeviceGrids::load(folder.path, precisions);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/base/enumeration.hpp"
+#include "sim/base/input_error.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/host_cost.hpp"
@@ -24,6 +25,8 @@ struct DevicePeaks {
   std::int64_t sms = 0;                   ///< streaming multiprocessors
   std::string scale_up_interconnect = ""; ///< decides how many SMs communication takes
   std::string host = "xeon";              ///< a row of `calibration/hosts.csv`
+  InputLocation kind_place = {};          ///< of `kind`, for errors
+  InputLocation host_place = {};          ///< of `host`, likewise
 };
 
 /// The source of a kernel's time; of several, the one farthest from a measurement.
@@ -67,9 +70,10 @@ class ComputeCost {
 public:
   /// Reads the tables of `peaks.kind` below `calibration`. A missing file is not an error: the
   /// roofline times its kernels. Throws InputError for a malformed table, for a kind that has
-  /// neither a folder nor a row in `devices.csv`, for an unknown host, and for a table whose error
-  /// is not known. Kernels must be of the `precisions`, which include bf16. Rows of other
-  /// precisions are not read; `moesim calibrate` finds wrong numbers there.
+  /// neither a folder nor a row in `devices.csv` and for an unknown host, both where `peaks` says
+  /// that they are named, and for a table whose error is not known. Kernels must be of the
+  /// `precisions`, which include bf16. Rows of other precisions are not read; `moesim calibrate`
+  /// finds wrong numbers there.
   static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks,
                           Precisions precisions = enumerators<Precision>);
   ComputeCost(ComputeCost&&) noexcept;

@@ -88,7 +88,8 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
   return rows;
 }
 
-std::vector<TableFolder> find_table_folders(const fs::path& calibration, const std::string& kind) {
+std::vector<TableFolder> find_table_folders(const fs::path& calibration, const NamedRow& named) {
+  const std::string& kind = named.name;
   const std::map<std::string, DeviceRow> rows = read_devices(calibration);
   std::vector<std::string> known = measured_kinds(calibration);
   const auto peaks = [&](const std::string& name) -> std::optional<PeakRates> {
@@ -105,9 +106,7 @@ std::vector<TableFolder> find_table_folders(const fs::path& calibration, const s
     for (const auto& [device, unused] : rows)
       if (!holds(known, device))
         known.push_back(device);
-    throw InputError({.file = (calibration / "devices.csv").string(), .source_line = ""},
-                     fmt::format("gpu.kind: \"{}\" is not one of {}", kind, fmt::join(known, ", ")),
-                     suggest_name(kind, known));
+    fail_unknown("gpu.kind", named, known, calibration / "devices.csv");
   }
   return folders;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
+#include "sim/cost/named_row.hpp"
 #include "sim/workload/kernel.hpp"
 
 #include <filesystem>
@@ -51,6 +52,6 @@ std::vector<std::string> measured_kinds(const std::filesystem::path& calibration
 /// with the known kinds, for a kind that has neither folder nor row, and for the errors of
 /// read_devices.
 std::vector<TableFolder> find_table_folders(const std::filesystem::path& calibration,
-                                            const std::string& kind);
+                                            const NamedRow& kind);
 
 } // namespace moesim

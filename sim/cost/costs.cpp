@@ -24,7 +24,8 @@ Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& t
   const GpuSpec& gpu = topology.gpu;
   return {ComputeCost::load(calibration,
                             {gpu.kind, gpu.bf16, gpu.fp8, gpu.memory_bandwidth, gpu.sms,
-                             topology.node.scale_up_interconnect, topology.node.host},
+                             topology.node.scale_up_interconnect, topology.node.host,
+                             gpu.kind_place, topology.node.host_place},
                             precisions_of(training)),
           NetworkCost::load(calibration)};
 }

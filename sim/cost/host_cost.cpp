@@ -6,7 +6,7 @@
 
 namespace moesim {
 
-HostCost::HostCost(const std::filesystem::path& calibration, const std::string& host,
+HostCost::HostCost(const std::filesystem::path& calibration, const NamedRow& host,
                    const ComputeConstants& constants)
     : slowdown_(host_slowdown(calibration, host)),
       operator_time_us_(constants.host_operator_time_us),

@@ -2,6 +2,7 @@
 
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/host_proxies.hpp"
+#include "sim/cost/named_row.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +16,7 @@ class HostCost {
 public:
   /// `host` names a row of `calibration/hosts.csv`. Throws InputError for an unknown host and for a
   /// malformed table.
-  HostCost(const std::filesystem::path& calibration, const std::string& host,
+  HostCost(const std::filesystem::path& calibration, const NamedRow& host,
            const ComputeConstants& constants);
 
   /// Time of `operators` calls of the framework and `launches` further kernels, beyond one kernel a

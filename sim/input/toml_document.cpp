@@ -51,8 +51,8 @@ struct TomlDocument::Content {
     for (std::string key = dotted; !key.empty();) {
       if (const auto found = assigned.find(key); found != assigned.end())
         return found->second.value;
-      const std::size_t dot = key.rfind('.');
-      key = dot == std::string::npos ? "" : key.substr(0, dot);
+      const std::size_t end = key.find_last_of(".["); // of an item of a list too
+      key = end == std::string::npos ? "" : key.substr(0, end);
     }
     const auto line = static_cast<int>(source.begin.line);
     if (line == 0)

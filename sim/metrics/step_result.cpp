@@ -111,6 +111,9 @@ constexpr auto columns = std::to_array<ResultColumn>({
      "given: by the scenario; default: Megatron-Core's, as the scenario says nothing; search: part "
      "of the best plan",
      &R::cuda_graph_scope_origin},
+    {"straddling_ms",
+     "where groups straddle two scale-up domains: step_time_ms less that of groups placed whole",
+     &R::straddling_ms},
     {"plan", "the plan of the step, each assignment as --set takes it", &R::plan},
     {"plans_legal", "of a search: plans that can run", &R::plans_legal},
     {"plans_fit", "of a search: legal plans that fit into memory", &R::plans_fit},

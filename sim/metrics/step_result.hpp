@@ -73,6 +73,7 @@ struct StepResult {
   double idle_gpus = no_value;
   std::string cuda_graph_scope;
   std::string cuda_graph_scope_origin;
+  double straddling_ms = no_value;
   std::string plan;
   double plans_legal = no_value;
   double plans_fit = no_value;

@@ -13,6 +13,7 @@ const std::vector<std::string> nic_interconnects = {"infiniband", "roce", "efa"}
 void parse_gpu(const Overridden& table, TopologyInput& input) {
   GpuSpec& gpu = input.written.gpu;
   gpu.kind = table.file().text("kind");
+  gpu.kind_place = table.file().where("kind");
   gpu.memory =
       Bytes{std::llround(table.number("memory_gib", positive_number) * 1024.0 * 1024.0 * 1024.0)};
   gpu.bf16 = tflops(table.number("bf16_tflops", positive_number));
@@ -62,6 +63,7 @@ void parse_node(bool from_graph, TopologyInput& input) {
   const Overridden& table = input.node;
   NodeSpec& node = input.written.node;
   node.host = table.text_or("host", node.host);
+  node.host_place = table.source("host").where("host");
   if (from_graph) {
     parse_interconnects(table, node);
   } else {

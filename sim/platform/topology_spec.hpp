@@ -18,7 +18,8 @@ struct GpuSpec {
   FlopsPerSecond bf16; ///< dense peak
   FlopsPerSecond fp8;  ///< dense peak; the bf16 peak where the hardware has no fp8
   BytesPerSecond memory_bandwidth;
-  std::int64_t sms = 0; ///< streaming multiprocessors
+  std::int64_t sms = 0;          ///< streaming multiprocessors
+  InputLocation kind_place = {}; ///< of `kind`, for errors
 };
 
 /// One node: a host with its GPUs and NICs, and its part of a scale-up domain.
@@ -39,6 +40,7 @@ struct NodeSpec {
   BytesPerSecond pcie;          ///< between one GPU and its NIC, one direction
   std::string host = "xeon"; ///< row of `hosts.csv`: the processors, and the binding of processes
                              ///< to them
+  InputLocation host_place = {}; ///< of `host`, for errors; of its table if it is left out
 
   /// Whether NICs connect to the PCIe switch that is the scale-up switch, not to a link of their
   /// GPU.

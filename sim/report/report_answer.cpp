@@ -161,21 +161,31 @@ std::string grouped(double value) {
   return text;
 }
 
-/// "; it keeps 62 % of its saving: 21 of the 38 points lost go to the pipeline bubble"; without a
-/// comparison ", where the pipeline bubble (PP) takes 43 % of the step".
+/// ": 21 of the 38 percentage points lost go to the pipeline bubble". Where the largest loss
+/// exceeds all that is lost, the rest is won back: parts that take the MoE less than its twin over
+/// the ideal speedup. Empty if nothing is lost.
+std::string loss_text(const TableReader& results, std::size_t row, double kept) {
+  const auto [loss, largest] = largest_loss(results, row, saving_losses);
+  const double points = std::round(largest);
+  const double lost = std::round(100.0 - kept);
+  if (lost <= 0.0 || points <= 0.0)
+    return "";
+  const char* name = saving_losses[loss].name;
+  if (points < lost)
+    return fmt::format(": {:.0f} of the {:.0f} percentage points lost go to {}", points, lost,
+                       name);
+  if (points == lost)
+    return fmt::format(": the {:.0f} percentage points lost go to {}", lost, name);
+  return fmt::format(": {:.0f} percentage points go to {}, and other parts win {:.0f} back", points,
+                     name, points - lost);
+}
+
+/// "; it keeps 62 % of its saving", and why not all; without a comparison ", where the pipeline
+/// bubble (PP) takes 43 % of the step".
 std::string explanation(const TableReader& results, std::size_t row) {
-  if (const auto kept = results.number(row, "savings_kept_percent")) {
-    std::string text = fmt::format("; it keeps {} of its saving", percent(*kept));
-    const auto [loss, points] = largest_loss(results, row, saving_losses);
-    const double lost = 100.0 - *kept;
-    if (lost > 0.0 && points > lost)
-      text += fmt::format(": {:.0f} points are lost to {}, {:.0f} are won back elsewhere", points,
-                          saving_losses[loss].name, points - lost);
-    else if (lost > 0.0 && points > 0.0)
-      text += fmt::format(": {:.0f} of the {:.0f} points lost go to {}", points, lost,
-                          saving_losses[loss].name);
-    return text;
-  }
+  if (const auto kept = results.number(row, "savings_kept_percent"))
+    return fmt::format("; it keeps {} of its saving{}", percent(*kept),
+                       loss_text(results, row, *kept));
   const auto [loss, lost_ms] = largest_loss(results, row, step_losses);
   const auto step_ms = results.number(row, "step_time_ms");
   return step_ms && lost_ms > 0.0

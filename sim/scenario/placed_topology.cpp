@@ -25,14 +25,20 @@ bool can_leave_idle(const TopologySpec& topology) {
          node.scale_up_switch_gpus == node.scale_up_gpus && node.scale_up_gpus > node.gpus;
 }
 
+/// GPUs of a domain that whole groups fill, in whole nodes; 0 if none fits.
+std::int64_t whole_domain_gpus(const TopologySpec& topology, const ParallelPlan& plan) {
+  const std::int64_t domain = topology.node.scale_up_gpus;
+  const std::int64_t block = std::lcm(whole_groups(plan, domain), topology.node.gpus);
+  return domain / block * block;
+}
+
 } // namespace
 
 std::int64_t domain_gpus_used(const TopologySpec& topology, const ParallelPlan& plan) {
   const std::int64_t domain = topology.node.scale_up_gpus;
   if (!can_leave_idle(topology) || plan.gpus <= domain)
     return domain;
-  const std::int64_t block = std::lcm(whole_groups(plan, domain), topology.node.gpus);
-  const std::int64_t used = domain / block * block;
+  const std::int64_t used = whole_domain_gpus(topology, plan);
   const bool enough = used > 0 && plan.gpus <= topology.gpus_max / domain * used;
   return enough ? used : domain;
 }
@@ -51,6 +57,15 @@ TopologySpec placed_topology(const TopologySpec& topology, const ParallelPlan& p
 std::int64_t idle_gpus(const TopologySpec& topology, const ParallelPlan& plan) {
   const std::int64_t used = domain_gpus_used(topology, plan);
   return (plan.gpus + used - 1) / used * (topology.node.scale_up_gpus - used);
+}
+
+std::optional<TopologySpec> whole_topology(const TopologySpec& topology, const ParallelPlan& plan) {
+  TopologySpec whole = topology;
+  whole.placement = GroupPlacement::whole;
+  const std::int64_t domain = topology.node.scale_up_gpus;
+  if (const std::int64_t used = whole_domain_gpus(whole, plan); used > 0)
+    whole.gpus_max = std::max(whole.gpus_max, (plan.gpus + used - 1) / used * domain);
+  return groups_straddle(whole, plan) ? std::nullopt : std::optional(whole);
 }
 
 bool groups_straddle(const TopologySpec& topology, const ParallelPlan& plan) {

@@ -4,6 +4,7 @@
 #include "sim/workload/parallel_plan.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace moesim {
 
@@ -19,6 +20,11 @@ TopologySpec placed_topology(const TopologySpec& topology, const ParallelPlan& p
 
 /// GPUs that stay idle in the domains of a plan, beside those that it uses.
 std::int64_t idle_gpus(const TopologySpec& topology, const ParallelPlan& plan);
+
+/// The cluster with the groups of a plan placed whole, larger where it holds too few domains for
+/// that; nothing where they straddle all the same: nodes are too large for a group, or may not stay
+/// idle.
+std::optional<TopologySpec> whole_topology(const TopologySpec& topology, const ParallelPlan& plan);
 
 /// Whether some group that fits into a domain lies in two.
 bool groups_straddle(const TopologySpec& topology, const ParallelPlan& plan);

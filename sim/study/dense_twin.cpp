@@ -131,14 +131,14 @@ json members(const Workload& workload) {
 }
 
 json members(const GpuSpec& gpu) {
-  const auto& [kind, memory, bf16, fp8, memory_bandwidth, sms] = gpu;
+  const auto& [kind, memory, bf16, fp8, memory_bandwidth, sms, kind_place] = gpu;
   return json::array({kind, memory.value, bf16.value, fp8.value, memory_bandwidth.value, sms});
 }
 
 json members(const NodeSpec& node) {
   const auto& [gpus, scale_up_interconnect, scale_up_gpus, scale_up, scale_up_latency,
                scale_up_switch_gpus, scale_up_oversubscription, in_switch_reduction, nics,
-               nic_interconnect, nic, nic_latency, pcie, host] = node;
+               nic_interconnect, nic, nic_latency, pcie, host, host_place] = node;
   return json::array({gpus, scale_up_interconnect, scale_up_gpus, scale_up.value,
                       scale_up_latency.value, scale_up_switch_gpus, scale_up_oversubscription,
                       in_switch_reduction, nics, nic_interconnect, nic.value, nic_latency.value,

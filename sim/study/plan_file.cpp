@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 namespace moesim {
 
@@ -24,6 +26,10 @@ ClusterPrice read_price(const TomlTable& table) {
                      "give price_per_gpu_hour, or capital (of the whole cluster) with years and "
                      "power_price_per_kwh");
   if (rented) {
+    for (const char* key : {"years", "power_price_per_kwh"})
+      if (table.has(key))
+        table.fail(key, fmt::format("{} belongs to capital, and the candidate is rented", key),
+                   "leave it out, or give capital in place of price_per_gpu_hour");
     price.per_gpu_hour = table.number("price_per_gpu_hour", any_price);
     return price;
   }
@@ -45,8 +51,14 @@ CandidateTable read_candidate(const TomlTable& table, const fs::path& folder) {
   CandidateTable candidate;
   candidate.topology = table.text("topology");
   candidate.name = table.text_or("name", fs::path(candidate.topology).stem().string());
+  if (candidate.name.empty())
+    table.fail("name", "the name of a candidate is empty");
   candidate.price = read_price(table);
   candidate.clusters = parse_clusters(table, folder);
+  std::set<std::int64_t> counts;
+  for (const ClusterInput& cluster : candidate.clusters)
+    if (!counts.insert(cluster.gpus).second)
+      table.fail("gpus", fmt::format("{} GPUs are listed twice", cluster.gpus));
   if (!candidate.price.per_gpu_hour && candidate.clusters.size() > 1)
     table.fail("capital", "capital is the price of one cluster, and gpus lists several",
                "give each its own [[candidate]]");
@@ -72,6 +84,30 @@ std::vector<CandidateTable> read_candidates(const TomlTable& root, const fs::pat
   return candidates;
 }
 
+constexpr std::array price_keys = {"price_per_gpu_hour", "capital", "years", "power_price_per_kwh"};
+constexpr std::array job_keys = {"tokens", "deadline_days"};
+
+/// The assignments of a table but for those of some keys.
+template <std::size_t n>
+std::string text_without(const TomlTable& table, const std::array<const char*, n>& left_out) {
+  std::string text;
+  for (const std::string& key : table.keys())
+    if (std::find(left_out.begin(), left_out.end(), key) == left_out.end())
+      text += fmt::format("{} = {}\n", key, table.any_value(key).toml);
+  return text;
+}
+
+/// Text of all values on which the step of a candidate depends: prices, tokens and the deadline
+/// only enter after its search.
+std::string answer_inputs(const TomlTable& root) {
+  constexpr std::array tables = {"training", "candidate"};
+  std::string text = text_without(root, tables);
+  text += "[training]\n" + text_without(root.table("training"), job_keys);
+  for (const TomlTable& table : root.tables("candidate"))
+    text += "[[candidate]]\n" + text_without(table, price_keys);
+  return text;
+}
+
 } // namespace
 
 PlanFile read_plan_file(const fs::path& path, const std::vector<std::string>& settings) {
@@ -92,6 +128,7 @@ PlanFile read_plan_file(const fs::path& path, const std::vector<std::string>& se
   file.sweep.columns = {"candidate", "cluster.topology", "cluster.gpus"};
   file.sweep.settings = settings;
   file.sweep.inputs = {path};
+  file.sweep.answer_inputs = answer_inputs(document.root());
   ScenarioInput input = parse_tables(root, tables, candidates.front().clusters.front(), path);
   for (const CandidateTable& candidate : candidates)
     for (const ClusterInput& cluster : candidate.clusters) {

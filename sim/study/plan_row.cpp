@@ -113,17 +113,16 @@ std::string verdict_of(const PlanRow& row, const std::vector<PlanRow>& rows) {
   if (!std::isnan(row.deadline_days)) {
     const double late = row.training.days.value - row.deadline_days;
     if (late > 0.0)
-      parts.push_back(
-          fmt::format("{:.1f} days after the deadline: it takes a step {:.2f} x as fast", late,
-                      row.training.days.value / row.deadline_days));
+      parts.push_back(fmt::format("{:.1f} days after the deadline: a step must be {:.2f} x as fast",
+                                  late, row.training.days.value / row.deadline_days));
     else
       parts.emplace_back(is_fewest(row, rows)
-                             ? "the fewest GPUs given of this candidate that meet the deadline"
+                             ? "meets the deadline, with the fewest GPUs of this candidate"
                              : "meets the deadline");
   }
   if (const PlanRow* better = better_than(row, rows))
-    parts.push_back(fmt::format("{} on {} GPUs is as fast and as cheap, or better",
-                                better->candidate, better->gpus));
+    parts.push_back(fmt::format("{} on {} GPUs is at least as fast and as cheap", better->candidate,
+                                better->gpus));
   else
     parts.emplace_back("no other is both as fast and as cheap");
   return fmt::format("{}", fmt::join(parts, "; "));

@@ -1,8 +1,8 @@
 #include "sim/study/plan_study.hpp"
 
-#include "sim/base/input_error.hpp"
 #include "sim/cost/compute_devices.hpp"
 #include "sim/report/csv_text.hpp"
+#include "sim/report/plan_answer.hpp"
 #include "sim/study/output_file.hpp"
 #include "sim/study/plan_row.hpp"
 #include "sim/study/validated_distance.hpp"
@@ -19,12 +19,17 @@ struct PlanFacts {
   std::vector<StepTraits> scored;
 };
 
-double board_power(const std::map<std::string, DeviceRow>& devices, const std::string& kind) {
-  const auto row = devices.find(kind);
-  if (row == devices.end())
-    throw InputError({"devices.csv"}, fmt::format("the board power of \"{}\" is not known", kind),
-                     "add a row for it");
-  return row->second.board_power_w;
+/// Throws InputError, where the kind of some candidate's GPUs is named, if its board power is not
+/// known.
+void check_gpu_kinds(const SweepPlan& plan, const std::map<std::string, DeviceRow>& devices,
+                     const std::filesystem::path& calibration) {
+  std::vector<std::string> known;
+  for (const auto& [kind, row] : devices)
+    known.push_back(kind);
+  for (const SweepPoint& point : plan.points)
+    if (point.scenario)
+      if (const GpuSpec& gpu = point.scenario->topology.gpu; !devices.contains(gpu.kind))
+        fail_unknown("gpu.kind", {gpu.kind, gpu.kind_place}, known, calibration / "devices.csv");
 }
 
 void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& answer,
@@ -46,7 +51,7 @@ void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& 
                                               static_cast<double>(training.sequence_length),
                            .gpus = row.gpus,
                            .idle_gpus = answer.result.idle_gpus,
-                           .board_power_w = board_power(facts.devices, gpu.kind),
+                           .board_power_w = facts.devices.at(gpu.kind).board_power_w,
                            .price = file.prices[number]});
   row.memory_headroom_gib = gib(gpu.memory) - answer.result.memory_gib_per_gpu;
   fill_equal_plans(answer.best_plans, step.high, row);
@@ -81,6 +86,17 @@ std::vector<std::string> plan_header(const PlanFile& file) {
   return cells;
 }
 
+/// "41.2 (37.0..45.3)": a quantity with its interval; empty where the row has none.
+std::string with_interval(const TableReader& results, std::size_t row, const std::string& column,
+                          int digits) {
+  const auto value = results.number(row, column);
+  const auto low = results.number(row, column + "_low");
+  const auto high = results.number(row, column + "_high");
+  return value && low && high ? fmt::format("{:.{}f} ({:.{}f}..{:.{}f})", *value, digits, *low,
+                                            digits, *high, digits)
+                              : "";
+}
+
 /// A number of a results table with fewer digits; empty cells stay empty.
 std::string rounded(const TableReader& results, std::size_t row, const std::string& column,
                     int digits) {
@@ -93,9 +109,7 @@ std::string rounded(const TableReader& results, std::size_t row, const std::stri
 ReportTable run_plan(const PlanFile& file, const SweepOptions& options,
                      const SweepObserver& observe) {
   const PlanFacts facts{read_devices(options.calibration), scored_steps(options.calibration)};
-  for (const SweepPoint& point : file.sweep.points)
-    if (point.scenario)
-      board_power(facts.devices, point.scenario->topology.gpu.kind); // refused before the search
+  check_gpu_kinds(file.sweep, facts.devices, options.calibration); // before the search
   const std::map<std::size_t, PointAnswer> answers = run_points(file.sweep, options, observe);
   const std::vector<PlanRow> rows = plan_rows(file, answers, facts);
   std::string text = csv_line(plan_header(file)) + "\n";
@@ -131,6 +145,29 @@ ResultTable plan_summary(const ReportTable& results) {
                           text("verdict")});
   }
   return table;
+}
+
+std::string plan_text(const ReportTable& results) {
+  const TableReader reader(results);
+  ResultTable table{
+      {"candidate", "gpus", "status", "days", "cost", "energy_mwh", "in_time", "pareto"}, {}};
+  std::string verdicts;
+  for (std::size_t row = 0; row < reader.size(); ++row) {
+    const auto text = [&](const char* column) { return reader.text(row, column); };
+    table.rows.push_back(
+        {text("candidate"), text("cluster.gpus"), text("status"),
+         with_interval(reader, row, "days", 1), with_interval(reader, row, "cost", 0),
+         rounded(reader, row, "energy_mwh", 1), text("meets_deadline"), text("on_pareto_front")});
+    verdicts += fmt::format("\n{}, {} GPUs: {}\n", text("candidate"), text("cluster.gpus"),
+                            text("verdict"));
+    if (reader.is_ok(row))
+      verdicts += fmt::format("  {}\n", short_plan(text("plan")));
+  }
+  return render(table, TableFormat::table) +
+         "a (b..c): an estimate and its 90 % interval. Below, the best plan of each candidate: "
+         "keys "
+         "of [parallel],\n[training] and [communication]; results.csv has them in full.\n" +
+         verdicts;
 }
 
 } // namespace moesim

@@ -13,7 +13,9 @@ namespace moesim {
 ReportTable run_plan(const PlanFile& file, const SweepOptions& options,
                      const SweepObserver& observe);
 
-/// A row a candidate and number of GPUs, for people: days and cost with their intervals, verdict.
+/// A row a candidate and number of GPUs: days and cost with their intervals, verdict.
 ResultTable plan_summary(const ReportTable& results);
+/// The same for people: a table at most 120 columns wide, then a verdict and a plan a candidate.
+std::string plan_text(const ReportTable& results);
 
 } // namespace moesim

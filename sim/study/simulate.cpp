@@ -90,9 +90,12 @@ std::string extrapolated_text(const StepReplay& replay) {
 std::string stand_in_text(const Workload& workload, const StepReplay& replay) {
   std::vector<std::string> costs = replay.metrics.stand_ins;
   costs.insert(costs.end(), replay.stand_ins.begin(), replay.stand_ins.end());
-  if (workload.communication.dispatcher == Dispatcher::node_limited &&
-      workload.communication.library == Library::uccl_ep && workload.plan.expert > 1)
-    costs.emplace_back("dispatch and combine of uccl-ep: the curves of deepep");
+  const Library library = workload.communication.library;
+  if (workload.communication.dispatcher == Dispatcher::node_limited && workload.plan.expert > 1 &&
+      costs_library(library) != library)
+    costs.push_back(fmt::format("dispatch and combine of {}: the curves of {}",
+                                name_of(library_names, library),
+                                name_of(library_names, costs_library(library))));
   return fmt::format("{}", fmt::join(costs, "; "));
 }
 
@@ -160,8 +163,8 @@ void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
 
 namespace {
 
-/// Says how the groups of a plan sit on scale-up domains, where that is not as one would expect.
-void note_placement(const Scenario& scenario, Prediction& prediction) {
+/// Says how many GPUs stay idle so that groups are whole.
+void note_idle_gpus(const Scenario& scenario, Prediction& prediction) {
   const ParallelPlan& plan = scenario.workload.plan;
   const std::int64_t idle = idle_gpus(scenario.topology, plan);
   prediction.result.idle_gpus = static_cast<double>(idle);
@@ -173,11 +176,6 @@ void note_placement(const Scenario& scenario, Prediction& prediction) {
             "groups are placed whole: {} GPUs of each scale-up domain of {} stay idle, {} in "
             "all; cluster.placement = \"packed\" uses them",
             domain - domain_gpus_used(scenario.topology, plan), domain, idle));
-  if (groups_straddle(scenario.topology, plan))
-    prediction.diagnostics.emplace_back(
-        "placement", fmt::format("groups straddle scale-up domains of {} GPUs: their "
-                                 "communication leaves the domain",
-                                 domain));
 }
 
 /// Says which scope a step has that the scenario does not name.
@@ -188,9 +186,49 @@ void note_default_graphs(const Scenario& scenario, Prediction& prediction) {
                        "by kernel; training.cuda_graph_scope names others");
 }
 
-/// Fills a prediction for a plan that is known.
+/// Says what it costs that groups straddle scale-up domains: replays the step with groups placed
+/// whole, where that can be.
+void note_straddling(const Scenario& scenario, const Costs& costs, const ExpertLoads& loads,
+                     Prediction& prediction) {
+  const ParallelPlan& plan = scenario.workload.plan;
+  if (!groups_straddle(scenario.topology, plan))
+    return;
+  const std::string straddle =
+      fmt::format("groups straddle scale-up domains of {} GPUs: their communication leaves the "
+                  "domain",
+                  scenario.topology.node.scale_up_gpus);
+  const std::optional<TopologySpec> whole = whole_topology(scenario.topology, plan);
+  if (!whole) {
+    prediction.diagnostics.emplace_back(straddling_warning, straddle +
+                                                                "; this cluster cannot place "
+                                                                "them whole");
+    return;
+  }
+  Workload workload = scenario.workload;
+  workload.communication.host_posts = host_posts(workload, *whole);
+  const StepReplay replay =
+      replay_step(workload, Topology(placed_topology(*whole, plan), plan.gpus), scenario.fidelity,
+                  costs, loads);
+  StepResult& result = prediction.result;
+  const double whole_ms = milliseconds(replay.metrics.step_time);
+  result.straddling_ms = result.step_time_ms - whole_ms;
+  const std::int64_t held = whole->gpus_max;
+  prediction.diagnostics.emplace_back(
+      straddling_warning,
+      fmt::format("{}; a step of {:.1f} ms, and of {:.1f} ms with groups placed whole: {:+.1f} ms "
+                  "({:+.1f} %). That leaves {} GPUs idle{}",
+                  straddle, result.step_time_ms, whole_ms, result.straddling_ms,
+                  100.0 * result.straddling_ms / whole_ms, idle_gpus(*whole, plan),
+                  held > scenario.topology.gpus_max
+                      ? fmt::format(", and takes a cluster of {} GPUs, not {}", held,
+                                    scenario.topology.gpus_max)
+                      : ""));
+}
+
+/// Fills a prediction for a plan that is known. `known`: the replay of the step, if there was one;
+/// an observer still sees its own.
 void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
-                  Twins twins, Prediction& prediction) {
+                  Twins twins, const StepReplay* known, Prediction& prediction) {
   StepResult& result = prediction.result;
   const ExpertLoads loads(scenario.workload);
   fill_plan(scenario.workload, loads, result);
@@ -199,7 +237,9 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
   const Topology topology(placed_topology(scenario.topology, scenario.workload.plan),
                           scenario.workload.plan.gpus);
   const StepReplay replay =
-      replay_step(scenario.workload, topology, scenario.fidelity, costs, loads, observe);
+      known && !observe
+          ? *known
+          : replay_step(scenario.workload, topology, scenario.fidelity, costs, loads, observe);
   fill_waterfall(replay.metrics, result);
   fill_throughput(scenario, result);
   prediction.bottleneck_use_percent = 100.0 * replay.metrics.bottleneck_use;
@@ -207,7 +247,8 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
       {"operations", std::to_string(replay.operations)},
       {"activities", std::to_string(replay.activities)},
       {"bottleneck_use_percent", fmt::format("{:.1f}", prediction.bottleneck_use_percent)}};
-  note_placement(scenario, prediction);
+  note_idle_gpus(scenario, prediction);
+  note_straddling(scenario, costs, loads, prediction);
   if (replay.approximate)
     prediction.diagnostics.emplace_back(
         "folding",
@@ -220,10 +261,16 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
     fill_imbalance(scenario, loads, topology, costs, result);
 }
 
-/// Searches the best plan and returns the scenario with it; nothing if no plan fits.
-std::optional<Scenario> best_planned(const Scenario& scenario, const Costs& costs,
-                                     std::size_t plans, Prediction& prediction) {
-  const PlanSearch search = search_plans(
+/// A scenario under the fastest plan of its search, and the replay of that.
+struct BestPlanned {
+  Scenario scenario;
+  StepReplay replay;
+};
+
+/// Searches the best plan; nothing if no plan fits.
+std::optional<BestPlanned> best_planned(const Scenario& scenario, const Costs& costs,
+                                        std::size_t plans, Prediction& prediction) {
+  PlanSearch search = search_plans(
       {scenario.workload, *scenario.search, scenario.topology, scenario.fidelity}, costs, plans);
   StepResult& result = prediction.result;
   result.plans_legal = static_cast<double>(search.legal);
@@ -237,9 +284,10 @@ std::optional<Scenario> best_planned(const Scenario& scenario, const Costs& cost
   for (const FoundPlan& plan : search.best)
     prediction.best_plans.push_back(
         {milliseconds(plan.replay.metrics.step_time), plan_settings(plan.workload)});
-  Scenario best = scenario;
-  best.workload = search.best.front().workload;
-  best.search.reset();
+  FoundPlan& fastest = search.best.front();
+  BestPlanned best{scenario, std::move(fastest.replay)};
+  best.scenario.workload = std::move(fastest.workload);
+  best.scenario.search.reset();
   return best;
 }
 
@@ -253,10 +301,10 @@ Workload workload_under(const Scenario& scenario, const std::string& plan) {
 
 Scenario under_best_plan(const Scenario& scenario, const Costs& costs) {
   Prediction prediction;
-  const std::optional<Scenario> best = best_planned(scenario, costs, 1, prediction);
+  const std::optional<BestPlanned> best = best_planned(scenario, costs, 1, prediction);
   if (!best)
     throw InputError({scenario.inputs.front().string()}, prediction.result.reason);
-  return *best;
+  return best->scenario;
 }
 
 Prediction simulate(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
@@ -264,11 +312,14 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
   Prediction prediction;
   StepResult& result = prediction.result;
   result.cuda_graph_scope_origin = name_of(graphs_origin_names, scenario.graphs_origin);
-  const std::optional<Scenario> planned =
-      scenario.search ? best_planned(scenario, costs, plans, prediction) : scenario;
-  if (!planned)
-    return prediction;
-  predict_plan(*planned, costs, observe, twins, prediction);
+  if (scenario.search) {
+    const std::optional<BestPlanned> best = best_planned(scenario, costs, plans, prediction);
+    if (!best)
+      return prediction;
+    predict_plan(best->scenario, costs, observe, twins, &best->replay, prediction);
+  } else {
+    predict_plan(scenario, costs, observe, twins, nullptr, prediction);
+  }
   note_default_graphs(scenario, prediction);
   if (twins == Twins::search && scenario.workload.model.is_moe() && result.status == "ok") {
     const TwinAnswer dense =

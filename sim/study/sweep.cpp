@@ -52,9 +52,10 @@ std::string calibration_text(const fs::path& folder) {
 std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options) {
   std::string text = options.version + fmt::format("{}/{} {}", options.shard, options.shards,
                                                    options.twins ? "twins" : "no twins");
-  for (const fs::path& input : plan.inputs)
-    text += read_file(input);
-  text += csv_line(plan.settings);
+  text += plan.answer_inputs ? *plan.answer_inputs
+                             : read_file(plan.inputs.front()) + csv_line(plan.settings);
+  for (auto input = plan.inputs.begin() + 1; input < plan.inputs.end(); ++input)
+    text += read_file(*input);
   for (const SweepPoint& point : plan.points)
     text += csv_line(point.values) + point.illegal_reason;
   return fingerprint_of(text + calibration_text(options.calibration));

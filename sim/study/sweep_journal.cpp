@@ -38,7 +38,7 @@ void SweepJournal::read_back(const std::filesystem::path& path, const std::strin
   if (complete > 0 && text.substr(0, header_end) != header) {
     if (on_other == OnOther::refuse)
       throw InputError({path.string()},
-                       "belongs to another sweep: other inputs, settings or version",
+                       "belongs to another sweep or plan: other inputs, settings or version",
                        "choose another folder for --out, or add --restart to replace its results");
     std::filesystem::remove(path);
     return;

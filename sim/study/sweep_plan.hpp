@@ -27,6 +27,10 @@ struct SweepPlan {
   std::vector<SweepPoint> points;            ///< the first axis changes slowest
   std::vector<std::filesystem::path> inputs; ///< every file read, once, in the order of reading
   std::string seed;
+  /// Text of the values of the first input and of the settings that a point depends on, where
+  /// others do not change its answer: prices. The journal is kept while it stays the same. Nothing:
+  /// all of their text counts.
+  std::optional<std::string> answer_inputs = std::nullopt;
 };
 
 /// Adds a point whose scenario an input describes, and its files to the inputs of the plan.

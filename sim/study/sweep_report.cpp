@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <sstream>
@@ -75,11 +76,13 @@ struct Measure {
   const char* column;
   const char* prefix; ///< of its name in the summary: before "least", "median" or "most"
   const char* suffix;
+  int digits; ///< of a value below 100 in a summary for people
 };
 /// The first two rank clusters; the last explains one.
-constexpr std::array<Measure, 3> summary_measures{{{"tokens_per_s", "tokens_per_s_", ""},
-                                                   {"step_time_ms", "step_", "_ms"},
-                                                   {"savings_kept_percent", "kept_", "_percent"}}};
+constexpr std::array<Measure, 3> summary_measures{
+    {{"tokens_per_s", "tokens_per_s_", "", 0},
+     {"step_time_ms", "step_", "_ms", 1},
+     {"savings_kept_percent", "kept_", "_percent", 0}}};
 
 /// The cells of a summary's row; empty ones without values.
 std::array<std::string, 3> least_median_most(const std::vector<double>& values) {
@@ -88,6 +91,31 @@ std::array<std::string, 3> least_median_most(const std::vector<double>& values) 
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   return {fmt::format("{:.1f}", *least), fmt::format("{:.1f}", median(values)),
           fmt::format("{:.1f}", *most)};
+}
+
+/// A number for people: "0.7", "41", "874", "12.0k", "1.46M".
+std::string short_number(double value, int digits) {
+  const double size = std::abs(value);
+  if (size >= 999.5e3)
+    return fmt::format("{:#.3g}M", value / 1e6);
+  if (size >= 9999.5)
+    return fmt::format("{:#.3g}k", value / 1e3);
+  return fmt::format("{:.{}f}", value, size < 99.95 ? digits : 0);
+}
+
+/// "least..most (median)" for people.
+std::string range_text(const std::vector<double>& values, int digits) {
+  if (values.empty())
+    return "";
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return fmt::format("{}..{} ({})", short_number(*least, digits), short_number(*most, digits),
+                     short_number(median(values), digits));
+}
+
+/// The name of a measure's only column in a summary for people.
+std::string range_name(const Measure& measure) {
+  const std::string prefix = measure.prefix;
+  return prefix.substr(0, prefix.size() - 1) + measure.suffix;
 }
 
 } // namespace
@@ -119,10 +147,31 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
         "parallel.search = \"best\" answers each point under its own best plan.");
   for (std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
     origin.notes.push_back(std::move(note));
-  for (const auto& notes_of : {extrapolation_notes, stand_in_notes})
+  for (const auto& notes_of : {straddling_notes, extrapolation_notes, stand_in_notes})
     for (std::string& note : notes_of(results))
       origin.notes.push_back(std::move(note));
   return origin;
+}
+
+std::vector<std::string> straddling_notes(const ReportTable& results) {
+  const TableReader reader(results);
+  std::size_t points = 0;
+  double longest_ms = 0.0;
+  double its_step_ms = 0.0;
+  for (std::size_t row = 0; row < reader.size(); ++row)
+    if (const auto more_ms = reader.number(row, "straddling_ms")) {
+      ++points;
+      if (points > 1 && *more_ms <= longest_ms)
+        continue;
+      longest_ms = *more_ms;
+      its_step_ms = reader.number(row, "step_time_ms").value_or(0.0);
+    }
+  if (points == 0)
+    return {};
+  return {fmt::format("At {} of {} points groups straddle scale-up domains: with groups placed "
+                      "whole their steps are up to {:.1f} ms shorter (of {:.1f} ms; column "
+                      "straddling_ms).",
+                      points, reader.size(), longest_ms, its_step_ms)};
 }
 
 void write_origin(const fs::path& folder, const ReportOrigin& origin) {
@@ -159,7 +208,8 @@ fs::path write_report(const fs::path& folder, const SweepTables& tables, const R
   return path;
 }
 
-ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes) {
+ResultTable summarise(const ReportTable& results, const std::vector<std::string>& axes,
+                      TableFormat format) {
   const bool by_topology = std::find(axes.begin(), axes.end(), "cluster.topology") != axes.end();
   const std::string key = by_topology ? "cluster.topology" : axes.front();
   const TableReader reader(results);
@@ -167,9 +217,13 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
   std::vector<Measure> shown;
   std::copy_if(summary_measures.begin(), summary_measures.end(), std::back_inserter(shown),
                [&](const Measure& measure) { return reader.ran_with(measure.column); });
+  const bool ranges = format == TableFormat::table;
   for (const Measure& measure : shown)
-    for (const char* extreme : {"least", "median", "most"})
-      table.columns.push_back(fmt::format("{}{}{}", measure.prefix, extreme, measure.suffix));
+    if (ranges)
+      table.columns.push_back(range_name(measure));
+    else
+      for (const char* extreme : {"least", "median", "most"})
+        table.columns.push_back(fmt::format("{}{}{}", measure.prefix, extreme, measure.suffix));
   std::vector<std::string> values;
   for (std::size_t row = 0; row < reader.size(); ++row)
     if (std::find(values.begin(), values.end(), reader.text(row, key)) == values.end())
@@ -189,9 +243,12 @@ ResultTable summarise(const ReportTable& results, const std::vector<std::string>
     std::vector<std::string> cells{shown_value(value)};
     for (const char* status : {"points", "ok", "out-of-memory", "illegal", "failed"})
       cells.push_back(std::to_string(statuses[status]));
-    for (const std::vector<double>& numbers : measured)
-      for (const std::string& cell : least_median_most(numbers))
-        cells.push_back(cell);
+    for (std::size_t i = 0; i < shown.size(); ++i)
+      if (ranges)
+        cells.push_back(range_text(measured[i], shown[i].digits));
+      else
+        for (const std::string& cell : least_median_most(measured[i]))
+          cells.push_back(cell);
     table.rows.push_back(std::move(cells));
   }
   return table;

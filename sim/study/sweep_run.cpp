@@ -82,16 +82,28 @@ std::size_t SweepRun::twin_of(PlanProblem problem) {
   return known->second;
 }
 
+void SweepRun::take_known(const std::string& task,
+                          const std::function<void(const std::string&)>& take) {
+  try {
+    take(*journal_.find(task));
+  } catch (const std::exception&) { // somebody has changed the file
+    throw InputError({(options_.folder / "journal.txt").string()},
+                     fmt::format("the answer of {} is damaged", task),
+                     "delete its line, or add --restart");
+  }
+}
+
 void SweepRun::resume() {
   for (std::size_t place = 0; place < twins_.size(); ++place)
-    if (const std::string* answer = journal_.find(twins_[place].name)) {
+    if (journal_.find(twins_[place].name)) {
       time_left_.drop(SweepTask::twin, twins_[place].weight);
-      take_answer(place, twin_from_text(*answer));
+      take_known(twins_[place].name,
+                 [&](const std::string& text) { take_answer(place, twin_from_text(text)); });
     }
   for (std::size_t place = 0; place < points_.size(); ++place)
-    if (const std::string* result = journal_.find(name_of_point(points_[place].number))) {
+    if (const std::string name = name_of_point(points_[place].number); journal_.find(name)) {
       time_left_.drop(SweepTask::point, points_[place].weight);
-      take_result(place, *result);
+      take_known(name, [&](const std::string& text) { take_result(place, text); });
     } else {
       points_left_.push_back(place);
     }

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -57,6 +58,8 @@ private:
   /// Compares a point with its twins once both are known.
   void finish_if_known(Point& point);
   void resume();
+  /// Calls `take` with the journal's answer of a task. Throws InputError if it cannot be read.
+  void take_known(const std::string& task, const std::function<void(const std::string&)>& take);
   std::optional<ChildTask> next_task();
   void end_task(std::size_t number, const ChildAnswer& answer);
 

@@ -46,6 +46,25 @@ expect '--set model.config=confg.json:1:14: error: ' "$moesim" simulate "$scenar
 expect 'did you mean "config.json"?' "$moesim" simulate "$scenario" --set model.config=confg.json
 
 cluster=$source/topologies/hgx-h100-ndr400.toml
+# Names of rows of calibration tables are wrong where they stand, not in the table.
+sed 's/kind = "h100-sxm"/kind = "h100-smx"/' "$cluster" >"$work/odd.toml"
+expect 'odd.toml:6:8: error: gpu.kind: "h100-smx" is not one of' "$moesim" simulate "$scenario" \
+  --set "cluster.topology=$work/odd.toml"
+expect 'did you mean "h100-sxm"?' "$moesim" simulate "$scenario" --set "cluster.topology=$work/odd.toml"
+expect '--set cluster.host=graze:1:14: error: host: "graze" is not one of' "$moesim" simulate \
+  "$scenario" --set cluster.host=graze
+expect 'did you mean "grace"?' "$moesim" simulate "$scenario" --set cluster.host=graze
+cat >"$work/odd-plan.toml" <<TOML
+model = {config = "$source/workloads/mixtral-8x7b/config.json"}
+training = {tokens = 1e9, sequence_length = 4096, global_batch = 64}
+candidate = [{topology = "odd.toml", gpus = 16, price_per_gpu_hour = 1}]
+TOML
+expect '--set candidate=[{topology="odd.toml",gpus=0,price_per_gpu_hour=1}]:1:11: error: gpus must be' \
+  "$moesim" plan "$work/odd-plan.toml" --out "$work/no" \
+  --set 'candidate=[{topology="odd.toml",gpus=0,price_per_gpu_hour=1}]'
+expect '--jobs: Value 0 not in range' "$moesim" plan "$work/odd-plan.toml" --out "$work/no" --jobs 0
+expect '--format: xml not in {table,csv,json}' "$moesim" simulate "$scenario" --format xml
+expect 'odd.toml:6:8: error: gpu.kind: "h100-smx"' "$moesim" plan "$work/odd-plan.toml" --out "$work/no"
 expect 'did you mean "all-to-all"?' "$moesim" collective all-to-al "$cluster" --gpus 16 --bytes 1M
 expect '"1X" is not a size' "$moesim" collective all-to-all "$cluster" --gpus 16 --bytes 1X
 expect 'no size is given' "$moesim" collective all-to-all "$cluster" --gpus 16

@@ -36,15 +36,36 @@ for model in deepseek-v3 mixtral-8x22b; do
   "${plan[@]}" --out "$work/$model-one" >/dev/null 2>"$work/log"
   grep -q 'points were finished before' "$work/log"
   cmp "$work/$model/results.csv" "$work/$model-one/results.csv"
+  # A damaged one is named.
+  sed -i 's/^point-0 {/point-0 /' "$work/$model-one/journal.txt"
+  if "${plan[@]}" --out "$work/$model-one" 2>"$work/log"; then exit 1; fi
+  grep -q 'journal.txt: error: the answer of point-0 is damaged' "$work/log"
+  sed -i '/^point-0 /d' "$work/$model-one/journal.txt"
+  "${plan[@]}" --out "$work/$model-one" >/dev/null 2>/dev/null
+  cmp "$work/$model/results.csv" "$work/$model-one/results.csv"
+  # Another price, deadline and number of tokens need no search, and give the bytes of a fresh run.
+  other=("${plan[@]}" --set training.tokens=2e10 --set training.deadline_days=3
+    --set "candidate=${candidates//= 2.0/= 2.5}")
+  "${other[@]}" --out "$work/$model-one" >/dev/null 2>"$work/log"
+  grep -q '^4 of 4 points were finished before' "$work/log"
+  "${other[@]}" --out "$work/$model-other" --jobs 2 >/dev/null 2>/dev/null
+  cmp "$work/$model-one/results.csv" "$work/$model-other/results.csv"
+  if cmp -s "$work/$model/results.csv" "$work/$model-other/results.csv"; then exit 1; fi
   [[ $(grep -c '^hgx-.*,ok,' "$work/one") == 3 ]] || { cat "$work/one"; exit 1; }
   grep -q '100000 GPUs are more than' "$work/one"
   grep -q '^hgx-h100-ndr400,7,illegal,.*no plan among the choices' "$work/one"
-  grep -q 'the fewest GPUs given of this candidate that meet the deadline' "$work/one"
+  grep -q 'meets the deadline, with the fewest GPUs of this candidate' "$work/one"
   grep -q 'is the cheapest' "$work/$model/report.html"
   cp "$work/$model/report.html" "$work/first.html"
   "$moesim" report "$work/$model" >/dev/null
   cmp "$work/first.html" "$work/$model/report.html"
 done
+# The table for people is no wider than a screen.
+"${plan[@]:0:${#plan[@]}-1}" table --out "$work/$model" >"$work/table" 2>/dev/null
+awk '/^$/ { exit } length > 120 { print; exit 1 }' "$work/table"
+grep -q '^hgx-h100-ndr400, 16 GPUs: ' "$work/table"
+grep -q '^  tensor=1 ' "$work/table"
+
 # Columns of days and cost follow those of a step; cost is GPU-hours at the price.
 node -e '
   const [head, ...rows] = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n");

@@ -133,8 +133,10 @@ for folder in one none; do
   cut -d, -f1-20 "$work/$folder/results.csv" >"$work/$folder.steps"
 done
 cmp "$work/one.steps" "$work/none.steps"
-grep -q 'step_median_ms' "$work/none.txt"
-grep -q 'kept_median_percent' "$work/one.txt"
+grep -q 'step_ms$' "$work/none.txt"
+grep -q 'kept_percent$' "$work/one.txt"
+grep -q 'least, most and median' "$work/one.txt"
+awk 'length > 120 { print; exit 1 }' "$work/one.txt"
 grep -q 'the saving is not known' "$work/none/report.html"
 if "$moesim" sweep "$work/shared.toml" --out "$work/one" --no-twins 2>"$work/log"; then
   echo "results with twins were taken for those without"; exit 1

@@ -53,6 +53,12 @@ TEST_CASE("libraries of one pattern differ in their kernels, not in their flows"
   CHECK(row_of(Collective::uccl_dispatch).sms == KernelSms::deepep);
 }
 
+TEST_CASE("UCCL-EP takes the measured costs of DeepEP, other libraries their own") {
+  CHECK(costs_library(Library::uccl_ep) == Library::deepep);
+  CHECK(costs_library(Library::deepep) == Library::deepep);
+  CHECK(costs_library(Library::hybridep) == Library::hybridep);
+}
+
 // nccl-tests, doc/PERFORMANCE.md.
 TEST_CASE("bus factors are those of nccl-tests") {
   CHECK(bus_factor(Collective::all_to_all, 8) == 7.0 / 8.0);

@@ -54,7 +54,7 @@ double device_microseconds(const KernelTime& time) {
 
 std::string message_of(const TemporaryFolder& folder, const std::string& kind) {
   try {
-    find_table_folders(folder.path(), kind);
+    find_table_folders(folder.path(), {kind});
   } catch (const InputError& error) {
     return error.what();
   }
@@ -110,7 +110,7 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
   fs::create_directories(folder.path() / "new");
   folder.write("new/gemm.csv", "precision,m,n,k,time_us\nbf16,256,64,64,3\n");
   folder.write("compute_errors.csv", toy_errors("old") + toy_errors("new").substr(60));
-  const std::vector<TableFolder> folders = find_table_folders(folder.path(), "new");
+  const std::vector<TableFolder> folders = find_table_folders(folder.path(), {"new"});
   REQUIRE(folders.size() == 2);
   CHECK(folders[0].path == folder.path() / "new");
   CHECK_FALSE(folders[0].borrowed);
@@ -126,7 +126,7 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
 TEST_CASE("a kind may be said to have no tables") {
   const TemporaryFolder folder;
   write_calibration(folder, "new,none,4,16,1000,100,datasheet,for the test\n");
-  CHECK(find_table_folders(folder.path(), "new").empty());
+  CHECK(find_table_folders(folder.path(), {"new"}).empty());
   CHECK(load(folder, "new", 4.0, 16.0)
             .time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))
             .basis == CostBasis::datasheet);
@@ -140,7 +140,20 @@ TEST_CASE("a GPU kind with neither tables nor a row is an error that names the k
                                            "  hint: did you mean \"new\"?");
   fs::remove(folder.path() / "devices.csv");
   CHECK(message_of(folder, "gb9000") == (folder.path() / "devices.csv").string() +
-                                            ": error: gpu.kind: \"gb9000\" is not one of old");
+                                            ": error: gpu.kind: \"gb9000\" is not one of old\n"
+                                            "  hint: another needs a row of " +
+                                            (folder.path() / "devices.csv").string());
+}
+
+TEST_CASE("an unknown GPU kind is an error where a topology names it") {
+  const TemporaryFolder folder;
+  write_calibration(folder, new_row);
+  CHECK_THROWS_WITH(
+      find_table_folders(folder.path(), {"newer", {"t.toml", 2, 8, "kind = \"newer\""}}),
+      "t.toml:2:8: error: gpu.kind: \"newer\" is not one of old, new\n"
+      "  kind = \"newer\"\n"
+      "         ^\n"
+      "  hint: did you mean \"new\"?");
 }
 
 TEST_CASE("malformed rows of devices.csv are refused with their place") {

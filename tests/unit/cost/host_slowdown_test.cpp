@@ -51,11 +51,12 @@ TEST_CASE("the host takes its time for each call and each further launch, a slow
 TEST_CASE("an unknown host is refused with the nearest one, one that is given twice too") {
   const TemporaryFolder folder;
   write_hosts(folder, "slow,2,10,measured,x\n");
-  CHECK(host_slowdown(folder.path(), "xeon").value == 1.0);
-  CHECK_THROWS_WITH(host_slowdown(folder.path(), "slo"),
-                    Catch::Contains("host: \"slo\" is not one of slow, xeon") &&
-                        Catch::Contains("\"slow\"?"));
+  CHECK(host_slowdown(folder.path(), {"xeon"}).value == 1.0);
+  CHECK_THROWS_WITH(
+      host_slowdown(folder.path(), {"slo", {"t.toml", 7, 8}}),
+      Catch::StartsWith("t.toml:7:8: error: host: \"slo\" is not one of slow, xeon") &&
+          Catch::Contains("\"slow\"?"));
   write_hosts(folder, "xeon,2,10,measured,x\n");
-  CHECK_THROWS_WITH(host_slowdown(folder.path(), "xeon"),
+  CHECK_THROWS_WITH(host_slowdown(folder.path(), {"xeon"}),
                     Catch::Contains("hosts.csv:2:1") && Catch::Contains("given twice"));
 }

@@ -132,16 +132,17 @@ TEST_CASE("a report ranks points by throughput, whatever they keep, and names wh
       {"ok", "", "64", "200", "5000", "50", "34", "6", "40", "20"},
       {"ok", "", "16", "800", "1250", "0", "-20", "130", "0", "-10"}}; // -10 is won back
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page,
-             Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs; it keeps "
-                      "34 % of its saving: 40 of the 66 points lost go to the all-to-all "
-                      "between domains. Slowest: <b>1,250 tokens/s</b>, a step of 800 ms, at "
-                      "16 GPUs; it keeps −20 % of its saving: 130 points are lost to the "
-                      "pipeline bubble, 10 are won back elsewhere. Beside its own dense "
-                      "twin, a point keeps from <b>−20 %</b> to <b>60 %</b> (median 34 %) of "
-                      "its compute saving. At 1 of 3 points the MoE is slower than its twin. "
-                      "The largest term of the lost saving: the pipeline bubble (at 2 of 3 "
-                      "points), the all-to-all between domains (at 1 of 3 points).</p>"));
+  CHECK_THAT(
+      page,
+      Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs; it keeps "
+               "34 % of its saving: 40 of the 66 percentage points lost go to the "
+               "all-to-all between domains. Slowest: <b>1,250 tokens/s</b>, a step of 800 ms, at "
+               "16 GPUs; it keeps −20 % of its saving: 130 percentage points go "
+               "to the pipeline bubble, and other parts win 10 back. Beside its own dense "
+               "twin, a point keeps from <b>−20 %</b> to <b>60 %</b> (median 34 %) of "
+               "its compute saving. At 1 of 3 points the MoE is slower than its twin. "
+               "The largest term of the lost saving: the pipeline bubble (at 2 of 3 "
+               "points), the all-to-all between domains (at 1 of 3 points).</p>"));
 }
 
 TEST_CASE("a report without dense twins answers with the step times") {

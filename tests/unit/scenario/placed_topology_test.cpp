@@ -46,3 +46,20 @@ TEST_CASE("packed groups straddle domains, and leave no GPU idle") {
   CHECK(groups_straddle(packed, plan_of(128, 64)));
   CHECK(!groups_straddle(packed, plan_of(64, 64))); // one domain
 }
+
+TEST_CASE("a cluster with its groups placed whole may have to be larger") {
+  TopologySpec packed = racks();
+  packed.placement = GroupPlacement::packed;
+  const TopologySpec whole = whole_topology(packed, plan_of(128, 64)).value();
+  CHECK(idle_gpus(whole, plan_of(128, 64)) == 16);
+  CHECK(whole.gpus_max == packed.gpus_max);
+  packed.gpus_max = 128; // 2 domains of 72, of which whole groups leave 8 idle each
+  CHECK(whole_topology(packed, plan_of(128, 64)).value().gpus_max == 144);
+}
+
+TEST_CASE("groups that do not divide a node cannot be placed whole") {
+  TopologySpec nodes = racks();
+  nodes.node.gpus = nodes.node.scale_up_gpus = nodes.node.scale_up_switch_gpus = 8;
+  CHECK(groups_straddle(nodes, plan_of(24, 6)));
+  CHECK(!whole_topology(nodes, plan_of(24, 6)));
+}

@@ -77,6 +77,20 @@ TEST_CASE("--set changes a plan file as it does a scenario") {
   CHECK(file.sweep.points.at(0).scenario->workload.model.layers.size() == 3);
 }
 
+TEST_CASE("prices, tokens and the deadline are no inputs of a candidate's answer") {
+  const auto inputs = [](const std::string& candidate, const std::vector<std::string>& settings) {
+    return read_text(job + cluster + candidate, settings).sweep.answer_inputs.value();
+  };
+  const std::string rented = inputs("gpus = 8\nprice_per_gpu_hour = 1\n", {});
+  CHECK(inputs("price_per_gpu_hour = 2 # new\ngpus = 8\n",
+               {"training.tokens=5", "training.deadline_days=3"}) == rented);
+  CHECK(inputs("gpus = 8\ncapital = 1\nyears = 2\npower_price_per_kwh = 3\n", {}) == rented);
+  CHECK(inputs("gpus = 16\nprice_per_gpu_hour = 1\n", {}) != rented);
+  CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\nnics = 4\n", {}) != rented);
+  CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\n", {"training.moment_precision=bf16"}) != rented);
+  CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\n", {"parallel.tensor=2"}) != rented);
+}
+
 TEST_CASE("a wrong plan file is refused with its place and a hint") {
   const std::string priced = "gpus = 8\nprice_per_gpu_hour = 1\n";
   CHECK(refusal_of(job + cluster + priced + "price_per_gpu_hours = 2\n") ==
@@ -100,6 +114,15 @@ TEST_CASE("a wrong plan file is refused with its place and a hint") {
         "  capital = 7\n"
         "            ^\n"
         "  hint: give price_per_gpu_hour, or capital with years and power_price_per_kwh");
+  CHECK(refusal_of(job + cluster + priced + "years = 4\n") ==
+        "p.toml:12:9: error: years belongs to capital, and the candidate is rented\n"
+        "  years = 4\n"
+        "          ^\n"
+        "  hint: leave it out, or give capital in place of price_per_gpu_hour");
+  CHECK(refusal_of(job + cluster + "name = \"\"\n" + priced)
+            .find("p.toml:10:8: error: the name of a candidate is empty") == 0);
+  CHECK(refusal_of(job + cluster + "gpus = [8, 16, 8]\nprice_per_gpu_hour = 1\n")
+            .find("p.toml:10:8: error: 8 GPUs are listed twice") == 0);
   CHECK(refusal_of(job + cluster + priced + cluster + priced)
             .find("error: two candidates are called \"hgx-h100-ndr400\"") != std::string::npos);
   CHECK(refusal_of(job + cluster +

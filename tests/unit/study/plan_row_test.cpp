@@ -140,12 +140,12 @@ TEST_CASE("rows are judged by the deadline and by each other") {
   CHECK(rows[2].on_pareto_front == "yes");
   CHECK(rows[3].on_pareto_front == "no");
   CHECK(rows[4].on_pareto_front.empty());
-  CHECK(rows[0].verdict == "20.0 days after the deadline: it takes a step 2.00 x as fast; no other "
+  CHECK(rows[0].verdict == "20.0 days after the deadline: a step must be 2.00 x as fast; no other "
                            "is both as fast and as cheap");
-  CHECK(rows[1].verdict == "the fewest GPUs given of this candidate that meet the deadline; no "
-                           "other is both as fast and as cheap");
+  CHECK(rows[1].verdict == "meets the deadline, with the fewest GPUs of this candidate; no other "
+                           "is both as fast and as cheap");
   CHECK(rows[2].verdict == "meets the deadline; no other is both as fast and as cheap");
-  CHECK(rows[3].verdict == "1.0 days after the deadline: it takes a step 1.05 x as fast; a on 16 "
-                           "GPUs is as fast and as cheap, or better");
+  CHECK(rows[3].verdict == "1.0 days after the deadline: a step must be 1.05 x as fast; a on 16 "
+                           "GPUs is at least as fast and as cheap");
   CHECK(rows[4].verdict == "stopped: too small");
 }

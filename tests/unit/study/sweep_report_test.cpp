@@ -23,7 +23,7 @@ ReportTable kept(const std::vector<std::string>& percents) {
 
 TEST_CASE("the summary of a sweep has the throughput, the step time and the savings kept") {
   const ReportTable even = kept({"58.6", "10", "90", "55.4"});
-  const ResultTable summary = summarise(even, {"cluster.topology"});
+  const ResultTable summary = summarise(even, {"cluster.topology"}, TableFormat::csv);
   CHECK(summary.columns ==
         std::vector<std::string>{"cluster.topology", "points", "ok", "out-of-memory", "illegal",
                                  "failed", "tokens_per_s_least", "tokens_per_s_median",
@@ -36,8 +36,32 @@ TEST_CASE("the summary of a sweep has the throughput, the step time and the savi
   CHECK_THAT(answer_html(TableReader(even), {"cluster.topology"}), Contains("(median 57 %)"));
 }
 
+TEST_CASE("the summary of a sweep for people has the three values of a measure in one cell") {
+  const ReportTable even = kept({"58.6", "10", "90", "55.4"});
+  const ResultTable summary = summarise(even, {"cluster.topology"}, TableFormat::table);
+  CHECK(summary.columns == std::vector<std::string>{"cluster.topology", "points", "ok",
+                                                    "out-of-memory", "illegal", "failed",
+                                                    "tokens_per_s", "step_ms", "kept_percent"});
+  CHECK(summary.rows.front() == std::vector<std::string>{"a", "4", "4", "0", "0", "0",
+                                                         "300..300 (300)", "2000..2000 (2000)",
+                                                         "10..90 (57)"});
+}
+
+TEST_CASE("the summary of a sweep for people has short numbers") {
+  ReportTable results = kept({"-0.4", "-0.4"});
+  results.rows[0][3] = "9.96";
+  results.rows[0][4] = "12037734";
+  results.rows[1][3] = "12345.6";
+  results.rows[1][4] = "9999.4";
+  const std::vector<std::string> row =
+      summarise(results, {"cluster.topology"}, TableFormat::table).rows.front();
+  CHECK(row[6] == "9999..12.0M (6.02M)"); // (12,037,734 + 9,999.4) / 2
+  CHECK(row[7] == "10.0..12.3k (6178)");  // (9.96 + 12,345.6) / 2
+}
+
 TEST_CASE("the summary of a sweep without twins has no savings kept") {
-  CHECK(summarise(kept({"", ""}), {"cluster.topology"}).columns.back() == "step_most_ms");
+  CHECK(summarise(kept({"", ""}), {"cluster.topology"}, TableFormat::csv).columns.back() ==
+        "step_most_ms");
 }
 
 // Points of a.toml reach 400 and 100 tokens/s, points of b.toml 300 and 200. At its fastest point
@@ -80,6 +104,6 @@ TEST_CASE("a report's notes name the measurements that stand in, and at how many
 TEST_CASE("the summary of points that did not run has no shares") {
   ReportTable results = kept({"30", ""});
   results.rows.back() = {"out-of-memory", "", "b.toml", "", "", ""};
-  CHECK(summarise(results, {"cluster.topology"}).rows.back() ==
+  CHECK(summarise(results, {"cluster.topology"}, TableFormat::csv).rows.back() ==
         std::vector<std::string>{"b", "1", "0", "1", "0", "0", "", "", "", "", "", "", "", "", ""});
 }

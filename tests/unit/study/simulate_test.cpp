@@ -1,0 +1,78 @@
+#include "sim/study/simulate.hpp"
+
+#include "tests/support/calibration.hpp"
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <sstream>
+
+using namespace moesim;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Prediction predict(const std::vector<std::string>& settings) {
+  const Scenario scenario = read_scenario(
+      std::string(MOESIM_SOURCE_DIR) + "/workloads/mixtral-8x7b/scenario.toml", settings);
+  const Costs costs = load_costs(calibration_folder, scenario.topology, scenario.workload.training);
+  return simulate(scenario, costs, {}, Twins::skip);
+}
+
+/// Two layers with 64 experts on 128 GPUs of racks of 72; `more` settings.
+Prediction on_racks(std::vector<std::string> more) {
+  more.insert(more.end(), {"model.layers=2", "model.experts=64", "cluster.gpus=128",
+                           "parallel.pipeline=1", "parallel.expert=64", "training.global_batch=128",
+                           "cluster.topology=../../topologies/gb200-nvl72.toml"});
+  return predict(more);
+}
+
+/// "" if a prediction has no such diagnostic.
+std::string diagnostic(const Prediction& prediction, const std::string& wanted) {
+  for (const auto& [name, value] : prediction.diagnostics)
+    if (name == wanted)
+      return value;
+  return "";
+}
+
+} // namespace
+
+TEST_CASE("a step whose groups straddle domains says what that costs") {
+  const Prediction whole = on_racks({});
+  const Prediction packed = on_racks({"cluster.placement=packed"});
+  CHECK(diagnostic(whole, straddling_warning).empty());
+  CHECK(std::isnan(whole.result.straddling_ms));
+  CHECK(packed.result.idle_gpus == 0.0);
+  const double more_ms = packed.result.step_time_ms - whole.result.step_time_ms;
+  CHECK(more_ms > 0.0);
+  CHECK(packed.result.straddling_ms == more_ms);
+  const std::string warning = diagnostic(packed, straddling_warning);
+  CHECK_THAT(warning, Contains("straddle scale-up domains of 72 GPUs"));
+  CHECK_THAT(warning,
+             Contains(fmt::format("a step of {:.1f} ms, and of {:.1f} ms with groups placed "
+                                  "whole: {:+.1f} ms",
+                                  packed.result.step_time_ms, whole.result.step_time_ms, more_ms)));
+  CHECK_THAT(warning, Contains("16 GPUs idle"));
+}
+
+TEST_CASE("a searched plan has the numbers of the same plan when it is given") {
+  const std::vector<std::string> machine = {"model.layers=4", "cluster.gpus=32",
+                                            "training.global_batch=64"};
+  std::vector<std::string> searched = machine;
+  for (const char* fixed : {"parallel.search=best", "parallel.context=1",
+                            "parallel.virtual_stages=1", "communication.overlap=none"})
+    searched.emplace_back(fixed);
+  const Prediction best = predict(searched);
+  std::vector<std::string> given = machine;
+  std::istringstream plan(best.result.plan);
+  for (std::string setting; plan >> setting;)
+    given.push_back(setting);
+  const Prediction same = predict(given);
+  for (const ResultColumn& column : result_columns())
+    if (!std::string(column.name).starts_with("plans_")) {
+      INFO(column.name);
+      CHECK(cell_text(best.result, column) == cell_text(same.result, column));
+    }
+  CHECK(diagnostic(best, "operations") == diagnostic(same, "operations"));
+}
