@@ -42,10 +42,10 @@ of() {
 }
 # ends: "LEAST–MOST" of the numbers that are read, with one decimal.
 ends() { sort -n | awk 'NR == 1 { least = $1 } END { printf "%.1f–%.1f", least, $1 }'; }
-for tier in step-moe step-dense step-assumed step-fitted; do
+for tier in step-moe step-dense step-assumed step-dense-assumed step-fitted; do
   says calibration/TRAINING.md "| $tier | $(of $tier 1) | $(of $tier 2) % | $(of $tier 3) % |"
 done
-for tier in step-moe step-dense step-assumed memory-allocated; do
+for tier in step-moe step-dense step-assumed step-dense-assumed memory-allocated; do
   says README.md "| $(of $tier 1) | $(of $tier 2) % | $(of $tier 3) % |"
 done
 order="s/^comparison: \(.*\): \([0-9]*\) plans, Kendall's tau \([-0-9.]*\);.* rank \([0-9]*\)$"
