@@ -21,20 +21,21 @@ struct ValidateOptions {
   std::string cases;
   std::string plot;
   std::string summary;
+  std::string orders;
   TableFormat format = TableFormat::table;
 };
 
 constexpr const char* validate_footer =
     "Columns of CASES: case, tier, scenario, quantity, measured, tolerance_percent, source, and\n"
-    "optionally settings (assignments as of --set, separated by spaces) and group. The scenario, "
-    "a\n"
-    "path relative to the file, is a training step with [model], whose quantity is a result "
-    "column\n"
-    "or status (measured: ok or out-of-memory), or a collective with [collective], whose quantity\n"
-    "is time_us, algbw_gbyte_per_s or busbw_gbyte_per_s. A tiers.csv beside it (tier,\n"
-    "median_tolerance_percent, p90_tolerance_percent, kendall_tau_min, why) bounds |error| of "
-    "each\n"
-    "tier, and how well predictions order the cases of each of its groups.\n\n"
+    "optionally settings (assignments as of --set, separated by spaces), group and comparison. "
+    "The\n"
+    "scenario, a path relative to the file, is a training step with [model], whose quantity is a\n"
+    "result column or status (measured: ok or out-of-memory), or a collective with [collective],\n"
+    "whose quantity is time_us, algbw_gbyte_per_s or busbw_gbyte_per_s. A tiers.csv beside it\n"
+    "(tier, median_tolerance_percent, p90_tolerance_percent, kendall_tau_min, why) bounds |error|\n"
+    "of each tier, and how well predictions order the cases of each of its groups. Cases of a\n"
+    "comparison are plans of one model on one cluster, with one batch, sequence, precision and\n"
+    "software; they are ranked.\n\n"
     "Status: ok, outside (its tolerance), illegal, out-of-memory, failed. Exit code 1 if a case "
     "is\n"
     "not ok or a tier or a group is outside what is asked of it.";
@@ -99,6 +100,26 @@ void print_group(const GroupStatistics& group) {
   std::cerr << (group.passes() ? "\n" : ": OUTSIDE\n");
 }
 
+void print_order(const PlanOrder& order) {
+  std::cerr << fmt::format("comparison: {}: {} plans", order.comparison, order.plans.size());
+  if (order.kendall_tau)
+    std::cerr << fmt::format(", Kendall's tau {:.2f}", *order.kendall_tau);
+  std::cerr << fmt::format("; the fastest as measured is predicted rank {}\n",
+                           order.predicted_rank_of_best());
+}
+
+ResultTable order_table(const std::vector<PlanOrder>& orders) {
+  ResultTable table{
+      {"comparison", "case", "measured", "predicted", "measured_rank", "predicted_rank"}, {}};
+  for (const PlanOrder& order : orders)
+    for (const RankedPlan& plan : order.plans)
+      table.rows.push_back({order.comparison, plan.name, fmt::format("{:.1f}", plan.measured),
+                            fmt::format("{:.1f}", plan.predicted),
+                            std::to_string(plan.measured_rank),
+                            std::to_string(plan.predicted_rank)});
+  return table;
+}
+
 /// Plots predictions and measurements of the cases of tokens/s/GPU. The series of a case is the
 /// last word of its group, the GPU; without a group it is its tier.
 ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResult>& results) {
@@ -146,6 +167,11 @@ void validate_and_print(const ValidateOptions& options, const AppContext& contex
   const std::vector<GroupStatistics> groups = group_statistics(set, results);
   for (const GroupStatistics& group : groups)
     print_group(group);
+  const std::vector<PlanOrder> orders = plan_orders(set, results);
+  for (const PlanOrder& order : orders)
+    print_order(order);
+  if (!options.orders.empty())
+    write_file(options.orders, render(order_table(orders), TableFormat::csv));
   const auto passes = [](const auto& statistics) { return statistics.passes(); };
   if (!std::all_of(tiers.begin(), tiers.end(), passes) ||
       !std::all_of(groups.begin(), groups.end(), passes))
@@ -167,6 +193,11 @@ void add_validate_command(CLI::App& app, const AppContext& context) {
                    "Also draw predicted against measured tokens/s/GPU of the training steps")
       ->type_name("FILE.svg");
   command->add_option("--summary", options->summary, "Also write a row for each tier: |error| in %")
+      ->type_name("FILE.csv");
+  command
+      ->add_option(
+          "--orders", options->orders,
+          "Also write the plans of each comparison with their measured and predicted ranks")
       ->type_name("FILE.csv");
   add_format_option(*command, options->format);
   command->footer(validate_footer);

@@ -92,6 +92,8 @@ ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path&
   read_measured(table, row, found);
   if (table.has_column("group"))
     found.group = text("group");
+  if (table.has_column("comparison"))
+    found.comparison = text("comparison");
   found.tolerance_percent = table.positive_number(row, table.column("tolerance_percent"));
   found.source = text("source");
   for (const char* column : {"case", "tier", "source"})
@@ -143,6 +145,38 @@ void check_tier(const CsvTable& table, std::size_t row, const std::vector<TierTo
                      fmt::format("tiers.csv has no tier \"{}\"", tier), suggest_name(tier, names));
 }
 
+/// The properties that the steps of a comparison share.
+std::string shared_traits(const Scenario& step) {
+  const TrainingSpec& training = step.workload.training;
+  return fmt::format("{} of {} layers on {} GPUs of {}, {} sequences of {} tokens, {}",
+                     step.workload.model.name, step.workload.model.layers.size(),
+                     step.workload.plan.gpus, step.topology.name, training.global_batch,
+                     training.sequence_length, name_of(precision_names, training.precision));
+}
+
+/// Checks the case of `row`, the last of `cases`, against the first of its comparison.
+void check_comparison(const CsvTable& table, std::size_t row,
+                      const std::vector<ValidationCase>& cases) {
+  const ValidationCase& last = cases.back();
+  const auto* step = std::get_if<Scenario>(&last.scenario);
+  if (last.comparison.empty() || !step)
+    return;
+  const InputLocation where = table.where(row, table.column("comparison"));
+  if (last.quantity != comparable_quantity)
+    throw InputError(
+        where, fmt::format("a comparison is of {}, not of {}", comparable_quantity, last.quantity));
+  for (const ValidationCase& first : cases)
+    if (const auto* other = std::get_if<Scenario>(&first.scenario);
+        other && first.comparison == last.comparison) {
+      const std::string expected = shared_traits(*other);
+      if (const std::string found = shared_traits(*step); found != expected)
+        throw InputError(where,
+                         fmt::format("the comparison \"{}\" holds {}", last.comparison, found),
+                         fmt::format("{} has {}", first.name, expected));
+      return;
+    }
+}
+
 } // namespace
 
 const std::vector<std::string>& collective_quantities() {
@@ -155,8 +189,9 @@ ValidationSet read_validation(const fs::path& cases) {
   const CsvTable table = CsvTable::read(cases);
   std::vector<std::string> columns = {
       "case", "tier", "scenario", "quantity", "measured", "tolerance_percent", "source"};
-  if (table.has_column("group"))
-    columns.emplace_back("group");
+  for (const char* optional : {"group", "comparison"})
+    if (table.has_column(optional))
+      columns.emplace_back(optional);
   if (table.has_column("settings") || table.columns().size() > columns.size())
     columns.emplace_back("settings");
   table.expect_columns(columns);
@@ -170,6 +205,7 @@ ValidationSet read_validation(const fs::path& cases) {
     if (has_tiers)
       check_tier(table, row, found.tiers);
     found.cases.push_back(read_case(table, row, folder));
+    check_comparison(table, row, found.cases);
     if (!names.insert(found.cases.back().name).second)
       throw InputError(table.where(row, table.column("case")),
                        fmt::format("the case \"{}\" appears twice", found.cases.back().name));

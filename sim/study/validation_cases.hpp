@@ -14,7 +14,10 @@ namespace moesim {
 struct ValidationCase {
   std::string name;
   std::string tier;
-  std::string group;    ///< cases that predictions should order: plans of one model on one GPU
+  std::string group; ///< cases that predictions should order: plans of one model on one GPU
+  /// Plans whose order somebody needs: of one model, cluster, batch, sequence and precision,
+  /// measured by one publication with one software.
+  std::string comparison;
   std::string plan;     ///< its scenario and settings, as text of the file
   std::string quantity; ///< a result column; for a collective time_us, algbw_…, busbw_gbyte_per_s
   double measured = 0.0;
@@ -28,6 +31,9 @@ struct ValidationCase {
 
 /// The quantity of a case that tells whether a step fits and runs.
 constexpr const char* status_quantity = "status";
+
+/// The quantity of the cases of a comparison: of two plans, the better one has more.
+constexpr const char* comparable_quantity = "tokens_per_s_per_gpu";
 
 /// The tolerances of a tier; a missing value means no check.
 struct TierTolerance {
@@ -45,11 +51,12 @@ struct ValidationSet {
 };
 
 /// Reads a table with the columns `case, tier, scenario, quantity, measured, tolerance_percent,
-/// source` and optionally `group` and `settings`: assignments as of --set, separated by spaces.
-/// `scenario` is relative to the file: a training step with `[model]`, or a collective of one size
-/// with `[collective]`. A `tiers.csv` beside it, with the columns `tier, median_tolerance_percent,
-/// p90_tolerance_percent, kendall_tau_min, why`, must name every tier. Throws InputError, with the
-/// position.
+/// source` and optionally `group`, `comparison` and `settings`: assignments as of --set, separated
+/// by spaces. Cases of a comparison must agree in model, cluster, GPUs, batch, sequence and
+/// precision. `scenario` is relative to the file: a training step with `[model]`, or a collective
+/// of one size with `[collective]`. A `tiers.csv` beside it, with the columns `tier,
+/// median_tolerance_percent, p90_tolerance_percent, kendall_tau_min, why`, must name every tier.
+/// Throws InputError, with the position.
 ValidationSet read_validation(const std::filesystem::path& cases);
 
 /// "time_us", …: the quantities of a case that is a collective.

@@ -13,6 +13,7 @@ namespace moesim {
 namespace {
 
 constexpr std::size_t smallest_group = 5;
+constexpr std::size_t smallest_comparison = 3;
 /// Relative scatter of measurements.
 constexpr double scatter = 0.01;
 
@@ -20,6 +21,7 @@ constexpr double scatter = 0.01;
 struct GroupValues {
   std::size_t cases = 0;
   std::vector<std::string> plans;
+  std::vector<std::string> names;            ///< by plan, of its first case
   std::vector<std::vector<double>> measured; ///< by plan
   std::vector<double> predicted;             ///< by plan
 
@@ -47,6 +49,45 @@ template <typename Key> std::size_t index_of(std::vector<Key>& keys, const Key& 
   if (known == keys.end())
     keys.push_back(key);
   return number;
+}
+
+/// The tier and the name of a group; without a name a case is in no group.
+using GroupKey = std::pair<std::string, std::string>;
+
+/// The values of each group that has predictions, in the order in which the cases name the groups.
+template <typename KeyOf>
+std::vector<std::pair<GroupKey, GroupValues>> values_by(KeyOf key_of, const ValidationSet& set,
+                                                        const std::vector<CaseResult>& results) {
+  std::vector<GroupKey> keys;
+  std::vector<std::pair<GroupKey, GroupValues>> groups;
+  for (std::size_t number = 0; number < set.cases.size(); ++number) {
+    const ValidationCase& found = set.cases[number];
+    const GroupKey key = key_of(found);
+    if (key.second.empty() || std::isnan(results[number].predicted))
+      continue;
+    const std::size_t i = index_of(keys, key);
+    groups.resize(keys.size());
+    groups[i].first = key;
+    GroupValues& group = groups[i].second;
+    ++group.cases;
+    const std::size_t plan = index_of(group.plans, found.plan);
+    if (plan == group.names.size())
+      group.names.push_back(found.name);
+    group.measured.resize(group.plans.size());
+    group.predicted.resize(group.plans.size());
+    group.measured[plan].push_back(found.measured);
+    group.predicted[plan] = results[number].predicted;
+  }
+  return groups;
+}
+
+/// One more than the number of plans that have a larger value, in one member of the pairs.
+std::size_t rank_of(std::size_t plan, const std::vector<ValuePair>& pairs,
+                    double ValuePair::*member) {
+  return 1 + static_cast<std::size_t>(
+                 std::count_if(pairs.begin(), pairs.end(), [&](const ValuePair& other) {
+                   return other.*member > pairs[plan].*member;
+                 }));
 }
 
 } // namespace
@@ -94,29 +135,43 @@ bool GroupStatistics::passes() const {
 
 std::vector<GroupStatistics> group_statistics(const ValidationSet& set,
                                               const std::vector<CaseResult>& results) {
-  std::vector<std::pair<std::string, std::string>> names;
-  std::vector<GroupValues> values;
-  for (std::size_t number = 0; number < set.cases.size(); ++number) {
-    const ValidationCase& found = set.cases[number];
-    if (found.group.empty() || std::isnan(results[number].predicted))
-      continue;
-    const std::size_t i = index_of(names, {found.tier, found.group});
-    values.resize(names.size());
-    GroupValues& group = values[i];
-    ++group.cases;
-    const std::size_t plan = index_of(group.plans, found.plan);
-    group.measured.resize(group.plans.size());
-    group.predicted.resize(group.plans.size());
-    group.measured[plan].push_back(found.measured);
-    group.predicted[plan] = results[number].predicted;
-  }
   std::vector<GroupStatistics> groups;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (values[i].cases >= smallest_group)
-      groups.push_back({names[i].first, names[i].second, values[i].cases, values[i].plans.size(),
-                        kendall_tau(values[i].pairs(), scatter),
-                        tolerance_of(set, names[i].first).kendall_tau_min});
+  const auto in_tier = [](const ValidationCase& found) {
+    return GroupKey{found.tier, found.group};
+  };
+  for (const auto& [key, values] : values_by(in_tier, set, results))
+    if (values.cases >= smallest_group)
+      groups.push_back({key.first, key.second, values.cases, values.plans.size(),
+                        kendall_tau(values.pairs(), scatter),
+                        tolerance_of(set, key.first).kendall_tau_min});
   return groups;
+}
+
+std::vector<PlanOrder> plan_orders(const ValidationSet& set,
+                                   const std::vector<CaseResult>& results) {
+  std::vector<PlanOrder> orders;
+  const auto compared = [](const ValidationCase& found) { return GroupKey{"", found.comparison}; };
+  for (const auto& [key, values] : values_by(compared, set, results)) {
+    const std::vector<ValuePair> pairs = values.pairs();
+    if (pairs.size() < smallest_comparison)
+      continue;
+    PlanOrder order{key.second, {}, kendall_tau(pairs, scatter)};
+    for (std::size_t plan = 0; plan < pairs.size(); ++plan)
+      order.plans.push_back({values.names[plan], pairs[plan].measured, pairs[plan].predicted,
+                             rank_of(plan, pairs, &ValuePair::measured),
+                             rank_of(plan, pairs, &ValuePair::predicted)});
+    orders.push_back(std::move(order));
+  }
+  return orders;
+}
+
+std::size_t PlanOrder::predicted_rank_of_best() const {
+  return std::min_element(plans.begin(), plans.end(),
+                          [](const RankedPlan& a, const RankedPlan& b) {
+                            return std::pair(a.measured_rank, a.predicted_rank) <
+                                   std::pair(b.measured_rank, b.predicted_rank);
+                          })
+      ->predicted_rank;
 }
 
 } // namespace moesim

@@ -51,4 +51,28 @@ struct GroupStatistics {
 std::vector<GroupStatistics> group_statistics(const ValidationSet& set,
                                               const std::vector<CaseResult>& results);
 
+/// A plan among those that it is compared with. Ranks count from 1, the fastest; plans that are
+/// equally fast have the same.
+struct RankedPlan {
+  std::string name;       ///< of its first case
+  double measured = 0.0;  ///< tokens/s/GPU, the mean of its measurements
+  double predicted = 0.0; ///< tokens/s/GPU
+  std::size_t measured_rank = 0;
+  std::size_t predicted_rank = 0;
+};
+
+/// The order of the plans of a comparison, as measured and as predicted.
+struct PlanOrder {
+  std::string comparison;
+  std::vector<RankedPlan> plans;     ///< those with a prediction, in the order of the cases
+  std::optional<double> kendall_tau; ///< as of a group
+
+  /// The predicted rank of the plan that was measured to be the fastest, of several the best rank.
+  std::size_t predicted_rank_of_best() const;
+};
+
+/// The order of each comparison of 3 plans or more, in the order in which the cases name them.
+std::vector<PlanOrder> plan_orders(const ValidationSet& set,
+                                   const std::vector<CaseResult>& results);
+
 } // namespace moesim

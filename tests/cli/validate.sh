@@ -19,7 +19,7 @@ run() {
   [[ $code == "$expected" ]] || fail "validate $*: code $code, expected $expected"
 }
 
-run 0 --plot "$work/plot.svg" --summary "$work/summary.csv"
+run 0 --plot "$work/plot.svg" --summary "$work/summary.csv" --orders "$work/orders.csv"
 [[ $(head -1 "$work/out") == "$columns" ]] || fail "other columns"
 cases=$(grep -vc '^#' "$reference/cases.csv")
 (($(wc -l <"$work/out") == cases)) || fail "not a row for each case"
@@ -30,6 +30,7 @@ steps=$(grep -c ',tokens_per_s_per_gpu,' "$work/out")
 (($(grep -c '<title>' "$work/plot.svg") == steps)) || fail "not a mark for each step"
 cmp "$work/plot.svg" "$source/calibration/validation.svg" || fail "the plot is not that of today"
 cmp "$work/summary.csv" "$source/calibration/validation.csv" || fail "the summary is not of today"
+cmp "$work/orders.csv" "$source/calibration/plan_orders.csv" || fail "the orders are not of today"
 
 # The documents say what is printed here.
 # says FILE TEXT: the file holds the text.
@@ -41,12 +42,16 @@ of() {
 }
 # ends: "LEAST–MOST" of the numbers that are read, with one decimal.
 ends() { sort -n | awk 'NR == 1 { least = $1 } END { printf "%.1f–%.1f", least, $1 }'; }
-for tier in step-moe step-dense step-assumed step-fitted; do
+for tier in step-moe step-dense step-assumed step-dense-assumed step-fitted; do
   says calibration/TRAINING.md "| $tier | $(of $tier 1) | $(of $tier 2) % | $(of $tier 3) % |"
 done
-for tier in step-moe step-dense step-assumed memory-allocated; do
+for tier in step-moe step-dense step-assumed step-dense-assumed memory-allocated; do
   says README.md "| $(of $tier 1) | $(of $tier 2) % | $(of $tier 3) % |"
 done
+order="s/^comparison: \(.*\): \([0-9]*\) plans, Kendall's tau \([-0-9.]*\);.* rank \([0-9]*\)$"
+sed -n "$order/| \1 | \2 | \3 | \4 |/p" "$work/err" >"$work/order_rows"
+(($(wc -l <"$work/order_rows") == $(grep -c '^comparison: ' "$work/err")))
+while IFS= read -r row; do says calibration/TRAINING.md "$row"; done <"$work/order_rows"
 nvlink='nccl-.*-nvlink'
 says README.md "| $(of "$nvlink" 1 | awk '{ sum += $1 } END { print sum }') | $(
   of "$nvlink" 2 | ends) % | $(of "$nvlink" 3 | ends) % |"

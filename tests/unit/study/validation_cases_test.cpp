@@ -107,6 +107,33 @@ TEST_CASE("a scenario must be a step or a collective") {
                  Catch::Contains("neither [model] nor [collective]"));
 }
 
+TEST_CASE("cases of a comparison agree in all but their plan") {
+  const TemporaryFolder folder;
+  const std::string scenario = MOESIM_SOURCE_DIR "/workloads/mixtral-8x7b/scenario.toml";
+  const auto read = [&](const std::string& settings, const std::string& quantity) {
+    return read_validation(folder.write(
+        "cases.csv",
+        fmt::format(
+            "case,tier,comparison,scenario,settings,quantity,measured,tolerance_percent,source\n"
+            "a,t,mine,{0},,tokens_per_s_per_gpu,1,5,s\n"
+            "b,t,,{0},cluster.gpus=64,tokens_per_s_per_gpu,1,5,s\n"
+            "c,t,mine,{0},{1},{2},1,5,s\n",
+            scenario, settings, quantity)));
+  };
+  const ValidationSet set = read("training.micro_batch=2", "tokens_per_s_per_gpu");
+  CHECK(set.cases[0].comparison == "mine");
+  CHECK(set.cases[1].comparison.empty());
+  CHECK_THROWS_WITH(read("training.micro_batch=2", "step_time_ms"),
+                    Catch::Contains("cases.csv:4:5") &&
+                        Catch::Contains("is of tokens_per_s_per_gpu, not of step_time_ms"));
+  for (const char* other : {"cluster.gpus=64", "training.global_batch=512", "model.layers=16",
+                            "training.sequence_length=2048", "training.precision=fp8"})
+    CHECK_THROWS_WITH(read(other, "tokens_per_s_per_gpu"),
+                      Catch::Contains("cases.csv:4:5") &&
+                          Catch::Contains("the comparison \"mine\" holds") &&
+                          Catch::Contains("a has mixtral-8x7b of 32 layers on 128 GPUs"));
+}
+
 TEST_CASE("a column that is missing or unknown is refused") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(

@@ -157,3 +157,36 @@ TEST_CASE("a group of five plans is asked for its order, a smaller one is not") 
   CHECK(groups[0].plans == 4);
   CHECK(groups[0].passes());
 }
+
+// Measured 1, 3, 2, 4 and predicted 10, 20, 30, 25: of 6 pairs (3, 2) and (2, 4) are out of order,
+// tau = (4 - 2) / 6. The fastest, 4, is predicted second.
+TEST_CASE("the plans of a comparison have ranks, whatever their tiers") {
+  ValidationSet set;
+  std::vector<CaseResult> results;
+  const auto add = [&](const std::string& comparison, double measured, double predicted) {
+    set.cases.push_back(a_case(fmt::format("tier {}", set.cases.size())));
+    set.cases.back().name = fmt::format("case {}", set.cases.size());
+    set.cases.back().comparison = comparison;
+    set.cases.back().plan = fmt::format("{} {}", comparison, predicted);
+    set.cases.back().measured = measured;
+    results.push_back(compare(set.cases.back(), predicted));
+  };
+  add("four", 1, 10);
+  add("two", 1, 1);
+  add("four", 3, 20);
+  add("", 9, 9);
+  add("four", 2, 30);
+  add("two", 2, 2);
+  add("four", 4, 25);
+  const auto orders = plan_orders(set, results);
+  REQUIRE(orders.size() == 1);
+  CHECK(orders[0].comparison == "four");
+  REQUIRE(orders[0].plans.size() == 4);
+  CHECK(orders[0].plans[1].name == "case 3");
+  CHECK(orders[0].kendall_tau.value() == Approx(2.0 / 6.0));
+  std::vector<std::size_t> ranks;
+  for (const RankedPlan& plan : orders[0].plans)
+    ranks.insert(ranks.end(), {plan.measured_rank, plan.predicted_rank});
+  CHECK(ranks == std::vector<std::size_t>{4, 4, 2, 3, 3, 1, 1, 2});
+  CHECK(orders[0].predicted_rank_of_best() == 2);
+}
