@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace moesim {
@@ -39,8 +40,49 @@ Player::Player(const StepGraph& graph, const StepTraffic& traffic,
     progress_[op].waits_for = graph.predecessor_count(OpId(op));
 }
 
-bool Player::play(Sharing sharing, Timeline& timeline) {
+/// The time that an operation takes alone.
+double Player::alone(OpId op) const {
+  const Op& timed = graph_.ops[index(op)];
+  double time = 0.0;
+  switch (timed.kind) {
+  case OpKind::compute:
+    return durations_[index(op)];
+  case OpKind::run:
+    return end_of_run(runs_[timed.work], 0.0);
+  case OpKind::collective:
+  case OpKind::transfer:
+    for (const StepPhase& phase : traffic_.phases(op))
+      time += phase.startup.value + phase.lone.value;
+    break;
+  }
+  return time;
+}
+
+/// The time from the end of each operation to that of the step at the earliest, by OpId.
+std::vector<double> Player::times_after() const {
+  std::vector<OpId> order;
+  std::vector<std::uint32_t> waits_for(graph_.ops.size());
+  for (std::uint32_t op = 0; op < graph_.ops.size(); ++op) {
+    waits_for[op] = graph_.predecessor_count(OpId(op));
+    if (waits_for[op] == 0)
+      order.push_back(OpId(op));
+  }
+  for (std::size_t next = 0; next < order.size(); ++next)
+    for (const OpId after : graph_.successors(order[next]))
+      if (--waits_for[index(after)] == 0)
+        order.push_back(after);
+  std::vector<double> times(graph_.ops.size(), 0.0);
+  for (auto op = order.rbegin(); op != order.rend(); ++op)
+    for (const OpId after : graph_.successors(*op))
+      times[index(*op)] = std::max(times[index(*op)], alone(after) + times[index(after)]);
+  return times;
+}
+
+PlayEnd Player::play(Sharing sharing, Seconds limit, Timeline& timeline) {
   sharing_ = sharing;
+  limit_ = limit.value;
+  if (limit_ < std::numeric_limits<double>::infinity())
+    times_after_ = times_after();
   timeline_ = &timeline;
   timeline.ops.assign(graph_.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
   timeline.flows.reserve(traffic_.played_flows());
@@ -48,7 +90,7 @@ bool Player::play(Sharing sharing, Timeline& timeline) {
     if (progress_[op].waits_for == 0)
       ready_.push_back(OpId(op));
   start_ready();
-  while (!events_.empty() && !refused_) {
+  while (!events_.empty() && end_ == PlayEnd::all_ran) {
     const Event event = events_.top();
     events_.pop();
     now_ = event.time;
@@ -56,17 +98,17 @@ bool Player::play(Sharing sharing, Timeline& timeline) {
     if (machine_ && machine_->flows() > 0)
       run_machine();
   }
-  if (refused_)
-    return false;
+  timeline.activities = machine_ ? machine_->activities() : 0;
+  if (end_ != PlayEnd::all_ran)
+    return end_;
   check_order(graph_, finished_, timeline);
   for (const OpSpan& span : timeline.ops)
     timeline.end = std::max(timeline.end, span.finish);
-  timeline.activities = machine_ ? machine_->activities() : 0;
-  return true;
+  return end_;
 }
 
 void Player::start_ready() {
-  while (!ready_.empty()) {
+  while (!ready_.empty() && end_ == PlayEnd::all_ran) {
     const OpId op = ready_.back();
     ready_.pop_back();
     start(op);
@@ -103,7 +145,7 @@ void Player::begin_phase(OpId op, double time) {
 
 void Player::handle(const Event& event) {
   const OpId op{event.op};
-  if (event.generation != progress_[event.op].generation)
+  if (event.generation != progress_[event.op].generation || end_ != PlayEnd::all_ran)
     return; // outdated: the flows continue in the machine
   if (event.begins)
     begin_flows(op);
@@ -124,7 +166,7 @@ void Player::begin_flows(OpId op) {
     return;
   }
   if (sharing_ == Sharing::refused) {
-    refused_ = true;
+    end_ = PlayEnd::flows_met;
     return;
   }
   start_machine();
@@ -180,7 +222,7 @@ void Player::run_machine() {
 /// Handles the events up to now, and sets the alarm for the next one while the machine has flows.
 void Player::handle_until_now() {
   start_ready();
-  while (!events_.empty() && events_.top().time <= now_) {
+  while (!events_.empty() && events_.top().time <= now_ && end_ == PlayEnd::all_ran) {
     const Event event = events_.top();
     events_.pop();
     handle(event);
@@ -189,7 +231,7 @@ void Player::handle_until_now() {
 }
 
 void Player::set_alarm() {
-  if (machine_->flows() == 0 || events_.empty())
+  if (machine_->flows() == 0 || events_.empty() || end_ != PlayEnd::all_ran)
     machine_->cancel_alarm();
   else
     machine_->set_alarm(
@@ -221,6 +263,8 @@ void Player::finish(OpId op, double time) {
   INVARIANT(span.finish < Seconds{0.0}, "{} ends twice", graph_.name_of(op));
   span.finish = Seconds{time};
   ++finished_;
+  if (!times_after_.empty() && time + times_after_[index(op)] > limit_)
+    end_ = PlayEnd::late;
   for (const OpId next : graph_.successors(op)) {
     Progress& progress = progress_[index(next)];
     INVARIANT(progress.waits_for > 0, "{} has started before {}", graph_.name_of(next),

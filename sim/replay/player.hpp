@@ -12,6 +12,13 @@ namespace moesim {
 /// Whether flows that meet on a link may go to the machine, of which a process has one.
 enum class Sharing { allowed, refused };
 
+/// The end of a replay.
+enum class PlayEnd {
+  all_ran,   ///< every operation has run
+  flows_met, ///< flows met, and sharing was refused
+  late       ///< the step takes longer than the limit
+};
+
 /// Plays a step graph in time, event by event.
 ///
 /// A compute, or a run, ends at a known time as soon as all that it waits for has ended. So does a
@@ -25,9 +32,10 @@ public:
   Player(const StepGraph& graph, const StepTraffic& traffic, const std::vector<double>& durations,
          const std::vector<RunTimes>& runs, std::vector<MachineLink> links);
 
-  /// Fills `ops`, `flows`, `end` and `activities` of the timeline. Returns false, with an
-  /// unfinished timeline, if flows met and sharing was refused.
-  bool play(Sharing sharing, Timeline& timeline);
+  /// Fills `ops`, `flows`, `end` and `activities` of the timeline; it is unfinished unless all
+  /// operations ran. A step is late as soon as an operation ends so that all that has to follow it,
+  /// each communication alone on its links, ends after `limit`.
+  PlayEnd play(Sharing sharing, Seconds limit, Timeline& timeline);
 
 private:
   /// The time when the flows of a phase begin or, alone on their links, end.
@@ -55,6 +63,8 @@ private:
     bool shared = false; ///< whether its flows are in the machine
   };
 
+  std::vector<double> times_after() const;
+  double alone(OpId op) const;
   void start_ready();
   void start(OpId op);
   void begin_phase(OpId op, double time);
@@ -77,7 +87,9 @@ private:
   std::vector<MachineLink> links_;
   std::vector<MachineRoute> routes_; ///< reduced routes of all flows of the traffic
   Sharing sharing_ = Sharing::allowed;
-  bool refused_ = false;
+  double limit_ = 0.0;
+  std::vector<double> times_after_; ///< by OpId; empty without a limit
+  PlayEnd end_ = PlayEnd::all_ran;
   Timeline* timeline_ = nullptr;
   std::vector<Progress> progress_; ///< by OpId
   std::vector<OpId> ready_;        ///< operations whose predecessors have ended

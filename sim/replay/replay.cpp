@@ -117,19 +117,21 @@ Replay::Replay(const StepGraph& graph, StepTraffic& traffic, const ReplayContext
   links_ = traffic.planner().folding().links();
 }
 
-std::optional<Timeline> Replay::play(Sharing sharing) const {
-  Timeline timeline;
-  if (!Player(graph_, traffic_, durations_, run_times_, links_).play(sharing, timeline))
-    return std::nullopt;
-  note_traffic(traffic_, topology_, timeline);
-  timeline.runs = run_times_;
-  return timeline;
+Replay::Played Replay::play(Sharing sharing, Seconds limit) const {
+  Played played;
+  played.end = Player(graph_, traffic_, durations_, run_times_, links_)
+                   .play(sharing, limit, played.timeline);
+  if (played.end == PlayEnd::flows_met)
+    return played;
+  note_traffic(traffic_, topology_, played.timeline);
+  played.timeline.runs = run_times_;
+  return played;
 }
 
 Timeline replay(const StepGraph& graph, const ReplayLayout& layout, const ReplayContext& context) {
   TrafficPlanner planner(layout, context.plan, context.topology, context.network, context.compute);
   StepTraffic traffic(planner);
-  return *Replay(graph, traffic, context).play(Sharing::allowed);
+  return Replay(graph, traffic, context).play(Sharing::allowed).timeline;
 }
 
 } // namespace moesim

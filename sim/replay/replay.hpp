@@ -6,6 +6,7 @@
 #include "sim/replay/timeline.hpp"
 #include "sim/replay/traffic_planner.hpp"
 
+#include <limits>
 #include <optional>
 
 namespace moesim {
@@ -18,6 +19,9 @@ struct ReplayContext {
   const NetworkCost& network;
 };
 
+/// For steps that may take any time.
+constexpr Seconds no_limit{std::numeric_limits<double>::infinity()};
+
 /// A step graph on a cluster, ready to play: its traffic is planned, its computes are timed.
 class Replay {
 public:
@@ -29,9 +33,13 @@ public:
   /// exactly once, and none before its predecessors.
   ///
   /// Flows of two operations that meet on a link need the machine, of which a process has one. A
-  /// caller that plays several graphs must refuse sharing. Returns nothing if sharing was refused
-  /// and flows met.
-  std::optional<Timeline> play(Sharing sharing) const;
+  /// caller that plays several graphs must refuse sharing. The timeline is unfinished if sharing
+  /// was refused and flows met, or if the step takes longer than `limit`.
+  struct Played {
+    PlayEnd end = PlayEnd::all_ran;
+    Timeline timeline;
+  };
+  Played play(Sharing sharing, Seconds limit = no_limit) const;
   /// The times of the graph's computes; nothing for a graph without computes.
   const std::optional<ComputeTimes>& compute_times() const { return compute_times_; }
 

@@ -1,6 +1,7 @@
 #include "sim/search/plan_search.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/replay/replay.hpp"
 #include "sim/scenario/placed_topology.hpp"
 #include "sim/schedule/memory_estimate.hpp"
 #include "sim/search/step_bound.hpp"
@@ -190,15 +191,23 @@ private:
     }
   }
 
+  /// No plan that takes longer is kept. Sums in another order may differ by rounding.
+  Seconds limit() const {
+    constexpr double rounding = 1e-9;
+    return kept_.size() < keep_ ? no_limit : kept_.back().time * (1.0 + rounding);
+  }
+
   void replay(const Entry& entry) {
     Workload workload = workload_of(entry.group, entry.sharding);
-    StepReplay replay =
-        replay_step(workload, cluster_of(workload.plan).topology, problem_.fidelity, costs_);
+    const std::optional<StepReplay> replay = replay_step_within(
+        limit(), workload, cluster_of(workload.plan).topology, problem_.fidelity, costs_);
     ++found_.replayed;
-    const Seconds time = replay.metrics.step_time;
-    INVARIANT(replay.approximate || time.value >= entry.bound.value * (1.0 - bound_slack),
+    if (!replay)
+      return;
+    const Seconds time = replay->metrics.step_time;
+    INVARIANT(replay->approximate || time.value >= entry.bound.value * (1.0 - bound_slack),
               "step {} bound {} for {}", time.value, entry.bound.value, plan_settings(workload));
-    kept_.push_back({time, entry.group, entry.sharding, {std::move(workload), std::move(replay)}});
+    kept_.push_back({time, entry.group, entry.sharding, {std::move(workload), *replay}});
     std::sort(kept_.begin(), kept_.end());
     if (kept_.size() > keep_)
       kept_.pop_back();

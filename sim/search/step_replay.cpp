@@ -104,47 +104,80 @@ StepReplay replay_from_text(const std::string& text) {
 
 namespace {
 
-/// A replay's metrics; nothing if the layout had too few classes of ranks.
-std::optional<StepReplay> measure(const StepGraph& graph, const Timeline& timeline,
-                                  const ReplayLayout& layout, const Topology& topology,
-                                  const ComputeTimes& times, const TimelineObserver& observe) {
-  if (layout.rings_together && !stood_for_all(timeline))
-    return std::nullopt;
-  if (observe)
-    observe(graph, timeline);
+/// The outcome of a replay under one layout.
+struct Outcome {
+  bool stood_for_all = true;                       ///< else the layout had too few classes of ranks
+  std::optional<StepReplay> replay = std::nullopt; ///< nothing if the step is late
+};
+
+/// What a replay needs beside its layout.
+struct StepInputs {
+  const Workload& workload;
+  const Topology& topology;
+  const Costs& costs;
+  const ExpertLoads& loads;
+  const TimelineObserver& observe;
+  Seconds limit;
+};
+
+Outcome measure(const StepGraph& graph, const Replay::Played& played, const ReplayLayout& layout,
+                const StepInputs& step, const ComputeTimes& times) {
+  if (layout.rings_together && !stood_for_all(played.timeline))
+    return {.stood_for_all = false};
+  if (played.end == PlayEnd::late)
+    return {};
+  if (step.observe)
+    step.observe(graph, played.timeline);
   StepReplay result;
-  result.metrics = measure_step(graph, timeline, topology, times);
+  result.metrics = measure_step(graph, played.timeline, step.topology, times);
   result.operations = graph.operation_count();
-  result.activities = timeline.activities;
+  result.activities = played.timeline.activities;
   result.approximate = layout.approximate;
-  result.extrapolated = timeline.extrapolated;
-  result.stand_ins = timeline.stand_ins;
-  return result;
+  result.extrapolated = played.timeline.extrapolated;
+  result.stand_ins = played.timeline.stand_ins;
+  return {.replay = std::move(result)};
+}
+
+std::string to_text(const Outcome& outcome) {
+  return json{outcome.stood_for_all, outcome.replay ? to_text(*outcome.replay) : ""}.dump();
+}
+
+Outcome outcome_from_text(const std::string& text) {
+  const json values = json::parse(text);
+  const std::string replay = values.at(1);
+  return {values.at(0), replay.empty() ? std::nullopt : std::optional(replay_from_text(replay))};
 }
 
 /// Plays a step in this process where no flows of two operations meet on a link, else in a child:
-/// SimGrid simulates once a process. Nothing as for `measure`.
-std::optional<StepReplay> replay_in(const ReplayLayout& layout, const Workload& workload,
-                                    const Topology& topology, const Costs& costs,
-                                    const ExpertLoads& loads, const TimelineObserver& observe) {
-  TrafficPlanner planner(layout, workload.plan, topology, costs.network, &costs.compute);
+/// SimGrid simulates once a process.
+Outcome replay_in(const ReplayLayout& layout, const StepInputs& step) {
+  TrafficPlanner planner(layout, step.workload.plan, step.topology, step.costs.network,
+                         &step.costs.compute);
   StepTraffic traffic(planner);
   const auto contention = [&](const StepGraph& placed, const std::vector<Communication>& all) {
-    return find_contention(placed, all, topology, traffic);
+    return find_contention(placed, all, step.topology, traffic);
   };
   // An observer sees each operation.
-  const StepGraph graph =
-      build_step_graph(workload, layout.layout, loads, observe ? FindContention{} : contention);
-  const Replay replay(graph, traffic, {workload.plan, topology, &costs.compute, costs.network});
-  if (const auto timeline = replay.play(Sharing::refused))
-    return measure(graph, *timeline, layout, topology, *replay.compute_times(), observe);
+  const StepGraph graph = build_step_graph(step.workload, layout.layout, step.loads,
+                                           step.observe ? FindContention{} : contention);
+  const Replay replay(graph, traffic,
+                      {step.workload.plan, step.topology, &step.costs.compute, step.costs.network});
+  if (const Replay::Played alone = replay.play(Sharing::refused, step.limit);
+      alone.end != PlayEnd::flows_met)
+    return measure(graph, alone, layout, step, *replay.compute_times());
   Machine::load(); // once, not in each child
-  const std::string text = run_in_child([&]() -> std::string {
-    const auto result = measure(graph, *replay.play(Sharing::allowed), layout, topology,
-                                *replay.compute_times(), observe);
-    return result ? to_text(*result) : "";
-  });
-  return text.empty() ? std::nullopt : std::optional(replay_from_text(text));
+  return outcome_from_text(run_in_child([&]() -> std::string {
+    return to_text(measure(graph, replay.play(Sharing::allowed, step.limit), layout, step,
+                           *replay.compute_times()));
+  }));
+}
+
+std::optional<StepReplay> replay_with_few_classes(const StepInputs& step, Fidelity fidelity) {
+  const auto layout = [&](bool try_few) {
+    return step_layout(step.workload, step.topology, fidelity, step.loads, try_few);
+  };
+  Outcome few = replay_in(layout(true), step);
+  return few.stood_for_all ? std::move(few.replay) : replay_in(layout(false), step).replay;
 }
 
 } // namespace
@@ -161,12 +194,14 @@ PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelit
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs, const ExpertLoads& loads,
                        const TimelineObserver& observe) {
-  const auto replay_with = [&](bool try_few) {
-    return replay_in(step_layout(workload, topology, fidelity, loads, try_few), workload, topology,
-                     costs, loads, observe);
-  };
-  std::optional<StepReplay> result = replay_with(true);
-  return result ? *std::move(result) : *replay_with(false);
+  return *replay_with_few_classes({workload, topology, costs, loads, observe, no_limit}, fidelity);
+}
+
+std::optional<StepReplay> replay_step_within(Seconds limit, const Workload& workload,
+                                             const Topology& topology, Fidelity fidelity,
+                                             const Costs& costs) {
+  return replay_with_few_classes(
+      {workload, topology, costs, ExpertLoads(workload), TimelineObserver{}, limit}, fidelity);
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,

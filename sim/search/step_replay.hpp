@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ StepReplay replay_step(const Workload& workload, const Topology& topology, Fidel
                        const TimelineObserver& observe = {});
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                        const Costs& costs);
+
+/// The same; nothing if the step takes longer than `limit`, which takes less time to find.
+std::optional<StepReplay> replay_step_within(Seconds limit, const Workload& workload,
+                                             const Topology& topology, Fidelity fidelity,
+                                             const Costs& costs);
 
 /// A waterfall and a replay as text, for the process that asked for it.
 std::string to_text(const Waterfall& waterfall);
