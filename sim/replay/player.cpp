@@ -1,6 +1,7 @@
 #include "sim/replay/player.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/replay/times_after.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -21,13 +22,6 @@ void check_order(const StepGraph& graph, std::size_t finished, const Timeline& t
                 timeline.ops[op].finish.value);
 }
 
-double end_of_run(const RunTimes& run, double start) {
-  double time = start;
-  for (const Seconds part : run.parts)
-    time += part.value;
-  return time;
-}
-
 } // namespace
 
 Player::Player(const StepGraph& graph, const StepTraffic& traffic,
@@ -40,49 +34,11 @@ Player::Player(const StepGraph& graph, const StepTraffic& traffic,
     progress_[op].waits_for = graph.predecessor_count(OpId(op));
 }
 
-/// The time that an operation takes alone.
-double Player::alone(OpId op) const {
-  const Op& timed = graph_.ops[index(op)];
-  double time = 0.0;
-  switch (timed.kind) {
-  case OpKind::compute:
-    return durations_[index(op)];
-  case OpKind::run:
-    return end_of_run(runs_[timed.work], 0.0);
-  case OpKind::collective:
-  case OpKind::transfer:
-    for (const StepPhase& phase : traffic_.phases(op))
-      time += phase.startup.value + phase.lone.value;
-    break;
-  }
-  return time;
-}
-
-/// The time from the end of each operation to that of the step at the earliest, by OpId.
-std::vector<double> Player::times_after() const {
-  std::vector<OpId> order;
-  std::vector<std::uint32_t> waits_for(graph_.ops.size());
-  for (std::uint32_t op = 0; op < graph_.ops.size(); ++op) {
-    waits_for[op] = graph_.predecessor_count(OpId(op));
-    if (waits_for[op] == 0)
-      order.push_back(OpId(op));
-  }
-  for (std::size_t next = 0; next < order.size(); ++next)
-    for (const OpId after : graph_.successors(order[next]))
-      if (--waits_for[index(after)] == 0)
-        order.push_back(after);
-  std::vector<double> times(graph_.ops.size(), 0.0);
-  for (auto op = order.rbegin(); op != order.rend(); ++op)
-    for (const OpId after : graph_.successors(*op))
-      times[index(*op)] = std::max(times[index(*op)], alone(after) + times[index(after)]);
-  return times;
-}
-
 PlayEnd Player::play(Sharing sharing, Seconds limit, Timeline& timeline) {
   sharing_ = sharing;
   limit_ = limit.value;
   if (limit_ < std::numeric_limits<double>::infinity())
-    times_after_ = times_after();
+    times_after_ = times_after(graph_, traffic_, durations_, runs_);
   timeline_ = &timeline;
   timeline.ops.assign(graph_.ops.size(), {Seconds{-1.0}, Seconds{-1.0}});
   timeline.flows.reserve(traffic_.played_flows());

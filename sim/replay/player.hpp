@@ -63,8 +63,6 @@ private:
     bool shared = false; ///< whether its flows are in the machine
   };
 
-  std::vector<double> times_after() const;
-  double alone(OpId op) const;
   void start_ready();
   void start(OpId op);
   void begin_phase(OpId op, double time);

@@ -110,7 +110,7 @@ struct Outcome {
   std::optional<StepReplay> replay = std::nullopt; ///< nothing if the step is late
 };
 
-/// What a replay needs beside its layout.
+/// The inputs of a replay beside its layout.
 struct StepInputs {
   const Workload& workload;
   const Topology& topology;
