@@ -184,7 +184,15 @@ std::optional<StepReplay> replay_with_few_classes(const StepInputs& step, Fideli
 
 PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
                      const Costs& costs, const ExpertLoads& loads) {
-  const ReplayLayout layout = step_layout(workload, topology, fidelity, loads, false);
+  const auto layout_with = [&](bool try_few) {
+    return step_layout(workload, topology, fidelity, loads, try_few);
+  };
+  ReplayLayout layout = layout_with(true);
+  // This process plays once: another one finds out whether the classes are enough.
+  if (layout.rings_together &&
+      !replay_in(layout, {workload, topology, costs, loads, TimelineObserver{}, no_limit})
+           .stood_for_all)
+    layout = layout_with(false);
   PlayedStep step{build_step_graph(workload, layout.layout, loads), {}, layout.approximate};
   step.timeline =
       replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});
