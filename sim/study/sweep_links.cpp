@@ -46,8 +46,9 @@ std::string link_lines(const ShownPoint& shown, const std::string& step_time_ms,
   const Topology topology(placed_topology(scenario.topology, workload.plan), workload.plan.gpus);
   const PlayedStep step =
       play_step(workload, topology, scenario.fidelity, costs, ExpertLoads(workload));
-  // Long chains of transfers that meet amplify the rounding of SimGrid's clock.
-  constexpr double rounding = 1e-5;
+  // Here every operation is played, in the result whole chains of them: ties between transfers that
+  // meet may be decided otherwise (DEVIATIONS 50).
+  constexpr double rounding = 1e-2;
   const double shown_ms = step.timeline.end.value * 1e3;
   INVARIANT(std::abs(shown_ms / std::stod(step_time_ms) - 1.0) < rounding,
             "point {} took {} ms and takes {} ms", shown.row + 1, step_time_ms, shown_ms);
