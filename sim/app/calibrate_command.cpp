@@ -7,10 +7,10 @@
 #include "sim/calibrate/network_fit.hpp"
 #include "sim/calibrate/residuals.hpp"
 #include "sim/calibrate/table_errors.hpp"
+#include "sim/study/output_file.hpp"
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <iostream>
 #include <memory>
 
@@ -45,14 +45,6 @@ std::vector<Measurement> read_log(const std::string& path, const CalibrateOption
                         options.network_gbyte_per_s > 0.0 ? options.network : "",
                         gbyte_per_s(options.network_gbyte_per_s)};
   return log_measurements(log, links, options.in_switch);
-}
-
-void write_file(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.flush();
-  if (!file)
-    throw InputError({path.string()}, "cannot be written");
 }
 
 ResultTable residual_table(const std::vector<TableResidual>& residuals) {

@@ -1,4 +1,5 @@
 #include "sim/app/commands.hpp"
+#include "sim/app/cross_validation_output.hpp"
 
 #include "sim/base/median.hpp"
 #include "sim/report/scatter_svg.hpp"
@@ -22,6 +23,9 @@ struct ValidateOptions {
   std::string plot;
   std::string summary;
   std::string orders;
+  bool cross = false;
+  std::string slopes;
+  std::string constants;
   TableFormat format = TableFormat::table;
 };
 
@@ -146,12 +150,23 @@ ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResu
   return plot;
 }
 
-void validate_and_print(const ValidateOptions& options, const AppContext& context) {
-  const ValidationSet set =
+/// The cases, each with its prediction; with --cross those that have a fold.
+std::pair<ValidationSet, std::vector<CaseResult>> predicted_cases(const ValidateOptions& options,
+                                                                  const AppContext& context) {
+  ValidationSet set =
       read_validation(options.cases.empty() ? context.calibration / "reference/cases.csv"
                                             : std::filesystem::path(options.cases));
   const std::size_t jobs = std::max(1U, std::thread::hardware_concurrency());
-  const std::vector<CaseResult> results = predict_cases(set.cases, context.calibration, jobs);
+  if (!options.cross)
+    return {set, predict_cases(set.cases, context.calibration, jobs)};
+  auto [steps, results] =
+      cross_validate_and_print(set.cases, {options.slopes, options.constants, options.summary},
+                               context.calibration, jobs);
+  return {{std::move(steps), set.tiers}, std::move(results)};
+}
+
+void validate_and_print(const ValidateOptions& options, const AppContext& context) {
+  const auto [set, results] = predicted_cases(options, context);
   std::cout << render(case_table(set, results), options.format) << std::flush;
   for (std::size_t number = 0; number < results.size(); ++number)
     if (!results[number].reason.empty())
@@ -159,6 +174,8 @@ void validate_and_print(const ValidateOptions& options, const AppContext& contex
                                results[number].reason);
   if (!options.plot.empty())
     write_file(options.plot, scatter_svg(throughput_plot(set, results)));
+  if (options.cross)
+    return;
   const std::vector<TierStatistics> tiers = tier_statistics(set, results);
   if (!options.summary.empty())
     write_file(options.summary, render(summary_table(tiers), TableFormat::csv));
@@ -176,6 +193,25 @@ void validate_and_print(const ValidateOptions& options, const AppContext& contex
   if (!std::all_of(tiers.begin(), tiers.end(), passes) ||
       !std::all_of(groups.begin(), groups.end(), passes))
     throw OutsideTolerance();
+}
+
+void add_cross_options(CLI::App& command, ValidateOptions& options) {
+  CLI::Option* cross = command.add_flag(
+      "--cross", options.cross,
+      "Fit the constants of step_constants.csv again without each source of training steps, and\n"
+      "predict its steps with them: the error that a cluster nobody measured may expect. --summary\n"
+      "then holds a row for each source. Takes minutes, or seconds with known --slopes");
+  command
+      .add_option("--slopes", options.slopes,
+                  "How the steps follow the constants: read if the file exists, else measured and\n"
+                  "written")
+      ->needs(cross)
+      ->type_name("FILE.csv");
+  command
+      .add_option("--constants", options.constants,
+                  "Also write the constants as fitted, and their spread over the sources")
+      ->needs(cross)
+      ->type_name("FILE.csv");
 }
 
 } // namespace
@@ -199,6 +235,7 @@ void add_validate_command(CLI::App& app, const AppContext& context) {
           "--orders", options->orders,
           "Also write the plans of each comparison with their measured and predicted ranks")
       ->type_name("FILE.csv");
+  add_cross_options(*command, *options);
   add_format_option(*command, options->format);
   command->footer(validate_footer);
   command->callback([options, &context] { validate_and_print(*options, context); });

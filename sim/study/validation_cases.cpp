@@ -1,5 +1,6 @@
 #include "sim/study/validation_cases.hpp"
 
+#include "sim/base/words.hpp"
 #include "sim/input/csv_table.hpp"
 #include "sim/metrics/step_result.hpp"
 
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 namespace moesim {
 
@@ -23,14 +23,6 @@ std::vector<std::string> step_quantities() {
       names.emplace_back(column.name);
   names.emplace_back(status_quantity);
   return names;
-}
-
-std::vector<std::string> words(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> found;
-  for (std::string word; stream >> word;)
-    found.push_back(word);
-  return found;
 }
 
 /// Reads the scenario of `row` into `found`, whose other members are set.
@@ -94,6 +86,13 @@ ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path&
     found.group = text("group");
   if (table.has_column("comparison"))
     found.comparison = text("comparison");
+  if (table.has_column("fold"))
+    found.fold = text("fold");
+  if (!found.fold.empty() && found.quantity != comparable_quantity &&
+      found.quantity != step_time_quantity)
+    throw InputError(table.where(row, table.column("fold")),
+                     fmt::format("a case with a fold measures {} or {}, not {}",
+                                 comparable_quantity, step_time_quantity, found.quantity));
   found.tolerance_percent = table.positive_number(row, table.column("tolerance_percent"));
   found.source = text("source");
   for (const char* column : {"case", "tier", "source"})
@@ -189,7 +188,7 @@ ValidationSet read_validation(const fs::path& cases) {
   const CsvTable table = CsvTable::read(cases);
   std::vector<std::string> columns = {
       "case", "tier", "scenario", "quantity", "measured", "tolerance_percent", "source"};
-  for (const char* optional : {"group", "comparison"})
+  for (const char* optional : {"group", "comparison", "fold"})
     if (table.has_column(optional))
       columns.emplace_back(optional);
   if (table.has_column("settings") || table.columns().size() > columns.size())

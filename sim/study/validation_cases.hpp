@@ -18,6 +18,8 @@ struct ValidationCase {
   /// Plans whose order somebody needs: of one model, cluster, batch, sequence and precision,
   /// measured by one publication with one software.
   std::string comparison;
+  /// Source of a training step in cross-validation: publisher, framework generation and cluster.
+  std::string fold;
   std::string plan;     ///< its scenario and settings, as text of the file
   std::string quantity; ///< a result column; for a collective time_us, algbw_…, busbw_gbyte_per_s
   double measured = 0.0;
@@ -35,6 +37,9 @@ constexpr const char* status_quantity = "status";
 /// The quantity of the cases of a comparison: of two plans, the better one has more.
 constexpr const char* comparable_quantity = "tokens_per_s_per_gpu";
 
+/// The other quantity that a case with a fold may have: a time, which is better if it is less.
+constexpr const char* step_time_quantity = "step_time_ms";
+
 /// The tolerances of a tier; a missing value means no check.
 struct TierTolerance {
   std::string tier;
@@ -51,7 +56,7 @@ struct ValidationSet {
 };
 
 /// Reads a table with the columns `case, tier, scenario, quantity, measured, tolerance_percent,
-/// source` and optionally `group`, `comparison` and `settings`: assignments as of --set, separated
+/// source` and optionally `group`, `comparison`, `fold` and `settings`: assignments as of --set, separated
 /// by spaces. Cases of a comparison must agree in model, cluster, GPUs, batch, sequence and
 /// precision. `scenario` is relative to the file: a training step with `[model]`, or a collective
 /// of one size with `[collective]`. A `tiers.csv` beside it, with the columns `tier,

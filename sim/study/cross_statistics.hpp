@@ -1,0 +1,37 @@
+#pragma once
+
+#include "sim/study/validation.hpp"
+
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// Errors of training steps of one kind, by distinct plan: cases that measure one plan share its
+/// weight. A positive error means that the prediction is too fast.
+struct StepStatistics {
+  std::string kind; ///< "MoE", "dense", "all", or a fold
+  std::size_t cases = 0;
+  std::size_t plans = 0;
+  std::size_t folds = 0;
+  double median_percent = 0.0;        ///< of |error|
+  double percentile_90_percent = 0.0; ///< of |error|
+  double bias_percent = 0.0;          ///< the median error
+};
+
+/// How much faster the prediction is than the measurement, in percent: measured over predicted time
+/// less 1. NaN without a prediction.
+double too_fast_percent(const ValidationCase& step, const CaseResult& result);
+
+/// Statistics of MoE steps, of dense steps and of all; kinds without a prediction are left out.
+std::vector<StepStatistics> statistics_by_kind(const std::vector<ValidationCase>& steps,
+                                               const std::vector<CaseResult>& results);
+/// The same by fold, in the order in which the cases name them.
+std::vector<StepStatistics> statistics_by_fold(const std::vector<ValidationCase>& steps,
+                                               const std::vector<CaseResult>& results);
+
+/// The smallest of the values that at least `share` of the weight does not exceed. `values` must
+/// not be empty: pairs of value and weight.
+double weighted_percentile(std::vector<std::pair<double, double>> values, double share);
+
+} // namespace moesim
