@@ -2,6 +2,7 @@
 
 #include "sim/study/cross_statistics.hpp"
 #include "sim/study/cross_validation.hpp"
+#include "sim/study/interval_fit.hpp"
 #include "sim/study/output_file.hpp"
 
 #include <fmt/format.h>
@@ -68,6 +69,13 @@ cross_validate_and_print(const std::vector<ValidationCase>& cases, const CrossOp
             << "Each source predicted by constants fitted without it; a plan counts once, a\n"
                "positive bias is too fast:\n"
             << render(summary, TableFormat::table);
+  const IntervalFit intervals = fit_intervals(found.steps, found.results);
+  std::cerr << fmt::format("90 % intervals: {:.1f} % of the plans lie inside those made without "
+                           "their source ({:g} % of the sources beyond each end)\n",
+                           intervals.coverage_percent, 100.0 * intervals.tail_share)
+            << intervals_csv(intervals);
+  if (!options.intervals.empty())
+    write_file(options.intervals, intervals_csv(intervals));
   if (!options.constants.empty())
     write_file(options.constants, render(constants, TableFormat::csv));
   if (!options.summary.empty())

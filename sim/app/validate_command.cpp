@@ -26,6 +26,7 @@ struct ValidateOptions {
   bool cross = false;
   std::string slopes;
   std::string constants;
+  std::string intervals;
   TableFormat format = TableFormat::table;
 };
 
@@ -159,9 +160,9 @@ std::pair<ValidationSet, std::vector<CaseResult>> predicted_cases(const Validate
   const std::size_t jobs = std::max(1U, std::thread::hardware_concurrency());
   if (!options.cross)
     return {set, predict_cases(set.cases, context.calibration, jobs)};
-  auto [steps, results] =
-      cross_validate_and_print(set.cases, {options.slopes, options.constants, options.summary},
-                               context.calibration, jobs);
+  auto [steps, results] = cross_validate_and_print(
+      set.cases, {options.slopes, options.constants, options.summary, options.intervals},
+      context.calibration, jobs);
   return {{std::move(steps), set.tiers}, std::move(results)};
 }
 
@@ -199,7 +200,8 @@ void add_cross_options(CLI::App& command, ValidateOptions& options) {
   CLI::Option* cross = command.add_flag(
       "--cross", options.cross,
       "Fit the constants of step_constants.csv again without each source of training steps, and\n"
-      "predict its steps with them: the error that a cluster nobody measured may expect. --summary\n"
+      "predict its steps with them: the error that a cluster nobody measured may expect. "
+      "--summary\n"
       "then holds a row for each source. Takes minutes, or seconds with known --slopes");
   command
       .add_option("--slopes", options.slopes,
@@ -210,6 +212,11 @@ void add_cross_options(CLI::App& command, ValidateOptions& options) {
   command
       .add_option("--constants", options.constants,
                   "Also write the constants as fitted, and their spread over the sources")
+      ->needs(cross)
+      ->type_name("FILE.csv");
+  command
+      .add_option("--intervals", options.intervals,
+                  "Also write the 90 % intervals of step times that the errors give")
       ->needs(cross)
       ->type_name("FILE.csv");
 }

@@ -27,7 +27,7 @@ Costs load_costs(const std::filesystem::path& calibration, const TopologySpec& t
                              topology.node.scale_up_interconnect, topology.node.host,
                              gpu.kind_place, topology.node.host_place},
                             precisions_of(training)),
-          NetworkCost::load(calibration)};
+          NetworkCost::load(calibration), StepIntervals::read(calibration)};
 }
 
 } // namespace moesim

@@ -13,8 +13,14 @@ using R = StepResult;
 
 constexpr auto columns = std::to_array<ResultColumn>({
     {"step_time_ms", "wall time of one optimizer step", &R::step_time_ms},
-    {"step_time_low_ms", "lower end of its 90 % interval: errors of costs", &R::step_time_low_ms},
+    {"step_time_low_ms",
+     "lower end of its 90 % interval: where published steps lie around predictions that were not "
+     "fitted to them, wider if this step's costs are less certain",
+     &R::step_time_low_ms},
     {"step_time_high_ms", "upper end of its 90 % interval", &R::step_time_high_ms},
+    {"cost_error_percent",
+     "half the width of a 90 % interval from the errors of kernel and network costs alone",
+     &R::cost_error_percent},
     {"tokens_per_s", "global batch x sequence length / step time", &R::tokens_per_s},
     {"tokens_per_s_per_gpu", "tokens_per_s / GPUs", &R::tokens_per_s_per_gpu},
     {"model_tflops_per_gpu",

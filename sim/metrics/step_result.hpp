@@ -17,6 +17,7 @@ struct StepResult {
   double step_time_ms = no_value;
   double step_time_low_ms = no_value;
   double step_time_high_ms = no_value;
+  double cost_error_percent = no_value;
   double tokens_per_s = no_value;
   double tokens_per_s_per_gpu = no_value;
   double model_tflops_per_gpu = no_value;

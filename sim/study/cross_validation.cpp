@@ -159,7 +159,8 @@ CrossValidation cross_validate(const std::vector<ValidationCase>& cases, const S
   const std::vector<CaseResult> present = predict_cases(found.steps, calibration, jobs);
   const std::vector<LinearStep> steps =
       linear_steps(found.steps, present, slopes, constants.size());
-  found.constants = fitted_constants(constants, steps, exponentials(fit_log_factors(steps, priors)));
+  found.constants =
+      fitted_constants(constants, steps, exponentials(fit_log_factors(steps, priors)));
   found.results.resize(found.steps.size());
   std::set<std::string> folds;
   for (const ValidationCase& step : found.steps)

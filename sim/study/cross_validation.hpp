@@ -36,11 +36,11 @@ private:
 /// A constant as the published steps have it.
 struct FittedConstant {
   StepConstant constant;
-  double fitted = 0.0;       ///< with all steps, in the unit of its table
-  double least = 0.0;        ///< over the fits that leave out one fold each
-  double most = 0.0;         ///< likewise
-  std::size_t steps = 0;     ///< cases whose time changes by more than 2 % if it changes by 100 %
-  std::size_t folds = 0;     ///< the sources of these cases
+  double fitted = 0.0;   ///< with all steps, in the unit of its table
+  double least = 0.0;    ///< over the fits that leave out one fold each
+  double most = 0.0;     ///< likewise
+  std::size_t steps = 0; ///< cases whose time changes by more than 2 % if it changes by 100 %
+  std::size_t folds = 0; ///< the sources of these cases
 };
 
 /// Predictions of the published steps, each by constants that were fitted without its source.

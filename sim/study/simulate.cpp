@@ -45,10 +45,17 @@ void fill_throughput(const Scenario& scenario, StepResult& result) {
       100.0 * (rate / (w.training.precision == Precision::fp8 ? gpu.fp8 : gpu.bf16));
 }
 
+void fill_interval(const StepMetrics& metrics, const CudaGraphs& graphs,
+                   const StepIntervals& intervals, StepResult& result) {
+  const TimeInterval ends =
+      intervals.around(metrics.step_time, metrics.error_bar, launch_of(graphs));
+  result.step_time_low_ms = milliseconds(ends.low);
+  result.step_time_high_ms = milliseconds(ends.high);
+  result.cost_error_percent = 100.0 * (metrics.error_bar / metrics.step_time);
+}
+
 void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   result.step_time_ms = milliseconds(metrics.step_time);
-  result.step_time_low_ms = milliseconds(metrics.step_time - metrics.error_bar);
-  result.step_time_high_ms = milliseconds(metrics.step_time + metrics.error_bar);
   result.compute_ms = milliseconds(metrics.waterfall.compute);
   result.ep_exposed_ms = milliseconds(metrics.waterfall.ep_exposed);
   result.pp_bubble_ms = milliseconds(metrics.waterfall.pp_bubble);
@@ -241,6 +248,7 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
           ? *known
           : replay_step(scenario.workload, topology, scenario.fidelity, costs, loads, observe);
   fill_waterfall(replay.metrics, result);
+  fill_interval(replay.metrics, scenario.workload.graphs, costs.intervals, result);
   fill_throughput(scenario, result);
   prediction.bottleneck_use_percent = 100.0 * replay.metrics.bottleneck_use;
   prediction.diagnostics = {

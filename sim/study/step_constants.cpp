@@ -69,8 +69,8 @@ std::vector<StepConstant> read_step_constants(const fs::path& calibration) {
   if (!fs::exists(file))
     return constants;
   const CsvTable table = CsvTable::read(file);
-  table.expect_columns({"constant", "file", "rows", "column", "prior", "prior_percent", "most",
-                        "why"});
+  table.expect_columns(
+      {"constant", "file", "rows", "column", "prior", "prior_percent", "most", "why"});
   std::set<std::string> names;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const auto text = [&](const char* column) { return table.text(row, table.column(column)); };

@@ -21,8 +21,8 @@ struct StepConstant {
 };
 
 /// Reads `step_constants.csv` of a calibration folder (constant, file, rows, column, prior,
-/// prior_percent, most, why) and the present values. No such file: no constants. Throws InputError for a
-/// malformed file and for a row or a column that its table does not have.
+/// prior_percent, most, why) and the present values. No such file: no constants. Throws InputError
+/// for a malformed file and for a row or a column that its table does not have.
 std::vector<StepConstant> read_step_constants(const std::filesystem::path& calibration);
 
 /// A calibration folder in which constants have other values. It is a temporary folder that refers

@@ -12,11 +12,14 @@ namespace moesim {
 
 namespace {
 
-/// The error up to which a step pulls in proportion to it.
-constexpr double square_up_to = 0.05;
+/// The error up to which a step pulls in proportion to it: measurements of one plan differ by 1.6
+/// %.
+constexpr double square_up_to = 0.02;
+/// The error that pulls as strongly as a prior that is off by its spread, for a source.
+constexpr double typical_error = 0.05;
 constexpr int rounds = 50;
 
-/// The weight of each step: 1 / sqrt(plans of its fold), shared among the cases of its plan.
+/// The weight of each step: each fold counts as one, and its plans share it evenly.
 std::vector<double> weights(const std::vector<LinearStep>& steps) {
   std::map<std::string, double> cases;
   std::map<std::string, std::set<std::string>> plans;
@@ -26,8 +29,7 @@ std::vector<double> weights(const std::vector<LinearStep>& steps) {
   }
   std::vector<double> found;
   for (const LinearStep& step : steps)
-    found.push_back(1.0 / cases[step.plan] /
-                    std::sqrt(static_cast<double>(plans[step.fold].size())));
+    found.push_back(1.0 / cases[step.plan] / static_cast<double>(plans[step.fold].size()));
   return found;
 }
 
@@ -61,7 +63,7 @@ std::vector<double> fit_log_factors(const std::vector<LinearStep>& steps,
       if (step.fold == left_out)
         continue;
       const double error = std::abs(step.log_error_at(factors));
-      const double pull = weight[number] / (square_up_to * std::max(error, square_up_to));
+      const double pull = weight[number] / (typical_error * std::max(error, square_up_to));
       const Eigen::Map<const Eigen::VectorXd> slopes(step.slopes.data(), count);
       normal += pull * slopes * slopes.transpose();
       right -= pull * step.log_error * slopes;

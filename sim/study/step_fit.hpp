@@ -26,9 +26,8 @@ struct FactorPrior {
 };
 
 /// The log factors that bring the predictions nearest to the measurements, by Huber's loss: square
-/// up to an error of 5 %, linear beyond, so that a step that nothing explains does not decide. A
-/// plan counts once; n plans of one fold count as sqrt(n) sources do. Steps of `left_out` do not
-/// count.
+/// up to an error of 2 %, linear beyond, so that a step that nothing explains does not decide. Each
+/// fold counts as one source, whatever the number of its plans. Steps of `left_out` do not count.
 std::vector<double> fit_log_factors(const std::vector<LinearStep>& steps,
                                     const std::vector<FactorPrior>& priors,
                                     const std::string& left_out = "");

@@ -70,7 +70,23 @@ json predict_step(const PlannedStep& step, const std::vector<ValidationCase>& ca
     if (const std::string& quantity = cases[number].quantity;
         result.status == "ok" && quantity != status_quantity)
       numbers[quantity] = column_of(result, quantity);
-  return {result.status, result.reason, numbers};
+  return {result.status,
+          result.reason,
+          numbers,
+          {result.step_time_low_ms / result.step_time_ms,
+           result.step_time_high_ms / result.step_time_ms, result.cost_error_percent}};
+}
+
+/// The interval of a step's time or throughput from the ratios of the time's ends to the time.
+std::optional<CaseInterval> interval_of(const ValidationCase& found, double predicted,
+                                        const json& ends) {
+  const double low = ends[0];
+  const double high = ends[1];
+  if (found.quantity == step_time_quantity)
+    return CaseInterval{predicted * low, predicted * high, ends[2]};
+  if (found.quantity == comparable_quantity)
+    return CaseInterval{predicted / high, predicted / low, ends[2]};
+  return std::nullopt;
 }
 
 CaseResult result_of(const ValidationCase& found, const ChildAnswer& answer) {
@@ -84,7 +100,10 @@ CaseResult result_of(const ValidationCase& found, const ChildAnswer& answer) {
   const json& number = values[2][found.quantity];
   if (!number.is_number())
     return {"failed", "the result has no " + found.quantity};
-  return compare(found, number);
+  CaseResult result = compare(found, number);
+  if (values.size() > 3)
+    result.interval = interval_of(found, number, values[3]);
+  return result;
 }
 
 } // namespace

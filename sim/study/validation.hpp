@@ -3,8 +3,16 @@
 #include "sim/study/validation_cases.hpp"
 
 #include <limits>
+#include <optional>
 
 namespace moesim {
+
+/// The 90 % interval of a prediction.
+struct CaseInterval {
+  double low = 0.0;                ///< in the unit of the quantity
+  double high = 0.0;               ///< likewise
+  double cost_error_percent = 0.0; ///< StepResult::cost_error_percent
+};
 
 /// The prediction of a case.
 struct CaseResult {
@@ -13,6 +21,7 @@ struct CaseResult {
   double predicted = std::numeric_limits<double>::quiet_NaN();     ///< in the unit of the quantity
   double error_percent = std::numeric_limits<double>::quiet_NaN(); ///< error of predicted over
                                                                    ///< measured
+  std::optional<CaseInterval> interval = {}; ///< of a step's time or throughput
 };
 
 /// Compares a prediction with its case.

@@ -56,10 +56,10 @@ struct ValidationSet {
 };
 
 /// Reads a table with the columns `case, tier, scenario, quantity, measured, tolerance_percent,
-/// source` and optionally `group`, `comparison`, `fold` and `settings`: assignments as of --set, separated
-/// by spaces. Cases of a comparison must agree in model, cluster, GPUs, batch, sequence and
-/// precision. `scenario` is relative to the file: a training step with `[model]`, or a collective
-/// of one size with `[collective]`. A `tiers.csv` beside it, with the columns `tier,
+/// source` and optionally `group`, `comparison`, `fold` and `settings`: assignments as of --set,
+/// separated by spaces. Cases of a comparison must agree in model, cluster, GPUs, batch, sequence
+/// and precision. `scenario` is relative to the file: a training step with `[model]`, or a
+/// collective of one size with `[collective]`. A `tiers.csv` beside it, with the columns `tier,
 /// median_tolerance_percent, p90_tolerance_percent, kendall_tau_min, why`, must name every tier.
 /// Throws InputError, with the position.
 ValidationSet read_validation(const std::filesystem::path& cases);
