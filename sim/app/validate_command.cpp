@@ -41,8 +41,8 @@ constexpr const char* validate_footer =
     "of each tier, and how well predictions order the cases of each of its groups. Cases of a\n"
     "comparison are plans of one model on one cluster, with one batch, sequence, precision and\n"
     "software; they are ranked.\n\n"
-    "Status: ok, outside (its tolerance), illegal, out-of-memory, failed. Exit code 1 if a case "
-    "is\n"
+    "Status: ok, outside (its tolerance), illegal, unreadable, out-of-memory, failed. Exit code 1\n"
+    "if a case is\n"
     "not ok or a tier or a group is outside what is asked of it.";
 
 std::string number_cell(double value, int digits) {

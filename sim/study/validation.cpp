@@ -136,7 +136,7 @@ std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
                          return json{"ok", "", {{found.quantity, predicted}}}.dump();
                        }});
     else if (std::holds_alternative<std::monostate>(found.scenario))
-      results[number] = {"illegal", found.illegal_reason};
+      results[number] = {found.failure.status, found.failure.reason};
   }
   run_in_children(tasks, jobs, [&](std::size_t task, const ChildAnswer& answer) {
     if (task >= steps.size()) {

@@ -16,7 +16,7 @@ struct CaseInterval {
 
 /// The prediction of a case.
 struct CaseResult {
-  std::string status;      ///< ok, outside (its tolerance), illegal, out-of-memory or failed
+  std::string status; ///< ok, outside (its tolerance), illegal, unreadable, out-of-memory or failed
   std::string reason = ""; ///< the reason why there is no prediction
   double predicted = std::numeric_limits<double>::quiet_NaN();     ///< in the unit of the quantity
   double error_percent = std::numeric_limits<double>::quiet_NaN(); ///< error of predicted over

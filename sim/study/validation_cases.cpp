@@ -25,6 +25,12 @@ std::vector<std::string> step_quantities() {
   return names;
 }
 
+/// The columns that a table of cases may lack, `settings` apart.
+constexpr std::pair<const char*, std::string ValidationCase::*> optional_texts[] = {
+    {"group", &ValidationCase::group},
+    {"comparison", &ValidationCase::comparison},
+    {"fold", &ValidationCase::fold}};
+
 /// Reads the scenario of `row` into `found`, whose other members are set.
 void read_case_scenario(const CsvTable& table, std::size_t row, const fs::path& folder,
                         ValidationCase& found) {
@@ -75,39 +81,52 @@ void read_measured(const CsvTable& table, std::size_t row, ValidationCase& found
                      "ok, out-of-memory");
 }
 
-ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path& folder) {
+/// Reads the cells of a row, but for its name, into `found`.
+void read_cells(const CsvTable& table, std::size_t row, const fs::path& folder,
+                ValidationCase& found) {
   const auto text = [&](const char* column) { return table.text(row, table.column(column)); };
-  ValidationCase found;
-  found.name = text("case");
   found.tier = text("tier");
+  found.source = text("source");
+  for (const char* column : {"tier", "source"})
+    if (text(column).empty())
+      throw InputError(table.where(row, table.column(column)),
+                       fmt::format("{} must not be empty", column));
   found.quantity = text("quantity");
   read_measured(table, row, found);
-  if (table.has_column("group"))
-    found.group = text("group");
-  if (table.has_column("comparison"))
-    found.comparison = text("comparison");
-  if (table.has_column("fold"))
-    found.fold = text("fold");
+  for (const auto& [column, member] : optional_texts)
+    if (table.has_column(column))
+      found.*member = text(column);
   if (!found.fold.empty() && found.quantity != comparable_quantity &&
       found.quantity != step_time_quantity)
     throw InputError(table.where(row, table.column("fold")),
                      fmt::format("a case with a fold measures {} or {}, not {}",
                                  comparable_quantity, step_time_quantity, found.quantity));
   found.tolerance_percent = table.positive_number(row, table.column("tolerance_percent"));
-  found.source = text("source");
-  for (const char* column : {"case", "tier", "source"})
-    if (text(column).empty())
-      throw InputError(table.where(row, table.column(column)),
-                       fmt::format("{} must not be empty", column));
   const InputLocation where = table.where(row, table.column("scenario"));
   try {
     read_case_scenario(table, row, folder, found);
-  } catch (const IllegalScenario& error) {
-    found.illegal_reason = error.message();
+  } catch (const IllegalScenario&) {
+    throw;
   } catch (const InputError& error) {
     if (std::string(error.what()).starts_with(where.file + ":"))
       throw;
     throw InputError(where, "the scenario of this case cannot be read", error.what());
+  }
+}
+
+ValidationCase read_case(const CsvTable& table, std::size_t row, const fs::path& folder) {
+  ValidationCase found;
+  const std::size_t name_column = table.column("case");
+  found.name = table.text(row, name_column);
+  if (found.name.empty())
+    throw InputError(table.where(row, name_column), "case must not be empty");
+  try {
+    read_cells(table, row, folder, found);
+  } catch (const IllegalScenario& error) {
+    found.failure = {"illegal", error.message()};
+  } catch (const InputError& error) {
+    found.scenario = std::monostate{};
+    found.failure = {"unreadable", error.what()};
   }
   return found;
 }
@@ -188,9 +207,9 @@ ValidationSet read_validation(const fs::path& cases) {
   const CsvTable table = CsvTable::read(cases);
   std::vector<std::string> columns = {
       "case", "tier", "scenario", "quantity", "measured", "tolerance_percent", "source"};
-  for (const char* optional : {"group", "comparison", "fold"})
-    if (table.has_column(optional))
-      columns.emplace_back(optional);
+  for (const auto& [column, member] : optional_texts)
+    if (table.has_column(column))
+      columns.emplace_back(column);
   if (table.has_column("settings") || table.columns().size() > columns.size())
     columns.emplace_back("settings");
   table.expect_columns(columns);

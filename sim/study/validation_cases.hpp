@@ -10,6 +10,13 @@
 
 namespace moesim {
 
+/// Why a case cannot be predicted: its scenario is well formed but illegal, or a cell or the
+/// scenario of the case is unreadable.
+struct CaseFailure {
+  std::string status; ///< "illegal" or "unreadable"; empty: it can be predicted
+  std::string reason;
+};
+
 /// One published measurement, with the scenario that predicts it.
 struct ValidationCase {
   std::string name;
@@ -26,9 +33,9 @@ struct ValidationCase {
   std::string measured_status;    ///< for the quantity `status`: "ok" or "out-of-memory"
   double tolerance_percent = 0.0; ///< bound of |predicted / measured − 1|
   std::string source;
-  /// Nothing if the scenario is well formed but cannot run.
+  /// Nothing if the case has a failure.
   std::variant<std::monostate, Scenario, CollectiveScenario> scenario;
-  std::string illegal_reason;
+  CaseFailure failure;
 };
 
 /// The quantity of a case that tells whether a step fits and runs.
@@ -61,7 +68,8 @@ struct ValidationSet {
 /// and precision. `scenario` is relative to the file: a training step with `[model]`, or a
 /// collective of one size with `[collective]`. A `tiers.csv` beside it, with the columns `tier,
 /// median_tolerance_percent, p90_tolerance_percent, kendall_tau_min, why`, must name every tier.
-/// Throws InputError, with the position.
+/// A case whose cells or scenario cannot be read is a case with its failure. Throws InputError,
+/// with the position, if the table or `tiers.csv` is malformed.
 ValidationSet read_validation(const std::filesystem::path& cases);
 
 /// "time_us", …: the quantities of a case that is a collective.

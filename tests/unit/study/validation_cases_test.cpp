@@ -73,14 +73,21 @@ TEST_CASE("a scenario that cannot run is a case with its reason") {
   const Cases cases;
   const ValidationSet set = cases.read("a,t,a.toml,cluster.gpus=100000,time_us,1,5,s\n");
   CHECK(std::holds_alternative<std::monostate>(set.cases.front().scenario));
-  CHECK_THAT(set.cases.front().illegal_reason, Catch::Contains("100000 GPUs are more than"));
+  CHECK(set.cases.front().failure.status == "illegal");
+  CHECK_THAT(set.cases.front().failure.reason, Catch::Contains("100000 GPUs are more than"));
 }
 
-TEST_CASE("wrong cells of a case are refused at their place") {
+TEST_CASE("an unreadable case has the place of what is wrong, and the others are read") {
   const Cases cases;
   cases.folder().write("broken.toml", "[collective\n");
   const auto refused = [&](const std::string& row, const std::string& text) {
-    CHECK_THAT(cases.refusal(row), Catch::Contains("cases.csv:2:") && Catch::Contains(text));
+    const ValidationSet set = cases.read(row + "good,t,a.toml,,time_us,1,5,s\n");
+    REQUIRE(set.cases.size() == 2);
+    CHECK(set.cases[0].failure.status == "unreadable");
+    CHECK(std::holds_alternative<std::monostate>(set.cases[0].scenario));
+    CHECK_THAT(set.cases[0].failure.reason,
+               Catch::Contains("cases.csv:2:") && Catch::Contains(text));
+    CHECK(std::holds_alternative<CollectiveScenario>(set.cases[1].scenario));
   };
   refused("a,t,a.toml,,time,1,5,s\n", "is nothing that a collective gives");
   refused("a,t,a.toml,,step_time_ms,1,5,s\n", "time_us, algbw_gbyte_per_s");
@@ -93,7 +100,7 @@ TEST_CASE("wrong cells of a case are refused at their place") {
   refused("a,t,a.toml,cluster.gpus,time_us,1,5,s\n", "expected KEY=VALUE");
   refused("\"a\",t,a.toml,\"collective.bytes=[1,2]\",time_us,1,5,s\n", "one size, not 2");
   refused("a,t,broken.toml,,time_us,1,5,s\n", "not TOML");
-  refused("a,t,a.toml\n", "3 cells where the header has 8");
+  CHECK_THAT(cases.refusal("a,t,a.toml\n"), Catch::Contains("3 cells where the header has 8"));
   CHECK_THAT(cases.refusal("a,t,a.toml,,time_us,1,5,s\na,t,a.toml,,time_us,1,5,s\n"),
              Catch::Contains("cases.csv:3:1") && Catch::Contains("appears twice"));
   CHECK_THAT(cases.refusal(""), Catch::Contains("has no case"));
@@ -102,7 +109,7 @@ TEST_CASE("wrong cells of a case are refused at their place") {
 TEST_CASE("a scenario must be a step or a collective") {
   const Cases cases;
   cases.folder().write("c.toml", "[cluster]\ngpus = 8\n");
-  CHECK_THAT(cases.refusal("a,t,c.toml,,time_us,1,5,s\n"),
+  CHECK_THAT(cases.read("a,t,c.toml,,time_us,1,5,s\n").cases.front().failure.reason,
              Catch::Contains("cases.csv:2:5") &&
                  Catch::Contains("neither [model] nor [collective]"));
 }

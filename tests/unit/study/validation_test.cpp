@@ -41,7 +41,7 @@ TEST_CASE("cases are predicted in their order, and one that cannot run is a row"
     cases.back().scenario = read_collective(document, "");
   }
   cases.insert(cases.begin() + 1, one_case("t"));
-  cases[1].illegal_reason = "too many";
+  cases[1].failure = {"illegal", "too many"};
   const auto results =
       predict_cases(cases, std::filesystem::path(MOESIM_SOURCE_DIR) / "calibration", 2);
   REQUIRE(results.size() == 4);
