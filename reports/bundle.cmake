@@ -19,6 +19,7 @@ file(REMOVE_RECURSE ${DESTINATION})
 file(GLOB charts ${SOURCE}/charts/*.vl.json)
 file(COPY ${charts} DESTINATION ${DESTINATION}/charts)
 file(COPY ${SOURCE}/template.html ${SOURCE}/style.css
+  ${SOURCE}/../calibration/cross_validation.csv
   ${SOURCE}/../calibration/validation.csv ${SOURCE}/../calibration/validation.svg
   DESTINATION ${DESTINATION})
 set(scripts points contours charts links loads table main)

@@ -42,13 +42,15 @@ ResultTable constant_table(const std::vector<FittedConstant>& constants) {
 }
 
 ResultTable statistics_table(const std::vector<StepStatistics>& all) {
-  ResultTable table{
-      {"steps", "cases", "plans", "folds", "median_percent", "p90_percent", "bias_percent"}, {}};
+  ResultTable table{{"steps", "cases", "plans", "folds", "median_percent", "p90_percent",
+                     "bias_percent", "inside_percent"},
+                    {}};
   for (const StepStatistics& found : all)
     table.rows.push_back({found.kind, std::to_string(found.cases), std::to_string(found.plans),
                           std::to_string(found.folds), fmt::format("{:.1f}", found.median_percent),
                           fmt::format("{:.1f}", found.percentile_90_percent),
-                          fmt::format("{:.1f}", found.bias_percent)});
+                          fmt::format("{:.1f}", found.bias_percent),
+                          fmt::format("{:.0f}", found.inside_percent)});
   return table;
 }
 
@@ -60,8 +62,11 @@ cross_validate_and_print(const std::vector<ValidationCase>& cases, const CrossOp
   const StepSlopes slopes = slopes_of(cases, options, calibration, jobs);
   CrossValidation found = cross_validate(cases, slopes, calibration, jobs, show_progress);
   const ResultTable constants = constant_table(found.constants);
-  std::vector<StepStatistics> statistics = statistics_by_fold(found.steps, found.results);
-  for (const StepStatistics& kind : statistics_by_kind(found.steps, found.results))
+  const IntervalFit intervals = fit_intervals(found.steps, found.results);
+  std::vector<StepStatistics> statistics =
+      statistics_by_fold(found.steps, found.results, intervals.inside);
+  for (const StepStatistics& kind :
+       statistics_by_kind(found.steps, found.results, intervals.inside))
     statistics.push_back(kind);
   const ResultTable summary = statistics_table(statistics);
   std::cerr << "Constants fitted to published steps, and over the fits without one source each:\n"
@@ -69,7 +74,6 @@ cross_validate_and_print(const std::vector<ValidationCase>& cases, const CrossOp
             << "Each source predicted by constants fitted without it; a plan counts once, a\n"
                "positive bias is too fast:\n"
             << render(summary, TableFormat::table);
-  const IntervalFit intervals = fit_intervals(found.steps, found.results);
   std::cerr << fmt::format("90 % intervals: {:.1f} % of the plans lie inside those made without "
                            "their source ({:g} % of the sources beyond each end)\n",
                            intervals.coverage_percent, 100.0 * intervals.tail_share)

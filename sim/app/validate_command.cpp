@@ -126,28 +126,25 @@ ResultTable order_table(const std::vector<PlanOrder>& orders) {
 }
 
 /// Plots predictions and measurements of the cases of tokens/s/GPU. The series of a case is the
-/// last word of its group, the GPU; without a group it is its tier.
-ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResult>& results) {
+/// last word of its fold, the GPU; without a fold that of its group, else its tier.
+ScatterPlot throughput_plot(const ValidationSet& set, const std::vector<CaseResult>& results,
+                            bool cross) {
   ScatterPlot plot{"", "tokens/s/GPU", {}};
   std::vector<double> errors;
-  std::vector<double> errors_without_gap;
   for (std::size_t number = 0; number < set.cases.size(); ++number) {
     const ValidationCase& found = set.cases[number];
-    if (found.quantity != "tokens_per_s_per_gpu" || std::isnan(results[number].predicted))
+    if (found.quantity != comparable_quantity || std::isnan(results[number].predicted))
       continue;
-    const std::string series =
-        found.group.empty() ? found.tier : found.group.substr(found.group.rfind(' ') + 1);
+    const std::string& name = found.fold.empty() ? found.group : found.fold;
+    const std::string series = name.empty() ? found.tier : name.substr(name.rfind(' ') + 1);
     plot.points.push_back({found.name, series, found.measured, results[number].predicted});
     errors.push_back(std::abs(results[number].error_percent));
-    if (!found.group.empty())
-      errors_without_gap.push_back(errors.back());
   }
   plot.title = fmt::format("{} published steps", plot.points.size());
+  if (cross)
+    plot.title += ", predicted without their source";
   if (!errors.empty())
     plot.title += fmt::format(", median error {:.1f} %", median(errors));
-  if (!errors_without_gap.empty())
-    plot.title += fmt::format(", {:.1f} % of the {} without known gap", median(errors_without_gap),
-                              errors_without_gap.size());
   return plot;
 }
 
@@ -174,7 +171,7 @@ void validate_and_print(const ValidateOptions& options, const AppContext& contex
       std::cerr << fmt::format("{}: {}: {}\n", set.cases[number].name, results[number].status,
                                results[number].reason);
   if (!options.plot.empty())
-    write_file(options.plot, scatter_svg(throughput_plot(set, results)));
+    write_file(options.plot, scatter_svg(throughput_plot(set, results, options.cross)));
   if (options.cross)
     return;
   const std::vector<TierStatistics> tiers = tier_statistics(set, results);

@@ -18,7 +18,7 @@ using Chosen = std::function<bool(const ValidationCase&)>;
 std::optional<StepStatistics> statistics_of(const std::string& kind,
                                             const std::vector<ValidationCase>& steps,
                                             const std::vector<CaseResult>& results,
-                                            const Chosen& chosen) {
+                                            const StepsInside& inside, const Chosen& chosen) {
   StepStatistics found{.kind = kind};
   std::map<std::string, std::size_t> cases_of_plan;
   std::set<std::string> folds;
@@ -37,9 +37,12 @@ std::optional<StepStatistics> statistics_of(const std::string& kind,
   found.folds = folds.size();
   std::vector<std::pair<double, double>> errors;
   for (std::size_t number = 0; number < steps.size(); ++number)
-    if (counts(number))
-      errors.emplace_back(too_fast_percent(steps[number], results[number]),
-                          1.0 / static_cast<double>(cases_of_plan[steps[number].plan]));
+    if (counts(number)) {
+      const double weight = 1.0 / static_cast<double>(cases_of_plan[steps[number].plan]);
+      errors.emplace_back(too_fast_percent(steps[number], results[number]), weight);
+      if (inside[number].value_or(false))
+        found.inside_percent += 100.0 * weight / static_cast<double>(found.plans);
+    }
   found.bias_percent = weighted_percentile(errors, 0.5);
   for (auto& [error, weight] : errors)
     error = std::abs(error);
@@ -67,22 +70,25 @@ double too_fast_percent(const ValidationCase& step, const CaseResult& result) {
 }
 
 std::vector<StepStatistics> statistics_by_kind(const std::vector<ValidationCase>& steps,
-                                               const std::vector<CaseResult>& results) {
+                                               const std::vector<CaseResult>& results,
+                                               const StepsInside& inside) {
   std::vector<StepStatistics> found;
-  add(found, statistics_of("MoE", steps, results, is_moe));
-  add(found, statistics_of("dense", steps, results,
+  add(found, statistics_of("MoE", steps, results, inside, is_moe));
+  add(found, statistics_of("dense", steps, results, inside,
                            [](const ValidationCase& step) { return !is_moe(step); }));
-  add(found, statistics_of("all", steps, results, [](const ValidationCase&) { return true; }));
+  add(found,
+      statistics_of("all", steps, results, inside, [](const ValidationCase&) { return true; }));
   return found;
 }
 
 std::vector<StepStatistics> statistics_by_fold(const std::vector<ValidationCase>& steps,
-                                               const std::vector<CaseResult>& results) {
+                                               const std::vector<CaseResult>& results,
+                                               const StepsInside& inside) {
   std::vector<StepStatistics> found;
   std::set<std::string> seen;
   for (const ValidationCase& step : steps)
     if (seen.insert(step.fold).second)
-      add(found, statistics_of(step.fold, steps, results, [&](const ValidationCase& other) {
+      add(found, statistics_of(step.fold, steps, results, inside, [&](const ValidationCase& other) {
             return other.fold == step.fold;
           }));
   return found;

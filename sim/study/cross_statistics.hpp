@@ -2,7 +2,9 @@
 
 #include "sim/study/validation.hpp"
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace moesim {
@@ -17,7 +19,11 @@ struct StepStatistics {
   double median_percent = 0.0;        ///< of |error|
   double percentile_90_percent = 0.0; ///< of |error|
   double bias_percent = 0.0;          ///< the median error
+  double inside_percent = 0.0;        ///< plans inside their 90 % interval
 };
+
+/// By step, whether its measurement is inside its 90 % interval; nothing without a prediction.
+using StepsInside = std::vector<std::optional<bool>>;
 
 /// How much faster the prediction is than the measurement, in percent: measured over predicted time
 /// less 1. NaN without a prediction.
@@ -25,10 +31,12 @@ double too_fast_percent(const ValidationCase& step, const CaseResult& result);
 
 /// Statistics of MoE steps, of dense steps and of all; kinds without a prediction are left out.
 std::vector<StepStatistics> statistics_by_kind(const std::vector<ValidationCase>& steps,
-                                               const std::vector<CaseResult>& results);
+                                               const std::vector<CaseResult>& results,
+                                               const StepsInside& inside);
 /// The same by fold, in the order in which the cases name them.
 std::vector<StepStatistics> statistics_by_fold(const std::vector<ValidationCase>& steps,
-                                               const std::vector<CaseResult>& results);
+                                               const std::vector<CaseResult>& results,
+                                               const StepsInside& inside);
 
 /// The smallest of the values that at least `share` of the weight does not exceed. `values` must
 /// not be empty: pairs of value and weight.

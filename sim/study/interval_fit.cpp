@@ -24,6 +24,7 @@ constexpr std::size_t folds_needed = 5;
 
 /// A step that has a prediction.
 struct Residual {
+  std::size_t step = 0; ///< its number among all
   std::string fold;
   StepLaunch launch = StepLaunch::by_host;
   double log_ratio = 0.0; ///< logarithm of measured over predicted time
@@ -41,7 +42,7 @@ std::vector<Residual> residuals_of(const std::vector<ValidationCase>& steps,
     const ValidationCase& step = steps[number];
     const auto* scenario = std::get_if<Scenario>(&step.scenario);
     if (scenario && results[number].interval)
-      residuals.push_back({step.fold, launch_of(scenario->workload.graphs),
+      residuals.push_back({number, step.fold, launch_of(scenario->workload.graphs),
                            std::log(1.0 + too_fast_percent(step, results[number]) / 100.0),
                            results[number].interval->cost_error_percent / 100.0,
                            1.0 / cases_of_plan[step.plan]});
@@ -82,22 +83,28 @@ FittedInterval interval_of(const std::vector<Residual>& residuals, StepLaunch la
   return found;
 }
 
-/// Share of the weight inside intervals that were made without the step's fold.
-double coverage(const std::vector<Residual>& residuals, double tail_share) {
+/// By residual, whether it is inside the interval that was made without its fold.
+std::vector<bool> inside_others(const std::vector<Residual>& residuals, double tail_share) {
   std::map<std::pair<std::string, StepLaunch>, StepInterval> intervals;
-  double inside = 0.0;
-  double all = 0.0;
+  std::vector<bool> inside;
   for (const Residual& residual : residuals) {
     const auto [found, added] = intervals.try_emplace({residual.fold, residual.launch});
     if (added)
       found->second = interval_of(residuals, residual.launch, residual.fold, tail_share).interval;
-    const StepInterval& interval = found->second;
-    all += residual.weight;
-    if (residual.log_ratio >= std::log(interval.low_ratio) &&
-        residual.log_ratio <= std::log(interval.high_ratio))
-      inside += residual.weight;
+    inside.push_back(residual.log_ratio >= std::log(found->second.low_ratio) &&
+                     residual.log_ratio <= std::log(found->second.high_ratio));
   }
-  return inside / all;
+  return inside;
+}
+
+double share_of(const std::vector<bool>& inside, const std::vector<Residual>& residuals) {
+  double sum = 0.0;
+  double all = 0.0;
+  for (std::size_t number = 0; number < residuals.size(); ++number) {
+    all += residuals[number].weight;
+    sum += inside[number] ? residuals[number].weight : 0.0;
+  }
+  return sum / all;
 }
 
 } // namespace
@@ -106,12 +113,17 @@ IntervalFit fit_intervals(const std::vector<ValidationCase>& steps,
                           const std::vector<CaseResult>& results) {
   const std::vector<Residual> residuals = residuals_of(steps, results);
   IntervalFit fit;
+  std::vector<bool> inside;
   for (const double tail_share : tail_shares) {
     fit.tail_share = tail_share;
-    fit.coverage_percent = 100.0 * coverage(residuals, tail_share);
+    inside = inside_others(residuals, tail_share);
+    fit.coverage_percent = 100.0 * share_of(inside, residuals);
     if (fit.coverage_percent >= 100.0 * nominal)
       break;
   }
+  fit.inside.resize(steps.size());
+  for (std::size_t number = 0; number < residuals.size(); ++number)
+    fit.inside[residuals[number].step] = inside[number];
   for (const StepLaunch launch : enumerators<StepLaunch>)
     fit.intervals[index(launch)] = interval_of(residuals, launch, "", fit.tail_share);
   return fit;

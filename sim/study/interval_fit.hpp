@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct IntervalFit {
   std::array<FittedInterval, enumerator_count<StepLaunch>> intervals;
   double tail_share = 0.0;       ///< beyond each end, of the weight
   double coverage_percent = 0.0; ///< plans inside intervals made without their fold
+  /// By step, whether its measurement is inside; nothing without a prediction.
+  std::vector<std::optional<bool>> inside;
 };
 
 /// Throws InputError if no step has a prediction.

@@ -38,7 +38,8 @@ TEST_CASE("a plan counts once in the errors, however often it was measured") {
   steps.add("a", "p", 1.0 / 1.10);
   steps.add("a", "q", 1.0 / 0.98);
   steps.add("b", "r", 1.0 / 0.95);
-  const auto all = statistics_by_kind(steps.cases, steps.results).back();
+  const StepsInside inside{true, true, false, true, true};
+  const auto all = statistics_by_kind(steps.cases, steps.results, inside).back();
   CHECK(all.kind == "all");
   CHECK(all.cases == 5);
   CHECK(all.plans == 3);
@@ -46,6 +47,7 @@ TEST_CASE("a plan counts once in the errors, however often it was measured") {
   CHECK(all.median_percent == Approx(5.0));
   CHECK(all.percentile_90_percent == Approx(10.0));
   CHECK(all.bias_percent == Approx(-2.0));
+  CHECK(all.inside_percent == Approx(100.0 * (2.0 / 3.0 + 1.0 + 1.0) / 3.0));
 }
 
 TEST_CASE("nine in ten plans lie inside intervals that were made without their source") {
