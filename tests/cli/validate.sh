@@ -6,7 +6,7 @@ source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 reference=$source/calibration/reference
-columns=case,tier,group,quantity,measured,predicted,error_percent,tolerance_percent,status,source
+columns=case,tier,group,quantity,measured,predicted,error_percent,tolerance_percent,status,source,predicted_low,predicted_high
 
 fail() {
   echo "$1"; cat "$work/err"; grep -v ',ok,' "$work/out" || true; exit 1
@@ -116,11 +116,11 @@ uneven,steps,$step,cluster.gpus=130,step_time_ms,1,5,nobody
 unknown,steps,$step,cluster.gpu=8,step_time_ms,1,5,nobody
 END
 run 1 --cases "$work/steps.csv"
-grep -q '^full,.*,out-of-memory,nobody$' "$work/out" || fail "full fits"
-grep -q '^uneven,.*,illegal,nobody$' "$work/out" || fail "uneven runs"
+grep -q '^full,.*,out-of-memory,nobody,,$' "$work/out" || fail "full fits"
+grep -q '^uneven,.*,illegal,nobody,,$' "$work/out" || fail "uneven runs"
 grep -q '^uneven: illegal: ' "$work/err" || fail "no reason"
-grep -q '^unknown,.*,unreadable,nobody$' "$work/out" || fail "an unknown key is read"
-grep -q '^unknown: unreadable: .*steps.csv:5:4' "$work/err" || fail "no place of the unknown key"
+grep -q '^unknown,.*,unreadable,nobody,,$' "$work/out" || fail "an unknown key is read"
+grep -q '^unknown: unreadable: .*steps.csv:5:15' "$work/err" || fail "no place of the unknown key"
 
 sed -i 's/^full,/same,/' "$work/steps.csv"
 run 2 --cases "$work/steps.csv"
