@@ -31,6 +31,7 @@ std::int64_t launches_of(const Kernel& kernel) {
   case KernelKind::grouped_gemm:
   case KernelKind::grouped_weight_gradient:
     return kernel.groups + cast_launches(kernel);
+  case KernelKind::batched_gemm:
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return 1;
