@@ -67,7 +67,9 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     return;
   case KernelKind::batched_gemm: // m × n by n × k, and k × m by m × n
     out.push_back(batched_gemm(k.part, k.groups, k.m, k.k, k.n));
+    out.back().same_call = k.same_call;
     out.push_back(batched_gemm(k.part, k.groups, k.k, k.n, k.m));
+    out.back().same_call = true;
     return;
   case KernelKind::attention_forward:
     out.push_back(attention_backward(
@@ -78,6 +80,7 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
       return;
     out.push_back(memory_bound(k.part, k.gradient_bytes));
     out.back().launches = k.gradient_launches;
+    out.back().same_call = k.same_call;
     return;
   case KernelKind::grouped_weight_gradient:
   case KernelKind::attention_backward:

@@ -48,7 +48,8 @@ HostWork host_work_of(const Segment& segment, const Works& works, const CudaGrap
   for (const std::uint32_t list : works.computes[segment.work].kernels)
     for (const Kernel& kernel : works.kernel_lists[list])
       if (!captured(kernel, graphs))
-        work += {1, launches_of(kernel) - 1};
+        work += kernel.same_call ? HostWork{0, launches_of(kernel)}
+                                 : HostWork{1, launches_of(kernel) - 1};
   return work;
 }
 

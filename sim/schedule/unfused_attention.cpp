@@ -55,6 +55,8 @@ std::vector<Kernel> unfused_attention_kernels(const Workload& workload, const Si
   // Values by head become values by token. Gradients are read in place.
   kernels.push_back(moved(Bytes{2 * s.tokens * heads * a.value_dim * bf16_bytes}, Bytes{0}));
   kernels.back().gradient_launches = 0;
+  for (std::size_t i = 1; i < kernels.size(); ++i) // one module of the framework
+    kernels[i].same_call = true;
   return kernels;
 }
 

@@ -92,6 +92,8 @@ struct Kernel {
   /// represents; no launches: no gradient kernel.
   std::int64_t launches = 1;
   std::int64_t gradient_launches = 1;
+  /// The host launches it within the call of the framework that launches the kernel before it.
+  bool same_call = false;
   /// Casts of the operands of an fp8 GEMM. For a gradient GEMM, `input` is the operand that it
   /// casts itself.
   CastBytes cast;
