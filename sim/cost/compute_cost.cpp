@@ -291,6 +291,12 @@ Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
       estimate.divide_by(constants.grouped_bias_efficiency_ratio);
     return estimate;
   }
+  case KernelKind::batched_gemm: { // as one GEMM with all rows: the same FLOPs, the same result
+    Estimate estimate = gemm_time(
+        moesim::gemm(kernel.part, kernel.precision, kernel.groups * kernel.m, kernel.n, kernel.k));
+    estimate.seconds = std::max(estimate.seconds, streamed(kernel.bytes, 0).seconds);
+    return estimate;
+  }
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return attention_time(kernel);

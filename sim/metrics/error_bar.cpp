@@ -15,6 +15,8 @@ const char* name_of(KernelKind kind) {
     return "grouped products";
   case KernelKind::grouped_weight_gradient:
     return "gradients of grouped weights";
+  case KernelKind::batched_gemm:
+    return "batched products of attention";
   case KernelKind::attention_forward:
     return "attention";
   case KernelKind::attention_backward:

@@ -81,6 +81,11 @@ void parse_training(const TomlTable& table, ScenarioInput& input) {
       table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";
   training.fp32_moments = table.choice_or("moment_precision", {"fp32", "bf16"}, "fp32") == "fp32";
   training.master_weights = table.flag_or("master_weights", true);
+  training.attention =
+      chosen_or(table, "attention", attention_kernels_names, AttentionKernels::fused);
+  constexpr Range<double> dropout = {0.0, 0.99};
+  training.attention_dropout = table.number_or("attention_dropout", dropout, 0.0);
+  training.hidden_dropout = table.number_or("hidden_dropout", dropout, 0.0);
   training.expandable_segments = table.flag_or("expandable_segments", false);
   table.finish();
 }

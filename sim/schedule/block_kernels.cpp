@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 #include "sim/schedule/fp8_casts.hpp"
 #include "sim/schedule/layer_segments.hpp"
+#include "sim/schedule/unfused_attention.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -20,8 +21,15 @@ Kernel touch(KernelPart part, std::int64_t values) {
 Kernel norm(KernelPart part, const Sizes& s) {
   return touch(part, 2 * s.tokens_per_rank * s.hidden);
 }
-Kernel residual(KernelPart part, const Sizes& s) {
-  return touch(part, 3 * s.tokens_per_rank * s.hidden);
+/// With dropout it writes a mask of one byte a value, which its gradient reads.
+Kernel residual(const Workload& workload, KernelPart part, const Sizes& s) {
+  const std::int64_t values = s.tokens_per_rank * s.hidden;
+  Kernel kernel = touch(part, 3 * values);
+  if (workload.training.hidden_dropout > 0.0) {
+    kernel.bytes += Bytes{values};
+    kernel.gradient_bytes += Bytes{values};
+  }
+  return kernel;
 }
 
 /// Splits `heads` over the tensor-parallel group; a rank holds at least one.
@@ -57,13 +65,22 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     out.back().bias = k.bias;
     out.back().cast = {.input = k.cast.gradient, .together = k.cast.together};
     return;
+  case KernelKind::batched_gemm: // m × n by n × k, and k × m by m × n
+    out.push_back(batched_gemm(k.part, k.groups, k.m, k.k, k.n));
+    out.back().same_call = k.same_call;
+    out.push_back(batched_gemm(k.part, k.groups, k.k, k.n, k.m));
+    out.back().same_call = true;
+    return;
   case KernelKind::attention_forward:
     out.push_back(attention_backward(
         {k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim, k.context, k.window}));
     return;
   case KernelKind::memory_bound:
+    if (k.gradient_launches == 0)
+      return;
     out.push_back(memory_bound(k.part, k.gradient_bytes));
     out.back().launches = k.gradient_launches;
+    out.back().same_call = k.same_call;
     return;
   case KernelKind::grouped_weight_gradient:
   case KernelKind::attention_backward:
@@ -130,6 +147,17 @@ bool dispatches_in_place(const Workload& workload) {
   return workload.plan.expert > 1 && workload.communication.dispatcher == Dispatcher::node_limited;
 }
 
+/// The kernels from queries, keys and values to attention's output.
+std::vector<Kernel> core_attention_kernels(const Workload& workload, const Sizes& s) {
+  if (workload.training.attention == AttentionKernels::unfused)
+    return unfused_attention_kernels(workload, s);
+  const AttentionSpec& a = workload.model.attention;
+  return {
+      attention_forward({workload.training.micro_batch, workload.training.sequence_length,
+                         heads_per_rank(a.heads, s.tensor), heads_per_rank(a.kv_heads, s.tensor),
+                         a.head_dim, a.value_dim, workload.plan.context, s.window})};
+}
+
 std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) {
   const AttentionSpec& a = workload.model.attention;
   const std::int64_t heads = heads_per_rank(a.heads, s.tensor);
@@ -160,12 +188,10 @@ std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) 
     kernels.push_back(touch(KernelPart::attention, 2 * queries_and_keys));
   // Rotary embedding reads and writes queries and keys.
   kernels.push_back(up_projection(touch(KernelPart::attention, 2 * queries_and_keys)));
-  kernels.push_back(of_module(
-      workload, RecomputeModule::core_attention,
-      attention_forward({workload.training.micro_batch, workload.training.sequence_length, heads,
-                         kv_heads, a.head_dim, a.value_dim, workload.plan.context, s.window})));
+  for (const Kernel& kernel : core_attention_kernels(workload, s))
+    kernels.push_back(of_module(workload, RecomputeModule::core_attention, kernel));
   kernels.push_back(projection(s.hidden, heads * a.value_dim));
-  kernels.push_back(residual(KernelPart::attention, s));
+  kernels.push_back(residual(workload, KernelPart::attention, s));
   return kernels;
 }
 
@@ -188,7 +214,7 @@ std::vector<Kernel> dense_kernels(const Workload& workload, const LayerSpec& lay
   const auto gemms =
       feed_forward_kernels(workload, s, KernelPart::dense, layer.dense_hidden / s.tensor);
   kernels.insert(kernels.end(), gemms.begin(), gemms.end());
-  kernels.push_back(residual(KernelPart::dense, s));
+  kernels.push_back(residual(workload, KernelPart::dense, s));
   return kernels;
 }
 
@@ -327,9 +353,9 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
 std::vector<Kernel> unpermute_kernels(const Workload& workload, const Sizes& s) {
   const std::int64_t routed = routed_tokens_per_rank(workload, s);
   if (dispatches_in_place(workload))
-    return {residual(KernelPart::permute, s)};
+    return {residual(workload, KernelPart::permute, s)};
   return {touch(KernelPart::permute, (routed + s.tokens_per_rank) * s.hidden),
-          residual(KernelPart::permute, s)};
+          residual(workload, KernelPart::permute, s)};
 }
 
 std::vector<Kernel> embedding_kernels(const Sizes& s) {

@@ -31,6 +31,7 @@ std::int64_t launches_of(const Kernel& kernel) {
   case KernelKind::grouped_gemm:
   case KernelKind::grouped_weight_gradient:
     return kernel.groups + cast_launches(kernel);
+  case KernelKind::batched_gemm:
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return 1;
@@ -47,7 +48,8 @@ HostWork host_work_of(const Segment& segment, const Works& works, const CudaGrap
   for (const std::uint32_t list : works.computes[segment.work].kernels)
     for (const Kernel& kernel : works.kernel_lists[list])
       if (!captured(kernel, graphs))
-        work += {1, launches_of(kernel) - 1};
+        work += kernel.same_call ? HostWork{0, launches_of(kernel)}
+                                 : HostWork{1, launches_of(kernel) - 1};
   return work;
 }
 

@@ -2,6 +2,7 @@
 
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/layer_segments.hpp"
+#include "sim/schedule/unfused_attention.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -46,6 +47,7 @@ private:
   bool recomputes(RecomputeModule module) const { return workload_.plan.recomputes(module); }
   void add_norm_input(OffloadModule module);
   void add_norm_output();
+  void add_residual_mask();
   void add_feed_forward(std::int64_t tokens, std::int64_t width, Precision kept);
 
   const Workload& workload_;
@@ -63,6 +65,12 @@ void Kept::add_norm_output() {
     add_input(sizes_.tokens_per_rank * sizes_.hidden);
 }
 
+/// Adds the mask of the dropout before the residual: one byte a value.
+void Kept::add_residual_mask() {
+  if (workload_.training.hidden_dropout > 0.0)
+    add(Bytes{sizes_.tokens_per_rank * sizes_.hidden});
+}
+
 void Kept::add_attention() {
   const Sizes& s = sizes_;
   const AttentionSpec& a = workload_.model.attention;
@@ -70,6 +78,13 @@ void Kept::add_attention() {
   const std::int64_t kv_heads = std::max<std::int64_t>(1, a.kv_heads / s.tensor);
   const std::int64_t output = s.tokens * heads * a.value_dim;
   add_norm_input(OffloadModule::attention_norm);
+  add_residual_mask();
+  const bool unfused = workload_.training.attention == AttentionKernels::unfused;
+  if (unfused && !recomputes(RecomputeModule::core_attention)) {
+    add(kept_scores(workload_, heads));
+    if (kv_heads < heads) // the copies of keys and values for each query head
+      add_bf16(s.tokens * heads * (a.head_dim + a.value_dim));
+  }
   of_module(OffloadModule::projection, [&] { add_norm_output(); });
   // The output: both its own gradient and the next GEMM need it.
   of_module(OffloadModule::output_projection, [&] {
@@ -103,6 +118,7 @@ void Kept::add_feed_forward(std::int64_t tokens, std::int64_t width, Precision k
 
 void Kept::add_dense(std::int64_t width) {
   add_norm_input(OffloadModule::feed_forward_norm);
+  add_residual_mask();
   add_norm_output();
   if (recomputes(RecomputeModule::dense))
     return;
@@ -114,6 +130,7 @@ void Kept::add_experts() {
   const ExpertSpec& e = workload_.model.experts;
   const Sizes& s = sizes_;
   add_norm_input(OffloadModule::feed_forward_norm);
+  add_residual_mask();
   add_norm_output();
   if (recomputes(RecomputeModule::moe))
     return;

@@ -80,6 +80,13 @@ Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_
   return kernel;
 }
 
+Kernel batched_gemm(KernelPart part, std::int64_t batch, std::int64_t m, std::int64_t n,
+                    std::int64_t k) {
+  Kernel kernel = grouped_gemm(part, Precision::bf16, batch, m, n, k);
+  kernel.kind = KernelKind::batched_gemm;
+  return kernel;
+}
+
 Kernel attention_forward(const AttentionShape& shape) {
   return attention(KernelKind::attention_forward, shape, 1.0);
 }

@@ -38,6 +38,7 @@ enum class KernelKind {
   gemm,                    ///< one GEMM, m × k by k × n
   grouped_gemm,            ///< `groups` GEMMs of m × k by k × n each: the experts of one rank
   grouped_weight_gradient, ///< the gradient GEMMs of a grouped GEMM's weights, k × n each
+  batched_gemm,            ///< `groups` GEMMs of one launch whose operands are both activations
   attention_forward,       ///< causal self-attention over full sequences
   attention_backward,      ///< its gradient
   memory_bound ///< norms, activations, routing, permutation, optimizer: time follows bytes
@@ -88,9 +89,11 @@ struct Kernel {
   /// For `memory_bound`: bytes that its gradient reads and writes.
   Bytes gradient_bytes;
   /// For `memory_bound`: number of consecutive launches that this kernel, or its gradient,
-  /// represents.
+  /// represents; no launches: no gradient kernel.
   std::int64_t launches = 1;
   std::int64_t gradient_launches = 1;
+  /// The host launches it within the call of the framework that launches the kernel before it.
+  bool same_call = false;
   /// Casts of the operands of an fp8 GEMM. For a gradient GEMM, `input` is the operand that it
   /// casts itself.
   CastBytes cast;
@@ -112,6 +115,9 @@ Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, s
 /// The gradients of the weights of `groups` GEMMs of m × k by k × n each.
 Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_t groups,
                                std::int64_t m, std::int64_t n, std::int64_t k);
+/// `batch` GEMMs of m × k by k × n, in bf16: both operands are activations, and have a gradient.
+Kernel batched_gemm(KernelPart part, std::int64_t batch, std::int64_t m, std::int64_t n,
+                    std::int64_t k);
 /// Attention over `batch` full sequences.
 struct AttentionShape {
   std::int64_t batch = 0;

@@ -202,6 +202,33 @@ std::optional<PlanFault> find_offload_fault(const ParallelPlan& plan, const Mode
   return std::nullopt;
 }
 
+/// Unfused attention has the kernels of multi-head and grouped-query attention over whole
+/// sequences.
+std::optional<PlanFault> find_attention_fault(const ParallelPlan& plan, const ModelSpec& model,
+                                              const TrainingSpec& training) {
+  const auto fault = [](const std::string& key, const std::string& message,
+                        const std::string& hint) {
+    return PlanFault{"training", key, message, hint};
+  };
+  if (training.attention == AttentionKernels::fused) {
+    if (training.attention_dropout > 0.0)
+      return fault("attention_dropout", "dropout inside a fused attention is not modelled",
+                   "use attention = \"unfused\", or leave it out");
+    return std::nullopt;
+  }
+  const std::string hint = "use attention = \"fused\"";
+  if (model.attention.kind == AttentionKind::latent)
+    return fault("attention", "unfused multi-head latent attention is not modelled", hint);
+  if (plan.context > 1)
+    return fault("attention",
+                 fmt::format("unfused attention is not modelled with context {}", plan.context),
+                 hint);
+  const auto windowed = [](const LayerSpec& layer) { return layer.window > 0; };
+  if (std::any_of(model.layers.begin(), model.layers.end(), windowed))
+    return fault("attention", "unfused attention with a sliding window is not modelled", hint);
+  return std::nullopt;
+}
+
 /// The layout of a group's ranks within a stage.
 struct GroupShape {
   std::int64_t size = 1;
@@ -297,6 +324,8 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
   if (auto fault = find_schedule_fault(plan, training))
     return fault;
   if (auto fault = find_offload_fault(plan, model))
+    return fault;
+  if (auto fault = find_attention_fault(plan, model, training))
     return fault;
   return find_overlap_fault(plan);
 }

@@ -28,6 +28,17 @@ inline constexpr auto fp8_recipe_names =
                                      {Fp8Recipe::mx, "mxfp8"}});
 static_assert(names_each(fp8_recipe_names));
 
+/// How the kernels of attention compute softmax(queries x keys) x values.
+enum class AttentionKernels {
+  fused,  ///< one kernel, which keeps the scores on chip (FlashAttention, arXiv 2205.14135)
+  unfused ///< a kernel for each operation; the scores of all heads go through memory
+};
+
+/// The names in scenarios.
+inline constexpr auto attention_kernels_names = std::to_array<Named<AttentionKernels>>(
+    {{AttentionKernels::fused, "fused"}, {AttentionKernels::unfused, "unfused"}});
+static_assert(names_each(attention_kernels_names));
+
 /// The data and the number formats of one optimizer step.
 struct TrainingSpec {
   std::int64_t sequence_length = 0; ///< tokens
@@ -50,6 +61,11 @@ struct TrainingSpec {
   /// The allocator grows its segments (PyTorch's expandable_segments), so that none of its memory
   /// is lost between them.
   bool expandable_segments = false;
+  AttentionKernels attention = AttentionKernels::fused;
+  /// Share of the probabilities of attention that are set to 0; only with unfused kernels.
+  double attention_dropout = 0.0;
+  /// Share of the values that are set to 0 before they are added to the residual stream.
+  double hidden_dropout = 0.0;
   /// Optimizer bytes of one parameter: two moments, and the master weight.
   std::int64_t optimizer_bytes() const {
     return 2 * (fp32_moments ? 4 : 2) + (master_weights ? 4 : 0);

@@ -152,6 +152,15 @@ TEST_CASE("a table of one point times every shape from that point") {
   CHECK(large.basis == CostBasis::beyond_table);
 }
 
+// 4 x 16 rows are 64. 1,000 single rows: 8.28 us; 1,000 x (64 + 4096 + 64) bf16 at 830 GB/s: 10.18.
+TEST_CASE("a batched product takes the time of one with all rows, and that of its bytes") {
+  const fs::path folder = toy_calibration("batch", "precision,m,n,k,time_us\nbf16,64,64,64,0.53\n");
+  const ComputeCost cost = ComputeCost::load(folder, toy());
+  const auto time = [&](const Kernel& kernel) { return microseconds_of(cost.time(kernel)); };
+  CHECK(time(batched_gemm(KernelPart::attention, 4, 16, 64, 64)) == Approx(0.53));
+  CHECK(time(batched_gemm(KernelPart::attention, 1000, 1, 64, 64)) == Approx(8.448 / 0.83));
+}
+
 TEST_CASE("a gap in a table is filled from its neighbours and not called measured") {
   // (128, 128) is missing: along m half way between 2 and 6, along n between 3 and 5: both 4.
   const fs::path folder = toy_calibration("gap", "precision,m,n,k,time_us\n"
