@@ -13,8 +13,8 @@ struct KeptActivations {
   Bytes on_host; ///< bytes of offloaded modules, in host memory
 };
 
-/// The activations that a layer keeps, after Korthikanti et al. (arXiv 2205.05198): with a fused
-/// attention that keeps no scores, plus routed tokens, without those that recompute drops. A GEMM
+/// The activations that a layer keeps, after Korthikanti et al. (arXiv 2205.05198), plus routed
+/// tokens, without those that recompute drops. A fused attention keeps no scores. A GEMM
 /// keeps its input in the precision that it reads. With uneven experts, the busiest rank of `load`
 /// counts. Ignores `plan.offload_layers`.
 KeptActivations kept_activations(const Workload& workload, std::int64_t layer,
