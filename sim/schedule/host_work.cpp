@@ -41,7 +41,33 @@ std::int64_t launches_of(const Kernel& kernel) {
   return kernel.launches;
 }
 
-HostWork host_work_of(const Segment& segment, const Works& works, const CudaGraphs& graphs) {
+/// Whether a graph holds the segment as a collective of tensor parallelism: one before the captured
+/// compute whose input it gathers, or behind the one whose results it sums. Backward the sum comes
+/// first.
+bool captured(const std::vector<Segment>& segments, std::size_t position, const Works& works,
+              const CudaGraphs& graphs) {
+  if (segments[position].kind != OpKind::collective)
+    return false;
+  const CollectiveWork& collective = works.collectives[segments[position].work];
+  if (collective.role != Role::tensor_gather && collective.role != Role::tensor_reduce)
+    return false;
+  const bool comes_before =
+      (collective.role == Role::tensor_gather) == (collective.direction == Direction::forward);
+  const std::size_t neighbour = comes_before ? position + 1 : position - 1; // 0 - 1 is none
+  if (neighbour >= segments.size() || segments[neighbour].kind != OpKind::compute)
+    return false;
+  const KernelLists& lists = works.computes[segments[neighbour].work].kernels;
+  if (lists.empty())
+    return false;
+  const KernelList& kernels = works.kernel_lists[comes_before ? lists.front() : lists.back()];
+  return !kernels.empty() && captured(comes_before ? kernels.front() : kernels.back(), graphs);
+}
+
+HostWork host_work_of(const std::vector<Segment>& segments, std::size_t position,
+                      const Works& works, const CudaGraphs& graphs) {
+  const Segment& segment = segments[position];
+  if (captured(segments, position, works, graphs))
+    return {};
   if (segment.kind != OpKind::compute)
     return {.operators = 1};
   HostWork work;
@@ -71,9 +97,10 @@ Sends sends(const Segment& segment, const Works& works) {
 } // namespace
 
 std::vector<HostPortion> host_portions(const std::vector<Segment>& segments, const Works& works,
-                                       const CudaGraphs& graphs) {
-  if (graphs.full_iteration)
+                                       const Workload& workload) {
+  if (workload.graphs.full_iteration)
     return {};
+  const bool waits_for_counts = !workload.routing.pad_to_capacity;
   std::vector<HostPortion> portions;
   HostWork work;
   const auto end_portion = [&](std::size_t end, bool synchronises) {
@@ -84,8 +111,8 @@ std::vector<HostPortion> host_portions(const std::vector<Segment>& segments, con
   };
   for (std::size_t i = 0; i < segments.size(); ++i) {
     if (const Sends sent = sends(segments[i], works); sent != Sends::nothing)
-      end_portion(i, sent == Sends::tokens);
-    work += host_work_of(segments[i], works, graphs);
+      end_portion(i, sent == Sends::tokens && waits_for_counts);
+    work += host_work_of(segments, i, works, workload.graphs);
     if (host_posts(segments[i], works))
       end_portion(i + 1, true);
     const bool computes = segments[i].kind == OpKind::compute;

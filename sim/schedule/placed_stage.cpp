@@ -151,8 +151,7 @@ private:
   std::vector<Segment> make_pass(const PassKey& key) {
     std::vector<Segment> segments = segments_of(chunk_.front(), key);
     INVARIANT(!segments.empty(), "stage {} has a pass without work", number_);
-    const std::vector<HostPortion> portions =
-        host_portions(segments, graph_.works, workload_.graphs);
+    const std::vector<HostPortion> portions = host_portions(segments, graph_.works, workload_);
     if (!ranks_.empty())
       distinguish_ranks(segments, key);
     for (auto portion = portions.rbegin(); portion != portions.rend(); ++portion) {

@@ -36,7 +36,9 @@ PassOfStage pass_of(const Workload& workload, Direction direction) {
 }
 
 std::vector<HostPortion> host_portions(const PassOfStage& pass, const CudaGraphs& graphs) {
-  return host_portions(pass.segments, pass.works, graphs);
+  Workload workload;
+  workload.graphs = graphs;
+  return host_portions(pass.segments, pass.works, workload);
 }
 
 /// The sum of all portions of a pass.
@@ -134,4 +136,42 @@ TEST_CASE("the host waits for the end of what it posts itself, forward and backw
   workload.communication.host_posts = false;
   CHECK(host_work(segments, none) == host_work(pass_of(workload, Direction::forward), none));
   CHECK(host_portions(pass_of(workload, Direction::forward), none).size() == 3);
+}
+
+// Experts padded to their capacity: their counts are known before the router has run.
+TEST_CASE("the host does not wait for the router where experts are padded to their capacity") {
+  Workload workload = one_layer();
+  workload.graphs = {};
+  workload.routing.capacity_factor = 1.0;
+  workload.routing.pad_to_capacity = true;
+  const PassOfStage forward = pass_of(workload, Direction::forward);
+  const std::vector<HostPortion> portions =
+      host_portions(forward.segments, forward.works, workload);
+  REQUIRE(portions.size() == 3);
+  for (const HostPortion& portion : portions)
+    CHECK_FALSE(portion.synchronises);
+  workload.routing.pad_to_capacity = false;
+  CHECK(host_portions(forward.segments, forward.works, workload)[0].synchronises);
+}
+
+// A dense layer over two ranks: attention gathers its input and sums its result, as does the
+// feed-forward. A graph of attention holds its two collectives beside its kernels: norm, product,
+// rotary, scores, product, residual 6; backward 8, as each of the two products has a gradient for
+// its input and one for its weight.
+TEST_CASE("a graph holds the collectives of tensor parallelism of the kernels that it captures") {
+  Workload workload = shipped_workload("llama-2-70b", 1);
+  workload.model.layers.resize(1);
+  workload.plan.layers_per_stage = {1};
+  workload.plan.gpus = 2;
+  workload.plan.tensor = 2;
+  const CudaGraphs none;
+  const CudaGraphs attention{.attention = true};
+  const CudaGraphs both{.attention = true, .dense = true};
+  const PassOfStage forward = pass_of(workload, Direction::forward);
+  const std::int64_t calls = host_work(forward, none).operators;
+  CHECK(host_work(forward, attention).operators == calls - (6 + 2));
+  // Norm, product, activation, product, residual 5.
+  CHECK(host_work(forward, both).operators == calls - (6 + 2) - (5 + 2));
+  const PassOfStage backward = pass_of(workload, Direction::backward);
+  CHECK(host_work(backward, attention).operators == host_work(backward, none).operators - (8 + 2));
 }
