@@ -63,6 +63,7 @@ struct ComputeCost::Tables {
   ByPrecision<std::optional<CastSource>> casts;
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
   std::optional<GridSource> attention;
+  SustainedThroughput sustained;
   HostCost host;
   std::vector<Precision> precisions; ///< precisions whose tables were read
 
@@ -121,8 +122,7 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
     : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")),
       host(calibration, {device.host, device.host_place}, constants),
       precisions(read.begin(), read.end()) {
-  constants.sustained_throughput_ratio =
-      sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
+  sustained = sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
   for (const TableFolder& folder :
        find_table_folders(calibration, {device.kind, device.kind_place})) {
@@ -329,8 +329,7 @@ KernelTime ComputeCost::time(const Kernel& kernel) const {
   // No kernel is faster than the datasheet's peak.
   const Seconds computed = executed.flops / tables.peak(executed.precision);
   estimate.seconds = std::max(estimate.seconds, computed.value);
-  if (kernel.kind != KernelKind::memory_bound)
-    estimate.seconds /= std::min(1.0, tables.constants.sustained_throughput_ratio.value);
+  estimate.seconds /= tables.sustained.rate_of(executed);
   estimate.follow(tables.cast_time(executed));
   // The GEMMs of the tables do not accumulate: add the time to read and write the sum.
   const Uncertain& share = tables.constants.memory_bandwidth_share;
@@ -345,7 +344,7 @@ const HostCost& ComputeCost::host() const {
 }
 
 double ComputeCost::common_error() const {
-  return tables_->constants.sustained_throughput_ratio.error;
+  return tables_->sustained.ratio.error;
 }
 
 std::string ComputeCost::sms_interconnect() const {
