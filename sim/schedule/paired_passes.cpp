@@ -9,35 +9,43 @@ namespace {
 /// The state of one of two passes during their merge.
 struct PassLane {
   std::vector<Segment> segments;
+  std::vector<bool> starts_turn; ///< by index of the segment
   bool backward = false;
-  std::int64_t computes = 0; ///< total number of computes
-  std::int64_t issued = 0;   ///< computes so far
-  std::size_t next = 0;      ///< index of the next segment
+  std::int64_t turns = 0; ///< total number of turns
+  std::int64_t taken = 0; ///< turns so far
+  std::size_t next = 0;   ///< index of the next segment
 
-  PassLane(std::vector<Segment> of, bool is_backward)
+  PassLane(std::vector<Segment> of, bool is_backward, const Works& works)
       : segments(std::move(of)), backward(is_backward) {
-    for (const Segment& segment : segments)
-      computes += is_turn(segment) ? 1 : 0;
+    bool ended = true; // the turn before
+    for (const Segment& segment : segments) {
+      const bool starts = is_compute(segment) && (ended || segment.after_result);
+      starts_turn.push_back(starts);
+      turns += starts ? 1 : 0;
+      ended = (ended && !starts) || is_with_experts(segment, works);
+    }
   }
 
-  /// Whether a segment is a compute that takes a turn between the lanes. Computes beside their own
-  /// pass's communication and the host's launches take none.
-  static bool is_turn(const Segment& segment) {
+  /// Whether a segment is a compute that may start a turn. Computes beside their own pass's
+  /// communication and the host's launches do not.
+  static bool is_compute(const Segment& segment) {
     return segment.kind == OpKind::compute && !segment.beside_previous && !segment.host;
+  }
+  static bool is_with_experts(const Segment& segment, const Works& works) {
+    return segment.kind == OpKind::collective &&
+           works.collectives[segment.work].group == GroupKind::expert;
   }
 
   bool has_turn() const { return next < segments.size(); }
-  /// Position of the middle of the next compute in its lane, scaled by twice the computes of both
-  /// lanes, so that two lanes compare.
-  std::int64_t position(const PassLane& other) const { return (2 * issued + 1) * other.computes; }
+  /// Position of the middle of the next turn in its lane, scaled by twice the turns of both lanes,
+  /// so that two lanes compare.
+  std::int64_t position(const PassLane& other) const { return (2 * taken + 1) * other.turns; }
 
-  /// The communication with experts that is under way when the next compute of either lane is
-  /// issued.
+  /// The communication with experts that is under way when the next turn of either lane starts.
   std::optional<std::uint32_t> under_way(const Works& works) const {
-    for (std::size_t place = next; place > 0 && !is_turn(segments[place - 1]); --place)
-      if (const Segment& segment = segments[place - 1]; segment.kind != OpKind::compute)
-        if (works.collectives[segment.work].group == GroupKind::expert)
-          return segment.work;
+    for (std::size_t place = next; place > 0 && !starts_turn[place - 1]; --place)
+      if (is_with_experts(segments[place - 1], works))
+        return segments[place - 1].work;
     return std::nullopt;
   }
 };
@@ -46,7 +54,8 @@ struct PassLane {
 
 std::vector<PairedSegment> PassPairing::merge(const std::vector<Segment>& forward,
                                               const std::vector<Segment>& backward) {
-  std::array<PassLane, 2> lanes{PassLane(paired(backward), true), PassLane(paired(forward), false)};
+  std::array<PassLane, 2> lanes{PassLane(paired(backward), true, table_.works()),
+                                PassLane(paired(forward), false, table_.works())};
   std::vector<PairedSegment> merged;
   const auto issue = [&](PassLane& lane, const PassLane& other) {
     Segment segment = lane.segments[lane.next];
@@ -61,7 +70,7 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<Segment>& forwar
     merged.push_back({segment, lane.backward});
   };
   const auto issue_what_follows = [&](PassLane& lane, const PassLane& other) {
-    while (lane.next < lane.segments.size() && !PassLane::is_turn(lane.segments[lane.next]))
+    while (lane.has_turn() && !lane.starts_turn[lane.next])
       issue(lane, other);
   };
   for (const std::size_t lane : {0, 1})
@@ -71,7 +80,7 @@ std::vector<PairedSegment> PassPairing::merge(const std::vector<Segment>& forwar
         !lanes[0].has_turn() ||
         (lanes[1].has_turn() && lanes[1].position(lanes[0]) < lanes[0].position(lanes[1]));
     issue(lanes[second], lanes[!second]);
-    ++lanes[second].issued;
+    ++lanes[second].taken;
     issue_what_follows(lanes[second], lanes[!second]);
   }
   return merged;

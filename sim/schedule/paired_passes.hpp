@@ -13,11 +13,15 @@ struct PairedSegment {
 };
 
 /// Merges two passes that run side by side into one order, in which a device issues their segments.
-/// Computes alternate in proportion to their numbers. The backward pass is first, as its first
-/// compute only undoes the sum of the experts' results. A communication follows the compute that it
-/// waits for, and segments beside it follow it. So an all-to-all of one pass runs beside a compute
-/// of the other. The compute loses the SMs that the all-to-all holds (ComputeWork::beside), and the
-/// all-to-all is slower (CollectiveWork::beside_compute).
+/// The passes take turns, in proportion to their numbers of turns. A turn lasts until its pass
+/// communicates with experts, so that collectives of tensor or context parallelism, and the
+/// computes between them, belong to it; gradients of weights after the pass's result are turns of
+/// their own. Megatron-Core's turns end there too: attention, then experts (NVIDIA/Megatron-LM:
+/// megatron/core/models/common/model_chunk_schedule_plan.py@01cf4fb5). The backward pass is first,
+/// as its first compute only undoes the sum of the experts' results. A communication follows the
+/// compute that it waits for, and segments beside it follow it. So an all-to-all of one pass runs
+/// beside a turn of the other. The computes of that turn lose the SMs that the all-to-all holds
+/// (ComputeWork::beside), and the all-to-all is slower (CollectiveWork::beside_compute).
 class PassPairing {
 public:
   /// `table` gets the computes that run beside a communication, and the

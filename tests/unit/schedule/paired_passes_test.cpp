@@ -20,8 +20,8 @@ std::vector<Segment> place(WorkTable& table, const std::vector<std::string_view>
     const auto size = static_cast<std::int64_t>(label + 1);
     if (name.front() == 'C' || name.front() == 'T') {
       const bool of_experts = name.front() == 'C';
-      const CollectiveWork work{.kind =
-                                    experts ? Collective::all_to_all : Collective::reduce_scatter,
+      const CollectiveWork work{.kind = of_experts ? Collective::all_to_all
+                                                   : Collective::reduce_scatter,
                                 .group = of_experts ? GroupKind::expert : GroupKind::tensor,
                                 .role = of_experts ? Role::dispatch : Role::tensor_reduce,
                                 .bytes = Bytes{size}};
@@ -64,9 +64,10 @@ TEST_CASE("computes of a pair alternate, and all-to-alls run beside those of the
         "1b Cb 1f* Cf 2b* Cb 2f* Cf 3b* 3f");
 }
 
-// Middles of computes: backward 1/8, 3/8, 5/8, 7/8; forward 2/8, 6/8.
+// Middles of turns: backward 1/8, 3/8, 5/8, 7/8; forward 2/8, 6/8.
 TEST_CASE("a longer pass of a pair spreads over the other") {
-  CHECK(merged({"1f", "Cf", "2f"}, {"1b", "2b", "3b", "4b"}) == "1b 1f Cf 2b* 3b* 2f 4b");
+  CHECK(merged({"1f", "Cf", "2f"}, {"1b", "Cb", "2b", "Cb", "3b", "Cb", "4b"}) ==
+        "1b Cb 1f* Cf 2b* Cb 3b* Cb 2f* 4b");
   CHECK(merged({"1f"}, {"1b", "Cb", "2b", "Cb", "3b"}) == "1b Cb 2b Cb 1f* 3b");
 }
 
@@ -79,7 +80,21 @@ TEST_CASE("gradients of weights run behind those of inputs, before the other pas
 }
 
 TEST_CASE("sums of tensor parallelism slow no compute down") {
-  CHECK(merged({"Tf", "1f", "Tf"}, {"1b", "Tb", "2b"}) == "Tf 1b Tb 1f Tf 2b");
+  CHECK(merged({"Tf", "1f", "Tf"}, {"1b", "Tb", "2b"}) == "Tf 1b Tb 2b 1f Tf");
+}
+
+// Middles: forward 1/4 and 3/4, backward 1/2, as no communication with experts ends its turn.
+TEST_CASE("computes with no communication with experts between them are one turn") {
+  CHECK(merged({"1f", "Cf", "2f"}, {"1b", "2b", "3b"}) == "1f Cf 1b* 2b* 3b* 2f");
+}
+
+// The same passes as without tensor parallelism, 1f Cf 2f and 1b Cb 2b Cb 3b, whose middles are 1/4
+// and 3/4 of the forward pass, 1/6, 3/6 and 5/6 of the backward pass.
+TEST_CASE("tensor parallelism splits the turns of a pair, and adds none") {
+  CHECK(merged({"1f", "Cf", "2f"}, {"1b", "Cb", "2b", "Cb", "3b"}) == "1b Cb 1f* Cf 2b* Cb 2f* 3b");
+  CHECK(merged({"1f", "Tf", "4f", "Tf", "5f", "Cf", "2f", "Tf", "6f"},
+               {"1b", "Cb", "2b", "Tb", "4b", "Cb", "Tb", "3b"}) ==
+        "1b Cb 1f* Tf 4f* Tf 5f* Cf 2b* Tb 4b* Cb Tb 2f* Tf 6f* 3b");
 }
 
 TEST_CASE("a compute beside the same communication is one work of the graph") {
