@@ -210,7 +210,7 @@ std::string validation_section(const std::filesystem::path& assets) {
                  {"steps", "plans", "folds", "median_percent", "p90_percent", "bias_percent",
                   "inside_percent"},
                  [](const std::string& steps) {
-                   return steps == "MoE" || steps == "dense" || steps == "all";
+                   return steps.starts_with("MoE") || steps == "dense" || steps == "all";
                  });
   const std::string tiers = asset_rows(assets / "validation.csv",
                                        {"tier", "cases", "median_percent", "p90_percent", "holds"},

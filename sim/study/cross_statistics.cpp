@@ -61,6 +61,11 @@ bool is_moe(const ValidationCase& step) {
   return scenario && scenario->workload.model.is_moe();
 }
 
+bool is_over_efa(const ValidationCase& step) {
+  const auto* scenario = std::get_if<Scenario>(&step.scenario);
+  return scenario && scenario->topology.node.nic_interconnect == "efa";
+}
+
 } // namespace
 
 double too_fast_percent(const ValidationCase& step, const CaseResult& result) {
@@ -74,6 +79,12 @@ std::vector<StepStatistics> statistics_by_kind(const std::vector<ValidationCase>
                                                const StepsInside& inside) {
   std::vector<StepStatistics> found;
   add(found, statistics_of("MoE", steps, results, inside, is_moe));
+  add(found, statistics_of("MoE over EFA", steps, results, inside, [](const ValidationCase& step) {
+        return is_moe(step) && is_over_efa(step);
+      }));
+  add(found,
+      statistics_of("MoE over other networks", steps, results, inside,
+                    [](const ValidationCase& step) { return is_moe(step) && !is_over_efa(step); }));
   add(found, statistics_of("dense", steps, results, inside,
                            [](const ValidationCase& step) { return !is_moe(step); }));
   add(found,

@@ -29,7 +29,8 @@ using StepsInside = std::vector<std::optional<bool>>;
 /// less 1. NaN without a prediction.
 double too_fast_percent(const ValidationCase& step, const CaseResult& result);
 
-/// Statistics of MoE steps, of dense steps and of all; kinds without a prediction are left out.
+/// Statistics of MoE steps, of those over EFA and of the others, of dense steps and of all; kinds
+/// without a prediction are left out.
 std::vector<StepStatistics> statistics_by_kind(const std::vector<ValidationCase>& steps,
                                                const std::vector<CaseResult>& results,
                                                const StepsInside& inside);

@@ -57,7 +57,7 @@ of() {
 }
 # ends: "LEAST–MOST" of the numbers that are read, with one decimal.
 ends() { sort -n | awk 'NR == 1 { least = $1 } END { printf "%.1f–%.1f", least, $1 }'; }
-for tier in step-moe step-dense step-assumed step-dense-assumed step-fitted; do
+for tier in step-moe step-dense step-assumed step-dense-assumed step-fitted step-known-gaps; do
   says calibration/TRAINING.md "| $tier | $(of $tier 1) | $(of $tier 2) % | $(of $tier 3) % |"
 done
 for tier in step-moe step-dense step-assumed step-dense-assumed memory-allocated; do
@@ -73,7 +73,16 @@ says README.md "| $(of "$nvlink" 1 | awk '{ sum += $1 } END { print sum }') | $(
 infiniband=nccl-all-reduce-infiniband
 says README.md "| $(($(of $infiniband 1) + $(of deepep 1))) | $(of $infiniband 2), $(of deepep 2) % | $(
   of $infiniband 3), $(of deepep 3) % |"
-says README.md "among them $steps training steps"
+# cross KIND: its row of cross_validation.csv as the README prints it.
+cross() {
+  awk -F, -v kind="$1" '$1 == kind {
+    printf "| %s | %s | %s %% | %s %% | %+.1f %% | %s %% |", $3, $4, $5, $6, $7, $8 }' \
+    "$source/calibration/cross_validation.csv"
+}
+for kind in MoE 'MoE over EFA' 'MoE over other networks' dense; do says README.md "$(cross "$kind")"; done
+awk -F, 'NR > 1 { printf "| %s | %s | %s–%s | %s ± %s %% | %s | %s |\n", $1, $3, $4, $5, $6, $7, $8, $9 }' \
+  "$source/calibration/step_fits.csv" >"$work/fit_rows"
+while IFS= read -r row; do says calibration/TRAINING.md "$row"; done <"$work/fit_rows"
 says README.md "off by $(awk -F, '$4 == "inside" { print $6 }' \
   "$source/calibration/compute_errors.csv" | ends) %"
 
