@@ -67,6 +67,7 @@ int main() {
       std::to_array<Named<KernelKind>>({{KernelKind::gemm, "products"},
                                         {KernelKind::grouped_gemm, "grouped products"},
                                         {KernelKind::grouped_weight_gradient, "weight gradients"},
+                                        {KernelKind::batched_gemm, "batched products"},
                                         {KernelKind::attention_forward, "attention"},
                                         {KernelKind::attention_backward, "attention backward"},
                                         {KernelKind::memory_bound, "memory-bound"}});

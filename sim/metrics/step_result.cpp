@@ -19,7 +19,8 @@ constexpr auto columns = std::to_array<ResultColumn>({
      &R::step_time_low_ms},
     {"step_time_high_ms", "upper end of its 90 % interval", &R::step_time_high_ms},
     {"cost_error_percent",
-     "half the width of a 90 % interval from the errors of kernel and network costs alone",
+     "half the width of a 90 % interval from the errors of kernel and network costs, and of an "
+     "approximate replay, alone",
      &R::cost_error_percent},
     {"tokens_per_s", "global batch x sequence length / step time", &R::tokens_per_s},
     {"tokens_per_s_per_gpu", "tokens_per_s / GPUs", &R::tokens_per_s_per_gpu},
@@ -136,6 +137,10 @@ constexpr auto columns = std::to_array<ResultColumn>({
      "costs of this cluster without a measurement, each with the measurement of something else "
      "that stands in",
      &R::stand_ins},
+    {"folding",
+     "exact, or approximate: ranks of a stage differ, and one stands for all with the loads of its "
+     "busiest links",
+     &R::folding},
 });
 
 } // namespace

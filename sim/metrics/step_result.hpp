@@ -85,6 +85,7 @@ struct StepResult {
   std::string bottleneck;
   std::string extrapolated_costs;
   std::string stand_ins;
+  std::string folding;
 };
 
 /// A column of a result: its only declaration.

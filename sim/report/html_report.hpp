@@ -24,9 +24,10 @@ struct ReportOrigin {
 /// data and JavaScript inlined), the table of every point, the errors of predictions of published
 /// measurements, the origin. Same input, same bytes. `assets` is the folder that the build target
 /// `moesim_report_assets` fills: `template.html`, `style.css`, `page.js`, `libraries.js`,
-/// `validation.csv`, `cross_validation.csv`, `validation.svg` and `charts/`. A chart names in `usermeta.needs` the columns
-/// that it needs, of results.csv or of the table that `usermeta.table` names; one that lacks them
-/// is replaced by a line that says so. Throws InputError if an asset is missing or broken.
+/// `validation.csv`, `cross_validation.csv`, `validation.svg` and `charts/`. A chart names in
+/// `usermeta.needs` the columns that it needs, of results.csv or of the table that
+/// `usermeta.table` names; one that lacks them is replaced by a line that says so. Throws
+/// InputError if an asset is missing or broken.
 std::string render_html_report(const SweepTables& tables, const ReportOrigin& origin,
                                const std::filesystem::path& assets);
 

@@ -27,6 +27,9 @@ public:
           "{page}}");
     for (const char* name : {"style.css", "libraries.js", "page.js"})
       write(name, "");
+    write("cross_validation.csv",
+          "steps,cases,plans,folds,median_percent,p90_percent,bias_percent,inside_percent\n"
+          "somebody a100,3,2,1,4.5,9,-1,90\nMoE,3,2,1,12.5,9,-1,90\n");
     write("validation.csv", "tier,cases,median_percent,p90_percent,holds\nsteps,3,1.5,,\"a<b\"\n");
     write("validation.svg", "<svg/>");
     write("charts/1_lines.vl.json",
@@ -233,7 +236,10 @@ TEST_CASE("a report names the asset that is broken, with its place") {
 TEST_CASE("a report says how far off published measurements are predicted") {
   const Assets assets;
   const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Catch::Contains("<tr><td>steps<td>3<td>1.5<td><td>a&lt;b\n</table>\n<svg/>"));
+  CHECK_THAT(page, Catch::Contains("<tr><td>MoE<td>2<td>1<td>12.5<td>9<td>-1<td>90\n</table>\n"
+                                   "<svg/>"));
+  CHECK_THAT(page, !Catch::Contains("somebody a100"));
+  CHECK_THAT(page, Catch::Contains("<tr><td>steps<td>3<td>1.5<td><td>a&lt;b\n</table>"));
   assets.remove("validation.csv");
   CHECK_THAT(error_of(assets), Catch::Contains("validation.csv: error: this part of the report"));
 }
