@@ -115,8 +115,6 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::busiest(std::int64_t layer) const
 }
 
 bool ExpertLoads::ranks_alike() const {
-  if (layout_ == RankLayout::apart)
-    return false;
   if (workload_.routing.even())
     return true;
   for (std::size_t layer = 0; layer < workload_.model.layers.size(); ++layer)

@@ -48,27 +48,20 @@ enum class Unevenness {
   none      ///< the same tokens in all; each rank has the mean
 };
 
-/// How a replay of loads lays out the ranks of a stage.
-enum class RankLayout {
-  by_load, ///< one rank stands for all that carry the same
-  apart    ///< as if each carried something else: as a step of uneven loads, to compare with it
-};
-
 /// The loads of the MoE layers of a workload, each made at its first use. Not safe for two threads
 /// at once.
 class ExpertLoads {
 public:
   /// The workload must outlive this object.
-  explicit ExpertLoads(const Workload& workload, Unevenness unevenness = Unevenness::full,
-                       RankLayout layout = RankLayout::by_load)
-      : workload_(workload), unevenness_(unevenness), layout_(layout) {}
+  explicit ExpertLoads(const Workload& workload, Unevenness unevenness = Unevenness::full)
+      : workload_(workload), unevenness_(unevenness) {}
 
   /// The load of a layer and micro-batch; null if all experts have the same load.
   std::shared_ptr<const ExpertLoad> at(std::int64_t layer, std::int64_t micro_batch) const;
   /// The load of the micro-batch whose busiest rank has the most tokens.
   std::shared_ptr<const ExpertLoad> busiest(std::int64_t layer) const;
   /// Whether, in every layer and micro-batch, all pairs of ranks carry the same number of tokens.
-  /// Then one rank represents all ranks. Never under RankLayout::apart.
+  /// Then one rank represents all ranks.
   bool ranks_alike() const;
   /// The placement of a layer's experts.
   const Placement& placement(std::int64_t layer) const;
@@ -79,7 +72,6 @@ public:
 private:
   const Workload& workload_;
   Unevenness unevenness_;
-  RankLayout layout_;
   mutable std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<const ExpertLoad>> known_;
   mutable std::map<std::int64_t, Placement> placements_;
 };

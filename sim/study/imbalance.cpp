@@ -92,7 +92,7 @@ Seconds straggler_time(const Workload& workload, const ExpertLoads& loads,
 }
 
 void fill_imbalance(const Scenario& scenario, const ExpertLoads& loads, const Topology& topology,
-                    const Costs& costs, bool approximate, StepResult& result) {
+                    const Costs& costs, StepResult& result) {
   const Workload& workload = scenario.workload;
   result.straggler_ms = 0.0;
   result.imbalance_ms = 0.0;
@@ -101,8 +101,7 @@ void fill_imbalance(const Scenario& scenario, const ExpertLoads& loads, const To
   if (!workload.model.is_moe() || workload.routing.even())
     return;
   const auto step_time_ms = [&](Unevenness unevenness) {
-    const ExpertLoads compared(workload, unevenness,
-                               approximate ? RankLayout::apart : RankLayout::by_load);
+    const ExpertLoads compared(workload, unevenness);
     const StepReplay replay = replay_step(workload, topology, scenario.fidelity, costs, compared);
     return replay.metrics.step_time.value * 1e3;
   };

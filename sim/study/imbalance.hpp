@@ -17,9 +17,7 @@ Seconds straggler_time(const Workload& workload, const ExpertLoads& loads, const
 
 /// Fills straggler_ms, the time that `step_time_ms` exceeds that of a step with even loads, and the
 /// part that uneven experts alone cause. Takes two replays. All are 0 with even loads.
-/// `approximate`: whether the step was replayed approximately (StepReplay); the others then are, in
-/// the same way.
 void fill_imbalance(const Scenario& scenario, const ExpertLoads& loads, const Topology& topology,
-                    const Costs& costs, bool approximate, StepResult& result);
+                    const Costs& costs, StepResult& result);
 
 } // namespace moesim

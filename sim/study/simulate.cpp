@@ -46,9 +46,9 @@ void fill_throughput(const Scenario& scenario, StepResult& result) {
       100.0 * (rate / (w.training.precision == Precision::fp8 ? gpu.fp8 : gpu.bf16));
 }
 
-/// Error of an approximate replay at a confidence of 90 %: 8 of 106 random clusters differed from
-/// the exact replay at all, 4 of them by more than 2 % (calibration/DEVIATIONS.md 19).
-constexpr double approximate_replay_error = 0.02;
+/// Error of an approximate replay at a confidence of 90 %: loads that are all but even on 1,024
+/// GPUs take 2.7 % less than the exact replay of even ones (calibration/DEVIATIONS.md 19).
+constexpr double approximate_replay_error = 0.03;
 
 void fill_interval(const StepReplay& replay, const CudaGraphs& graphs,
                    const StepIntervals& intervals, StepResult& result) {
@@ -275,7 +275,7 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
   result.extrapolated_costs = extrapolated_text(replay);
   result.stand_ins = stand_in_text(scenario.workload, replay);
   if (twins != Twins::skip)
-    fill_imbalance(scenario, loads, topology, costs, replay.approximate, result);
+    fill_imbalance(scenario, loads, topology, costs, result);
 }
 
 /// A scenario under the fastest plan of its search, and the replay of that.
