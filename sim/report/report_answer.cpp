@@ -194,13 +194,22 @@ std::string explanation(const TableReader& results, std::size_t row) {
              : "";
 }
 
-/// "Slowest: 41,200 tokens/s, a step of 874 ms, at …", and why.
+/// " (90 % interval: 697 to 1,202)" of a step's time; empty without one.
+std::string interval_text(const TableReader& results, std::size_t row) {
+  const auto low = results.number(row, "step_time_low_ms");
+  const auto high = results.number(row, "step_time_high_ms");
+  return low && high ? fmt::format(" (90 % interval: {} to {})", grouped(*low), grouped(*high))
+                     : "";
+}
+
+/// "Slowest: 41,200 tokens/s, a step of 874 ms (90 % interval: 697 to 1,202), at …", and why.
 std::string extreme_sentence(const char* name, const TableReader& results, const Point& point,
                              const std::vector<std::string>& axes) {
   const std::string step_ms = grouped(results.number(point.row, "step_time_ms").value_or(0.0));
-  return fmt::format(
-      "{}: <b>{} tokens/s</b>, a step of {} ms, at {}{}.", name, grouped(point.tokens_per_s),
-      step_ms, escape_html(point_text(results, point.row, axes)), explanation(results, point.row));
+  return fmt::format("{}: <b>{} tokens/s</b>, a step of {} ms{}, at {}{}.", name,
+                     grouped(point.tokens_per_s), step_ms, interval_text(results, point.row),
+                     escape_html(point_text(results, point.row, axes)),
+                     explanation(results, point.row));
 }
 
 /// How much of the saving the points keep and what ate most of it, each point beside its own twin.

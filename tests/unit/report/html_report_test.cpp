@@ -115,6 +115,17 @@ TEST_CASE("a report of the same input has the same bytes") {
         render_html_report(two_points, origin_of_two_points(), assets.folder()));
 }
 
+TEST_CASE("a report says how far off the step of an answer may be") {
+  const Assets assets;
+  SweepTables tables = two_points;
+  tables.results.columns.insert(tables.results.columns.end(),
+                                {"step_time_low_ms", "step_time_high_ms"});
+  tables.results.rows[0].insert(tables.results.rows[0].end(), {"160", "1250"});
+  tables.results.rows[1].insert(tables.results.rows[1].end(), {"", ""});
+  CHECK_THAT(render_html_report(tables, origin_of_two_points(), assets.folder()),
+             Contains("a step of 200 ms (90 % interval: 160 to 1,250), at 64 GPUs"));
+}
+
 TEST_CASE("a report answers with the throughput, the savings kept and the largest loss") {
   const Assets assets;
   const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
