@@ -109,11 +109,10 @@ void check_fabric(const FabricSpec& fabric, const NodeSpec& node, const Overridd
 
 std::vector<FaultSpec> read_faults(const TomlTable& cluster) {
   using Part = FaultSpec::Part;
-  static const std::map<std::string, Part> parts = {{"link", Part::link},
-                                                    {"nic", Part::nic},
-                                                    {"rail", Part::rail},
-                                                    {"switch", Part::network_switch},
-                                                    {"gpu", Part::gpu}};
+  static const std::map<std::string, Part> parts = {
+      {"link", Part::link}, {"nic", Part::nic},
+      {"rail", Part::rail}, {"switch", Part::network_switch},
+      {"gpu", Part::gpu},   {"node", Part::node}};
   std::vector<FaultSpec> faults;
   for (const TomlTable& table : cluster.tables("fault")) {
     FaultSpec fault;
@@ -133,8 +132,11 @@ std::vector<FaultSpec> read_faults(const TomlTable& cluster) {
         fault.name = table.text(key);
     }
     if (named.empty())
-      table.fail("capacity_share", "a fault names a link, nic, rail, switch or gpu");
+      table.fail("capacity_share", "a fault names a link, nic, rail, switch, gpu or node");
     fault.capacity_share = table.number_or("capacity_share", {0.0, 1.0}, 0.0);
+    if (fault.part == Part::node && fault.capacity_share > 0.0)
+      table.fail("capacity_share", "a node that a fault names is drained: nothing of it is used",
+                 "a fault of a gpu or a nic may leave a share");
     table.finish();
     faults.push_back(fault);
   }

@@ -63,6 +63,23 @@ void scale_rail(const FaultSpec& fault, Graph& graph) {
                           "rails count from 0, as NICs do");
 }
 
+/// The GPUs of a node: their names begin with its name.
+std::vector<VertexId> gpus_of_node(const FaultSpec& fault, const ClusterGraph& cluster) {
+  std::vector<VertexId> found;
+  std::vector<std::string> nodes;
+  for (const ClusterGraph::Gpu& gpu : cluster.gpus) {
+    const std::string& name = cluster.graph[gpu.vertex].name;
+    const std::string node = name.substr(0, name.rfind('.'));
+    if (node == fault.name)
+      found.push_back(gpu.vertex);
+    else if (nodes.empty() || nodes.back() != node)
+      nodes.push_back(node);
+  }
+  if (found.empty())
+    fail_unknown(fault, "node", nodes);
+  return found;
+}
+
 bool is_gpu(VertexKind kind) {
   return kind == VertexKind::gpu;
 }
@@ -99,6 +116,11 @@ std::vector<VertexId> apply_faults(const TopologySpec& spec, ClusterGraph& clust
       for (ClusterGraph::Gpu& each : cluster.gpus)
         if (each.vertex == gpu)
           each.speed_share *= fault.capacity_share;
+      break;
+    }
+    case FaultSpec::Part::node: {
+      const std::vector<VertexId> gpus = gpus_of_node(fault, cluster);
+      down.insert(down.end(), gpus.begin(), gpus.end());
       break;
     }
     }

@@ -13,13 +13,16 @@ namespace moesim {
 
 namespace {
 
-/// GPUs to build: those requested plus one for each that a fault takes down.
+/// GPUs to build: those requested plus those that faults take down.
 std::int64_t gpus_built(const TopologySpec& spec, std::int64_t gpus) {
-  const auto down =
-      std::count_if(spec.faults.begin(), spec.faults.end(), [](const FaultSpec& fault) {
-        return fault.part == FaultSpec::Part::gpu && fault.capacity_share == 0.0;
-      });
-  return std::min(gpus + down, spec.gpus_max);
+  std::int64_t built = gpus;
+  for (const FaultSpec& fault : spec.faults) {
+    if (fault.part == FaultSpec::Part::node)
+      built += spec.node.gpus;
+    else if (fault.part == FaultSpec::Part::gpu && fault.capacity_share == 0.0)
+      ++built;
+  }
+  return std::min(built, spec.gpus_max);
 }
 
 bool has_own_links(FabricKind kind) {

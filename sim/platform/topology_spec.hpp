@@ -89,9 +89,10 @@ struct FabricSpec {
   std::filesystem::path links_file;                ///< explicit
 };
 
-/// One `[[cluster.fault]]`: the device, link or rail that is down or slow.
+/// One `[[cluster.fault]]`: the device, link or rail that is down or slow, or the node that is
+/// drained.
 struct FaultSpec {
-  enum class Part { link, nic, rail, network_switch, gpu };
+  enum class Part { link, nic, rail, network_switch, gpu, node };
   Part part = Part::link;
   std::string name;          ///< as `show topology --graphviz` prints it; empty for a rail
   std::int64_t rail = 0;     ///< index of the NIC in its node

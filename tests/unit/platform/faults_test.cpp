@@ -88,6 +88,18 @@ TEST_CASE("a job moves on from a GPU that is down") {
   CHECK(topology.name_of(RankId(15)) == "Node[2].Gpu[0]");
 }
 
+TEST_CASE("a job moves on from a node that is drained, by whole nodes") {
+  const Topology topology(faulty("[[fault]]\nnode = \"Node[1]\"\n"), 16);
+  CHECK(topology.gpus() == 16);
+  CHECK(topology.name_of(RankId(7)) == "Node[0].Gpu[7]");
+  CHECK(topology.name_of(RankId(8)) == "Node[2].Gpu[0]");
+  CHECK(topology.name_of(RankId(15)) == "Node[2].Gpu[7]");
+  CHECK(message_of("[[fault]]\nnode = \"Node[9]\"\n").find("there is no node \"Node[9]\"") !=
+        std::string::npos);
+  CHECK(message_of("[[fault]]\nnode = \"Node[1]\"\ncapacity_share = 0.5\n")
+            .find("a node that a fault names is drained") != std::string::npos);
+}
+
 TEST_CASE("a slowed GPU stays in the job") {
   const Topology topology(faulty("[[fault]]\ngpu = \"Node[1].Gpu[0]\"\ncapacity_share = 0.8\n"),
                           16);
