@@ -43,8 +43,7 @@ constexpr const char* validate_footer =
     "comparison are plans of one model on one cluster, with one batch, sequence, precision and\n"
     "software; they are ranked.\n\n"
     "Status: ok, outside (its tolerance), illegal, unreadable, out-of-memory, failed. Exit code 1\n"
-    "if a case is\n"
-    "not ok or a tier or a group is outside what is asked of it.";
+    "if a case is not ok or a tier or a group is outside what is asked of it.";
 
 std::string number_cell(double value, int digits) {
   return std::isnan(value) ? "" : fmt::format("{:.{}g}", value, digits);

@@ -14,7 +14,7 @@ struct SustainedThroughput {
   Uncertain ratio;      ///< of attention, and of GEMMs
   double bf16_gemm = 0; ///< of GEMMs in bf16: where it was not measured apart, as `ratio`
 
-  /// Of a kernel; 1 for memory-bound ones.
+  /// Rate of `kernel` in a long step over its rate in the tables; 1 for a memory-bound kernel.
   double rate_of(const Kernel& kernel) const;
 };
 

@@ -12,8 +12,8 @@ namespace moesim {
 
 namespace {
 
-/// The error up to which a step pulls in proportion to it: measurements of one plan differ by 1.6
-/// %.
+/// The error up to which a step pulls in proportion to its error. Measurements of one plan differ
+/// by 1.6 %.
 constexpr double square_up_to = 0.02;
 /// The error that pulls as strongly as a prior that is off by its spread, for a source.
 constexpr double typical_error = 0.05;
