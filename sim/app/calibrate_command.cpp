@@ -1,16 +1,19 @@
 #include "sim/app/commands.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/base/scratch_folder.hpp"
 #include "sim/calibrate/calibration_folder.hpp"
-#include "sim/calibrate/calibration_report.hpp"
+#include "sim/calibrate/make_calibration.hpp"
 #include "sim/calibrate/nccl_log.hpp"
-#include "sim/calibrate/network_fit.hpp"
 #include "sim/calibrate/residuals.hpp"
-#include "sim/calibrate/table_errors.hpp"
-#include "sim/study/output_file.hpp"
+#include "sim/cost/network_cost.hpp"
+#include "sim/input/toml_document.hpp"
+#include "sim/platform/topology_spec.hpp"
+#include "sim/study/calibration_effects.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -22,10 +25,7 @@ struct CalibrateOptions {
   std::vector<std::string> measurements;
   std::string folder;
   std::string collective;
-  std::string scale_up;
-  double scale_up_gbyte_per_s = 0.0;
-  std::string network;
-  double network_gbyte_per_s = 0.0;
+  std::string topology;
   std::int64_t domains = 0;
   bool in_switch = false;
   TableFormat format = TableFormat::table;
@@ -35,16 +35,13 @@ std::vector<Measurement> read_log(const std::string& path, const CalibrateOption
   std::optional<Collective> given;
   if (!options.collective.empty())
     given = collective_named(options.collective);
-  NcclLog log = read_nccl_log(path, given);
-  if (options.domains > 0)
-    log.hosts = options.domains;
-  if (options.scale_up.empty() || options.scale_up_gbyte_per_s <= 0.0)
+  if (options.topology.empty())
     throw InputError({path}, "a log does not name its links",
-                     "say --scale-up nvlink4 --scale-up-gbyte-per-s 450, or as it is");
-  const RankLinks links{options.scale_up, gbyte_per_s(options.scale_up_gbyte_per_s),
-                        options.network_gbyte_per_s > 0.0 ? options.network : "",
-                        gbyte_per_s(options.network_gbyte_per_s)};
-  return log_measurements(log, links, options.in_switch);
+                     "say --topology topologies/hgx-h100-ndr400.toml, or your own file");
+  const NodeSpec node = read_topology(options.topology).node;
+  NcclLog log = read_nccl_log(path, given);
+  log.hosts = options.domains > 0 ? options.domains : domains_of(log, node);
+  return log_measurements(log, links_of(node), options.in_switch);
 }
 
 ResultTable residual_table(const std::vector<TableResidual>& residuals) {
@@ -71,51 +68,111 @@ ResultTable error_table(const std::vector<TableError>& errors) {
   return table;
 }
 
-/// Reads the network measurements among the given files; puts the tables of kernels into `tables`.
-std::vector<Measurement> read_given(const CalibrateOptions& options,
-                                    std::vector<std::filesystem::path>& tables) {
-  std::vector<Measurement> measurements;
+CalibrationInputs read_inputs(const CalibrateOptions& options) {
+  CalibrationInputs inputs;
   for (const std::string& path : options.measurements) {
     if (is_kernel_table(path)) {
-      tables.emplace_back(path);
+      inputs.tables.emplace_back(path);
       continue;
     }
-    const std::vector<Measurement> read = std::filesystem::path(path).extension() == ".csv"
-                                              ? read_measurements(path)
-                                              : read_log(path, options);
-    measurements.insert(measurements.end(), read.begin(), read.end());
+    const bool table = std::filesystem::path(path).extension() == ".csv";
+    for (Measurement& read : table ? read_measurements(path) : read_log(path, options)) {
+      if (!table)
+        inputs.logged.insert(read.collective);
+      inputs.measurements.push_back(std::move(read));
+    }
   }
-  return measurements;
+  return inputs;
 }
 
-/// Fits the network, prints the errors and writes its tables.
-void fit_and_print(const std::vector<Measurement>& measurements, const CalibrateOptions& options,
-                   CalibrationFindings& findings) {
-  const std::filesystem::path folder = options.folder;
-  findings.curves = fit_network(measurements, findings.curves);
-  const NetworkCost costs(findings.curves);
-  write_file(folder / "network.csv", network_csv(findings.curves));
-  write_file(folder / "network_startup.csv", network_startup_csv(findings.curves));
-  findings.held_out = group_residuals(costs, measurements);
-  std::cout << render(residual_table(table_residuals(costs, measurements)), options.format) << '\n';
+ResultTable constants_table(const CalibrationResult& result) {
+  ResultTable table{{"device", "constant", "value", "unit", "error_percent", "from"}, {}};
+  for (const auto& [device, found] : result.devices)
+    for (const MeasuredConstant& constant : found.constants)
+      table.rows.push_back(
+          {device, constant.name, fmt::format("{:.4g}", constant.value), constant.unit,
+           constant.error_percent > 0.0 ? fmt::format("{:.1f}", constant.error_percent) : "",
+           constant.source});
+  return table;
+}
+
+/// The topology file below `folder` whose GPUs are of a kind: an HGX node, if there is one.
+std::string topology_with(const std::filesystem::path& folder, const std::string& kind) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().extension() == ".toml" && read_topology(entry.path()).gpu.kind == kind)
+      found.push_back(entry.path().string());
+  std::sort(found.begin(), found.end());
+  const auto hgx = std::find_if(found.begin(), found.end(), [](const std::string& path) {
+    return std::filesystem::path(path).filename().string().starts_with("hgx-");
+  });
+  return hgx != found.end() ? *hgx : found.empty() ? "" : found.front();
+}
+
+/// Three shipped steps on GPUs of a kind; none without a topology file of the kind.
+std::vector<ShippedStep> shipped_steps(const AppContext& context, const std::string& kind) {
+  const std::string topology = topology_with(context.topologies, kind);
+  if (topology.empty())
+    return {};
+  const std::string on = "cluster.topology=" + toml_string(std::filesystem::absolute(topology));
+  const auto step = [&](const std::string& name, const std::string& workload,
+                        std::vector<std::string> settings) {
+    settings.push_back(on);
+    return ShippedStep{name, context.workloads / workload / "scenario.toml", settings};
+  };
+  return {step("Mixtral-8x7B", "mixtral-8x7b", {}),
+          step("DeepSeek-V3 under DualPipe", "deepseek-v3",
+               {"communication.overlap=\"batch\"", "parallel.schedule=\"dualpipe\""}),
+          step("Qwen3-30B-A3B without CUDA graphs", "qwen3-30b-a3b",
+               {"training.cuda_graph_scope=\"none\""})};
+}
+
+ResultTable effect_table(const std::vector<CalibrationEffect>& effects) {
+  ResultTable table{{"measured", "step", "before_ms", "after_ms", "change_percent"}, {}};
+  for (const CalibrationEffect& effect : effects)
+    table.rows.push_back(
+        {effect.file, effect.step, fmt::format("{:.1f}", effect.before_ms),
+         fmt::format("{:.1f}", effect.after_ms),
+         fmt::format("{:+.2f}", 100.0 * (effect.after_ms / effect.before_ms - 1.0))});
+  return table;
+}
+
+/// Prints what each of a device's files changes in shipped steps.
+void print_effects(const CalibrationInputs& inputs, const std::string& device,
+                   const CalibrateOptions& options, const AppContext& context) {
+  const std::vector<ShippedStep> steps = shipped_steps(context, device);
+  if (steps.empty()) {
+    std::cerr << fmt::format("no topology file here has GPUs of the kind {}: no step is shown\n",
+                             device);
+    return;
+  }
+  std::cerr << "predicting shipped steps with each file alone, and with all\n";
+  std::cout << '\n'
+            << render(effect_table(calibration_effects(context.calibration, inputs, steps)),
+                      options.format);
 }
 
 void calibrate_and_print(const CalibrateOptions& options, const AppContext& context) {
-  std::vector<std::filesystem::path> tables;
-  const std::vector<Measurement> measurements = read_given(options, tables);
-  CalibrationFindings findings;
-  findings.curves = NetworkCost::load(context.calibration).curves();
+  const CalibrationInputs inputs = read_inputs(options);
   const std::filesystem::path folder = options.folder;
-  assemble_calibration(context.calibration, tables, folder);
-  if (!measurements.empty())
-    fit_and_print(measurements, options, findings);
-  findings.tables = table_errors(folder);
-  findings.own = compare_own_tables(folder);
-  write_file(folder / "compute_errors.csv", compute_errors_csv(findings.tables));
-  write_file(folder / "REPORT.md", calibration_report(findings));
-  std::cout << render(error_table(findings.tables), options.format);
-  std::cerr << fmt::format("written: {}, a folder for --calibration; in words: {}\n",
-                           folder.string(), (folder / "REPORT.md").string());
+  const std::filesystem::path known = std::filesystem::absolute(context.calibration);
+  const ScratchFolder before; // the folder may be the known one
+  assemble_calibration(known, {}, before.path());
+  const CalibrationResult result = make_calibration(known, inputs, folder);
+  if (!inputs.measurements.empty())
+    std::cout << render(residual_table(table_residuals(NetworkCost(result.findings.curves),
+                                                       inputs.measurements)),
+                        options.format)
+              << '\n';
+  std::cout << render(error_table(result.findings.tables), options.format);
+  if (!result.devices.empty())
+    std::cout << '\n' << render(constants_table(result), options.format);
+  AppContext shown = context;
+  shown.calibration = before.path();
+  for (const auto& [device, found] : result.devices)
+    print_effects({found.tables, inputs.measurements, inputs.logged}, device, options, shown);
+  std::cerr << fmt::format("written: {0}, a folder for --calibration; in words: {0}/REPORT.md\n",
+                           folder.string());
 }
 
 } // namespace
@@ -145,20 +202,12 @@ void add_calibrate_command(CLI::App& app, const AppContext& context) {
       ->type_name("NAME")
       ->check(CLI::IsMember(
           {"all_to_all", "all_gather", "reduce_scatter", "all_reduce", "point_to_point"}));
-  logs->add_option("--scale-up", options->scale_up, "Medium inside a node or NVLink domain")
-      ->type_name("MEDIUM")
-      ->check(CLI::IsMember(interconnect_names()));
-  logs->add_option("--scale-up-gbyte-per-s", options->scale_up_gbyte_per_s,
-                   "Of one GPU, one direction")
-      ->check(CLI::PositiveNumber);
-  logs->add_option("--network", options->network, "Medium between them")
-      ->type_name("MEDIUM")
-      ->check(CLI::IsMember(interconnect_names()));
-  logs->add_option("--network-gbyte-per-s", options->network_gbyte_per_s,
-                   "For each GPU, one direction")
-      ->check(CLI::PositiveNumber);
+  logs->add_option("--topology", options->topology,
+                   "Topology file of the cluster: interconnects, their speeds, GPUs of a domain")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
   logs->add_option("--domains", options->domains,
-                   "Nodes or NVLink domains (default: the hosts that it lists)")
+                   "Nodes or NVLink domains (default: by the topology and the hosts that it lists)")
       ->check(CLI::PositiveNumber);
   logs->add_flag("--in-switch", options->in_switch, "Its all-reduce sums in the NVLink switches");
   add_format_option(*command, options->format);

@@ -14,6 +14,8 @@ namespace moesim {
 struct AppContext {
   std::string command_line;          ///< as typed
   std::filesystem::path calibration; ///< folder of measured costs
+  std::filesystem::path workloads;   ///< folder of the shipped models and scenarios
+  std::filesystem::path topologies;  ///< folder of the shipped clusters
   std::filesystem::path assets;      ///< folder of the report's template and scripts
 };
 

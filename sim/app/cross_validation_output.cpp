@@ -1,9 +1,9 @@
 #include "sim/app/cross_validation_output.hpp"
 
+#include "sim/base/output_file.hpp"
 #include "sim/study/cross_statistics.hpp"
 #include "sim/study/cross_validation.hpp"
 #include "sim/study/interval_fit.hpp"
-#include "sim/study/output_file.hpp"
 
 #include <fmt/format.h>
 

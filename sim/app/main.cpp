@@ -35,6 +35,8 @@ moesim::AppContext find_folders(int count, char** arguments) {
     context.command_line += (i > 0 ? " " : "") + std::string(i > 0 ? arguments[i] : "moesim");
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
   context.assets = folder / "report-assets";
+  context.workloads = folder / "../../workloads";
+  context.topologies = folder / "../../topologies";
   const char* calibration = std::getenv("MOESIM_CALIBRATION");
   context.calibration = calibration ? fs::path(calibration) : folder / "../../calibration";
   return context;
@@ -60,6 +62,7 @@ int main(int count, char** arguments) {
     app.add_option("--calibration", context.calibration,
                    "Folder of measured costs (default: the project's, or $MOESIM_CALIBRATION)")
         ->type_name("DIR");
+    app.fallthrough(); // --calibration may follow the sub-command
     moesim::add_simulate_command(app, context);
     moesim::add_sweep_command(app, context);
     moesim::add_plan_command(app, context);

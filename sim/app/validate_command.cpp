@@ -2,8 +2,8 @@
 #include "sim/app/cross_validation_output.hpp"
 
 #include "sim/base/median.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/report/scatter_svg.hpp"
-#include "sim/study/output_file.hpp"
 #include "sim/study/validation_statistics.hpp"
 
 #include <fmt/format.h>

@@ -26,6 +26,7 @@ public:
   /// The message alone, without position and caret: the reason in a sweep's row.
   const std::string& message() const { return message_; }
   const InputLocation& where() const { return where_; }
+  const std::string& hint() const { return hint_; }
 
   /// Adds `naming`, the position of the key that names the file of this error. An error at a line
   /// of that file keeps its position, and `naming` follows it. An error about the whole file moves

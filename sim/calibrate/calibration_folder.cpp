@@ -1,6 +1,7 @@
 #include "sim/calibrate/calibration_folder.hpp"
 
-#include "sim/input/csv_table.hpp"
+#include "sim/cost/measured_tables.hpp"
+#include "sim/cost/table_rows.hpp"
 
 #include <algorithm>
 #include <string>
@@ -11,22 +12,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* own_measurements = "measured";
-const std::vector<std::string> kernel_tables = {
-    "gemm.csv",   "attention.csv",  "grouped_gemm.csv", "expert_gemm.csv",
-    "router.csv", "permute.csv",    "memory_bound.csv", "copy.csv",
-    "launch.csv", "all_to_all.csv", "interference.csv"};
+/// Tables that are published, or measured if they have `noise_percent`.
+const std::vector<std::string> published_tables = {"gemm.csv", "attention.csv", "grouped_gemm.csv"};
+/// Tables that only cuda_microbench writes.
+const std::vector<std::string> measured_tables = {
+    "expert_gemm.csv", "router.csv",     "permute.csv",     "memory_bound.csv", "copy.csv",
+    "launch.csv",      "all_to_all.csv", "collectives.csv", "interference.csv", "sustained.csv"};
 /// Files of costs in a calibration, beside the folders of its devices.
 constexpr const char* cost_files[] = {
     "compute_constants.csv", "compute_errors.csv", "devices.csv",
     "host_proxies.csv",      "hosts.csv",          "network.csv",
     "network_startup.csv",   "proxy_messages.csv", "sustained_throughput.csv"};
 
-/// A given table, and its path in the calibration.
-struct PlacedTable {
-  fs::path from;
-  fs::path to; ///< relative to the calibration
-};
+bool has_name(const std::vector<std::string>& names, const fs::path& path) {
+  return std::find(names.begin(), names.end(), path.filename()) != names.end();
+}
 
 PlacedTable place(const fs::path& path) {
   const CsvTable table = CsvTable::read(path);
@@ -36,12 +36,12 @@ PlacedTable place(const fs::path& path) {
     table.positive_number(row, time);
   table.expect_complete();
   fs::path folder = fs::absolute(path).lexically_normal().parent_path();
-  if (folder.filename() == own_measurements)
+  if (folder.filename() == measured_folder)
     folder = folder.parent_path();
   fs::path to = folder.filename();
-  if (table.has_column("noise_percent"))
-    to /= own_measurements;
-  return {path, to / path.filename()};
+  if (has_name(measured_tables, path) || table.has_column(measuring_columns[0]))
+    to /= measured_folder;
+  return {path, to.begin()->string(), to / path.filename()};
 }
 
 void place_copy(const fs::path& from, const fs::path& to) {
@@ -57,12 +57,12 @@ void place_copy(const fs::path& from, const fs::path& to) {
 } // namespace
 
 bool is_kernel_table(const fs::path& path) {
-  return std::find(kernel_tables.begin(), kernel_tables.end(), path.filename()) !=
-         kernel_tables.end();
+  return has_name(published_tables, path) || has_name(measured_tables, path);
 }
 
-void assemble_calibration(const fs::path& known, const std::vector<fs::path>& tables,
-                          const fs::path& out) {
+std::vector<PlacedTable> assemble_calibration(const fs::path& known,
+                                              const std::vector<fs::path>& tables,
+                                              const fs::path& out) {
   std::vector<PlacedTable> placed;
   for (const fs::path& table : tables)
     placed.push_back(place(table));
@@ -77,6 +77,13 @@ void assemble_calibration(const fs::path& known, const std::vector<fs::path>& ta
     place_copy(table, out / fs::relative(table, known));
   for (const PlacedTable& table : placed)
     place_copy(table.from, out / table.to);
+  return placed;
+}
+
+void copy_calibration(const fs::path& from, const fs::path& to) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(from))
+    if (entry.is_regular_file())
+      place_copy(entry.path(), to / fs::relative(entry.path(), from));
 }
 
 } // namespace moesim

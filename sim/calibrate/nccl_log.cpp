@@ -218,6 +218,23 @@ NcclLog read_nccl_log(const std::filesystem::path& path, std::optional<Collectiv
   return parse_nccl_log(read_file(path), path.string(), given);
 }
 
+RankLinks links_of(const NodeSpec& node) {
+  RankLinks links{node.scale_up_interconnect, node.scale_up, "", {}};
+  if (node.nics > 0) {
+    links.scale_out = node.nic_interconnect;
+    const double nics_per_gpu = static_cast<double>(node.nics) / static_cast<double>(node.gpus);
+    links.scale_out_capacity =
+        BytesPerSecond{std::min(node.nic.value, node.pcie.value) * nics_per_gpu};
+  }
+  return links;
+}
+
+std::int64_t domains_of(const NcclLog& log, const NodeSpec& node) {
+  if (log.hosts > 0 && node.scale_up_gpus == node.gpus)
+    return log.hosts;
+  return (log.ranks + node.scale_up_gpus - 1) / node.scale_up_gpus;
+}
+
 std::vector<Measurement> log_measurements(const NcclLog& log, const RankLinks& links,
                                           bool in_switch) {
   if (log.hosts == 0)
@@ -228,7 +245,7 @@ std::vector<Measurement> log_measurements(const NcclLog& log, const RankLinks& l
                                              log.ranks, log.hosts));
   if (log.hosts > 1 && links.scale_out.empty())
     throw InputError({log.name}, fmt::format("the log has {} hosts", log.hosts),
-                     "say what joins them with --network and --network-gbyte-per-s");
+                     "name a topology file with a network");
   std::vector<Measurement> measurements;
   for (const NcclLog::Row& row : log.rows) {
     Measurement measured;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/calibrate/measurement.hpp"
+#include "sim/platform/topology_spec.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -35,6 +36,14 @@ struct NcclLog {
 NcclLog read_nccl_log(const std::filesystem::path& path, std::optional<Collective> given);
 NcclLog parse_nccl_log(const std::string& text, const std::string& name,
                        std::optional<Collective> given);
+
+/// The links of the ranks of a node: NICs are shared evenly by its GPUs, and carry no more than
+/// their PCIe slots.
+RankLinks links_of(const NodeSpec& node);
+
+/// Scale-up domains of a log's ranks: its hosts, where a domain is a node; else, and for a log
+/// without hosts, as few as hold the ranks.
+std::int64_t domains_of(const NcclLog& log, const NodeSpec& node);
 
 /// The rows as measurements that enter the fit. `links` gives the links, which the log does not
 /// state. An all-reduce counts as one of rings unless `in_switch` is true. Throws InputError if the

@@ -3,6 +3,8 @@
 #include "sim/base/median.hpp"
 #include "sim/cost/compute_devices.hpp"
 #include "sim/cost/device_grids.hpp"
+#include "sim/cost/measured_tables.hpp"
+#include "sim/cost/product_table.hpp"
 
 #include <cmath>
 
@@ -31,18 +33,18 @@ void add_row(std::vector<TableComparison>& comparisons, TableComparison row,
 void compare_experts(std::vector<TableComparison>& comparisons, const fs::path& folder,
                      Precision precision, const TimeGrid& gemm) {
   std::vector<ExpertGrid> published;
-  std::map<Precision, std::vector<ExpertTable>> layers = read_published_experts(folder);
+  std::map<Precision, std::vector<ExpertTable>> layers = read_expert_tables(folder);
   for (ExpertTable& table : layers[precision])
     published.push_back(expert_grid(std::move(table), gemm));
-  std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder);
-  for (const ExpertTable& own : tables[precision]) {
+  const MeasuredExperts measured = read_measured_experts(folder);
+  const auto tables = measured.tables.find(precision);
+  if (tables == measured.tables.end())
+    return;
+  for (const ExpertTable& own : tables->second) {
     const auto [n, k] = own.products.front();
-    if (own.products.size() > 1)
-      continue;
     std::vector<double> ratios;
     for (const auto& [shape, seconds] : own.times)
-      if (const auto time =
-              expert_time(published, gemm, {shape[0], shape[1], n, k, own.weight_gradient});
+      if (const auto time = expert_time(published, gemm, {shape[0], shape[1], n, k, own.pass});
           time && time->measured && !time->other)
         ratios.push_back(time->seconds / seconds);
     add_row(comparisons, {folder.filename().string(), own.name, precision, 0, 0.0, 0.0, 0}, ratios);
@@ -56,16 +58,14 @@ std::vector<TableComparison> compare_own_tables(const fs::path& calibration) {
   for (const std::string& device : measured_kinds(calibration)) {
     const fs::path folder = calibration / device;
     std::map<Precision, ProductTable> products = product_tables(folder);
-    std::map<Precision, TimeTable> own;
-    if (has_published_gemm(folder))
-      own = read_gemm_tables(folder / "measured");
+    MeasuredGemms own = read_measured_gemms(folder);
     for (const Precision precision : enumerators<Precision>) {
       const TimeTable& points = products[precision].products;
       if (points.empty())
         continue;
       const TimeGrid published = gemm_grid(points);
       std::vector<double> ratios;
-      for (const auto& [shape, seconds] : own[precision])
+      for (const auto& [shape, seconds] : own.times[precision])
         if (const TimeGrid::Lookup found = published.at(shape); found.measured)
           ratios.push_back(found.seconds / seconds);
       add_row(comparisons, {device, "gemm", precision, 0, 0.0, 0.0, 0}, ratios);

@@ -31,14 +31,26 @@ struct Move {
   PeakRates to;
 };
 
+/// Makes the kernel of a grouped GEMM in a pass.
+auto kernel_of(GemmPass pass) {
+  switch (pass) {
+  case GemmPass::forward:
+    return grouped_gemm;
+  case GemmPass::data_gradient:
+    return grouped_data_gradient;
+  case GemmPass::weight_gradient:
+    break;
+  }
+  return grouped_weight_gradient;
+}
+
 /// The kernels of a table of experts at one of its points.
 std::vector<Kernel> kernels_at(const ExpertTable& table, Precision precision,
                                const TimeGrid::Point& point) {
   std::vector<Kernel> kernels;
   for (const auto& [n, k] : table.products)
-    kernels.push_back((table.weight_gradient ? grouped_weight_gradient : grouped_gemm)(
-        KernelPart::expert, precision, whole(point.shape[0]), whole(point.shape[1]), whole(n),
-        whole(k)));
+    kernels.push_back(kernel_of(table.pass)(KernelPart::expert, precision, whole(point.shape[0]),
+                                            whole(point.shape[1]), whole(n), whole(k)));
   return kernels;
 }
 
@@ -101,7 +113,9 @@ void add_other_experts(const ExpertGrid& left_out, const std::vector<ExpertGrid>
 /// Collects the errors of all tables by device, table and case.
 class Collector {
 public:
-  explicit Collector(fs::path calibration) : calibration_(std::move(calibration)) {}
+  explicit Collector(fs::path calibration)
+      : calibration_(std::move(calibration)),
+        rules_(attention_rules(ComputeConstants::read(calibration_ / "compute_constants.csv"))) {}
 
   std::vector<TableError> measure() {
     const std::vector<std::string> devices = measured_kinds(calibration_);
@@ -130,6 +144,9 @@ private:
                  ErrorCase error_case) {
     return errors_[{device, table, precision, error_case}];
   }
+  DeviceGrids load_grids(const std::string& device) const {
+    return DeviceGrids::load(calibration_ / device, rules_);
+  }
   void add_device(const std::string& device);
   void add_experts(const std::string& device, Precision precision, const DeviceGrids& grids);
   void add_neighbour(const std::string& device, const DeviceRow& row);
@@ -138,22 +155,22 @@ private:
   std::vector<TableError> summary() const;
 
   fs::path calibration_;
+  AttentionRules rules_;
   std::map<Key, Errors> errors_;
 };
 
 void Collector::add_device(const std::string& device) {
-  const DeviceGrids grids = DeviceGrids::load(calibration_ / device);
-  std::map<Precision, ProductTable> products = product_tables(calibration_ / device);
+  const DeviceGrids grids = load_grids(device);
   for (const Precision precision : enumerators<Precision>) {
-    if (const auto& gemm = grids.gemm[index(precision)])
-      add_grid_errors(*gemm, products[precision].products, 3,
+    if (const TimeTable& points = grids.gemm_points[index(precision)]; !points.empty())
+      add_grid_errors(*grids.gemm[index(precision)], points, 3,
                       errors(device, "gemm", precision, ErrorCase::inside),
                       errors(device, "gemm", precision, ErrorCase::edge));
     if (!grids.experts[index(precision)].empty())
       add_experts(device, precision, grids);
   }
-  if (grids.attention)
-    add_grid_errors(*grids.attention, read_attention_table(calibration_ / device), 5,
+  if (grids.attention.forward)
+    add_grid_errors(*grids.attention.forward, grids.attention_points, 5,
                     errors(device, "attention", Precision::bf16, ErrorCase::inside),
                     errors(device, "attention", Precision::bf16, ErrorCase::edge));
 }
@@ -181,20 +198,19 @@ void Collector::add_neighbour(const std::string& device, const DeviceRow& row) {
   const std::map<std::string, DeviceRow> rows = read_devices(calibration_);
   for (const std::string& from : row.borrows)
     if (const auto lender = rows.find(from); lender != rows.end()) {
-      add_transfer(DeviceGrids::load(calibration_ / from), lender->second.peaks, device, row.peaks);
+      add_transfer(load_grids(from), lender->second.peaks, device, row.peaks);
       return;
     }
 }
 
 void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
                              const std::string& device, const PeakRates& here) {
-  const DeviceGrids own = DeviceGrids::load(calibration_ / device);
-  std::map<Precision, ProductTable> products = product_tables(calibration_ / device);
+  const DeviceGrids own = load_grids(device);
   const Move move{there, here};
   for (const Precision precision : enumerators<Precision>) {
     const std::size_t number = index(precision);
     if (from.gemm[number])
-      for (const auto& [shape, seconds] : products[precision].products)
+      for (const auto& [shape, seconds] : own.gemm_points[number])
         if (const auto found = from.gemm[number]->at(shape); found.measured) {
           const Kernel kernel =
               gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2]));
@@ -208,9 +224,9 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
           errors("any", "expert", precision, ErrorCase::other_device)
               .push_back(error_of(*seconds, point.seconds));
   }
-  if (from.attention)
-    for (const auto& [shape, seconds] : read_attention_table(calibration_ / device))
-      if (const auto found = from.attention->at(shape); found.measured) {
+  if (from.attention.forward)
+    for (const auto& [shape, seconds] : own.attention_points)
+      if (const auto found = from.attention.forward->at(shape); found.measured) {
         const Kernel kernel =
             attention_forward({whole(shape[0]), whole(shape[1]), whole(shape[2]), whole(shape[3]),
                                whole(shape[4]), whole(shape[4])});

@@ -1,12 +1,13 @@
 #include "sim/cost/compute_cost.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/cost/beside_communication.hpp"
 #include "sim/cost/collective_table.hpp"
-#include "sim/cost/compute_constants.hpp"
 #include "sim/cost/compute_devices.hpp"
 #include "sim/cost/compute_errors.hpp"
 #include "sim/cost/device_grids.hpp"
 #include "sim/cost/estimate.hpp"
+#include "sim/cost/measured_tables.hpp"
 #include "sim/cost/sustained_throughput.hpp"
 
 #include <algorithm>
@@ -18,11 +19,6 @@
 namespace moesim {
 
 namespace {
-
-/// Whether two values state the same datasheet rate, within 1 %.
-bool same_rate(double a, double b) {
-  return std::abs(a / b - 1.0) < 0.01;
-}
 
 /// The table that times one kind of kernel on a GPU.
 template <typename Grid> struct Source {
@@ -40,7 +36,6 @@ template <typename Grid> struct Source {
       estimate.depends_on(CostBasis::beyond_table, error(ErrorCase::edge));
   }
 };
-using GridSource = Source<TimeGrid>;
 
 /// The tables of a device's grouped GEMMs, and of the single GEMMs that they are compared with.
 struct ExpertTables {
@@ -59,10 +54,10 @@ struct CastSource {
 struct ComputeCost::Tables {
   DevicePeaks peaks;
   ComputeConstants constants;
-  ByPrecision<std::optional<GridSource>> gemm;
+  ByPrecision<std::optional<Source<TimeGrid>>> gemm;
   ByPrecision<std::optional<CastSource>> casts;
   ByPrecision<std::optional<Source<ExpertTables>>> experts;
-  std::optional<GridSource> attention;
+  std::optional<Source<AttentionGrids>> attention;
   SustainedThroughput sustained;
   HostCost host;
   std::vector<Precision> precisions; ///< precisions whose tables were read
@@ -86,12 +81,14 @@ struct ComputeCost::Tables {
   Estimate roofline(const Kernel& kernel, const Uncertain& efficiency) const;
   template <typename Grid>
   void add_device_error(const Source<Grid>& from, const Kernel& kernel, Estimate& estimate) const;
-  Estimate table_time(const GridSource& from, const TimeGrid::Shape& shape,
+  template <typename Grid>
+  Estimate table_time(const Source<Grid>& from, const TimeGrid& grid, const TimeGrid::Shape& shape,
                       const Kernel& kernel) const;
   Estimate gemm_time(const Kernel& kernel) const;
   Estimate grouped_time(const Kernel& kernel) const;
   Estimate attention_time(const Kernel& kernel) const;
   Estimate estimate(const Kernel& kernel) const;
+  Kernel executed(const Kernel& kernel) const;
 };
 
 template <typename Grid>
@@ -101,10 +98,9 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
   const std::string device = folder.path.filename().string();
   Source<Grid> source{
       std::move(grid), folder.measured_on, folder.borrowed, folder.borrowed ? device : "", {}};
-  if (const auto& measured = folder.measured_on)
-    source.other_device |= !same_rate(measured->bf16.value, peaks.bf16.value) ||
-                           !same_rate(measured->fp8.value, peaks.fp8.value) ||
-                           !same_rate(measured->memory.value, peaks.memory_bandwidth.value);
+  if (folder.measured_on)
+    source.other_device |=
+        !same_rates(*folder.measured_on, {peaks.bf16, peaks.fp8, peaks.memory_bandwidth});
   const auto read = [&](const std::string& whose, ErrorCase error_case) {
     source.errors[index(error_case)] = errors.p90(whose, table, precision, error_case);
   };
@@ -119,7 +115,9 @@ Source<Grid> ComputeCost::Tables::source(Grid grid, const TableFolder& folder,
 
 ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const DevicePeaks& device,
                             Precisions read)
-    : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv")),
+    : peaks(device), constants(ComputeConstants::read(calibration / "compute_constants.csv",
+                                                      calibration / device.kind / measured_folder /
+                                                          ComputeConstants::measured_file)),
       host(calibration, {device.host, device.host_place}, constants),
       precisions(read.begin(), read.end()) {
   sustained = sustained_throughput(calibration, device.kind, constants.sustained_throughput_ratio);
@@ -128,7 +126,7 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
        find_table_folders(calibration, {device.kind, device.kind_place})) {
     if (complete())
       break; // nearer kinds have all tables
-    DeviceGrids grids = DeviceGrids::load(folder.path, precisions);
+    DeviceGrids grids = DeviceGrids::load(folder.path, attention_rules(constants), precisions);
     for (const Precision precision : precisions) {
       const std::size_t number = index(precision);
       if (!experts[number] && !grids.experts[number].empty())
@@ -142,8 +140,8 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
       if (grids.casts[number])
         casts[number] = {*grids.casts[number], from ? from->memory / peaks.memory_bandwidth : 1.0};
     }
-    if (!attention && grids.attention)
-      attention = source(*grids.attention, folder, errors, "attention", Precision::bf16);
+    if (!attention && grids.attention.forward)
+      attention = source(std::move(grids.attention), folder, errors, "attention", Precision::bf16);
   }
 }
 
@@ -168,6 +166,7 @@ Estimate ComputeCost::Tables::cast_time(const Kernel& kernel) const {
   const auto& from = casts[index(kernel.precision)];
   if (!from) {
     Estimate estimate = streamed(Bytes{kernel.groups * kernel.m * kernel.k * kernel.cast.input});
+    estimate.seconds *= constants.cast_time_ratio.value;
     estimate.squared_error += ratio.error * ratio.error;
     return estimate;
   }
@@ -200,9 +199,10 @@ void ComputeCost::Tables::add_device_error(const Source<Grid>& from, const Kerne
         rate_ratio(kernel, *from.measured_on, {peaks.bf16, peaks.fp8, peaks.memory_bandwidth});
 }
 
-Estimate ComputeCost::Tables::table_time(const GridSource& from, const TimeGrid::Shape& shape,
-                                         const Kernel& kernel) const {
-  const TimeGrid::Lookup found = from.grid.at(shape);
+template <typename Grid>
+Estimate ComputeCost::Tables::table_time(const Source<Grid>& from, const TimeGrid& grid,
+                                         const TimeGrid::Shape& shape, const Kernel& kernel) const {
+  const TimeGrid::Lookup found = grid.at(shape);
   Estimate estimate{.seconds = found.seconds};
   from.add_shape_error(found.measured, estimate);
   add_device_error(from, kernel, estimate);
@@ -210,22 +210,23 @@ Estimate ComputeCost::Tables::table_time(const GridSource& from, const TimeGrid:
 }
 
 Estimate ComputeCost::Tables::gemm_time(const Kernel& kernel) const {
-  const std::optional<GridSource>& from = gemm[index(kernel.precision)];
+  const std::optional<Source<TimeGrid>>& from = gemm[index(kernel.precision)];
   if (!from)
     return roofline(kernel, constants.gemm_roofline_efficiency);
   return table_time(
-      *from,
+      *from, from->grid,
       {static_cast<double>(kernel.m), static_cast<double>(kernel.n), static_cast<double>(kernel.k)},
       kernel);
 }
 
 Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   const bool gradient = kernel.kind == KernelKind::grouped_weight_gradient;
-  if (kernel.groups == 1) // a single GEMM
+  const std::optional<Source<ExpertTables>>& from = experts[index(kernel.precision)];
+  const bool single_timed = from && times_one_group(from->grid.experts, grouped_gemm_of(kernel));
+  if (kernel.groups == 1 && !single_timed) // a single GEMM
     return gemm_time(
         gradient ? moesim::gemm(kernel.part, kernel.precision, kernel.k, kernel.n, kernel.m)
                  : moesim::gemm(kernel.part, kernel.precision, kernel.m, kernel.n, kernel.k));
-  const std::optional<Source<ExpertTables>>& from = experts[index(kernel.precision)];
   if (!from) {
     Estimate estimate = gemm_time(
         moesim::gemm(kernel.part, kernel.precision, kernel.groups * kernel.m, kernel.n, kernel.k));
@@ -237,13 +238,15 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
   const auto& [tables, single] = from->grid;
   GroupedGemm shape = grouped_gemm_of(kernel);
   std::optional<ExpertTime> found = expert_time(tables, single, shape);
-  const bool by_rule = !found; // no table of this pass: take those of the other pass
+  const bool by_rule = !found; // no table of this pass: take those of another
   if (by_rule) {
-    shape.weight_gradient = !shape.weight_gradient;
+    shape.pass = gradient ? GemmPass::forward : GemmPass::weight_gradient;
     found = expert_time(tables, single, shape);
   }
   Estimate estimate{.seconds = found->seconds};
   from->add_shape_error(found->measured, estimate);
+  if (found->scaled)
+    estimate.depends_on(CostBasis::rule, 0.0);
   if (found->other)
     estimate.depends_on(CostBasis::other_experts, from->error(ErrorCase::other_experts));
   if (by_rule)
@@ -260,22 +263,25 @@ Estimate ComputeCost::Tables::grouped_time(const Kernel& kernel) const {
 }
 
 Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
+  AttentionChoice choice{.latent_by_rule = false,
+                         .backward_by_rule = kernel.kind == KernelKind::attention_backward};
   Estimate estimate;
   if (attention) {
+    choice = choose_attention(attention->grid, kernel);
     const TimeGrid::Shape shape = {
         static_cast<double>(kernel.batch), static_cast<double>(kernel.sequence),
         static_cast<double>(kernel.heads), static_cast<double>(kernel.kv_heads),
         static_cast<double>(kernel.value_dim)};
-    estimate = table_time(*attention, shape, kernel);
-    // FLOPs of the table's kernel: forward, with query heads as wide as value heads.
+    estimate = table_time(*attention, *choice.grid, shape, kernel);
+    // FLOPs of the grids' kernel: forward, with query heads as wide as value heads.
     const double flops = 2.0 * shape[0] * shape[1] * shape[1] * shape[2] * shape[4];
     estimate.seconds *= kernel.flops.value / flops;
-    if (kernel.head_dim != kernel.value_dim)
-      estimate.divide_by(constants.attention_mla_efficiency_ratio);
   } else {
     estimate = roofline(kernel, constants.attention_roofline_efficiency);
   }
-  if (kernel.kind == KernelKind::attention_backward)
+  if (choice.latent_by_rule)
+    estimate.divide_by(constants.attention_mla_efficiency_ratio);
+  if (choice.backward_by_rule)
     estimate.divide_by(constants.attention_backward_efficiency_ratio);
   return estimate;
 }
@@ -285,8 +291,12 @@ Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
   case KernelKind::gemm:
     return gemm_time(kernel);
   case KernelKind::grouped_gemm:
+  case KernelKind::grouped_data_gradient:
   case KernelKind::grouped_weight_gradient: {
     Estimate estimate = grouped_time(kernel);
+    if (kernel.groups > 1)
+      estimate.seconds *=
+          1.0 + constants.grouped_gemm_imbalance_slope * (kernel.busiest_over_mean - 1.0);
     if (kernel.bias)
       estimate.divide_by(constants.grouped_bias_efficiency_ratio);
     return estimate;
@@ -317,22 +327,36 @@ ComputeCost ComputeCost::load(const std::filesystem::path& calibration, const De
 }
 
 KernelTime ComputeCost::time(const Kernel& kernel) const {
-  const Tables& tables = *tables_;
+  return time(kernel, tables_->sustained.rate_of(tables_->executed(kernel)));
+}
+
+Seconds ComputeCost::benchmark_time(const Kernel& kernel) const {
+  return time(kernel, 1.0).time;
+}
+
+Kernel ComputeCost::Tables::executed(const Kernel& kernel) const {
   Kernel executed = kernel;
   // A GPU without fp8 arithmetic, whose fp8 peak is that of bf16, runs fp8 GEMMs as bf16.
-  if (tables.peaks.fp8 <= tables.peaks.bf16)
+  if (peaks.fp8 <= peaks.bf16)
     executed.precision = Precision::bf16;
+  return executed;
+}
+
+KernelTime ComputeCost::time(const Kernel& kernel, double sustained) const {
+  const Tables& tables = *tables_;
+  const Kernel executed = tables.executed(kernel);
   INVARIANT(std::find(tables.precisions.begin(), tables.precisions.end(), executed.precision) !=
                 tables.precisions.end(),
             "no tables of {} were read", name_of(precision_names, executed.precision));
   Estimate estimate = tables.estimate(executed);
+  estimate.seconds *= tables.constants.time_ratio(executed.part);
   // No kernel is faster than the datasheet's peak.
   const Seconds computed = executed.flops / tables.peak(executed.precision);
   estimate.seconds = std::max(estimate.seconds, computed.value);
-  estimate.seconds /= tables.sustained.rate_of(executed);
+  estimate.seconds /= sustained;
   estimate.follow(tables.cast_time(executed));
   // The GEMMs of the tables do not accumulate: add the time to read and write the sum.
-  const Uncertain& share = tables.constants.memory_bandwidth_share;
+  const Uncertain& share = tables.constants.accumulation_bandwidth_share;
   const Seconds added = executed.accumulated / tables.peaks.memory_bandwidth / share.value;
   estimate.follow({added.value, CostBasis::measured, share.error * share.error});
   return {Seconds{estimate.seconds}, estimate.basis, std::sqrt(estimate.squared_error),
@@ -352,31 +376,11 @@ std::string ComputeCost::sms_interconnect() const {
 }
 
 double ComputeCost::slowdown_beside(Collective communication) const {
-  const ComputeConstants& constants = tables_->constants;
-  const CommunicationSms& sms = constants.sms_on(tables_->peaks.scale_up_interconnect).second;
-  const double held = [&]() -> double {
-    switch (row_of(communication).sms) {
-    case KernelSms::ring:
-      return sms.ring;
-    case KernelSms::send_receive:
-      return sms.send_receive;
-    case KernelSms::in_switch:
-      return sms.in_switch;
-    case KernelSms::deepep:
-      return constants.expert_kernel_sms;
-    case KernelSms::hybridep:
-      return constants.hybrid_kernel_sms;
-    }
-    INVARIANT(false, "SMs of {}", collective_name(communication));
-  }();
-  const auto all = static_cast<double>(tables_->peaks.sms);
-  INVARIANT(held < all, "{} of {} SMs held", held, all);
-  return all / (all - held);
+  return slowdown_of_sms(tables_->constants, tables_->peaks, communication);
 }
 
-double ComputeCost::memory_slowdown_beside(BytesPerSecond taken) const {
-  const double share = std::min(0.5, taken / tables_->peaks.memory_bandwidth);
-  return 1.0 / (1.0 - share);
+double ComputeCost::bandwidth_slowdown_beside(BytesPerSecond taken, double streaming) const {
+  return slowdown_of_bandwidth(tables_->constants, tables_->peaks, taken, streaming);
 }
 
 Uncertain ComputeCost::rate_in_training(Collective communication,

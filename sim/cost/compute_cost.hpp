@@ -83,6 +83,9 @@ public:
   /// The time of one kernel alone on the GPU. Pure: same kernel, same time.
   KernelTime time(const Kernel& kernel) const;
 
+  /// The same in a short run, as a benchmark has it: at the clocks of the tables.
+  Seconds benchmark_time(const Kernel& kernel) const;
+
   /// The times of the node's host.
   const HostCost& host() const;
 
@@ -94,13 +97,14 @@ public:
   /// of NVLink 5.
   std::string sms_interconnect() const;
 
-  /// Time of a compute beside a communication over its time alone. The kernels of the communication
-  /// hold some SMs; the compute has the other SMs.
+  /// Time of a compute beside a communication over its time alone: the kernels of the communication
+  /// hold some SMs, and the compute has the other SMs.
   double slowdown_beside(Collective communication) const;
 
-  /// Time of a streaming kernel over its time alone while communication takes `taken` of the memory
-  /// bandwidth, at most half. The loss of SMs is not included.
-  double memory_slowdown_beside(BytesPerSecond taken) const;
+  /// Time of a compute over its time alone while communication takes `taken` of the memory
+  /// bandwidth, at most half. `streaming`: the share of its time in memory-bound kernels. The loss
+  /// of SMs is not included.
+  double bandwidth_slowdown_beside(BytesPerSecond taken, double streaming) const;
 
   /// Rate of a communication beside computes over its rate alone. Below 1 for fused dispatch and
   /// combine kernels, which move bytes with few SMs, and for NCCL's all-to-all. Not known for other
@@ -115,6 +119,8 @@ public:
 private:
   struct Tables;
   explicit ComputeCost(std::unique_ptr<Tables> tables);
+  /// The time at a share of the tables' clocks.
+  KernelTime time(const Kernel& kernel, double sustained) const;
   std::unique_ptr<Tables> tables_;
 };
 

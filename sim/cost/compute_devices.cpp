@@ -1,12 +1,14 @@
 #include "sim/cost/compute_devices.hpp"
 
+#include "sim/cost/network_curve.hpp"
 #include "sim/cost/provenance.hpp"
-#include "sim/input/csv_table.hpp"
+#include "sim/cost/table_rows.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 namespace moesim {
@@ -40,7 +42,29 @@ std::vector<std::string> read_borrows(const CsvTable& table, std::size_t row,
   return borrows;
 }
 
+constexpr const char* scale_up_columns[] = {"sms", "scale_up", "scale_up_gbyte_per_s"};
+
+/// Reads the SMs and the scale-up interconnect, which a table or a row may leave out.
+void read_scale_up(const CsvTable& table, std::size_t row, DeviceRow& device) {
+  const auto given = [&](const char* column) {
+    return table.has_column(column) && !table.view(row, table.column(column)).empty();
+  };
+  const auto& [sms, scale_up, capacity] = scale_up_columns;
+  if (given(sms))
+    device.sms = table.integer(row, table.column(sms));
+  if (!given(scale_up))
+    return;
+  device.scale_up = table.choice(row, table.column(scale_up), interconnect_names());
+  device.scale_up_capacity = gbyte_per_s(table.positive_number(row, table.column(capacity)));
+}
+
 } // namespace
+
+bool same_rates(const PeakRates& a, const PeakRates& b) {
+  const auto same = [](double one, double other) { return std::abs(one / other - 1.0) < 0.01; };
+  return same(a.bf16.value, b.bf16.value) && same(a.fp8.value, b.fp8.value) &&
+         same(a.memory.value, b.memory.value);
+}
 
 double rate_ratio(const Kernel& kernel, const PeakRates& there, const PeakRates& here) {
   const auto time = [&kernel](const PeakRates& rates) {
@@ -66,9 +90,11 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
   if (!fs::exists(calibration / "devices.csv"))
     return {};
   const std::vector<std::string> measured = measured_kinds(calibration);
-  const CsvTable table = CsvTable::read(calibration / "devices.csv");
-  table.expect_columns({"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
-                        "board_power_w", "provenance", "source"});
+  const auto found = read_table(calibration / "devices.csv",
+                                {"device", "borrows", "bf16_tflops", "fp8_tflops",
+                                 "memory_gbyte_per_s", "board_power_w", "provenance", "source"},
+                                {scale_up_columns[0], scale_up_columns[1], scale_up_columns[2]});
+  const CsvTable& table = *found;
   std::map<std::string, DeviceRow> rows;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t column = table.column("device");
@@ -77,10 +103,14 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
     const auto number = [&](const char* name) {
       return table.positive_number(row, table.column(name));
     };
-    const DeviceRow read{read_borrows(table, row, measured),
-                         {tflops(number("bf16_tflops")), tflops(number("fp8_tflops")),
-                          gbyte_per_s(number("memory_gbyte_per_s"))},
-                         number("board_power_w")};
+    DeviceRow read{read_borrows(table, row, measured),
+                   {tflops(number("bf16_tflops")), tflops(number("fp8_tflops")),
+                    gbyte_per_s(number("memory_gbyte_per_s"))},
+                   number("board_power_w"),
+                   0,
+                   "",
+                   {}};
+    read_scale_up(table, row, read);
     if (!rows.emplace(device, read).second)
       throw InputError(table.where(row, column),
                        fmt::format("device: \"{}\" is given twice", device));

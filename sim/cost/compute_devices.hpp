@@ -19,6 +19,9 @@ struct PeakRates {
   BytesPerSecond memory;
 };
 
+/// Whether two datasheets state the same rates, within 1 %.
+bool same_rates(const PeakRates& a, const PeakRates& b);
+
 /// Time of a kernel on a GPU with the rates `here` over its time on one with the rates `there`. On
 /// each GPU the kernel takes the longer of its FLOPs at the peak and its bytes at the memory
 /// bandwidth.
@@ -38,6 +41,9 @@ struct DeviceRow {
   std::vector<std::string> borrows; ///< kinds whose tables are borrowed, the nearest first
   PeakRates peaks;
   double board_power_w = 0.0; ///< the most that the datasheet lets one GPU draw
+  std::int64_t sms = 0;       ///< streaming multiprocessors; 0 if the table does not say
+  std::string scale_up;       ///< interconnect between the GPUs of its usual node; may be empty
+  BytesPerSecond scale_up_capacity; ///< of one GPU, one direction
 };
 
 /// The rows of `calibration/devices.csv` by kind; none if there is no such file. Throws InputError

@@ -8,27 +8,23 @@
 #include <string>
 #include <vector>
 
-/// The measured tables of one device folder: published ones, and those of cuda_microbench in its
-/// folder `measured`, which also have `noise_percent` and `samples`. Every reader throws
-/// InputError, with the position, for a malformed file, a shape that is given twice, and a last
-/// line without an end, as of a file that was cut off. It reads the rows of the given precisions;
-/// of other rows it checks only the number of cells and the names.
+/// The published tables of one device folder; those that a user measured are in
+/// measured_tables.hpp. Every reader throws InputError, with the position, for a malformed file, a
+/// shape that is given twice, and a last line without an end, as of a file that was cut off. It
+/// reads the rows of the given precisions; of other rows it checks only the number of cells and the
+/// names.
 namespace moesim {
 
 /// A table of times by shape.
 using TimeTable = std::vector<TimeGrid::Point>;
 
-/// Whether a folder has a published `gemm.csv`, whose fp8 rows include the cast of the m × k
-/// operand. Those of our own tables, in `measured`, do not.
-bool has_published_gemm(const std::filesystem::path& folder);
-
-/// Rows of `gemm.csv` by precision; shapes are (m, n, k). The published file has precedence over
-/// our own. Empty if both are missing.
+/// Rows of `gemm.csv` by precision; shapes are (m, n, k). fp8 rows include the cast of the m × k
+/// operand. Empty if the file is missing.
 std::map<Precision, TimeTable> read_gemm_tables(const std::filesystem::path& folder,
                                                 Precisions precisions = enumerators<Precision>);
 
-/// Rows of `attention.csv`; shapes are (batch, sequence, q_heads, kv_heads, head_dim). Empty if the
-/// file is missing.
+/// Rows of `attention.csv`, forward; shapes are (batch, sequence, q_heads, kv_heads, head_dim).
+/// Empty if the file is missing.
 TimeTable read_attention_table(const std::filesystem::path& folder);
 
 /// One weight of an expert, k by n.
@@ -41,21 +37,17 @@ struct ExpertWeight {
 struct ExpertTable {
   std::string name; ///< for messages and reports: "hidden 4096, moe_ffn 14336"
   std::vector<ExpertWeight> products;
-  bool weight_gradient = false;
+  GemmPass pass = GemmPass::forward;
   /// Whether times are those of a fused layer minus its memory-bound parts.
   bool derived = false;
-  TimeTable times; ///< shapes are (groups, tokens_per_group)
+  /// Whether a published table stands in: its times are scaled by what was measured of others.
+  bool scaled = false;
+  TimeTable times = {}; ///< shapes are (groups, tokens_per_group)
 };
 
 /// Published layers, gate, up and down of one layer kind together: rows of `grouped_gemm.csv` by
 /// precision, in the order of the file; empty if it is missing. Rows of fp8 serve both recipes of
 /// scales.
-std::map<Precision, std::vector<ExpertTable>>
-read_published_experts(const std::filesystem::path& folder,
-                       Precisions precisions = enumerators<Precision>);
-
-/// Rows by precision of our own `expert_gemm.csv`: single grouped GEMMs under equal loads. If it is
-/// missing, read_published_experts. In the order of the file; empty if both are missing.
 std::map<Precision, std::vector<ExpertTable>>
 read_expert_tables(const std::filesystem::path& folder,
                    Precisions precisions = enumerators<Precision>);

@@ -1,5 +1,7 @@
 #include "sim/cost/device_grids.hpp"
 
+#include "sim/cost/merged_tables.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -18,26 +20,91 @@ double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double row
 
 } // namespace
 
-DeviceGrids DeviceGrids::load(const std::filesystem::path& folder, Precisions precisions) {
-  DeviceGrids grids;
-  std::map<Precision, ProductTable> products = product_tables(folder, precisions);
-  std::map<Precision, std::vector<ExpertTable>> tables = read_expert_tables(folder, precisions);
+namespace {
+
+/// The weight of a GEMM's shape, (m, n, k).
+TimeGrid::Shape gemm_weight(const TimeGrid::Shape& shape) {
+  return {0.0, shape[1], shape[2]};
+}
+
+/// The heads of an attention's shape.
+TimeGrid::Shape attention_heads(const TimeGrid::Shape& shape) {
+  return {0.0, 0.0, shape[2], shape[3], shape[4]};
+}
+
+/// The grid of a pass of attention that was measured; nothing if it was not. `forward` stands in,
+/// at `efficiency` times its rate.
+std::optional<TimeGrid> measured_attention_grid(const TimeTable& measured, TimeTable forward,
+                                                double efficiency) {
+  if (measured.empty())
+    return std::nullopt;
+  for (TimeGrid::Point& point : forward)
+    point.seconds /= efficiency;
+  return attention_grid(merge_times(measured, forward, attention_grid, attention_heads));
+}
+
+} // namespace
+
+void DeviceGrids::load_gemms(const std::filesystem::path& folder, Precisions precisions) {
+  std::map<Precision, ProductTable> published = product_tables(folder, precisions);
+  MeasuredGemms measured = read_measured_gemms(folder, precisions);
+  std::map<Precision, std::vector<ExpertTable>> layers = read_expert_tables(folder, precisions);
+  MeasuredExperts measured_experts = read_measured_experts(folder, precisions);
   for (const Precision precision : precisions) {
     const std::size_t number = index(precision);
-    if (const auto found = products.find(precision); found != products.end()) {
-      grids.gemm[number] = gemm_grid(found->second.products);
-      grids.casts[number] = std::move(found->second.casts);
+    ProductTable& table = published[precision];
+    gemm_points[number] =
+        merge_times(measured.times[precision], table.products, gemm_grid, gemm_weight);
+    casts[number] = std::move(table.casts);
+    if (!gemm_points[number].empty()) {
+      gemm[number] = gemm_grid(gemm_points[number]);
     } else if (precision == Precision::fp8_per_tensor) {
-      grids.gemm[number] = grids.gemm[index(Precision::fp8)];
-      grids.casts[number] = grids.casts[index(Precision::fp8)];
+      gemm[number] = gemm[index(Precision::fp8)];
+      casts[number] = casts[index(Precision::fp8)];
     }
-    if (grids.gemm[number])
-      for (ExpertTable& table : tables[precision])
-        grids.experts[number].push_back(expert_grid(std::move(table), *grids.gemm[number]));
+    if (!gemm[number])
+      continue;
+    const bool own = !measured.times[precision].empty() && !table.products.empty();
+    experts[number] =
+        merge_experts(std::move(measured_experts.tables[precision]), std::move(layers[precision]),
+                      own ? gemm_grid(table.products) : *gemm[number], *gemm[number]);
   }
-  if (const TimeTable points = read_attention_table(folder); !points.empty())
-    grids.attention = attention_grid(points);
+}
+
+DeviceGrids DeviceGrids::load(const std::filesystem::path& folder, const AttentionRules& rules,
+                              Precisions precisions) {
+  DeviceGrids grids;
+  grids.load_gemms(folder, precisions);
+  const MeasuredAttention measured = read_measured_attention(folder);
+  TimeTable& forward = grids.attention_points;
+  forward =
+      merge_times(measured.forward, read_attention_table(folder), attention_grid, attention_heads);
+  if (!forward.empty())
+    grids.attention.forward = attention_grid(forward);
+  const auto& [backward, latent] = rules;
+  grids.attention.backward = measured_attention_grid(measured.backward, forward, backward);
+  grids.attention.latent_forward =
+      measured_attention_grid(measured.latent_forward, forward, latent);
+  grids.attention.latent_backward =
+      measured_attention_grid(measured.latent_backward, forward, latent * backward);
   return grids;
+}
+
+AttentionChoice choose_attention(const AttentionGrids& grids, const Kernel& kernel) {
+  const bool backward = kernel.kind == KernelKind::attention_backward;
+  const bool latent = kernel.head_dim != kernel.value_dim;
+  if (latent && backward && grids.latent_backward)
+    return {&*grids.latent_backward, false, false};
+  if (latent && grids.latent_forward)
+    return {&*grids.latent_forward, false, backward};
+  if (!latent && backward && grids.backward)
+    return {&*grids.backward, false, false};
+  return {&*grids.forward, latent, backward};
+}
+
+AttentionRules attention_rules(const ComputeConstants& constants) {
+  return {constants.attention_backward_efficiency_ratio.value,
+          constants.attention_mla_efficiency_ratio.value};
 }
 
 TimeGrid gemm_grid(const TimeTable& points) {
@@ -61,10 +128,21 @@ ExpertGrid expert_grid(ExpertTable table, const TimeGrid& gemm) {
   return {std::move(table), std::move(octaves), std::move(times)};
 }
 
+namespace {
+
+/// The pass of a grouped GEMM; forward for all other kinds of kernel.
+GemmPass pass_of(KernelKind kind) {
+  if (kind == KernelKind::grouped_data_gradient)
+    return GemmPass::data_gradient;
+  return kind == KernelKind::grouped_weight_gradient ? GemmPass::weight_gradient
+                                                     : GemmPass::forward;
+}
+
+} // namespace
+
 GroupedGemm grouped_gemm_of(const Kernel& kernel) {
   return {static_cast<double>(kernel.groups), static_cast<double>(kernel.m),
-          static_cast<double>(kernel.n), static_cast<double>(kernel.k),
-          kernel.kind == KernelKind::grouped_weight_gradient};
+          static_cast<double>(kernel.n), static_cast<double>(kernel.k), pass_of(kernel.kind)};
 }
 
 namespace {
@@ -102,7 +180,8 @@ ExpertTime time_by(const ExpertGrid& experts, const TimeGrid& gemm, const Groupe
   const double padded = std::max(shape.m, tokens);
   const double factor = 1.0 + (grouped.seconds / single - 1.0) * tokens / padded;
   return {gemm.at({shape.groups * padded, shape.n, shape.k}).seconds * factor,
-          grouped.measured && groups == shape.groups && tokens == shape.m, false};
+          grouped.measured && groups == shape.groups && tokens == shape.m, experts.table.scaled,
+          false};
 }
 
 /// The three nearest tables of the pass that cover the groups and tokens; if none does, the three
@@ -114,7 +193,7 @@ std::vector<const ExpertGrid*> nearest_tables(const std::vector<ExpertGrid>& exp
   std::vector<std::pair<double, const ExpertGrid*>> order;
   order.reserve(experts.size());
   for (const ExpertGrid& candidate : experts)
-    if (candidate.table.weight_gradient == shape.weight_gradient)
+    if (candidate.table.pass == shape.pass)
       order.emplace_back(distance(candidate, weight), &candidate);
   // The pointers keep the order of the list, as its tables are contiguous.
   std::sort(order.begin(), order.end());
@@ -142,16 +221,27 @@ ExpertTime middle_time(const std::vector<const ExpertGrid*>& tables, const TimeG
 
 } // namespace
 
+bool times_one_group(const std::vector<ExpertGrid>& experts, const GroupedGemm& shape) {
+  return std::any_of(experts.begin(), experts.end(), [&](const ExpertGrid& candidate) {
+    return candidate.table.pass == shape.pass && candidate.table.products.size() == 1 &&
+           has_weight(candidate.table, shape.n, shape.k) &&
+           candidate.times.lowest(ExpertGrid::groups_axis) <= 1.0;
+  });
+}
+
 std::optional<ExpertTime> expert_time(const std::vector<ExpertGrid>& experts, const TimeGrid& gemm,
                                       const GroupedGemm& shape) {
   for (const ExpertGrid& candidate : experts)
-    if (candidate.table.weight_gradient == shape.weight_gradient &&
-        has_weight(candidate.table, shape.n, shape.k))
+    if (candidate.table.pass == shape.pass && has_weight(candidate.table, shape.n, shape.k))
       return time_by(candidate, gemm, shape);
   const std::vector<const ExpertGrid*> tables = nearest_tables(experts, shape);
-  if (tables.empty())
+  if (!tables.empty())
+    return middle_time(tables, gemm, shape);
+  if (shape.pass != GemmPass::data_gradient)
     return std::nullopt;
-  return middle_time(tables, gemm, shape);
+  GroupedGemm forward = shape;
+  forward.pass = GemmPass::forward;
+  return expert_time(experts, gemm, forward);
 }
 
 } // namespace moesim

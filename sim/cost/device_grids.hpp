@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/cost/compute_constants.hpp"
 #include "sim/cost/compute_tables.hpp"
 #include "sim/cost/product_table.hpp"
 
@@ -23,7 +24,34 @@ struct ExpertGrid {
   TimeGrid times;
 };
 
-/// Tables of one device folder. Axes of gemm: (m, n, k); time grows linearly with each. Axes of
+/// Grids of attention's times, each as those of a forward pass whose query heads are as wide as its
+/// value heads, scaled by FLOPs. Only `forward` is there without measurements of the others.
+struct AttentionGrids {
+  std::optional<TimeGrid> forward;
+  std::optional<TimeGrid> backward;
+  std::optional<TimeGrid> latent_forward; ///< query heads wider than value heads
+  std::optional<TimeGrid> latent_backward;
+};
+
+/// The grid that times a kernel of attention, and the rules that its time then needs.
+struct AttentionChoice {
+  const TimeGrid* grid = nullptr; ///< valid as long as the grids
+  bool latent_by_rule = false;
+  bool backward_by_rule = false;
+};
+AttentionChoice choose_attention(const AttentionGrids& grids, const Kernel& kernel);
+
+/// Efficiencies of attention over that of its forward pass, where they were not measured.
+struct AttentionRules {
+  double backward = 1.0;
+  double latent = 1.0; ///< query heads wider than value heads
+};
+
+/// The rules of the constants.
+AttentionRules attention_rules(const ComputeConstants& constants);
+
+/// Tables of one device folder: what was measured, and what was published, as merged_tables.hpp
+/// joins them. Axes of gemm: (m, n, k); time grows linearly with each. Axes of
 /// attention: (batch, sequence, q_heads, kv_heads, head_dim); time grows with the square of the
 /// sequence, not with kv_heads, linearly with the others. A device without GEMMs of one scale a
 /// tensor takes those of scaled blocks.
@@ -31,14 +59,21 @@ struct DeviceGrids {
   ByPrecision<std::optional<TimeGrid>> gemm;
   ByPrecision<std::optional<CastGrid>> casts;   ///< casts before the timed GEMMs
   ByPrecision<std::vector<ExpertGrid>> experts; ///< empty without a gemm table
-  std::optional<TimeGrid> attention;
+  /// Points of `gemm` and of `attention.forward`.
+  ByPrecision<TimeTable> gemm_points;
+  TimeTable attention_points;
+  AttentionGrids attention;
 
   /// Reads the tables of `precisions`, which must include bf16. Throws the errors of the readers of
   /// compute_tables.hpp.
-  static DeviceGrids load(const std::filesystem::path& folder,
+  static DeviceGrids load(const std::filesystem::path& folder, const AttentionRules& rules,
                           Precisions precisions = enumerators<Precision>);
+
+private:
+  void load_gemms(const std::filesystem::path& folder, Precisions precisions);
 };
 
+/// A table of GEMMs as a grid.
 TimeGrid gemm_grid(const TimeTable& points);
 TimeGrid attention_grid(const TimeTable& points);
 /// A table as a grid. Derived times are raised to at least those of single GEMMs in `gemm`:
@@ -53,16 +88,20 @@ struct GroupedGemm {
   double m = 0.0;
   double n = 0.0;
   double k = 0.0;
-  bool weight_gradient = false;
+  GemmPass pass = GemmPass::forward;
 };
 
 /// The sizes of a grouped GEMM kernel.
 GroupedGemm grouped_gemm_of(const Kernel& kernel);
 
+/// Whether a table of the pass and weight timed one group: else it is timed as a single GEMM.
+bool times_one_group(const std::vector<ExpertGrid>& experts, const GroupedGemm& shape);
+
 /// The time of a grouped GEMM by a table of experts.
 struct ExpertTime {
   double seconds = 0.0;
   bool measured = false; ///< inside the table
+  bool scaled = false;   ///< by a stand-in, see ExpertTable
   bool other = false;    ///< no table has this weight
 };
 
@@ -75,8 +114,9 @@ struct ExpertTime {
 ///
 /// The table is that of the same weight, as stored or transposed. Without one, the result is the
 /// median of the three nearest tables, in octaves of n and k, that cover the groups and tokens:
-/// some tables have sizes for which a library chose a slow kernel. Tables of the weight gradient
-/// are for weight gradients only. Nothing if `experts` has no table of the pass.
+/// some tables have sizes for which a library chose a slow kernel. Tables serve
+/// their own pass; without tables of the data gradient those of forward passes serve it. Nothing if
+/// `experts` has no table of the pass.
 std::optional<ExpertTime> expert_time(const std::vector<ExpertGrid>& experts, const TimeGrid& gemm,
                                       const GroupedGemm& shape);
 

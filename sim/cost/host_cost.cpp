@@ -8,7 +8,7 @@ namespace moesim {
 
 HostCost::HostCost(const std::filesystem::path& calibration, const NamedRow& host,
                    const ComputeConstants& constants)
-    : slowdown_(host_slowdown(calibration, host)),
+    : slowdown_(constants.measured_host_slowdown.value_or(host_slowdown(calibration, host))),
       operator_time_us_(constants.host_operator_time_us),
       launch_time_us_(constants.host_launch_time_us), proxies_(HostProxies::load(calibration)) {}
 

@@ -14,7 +14,8 @@ namespace moesim {
 /// step.
 class HostCost {
 public:
-  /// `host` names a row of `calibration/hosts.csv`. Throws InputError for an unknown host and for a
+  /// `host` names a row of `calibration/hosts.csv`; a host that was measured beside the GPU takes
+  /// its place. Throws InputError for an unknown host and for a
   /// malformed table.
   HostCost(const std::filesystem::path& calibration, const NamedRow& host,
            const ComputeConstants& constants);

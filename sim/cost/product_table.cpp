@@ -74,11 +74,9 @@ std::map<Precision, ProductTable> product_tables(const std::filesystem::path& fo
   const std::map<Precision, TimeTable> tables = read_gemm_tables(folder, precisions);
   const auto found = tables.find(Precision::bf16);
   const TimeTable bf16 = found == tables.end() ? TimeTable{} : found->second;
-  const bool published = has_published_gemm(folder); // our own tables hold no cast
   std::map<Precision, ProductTable> products;
   for (const auto& [precision, table] : tables)
-    products[precision] =
-        published ? without_casts(table, bf16, precision) : ProductTable{table, std::nullopt};
+    products[precision] = without_casts(table, bf16, precision);
   return products;
 }
 

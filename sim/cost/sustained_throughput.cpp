@@ -25,6 +25,7 @@ double SustainedThroughput::rate_of(const Kernel& kernel) const {
   switch (kernel.kind) {
   case KernelKind::gemm:
   case KernelKind::grouped_gemm:
+  case KernelKind::grouped_data_gradient:
   case KernelKind::grouped_weight_gradient:
   case KernelKind::batched_gemm:
     return is_fp8(kernel.precision) ? ratio.value : bf16_gemm;

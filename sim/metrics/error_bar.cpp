@@ -12,6 +12,7 @@ const char* name_of(KernelKind kind) {
   case KernelKind::gemm:
     return "matrix products";
   case KernelKind::grouped_gemm:
+  case KernelKind::grouped_data_gradient:
     return "grouped products";
   case KernelKind::grouped_weight_gradient:
     return "gradients of grouped weights";
@@ -45,17 +46,24 @@ const char* name_of(CostBasis basis) {
   return "a share of the datasheet";
 }
 
+/// The kind whose tables time a kernel, and with whose errors its own add up: data gradients of
+/// grouped GEMMs take the tables of forward passes.
+KernelKind timed_as(KernelKind kind) {
+  return kind == KernelKind::grouped_data_gradient ? KernelKind::grouped_gemm : kind;
+}
+
 } // namespace
 
 void ErrorBar::add_kernel(const Kernel& kernel, const KernelTime& time, double runs) {
   const Seconds total = time.time * runs;
-  errors_[index(kernel.kind)] += total * time.error;
+  const KernelKind kind = timed_as(kernel.kind);
+  errors_[index(kind)] += total * time.error;
   if (kernel.kind != KernelKind::memory_bound)
     gemms_and_attention_ += total;
   if (time.basis != CostBasis::measured)
-    extrapolated_[{kernel.kind, time.basis}] += total;
+    extrapolated_[{kind, time.basis}] += total;
   if (time.stand_in)
-    stand_ins_.insert(std::string(name_of(kernel.kind)) + ": the table of " + *time.stand_in);
+    stand_ins_.insert(std::string(name_of(kind)) + ": the table of " + *time.stand_in);
 }
 
 void ErrorBar::add_collective(Stream stream, Seconds time, double error) {

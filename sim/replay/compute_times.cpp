@@ -33,8 +33,7 @@ Seconds ComputeTimes::of(const ComputeWork& work, const BesideCompute& beside,
     // remaining memory bandwidth.
     double slowdown = cost_.slowdown_beside(works_.collectives[*work.beside].kind);
     if (beside.time > Seconds{})
-      slowdown *= 1.0 + streaming / total *
-                            (cost_.memory_slowdown_beside(beside.memory / beside.time) - 1.0);
+      slowdown *= cost_.bandwidth_slowdown_beside(beside.memory / beside.time, streaming / total);
     total = std::min(total * slowdown, total + beside.time * (1.0 - 1.0 / slowdown));
   }
   return total + cost_.host().launch_time(work.host.operators, work.host.launches);

@@ -3,6 +3,7 @@
 #include "sim/base/check.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 #include <utility>
@@ -21,34 +22,59 @@ std::vector<std::int64_t> by_expert(const RoutingMatrix& matrix,
   return sums;
 }
 
-/// The ranks that hold each expert.
-std::vector<std::vector<std::size_t>> holders_of(const RoutingMatrix& matrix,
-                                                 const Placement& placement) {
-  std::vector<std::vector<std::size_t>> holders(static_cast<std::size_t>(matrix.experts));
-  const auto slots = static_cast<std::size_t>(placement.slots_per_rank());
+/// The slots of the placement that hold each expert.
+std::vector<std::vector<std::size_t>> slots_of_experts(const RoutingMatrix& matrix,
+                                                       const Placement& placement) {
+  std::vector<std::vector<std::size_t>> slots(static_cast<std::size_t>(matrix.experts));
   for (std::size_t slot = 0; slot < placement.expert_of_slot.size(); ++slot)
-    holders[static_cast<std::size_t>(placement.expert_of_slot[slot])].push_back(slot / slots);
-  return holders;
+    slots[static_cast<std::size_t>(placement.expert_of_slot[slot])].push_back(slot);
+  return slots;
 }
 
-/// Tokens from each rank to each rank, padding included, by source, then by sink.
-std::vector<std::uint32_t> tokens_of_pairs(const RoutingMatrix& matrix,
-                                           const Placement& placement) {
+/// Tokens that ranks send each other, padding included.
+struct SentTokens {
+  std::vector<std::uint32_t> pairs; ///< by source, then by sink
+  std::vector<std::int64_t> slots;  ///< by slot of the placement
+};
+
+SentTokens sent_tokens(const RoutingMatrix& matrix, const Placement& placement) {
   const auto ranks = static_cast<std::size_t>(matrix.sources);
   INVARIANT(placement.ranks == matrix.sources, "a placement for {} ranks, not {}", placement.ranks,
             matrix.sources);
-  const std::vector<std::vector<std::size_t>> holders = holders_of(matrix, placement);
-  std::vector<std::uint32_t> pairs(ranks * ranks, 0);
+  const std::vector<std::vector<std::size_t>> slots = slots_of_experts(matrix, placement);
+  const auto slots_per_rank = static_cast<std::size_t>(placement.slots_per_rank());
+  SentTokens sent{std::vector<std::uint32_t>(ranks * ranks, 0),
+                  std::vector<std::int64_t>(placement.expert_of_slot.size(), 0)};
   auto tokens = matrix.kept.begin();
   for (std::size_t source = 0; source < ranks; ++source)
-    for (const std::vector<std::size_t>& replicas : holders) {
+    for (const std::vector<std::size_t>& replicas : slots) {
       const auto count = static_cast<std::uint32_t>(replicas.size());
       const std::uint32_t carried = std::max(*tokens++, matrix.padded_to);
-      for (std::uint32_t replica = 0; replica < count; ++replica)
-        pairs[source * ranks + replicas[(source + replica) % count]] +=
-            carried / count + (replica < carried % count ? 1 : 0);
+      for (std::uint32_t replica = 0; replica < count; ++replica) {
+        const std::size_t slot = replicas[(source + replica) % count];
+        const std::uint32_t part = carried / count + (replica < carried % count ? 1 : 0);
+        sent.pairs[source * ranks + slot / slots_per_rank] += part;
+        sent.slots[slot] += part;
+      }
     }
-  return pairs;
+  return sent;
+}
+
+/// By rank: tokens of its busiest slot over the mean of its slots, in sixteenths, so that equal
+/// kernels of many micro-batches are recognised; 1 for a rank without tokens.
+std::vector<double> busiest_over_mean(const std::vector<std::int64_t>& slots, std::size_t ranks) {
+  constexpr double steps = 16.0;
+  const auto per_rank = static_cast<std::ptrdiff_t>(slots.size() / ranks);
+  std::vector<double> shares;
+  for (auto first = slots.begin(); first != slots.end(); first += per_rank) {
+    const auto tokens =
+        static_cast<double>(std::accumulate(first, first + per_rank, std::int64_t{0}));
+    const auto busiest = static_cast<double>(*std::max_element(first, first + per_rank));
+    shares.push_back(
+        tokens > 0.0 ? std::round(steps * busiest * static_cast<double>(per_rank) / tokens) / steps
+                     : 1.0);
+  }
+  return shares;
 }
 
 } // namespace
@@ -58,12 +84,18 @@ std::int64_t ExpertLoad::rank_tokens(std::optional<std::int64_t> rank) const {
               : *std::max_element(ranks.begin(), ranks.end());
 }
 
+double ExpertLoad::rank_busiest_over_mean(std::optional<std::int64_t> rank) const {
+  const auto busiest = std::max_element(ranks.begin(), ranks.end()) - ranks.begin();
+  return busiest_over_mean.at(static_cast<std::size_t>(rank.value_or(busiest)));
+}
+
 ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement) {
   const auto ranks = static_cast<std::size_t>(matrix.sources);
   ExpertLoad load;
   load.wanted = by_expert(matrix, matrix.wanted);
   load.kept = by_expert(matrix, matrix.kept);
-  std::vector<std::uint32_t> pairs = tokens_of_pairs(matrix, placement);
+  auto [pairs, slots] = sent_tokens(matrix, placement);
+  load.busiest_over_mean = busiest_over_mean(slots, ranks);
   load.ranks_alike =
       std::adjacent_find(pairs.begin(), pairs.end(), std::not_equal_to<>()) == pairs.end();
   load.ranks.assign(ranks, 0);
@@ -99,6 +131,7 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::at(std::int64_t layer,
   }
   if (unevenness_ == Unevenness::none) {
     std::fill(made.ranks.begin(), made.ranks.end(), made.sent);
+    std::fill(made.busiest_over_mean.begin(), made.busiest_over_mean.end(), 1.0);
     made.ranks_alike = true;
   }
   load = std::make_shared<const ExpertLoad>(std::move(made));

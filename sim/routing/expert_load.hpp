@@ -22,6 +22,8 @@ struct ExpertLoad {
   /// Tokens by rank of the expert-parallel group that the experts of the rank get, padding
   /// included.
   std::vector<std::int64_t> ranks;
+  /// By rank: tokens of its busiest expert over the mean of its experts.
+  std::vector<double> busiest_over_mean;
   std::int64_t sent = 0;    ///< tokens that a rank sends, padding included: the mean of the group,
                             ///< rounded
   bool ranks_alike = false; ///< all pairs of ranks carry the same number of tokens
@@ -33,6 +35,8 @@ struct ExpertLoad {
   /// Tokens that the experts of a rank of the group compute; without a rank, those of the busiest
   /// rank.
   std::int64_t rank_tokens(std::optional<std::int64_t> rank) const;
+  /// `busiest_over_mean` of a rank of the group; without a rank, of the busiest rank.
+  double rank_busiest_over_mean(std::optional<std::int64_t> rank) const;
 };
 
 /// Tokens per expert and per rank that a routing matrix gives under this placement. A rank splits

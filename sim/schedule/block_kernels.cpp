@@ -61,8 +61,9 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     out.back().cast.input = k.cast.gradient;
     return;
   case KernelKind::grouped_gemm:
-    out.push_back(grouped_gemm(k.part, k.precision, k.groups, k.m, k.k, k.n));
+    out.push_back(grouped_data_gradient(k.part, k.precision, k.groups, k.m, k.k, k.n));
     out.back().bias = k.bias;
+    out.back().busiest_over_mean = k.busiest_over_mean;
     out.back().cast = {.input = k.cast.gradient, .together = k.cast.together};
     return;
   case KernelKind::batched_gemm: // m × n by n × k, and k × m by m × n
@@ -82,6 +83,7 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     out.back().launches = k.gradient_launches;
     out.back().same_call = k.same_call;
     return;
+  case KernelKind::grouped_data_gradient:
   case KernelKind::grouped_weight_gradient:
   case KernelKind::attention_backward:
     INVARIANT(false, "kernel {} is no forward kernel", static_cast<int>(k.kind));
@@ -98,6 +100,7 @@ void add_weight_gradient(std::vector<Kernel>& out, const Kernel& k, std::int64_t
   else
     return;
   out.back().bias = k.bias;
+  out.back().busiest_over_mean = k.busiest_over_mean;
   out.back().cast = {.input = k.cast.saved, .together = k.cast.together};
   out.back().accumulated = Bytes{k.groups * k.n * k.k * (2 * sum_bytes - bf16_bytes)};
 }
@@ -326,6 +329,8 @@ std::vector<Kernel> expert_kernels(const Workload& workload, const Sizes& s) {
     Kernel kernel = grouped_gemm(KernelPart::expert, s.precision, local, per_expert, n, k);
     kernel.cast = cast;
     kernel.bias = e.expert_bias;
+    if (s.load)
+      kernel.busiest_over_mean = s.load->rank_busiest_over_mean(s.rank);
     return kernel;
   };
   const bool sorts = local > 1 && workload.plan.expert > 1; // one expert needs no sorting

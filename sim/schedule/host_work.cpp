@@ -29,6 +29,7 @@ std::int64_t launches_of(const Kernel& kernel) {
   switch (kernel.kind) {
   case KernelKind::gemm:
   case KernelKind::grouped_gemm:
+  case KernelKind::grouped_data_gradient:
   case KernelKind::grouped_weight_gradient:
     return kernel.groups + cast_launches(kernel);
   case KernelKind::batched_gemm:

@@ -3,7 +3,7 @@
 #include "sim/cost/compute_devices.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/report/plan_answer.hpp"
-#include "sim/study/output_file.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/study/plan_row.hpp"
 #include "sim/study/validated_distance.hpp"
 

@@ -1,9 +1,9 @@
 #include "sim/study/step_constants.hpp"
 
+#include "sim/base/output_file.hpp"
 #include "sim/base/words.hpp"
 #include "sim/input/csv_table.hpp"
 #include "sim/report/csv_text.hpp"
-#include "sim/study/output_file.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -54,13 +54,6 @@ template <typename ValueOf> std::string changed_text(const CsvTable& table, Valu
   return text;
 }
 
-fs::path new_temporary_folder() {
-  std::string name = (fs::temp_directory_path() / "moesim-calibration-XXXXXX").string();
-  if (!mkdtemp(name.data()))
-    throw InputError({name}, "the folder cannot be made");
-  return name;
-}
-
 } // namespace
 
 std::vector<StepConstant> read_step_constants(const fs::path& calibration) {
@@ -96,8 +89,7 @@ std::vector<StepConstant> read_step_constants(const fs::path& calibration) {
 
 ChangedCalibration::ChangedCalibration(const fs::path& calibration,
                                        const std::vector<StepConstant>& constants,
-                                       const std::vector<double>& factors)
-    : path_(new_temporary_folder()) {
+                                       const std::vector<double>& factors) {
   std::map<std::string, std::vector<std::size_t>> changes; ///< constants by file
   for (std::size_t number = 0; number < constants.size(); ++number)
     if (factors[number] != 1.0)
@@ -106,7 +98,7 @@ ChangedCalibration::ChangedCalibration(const fs::path& calibration,
     const std::string name = entry.path().filename().string();
     const auto changed = changes.find(name);
     if (changed == changes.end()) {
-      fs::create_symlink(fs::absolute(entry.path()), path_ / name);
+      fs::create_symlink(fs::absolute(entry.path()), path() / name);
       continue;
     }
     const CsvTable table = CsvTable::read(entry.path());
@@ -120,13 +112,8 @@ ChangedCalibration::ChangedCalibration(const fs::path& calibration,
       }
       return table.text(row, column);
     };
-    write_file(path_ / name, changed_text(table, cell));
+    write_file(path() / name, changed_text(table, cell));
   }
-}
-
-ChangedCalibration::~ChangedCalibration() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
 }
 
 } // namespace moesim

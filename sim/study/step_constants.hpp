@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/base/scratch_folder.hpp"
+
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -34,14 +36,11 @@ public:
   ChangedCalibration(const std::filesystem::path& calibration,
                      const std::vector<StepConstant>& constants,
                      const std::vector<double>& factors);
-  ~ChangedCalibration();
-  ChangedCalibration(const ChangedCalibration&) = delete;
-  ChangedCalibration& operator=(const ChangedCalibration&) = delete;
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return folder_.path(); }
 
 private:
-  std::filesystem::path path_;
+  ScratchFolder folder_;
 };
 
 } // namespace moesim

@@ -3,7 +3,7 @@
 #include "sim/input/csv_table.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/report/csv_text.hpp"
-#include "sim/study/output_file.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/study/sweep_journal.hpp"
 #include "sim/study/sweep_run.hpp"
 

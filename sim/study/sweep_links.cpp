@@ -6,7 +6,7 @@
 #include "sim/scenario/placed_topology.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/cost_library.hpp"
-#include "sim/study/output_file.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 
 #include "sim/report/csv_text.hpp"
 #include "sim/routing/expert_load.hpp"
-#include "sim/study/output_file.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>

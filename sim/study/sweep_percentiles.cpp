@@ -2,7 +2,7 @@
 
 #include "sim/base/median.hpp"
 #include "sim/report/csv_text.hpp"
-#include "sim/study/output_file.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/study/sweep.hpp"
 
 #include <fmt/format.h>

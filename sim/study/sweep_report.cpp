@@ -5,7 +5,7 @@
 #include "sim/input/file_text.hpp"
 #include "sim/report/plan_answer.hpp"
 #include "sim/study/axis_effects.hpp"
-#include "sim/study/output_file.hpp"
+#include "sim/base/output_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

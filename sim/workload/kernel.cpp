@@ -70,6 +70,13 @@ Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, s
   return kernel;
 }
 
+Kernel grouped_data_gradient(KernelPart part, Precision precision, std::int64_t groups,
+                             std::int64_t m, std::int64_t n, std::int64_t k) {
+  Kernel kernel = grouped_gemm(part, precision, groups, m, n, k);
+  kernel.kind = KernelKind::grouped_data_gradient;
+  return kernel;
+}
+
 Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_t groups,
                                std::int64_t m, std::int64_t n, std::int64_t k) {
   // The gradient of a weight is the GEMM k × m by m × n.
@@ -92,8 +99,7 @@ Kernel attention_forward(const AttentionShape& shape) {
 }
 
 Kernel attention_backward(const AttentionShape& shape) {
-  // Five GEMMs instead of two: FlashAttention-2, arXiv 2307.08691, section 3.1.
-  Kernel kernel = attention(KernelKind::attention_backward, shape, 2.5);
+  Kernel kernel = attention(KernelKind::attention_backward, shape, attention_backward_flops_ratio);
   kernel.bytes = kernel.bytes * 2;
   return kernel;
 }

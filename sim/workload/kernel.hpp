@@ -37,11 +37,19 @@ constexpr bool is_fp8(Precision precision) {
 enum class KernelKind {
   gemm,                    ///< one GEMM, m × k by k × n
   grouped_gemm,            ///< `groups` GEMMs of m × k by k × n each: the experts of one rank
+  grouped_data_gradient,   ///< the same for the gradient of a grouped GEMM's input
   grouped_weight_gradient, ///< the gradient GEMMs of a grouped GEMM's weights, k × n each
   batched_gemm,            ///< `groups` GEMMs of one launch whose operands are both activations
   attention_forward,       ///< causal self-attention over full sequences
   attention_backward,      ///< its gradient
   memory_bound ///< norms, activations, routing, permutation, optimizer: time follows bytes
+};
+
+/// The pass of a GEMM in training.
+enum class GemmPass {
+  forward,       ///< of the inputs with the weights
+  data_gradient, ///< of the outputs' gradients with the weights
+  weight_gradient
 };
 
 /// The part of the model that a kernel belongs to. The result's breakdown has one sum for each
@@ -68,6 +76,8 @@ struct Kernel {
   std::int64_t n = 0;
   std::int64_t k = 0;
   std::int64_t groups = 1;
+  /// Rows of the busiest group over `m`, the mean.
+  double busiest_over_mean = 1.0;
   bool bias = false; ///< grouped GEMMs add a bias to each row, their weight gradients sum it up
   /// For attention: sequences, tokens of a sequence, query and key/value heads of this rank, width
   /// of a query/key head and of a value head.
@@ -112,6 +122,9 @@ std::int64_t cast_launches(const Kernel& kernel);
 Kernel gemm(KernelPart part, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k);
 Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, std::int64_t m,
                     std::int64_t n, std::int64_t k);
+/// The gradients of the inputs of `groups` GEMMs of m × n by n × k each: GEMMs of m × k by k × n.
+Kernel grouped_data_gradient(KernelPart part, Precision precision, std::int64_t groups,
+                             std::int64_t m, std::int64_t n, std::int64_t k);
 /// The gradients of the weights of `groups` GEMMs of m × k by k × n each.
 Kernel grouped_weight_gradient(KernelPart part, Precision precision, std::int64_t groups,
                                std::int64_t m, std::int64_t n, std::int64_t k);
@@ -129,6 +142,9 @@ struct AttentionShape {
   std::int64_t context = 1; ///< ranks that share it evenly, by its queries
   std::int64_t window = 0;  ///< tokens that a query attends to at most; 0: all before it
 };
+/// FLOPs of attention's backward pass over those of its forward pass: five GEMMs instead of two.
+/// FlashAttention-2, arXiv 2307.08691, section 3.1.
+inline constexpr double attention_backward_flops_ratio = 2.5;
 Kernel attention_forward(const AttentionShape& shape);
 Kernel attention_backward(const AttentionShape& shape);
 /// A memory-bound kernel. Its gradient reads and writes twice the bytes, unless tokens are packed

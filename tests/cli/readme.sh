@@ -17,6 +17,21 @@ torchrun --nproc_per_node 8 --nnodes 2 pretrain_gpt.py --num-layers 8 --hidden-s
   --position-embedding-type rope --micro-batch-size 1 --global-batch-size 64 --bf16
 SCRIPT
 
+mkdir h100-sxm
+cat >h100-sxm/memory_bound.csv <<'TABLE'
+operation,tokens,hidden,bytes,time_us,noise_percent,samples
+rms_norm,16384,4096,268435456,105,0.3,100
+adam,16384,4096,1879048192,700,0.3,100
+TABLE
+cat >all_reduce.log <<'LOG'
+# nThread 1 nGpus 1 minBytes 8388608 maxBytes 134217728 step: 4(factor) warmup iters: 5 iters: 20
+#  Rank  0 Group  0 Pid  1 on node-1 device  0 [0x01] NVIDIA H100 80GB HBM3
+#  Rank  1 Group  0 Pid  2 on node-1 device  1 [0x02] NVIDIA H100 80GB HBM3
+#       size         count      type   redop    root     time   algbw   busbw #wrong     time   algbw   busbw #wrong
+     8388608       2097152     float     sum      -1    60.00  139.81  139.81      0    60.00  139.81  139.81      0
+   134217728      33554432     float     sum      -1   500.00  268.44  268.44      0   500.00  268.44  268.44      0
+LOG
+
 # first_values SWEEP: keeps the first value of each axis of a sweep.
 first_values() {
   node -e '

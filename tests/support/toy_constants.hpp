@@ -14,12 +14,17 @@ inline std::string toy_constants() {
     text += name + "," + cells + ",assumption,none\n";
   };
   for (const char* name :
-       {"memory_bandwidth_share", "gemm_roofline_efficiency", "grouped_gemm_ratio",
+       {"memory_bandwidth_share", "accumulation_bandwidth_share", "gemm_roofline_efficiency", "grouped_gemm_ratio",
         "grouped_weight_gradient_ratio", "grouped_bias_efficiency_ratio", "cast_time_ratio",
         "mx_grouped_cast_time_ratio", "attention_roofline_efficiency",
         "attention_backward_efficiency_ratio", "attention_mla_efficiency_ratio",
         "sustained_throughput_ratio"})
     add(name, "1,ratio,10");
+  for (const char* name : {"router_time_ratio", "permute_time_ratio", "sm_loss_slowdown"})
+    add(name, "1,ratio,");
+  for (const char* name : {"grouped_gemm_imbalance_slope", "gemm_bandwidth_slowdown"})
+    add(name, "0,ratio,");
+  add("host_call_time", "2,us,10");
   add("expert_kernel_beside_compute_ratio", "0.7,ratio,10");
   add("all_to_all_beside_compute_ratio", "0.8,ratio,10");
   add("efa_all_to_all_in_training_ratio", "0.4,ratio,10");

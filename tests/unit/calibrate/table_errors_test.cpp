@@ -5,6 +5,7 @@
 #include "sim/calibrate/calibration_report.hpp"
 #include "sim/calibrate/measurement.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/toy_constants.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -42,6 +43,7 @@ class ToyCalibration : public TemporaryFolder {
 public:
   explicit ToyCalibration(const std::string& rows) {
     fs::create_directories(path() / "toy");
+    write("compute_constants.csv", toy_constants());
     write("toy/gemm.csv", "precision,m,n,k,time_us\n" + rows);
   }
 };

@@ -1,4 +1,4 @@
-#include "sim/study/output_file.hpp"
+#include "sim/base/output_file.hpp"
 
 #include "sim/base/input_error.hpp"
 

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "sim/calibrate/calibration_report.hpp"
+#include "sim/calibrate/constants_fit.hpp"
+#include "sim/calibrate/measurement.hpp"
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace moesim {
+
+/// What a calibration is made from, beside the costs that are known.
+struct CalibrationInputs {
+  std::vector<std::filesystem::path> tables; ///< of kernel times
+  std::vector<Measurement> measurements;     ///< of collectives
+  std::set<Collective> logged; ///< those of `measurements` that the user measured: no other
+                               ///< measurement scales their curves
+};
+
+/// What was fitted to the given tables of one device.
+struct DeviceResult {
+  std::vector<std::filesystem::path> tables;
+  std::vector<MeasuredConstant> constants;
+};
+
+/// What was found, for the report and for people.
+struct CalibrationResult {
+  CalibrationFindings findings;
+  std::map<std::string, DeviceResult> devices; ///< of the given tables, by GPU kind
+};
+
+/// Makes `out` a folder that --calibration takes: the costs of `known`, changed by the inputs. The
+/// network is fitted to the measurements, then to the exchanges in one node of all_to_all.csv;
+/// constants of a device, and its throughput under long load, to its tables. Nothing is written to
+/// `out`, which may be `known`, before all has succeeded.
+///
+/// Throws InputError for what a table, a fit or a file lacks; positions are in the given files.
+CalibrationResult make_calibration(const std::filesystem::path& known,
+                                   const CalibrationInputs& inputs,
+                                   const std::filesystem::path& out);
+
+} // namespace moesim
