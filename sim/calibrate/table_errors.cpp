@@ -145,7 +145,7 @@ private:
     return errors_[{device, table, precision, error_case}];
   }
   DeviceGrids load_grids(const std::string& device) const {
-    return DeviceGrids::load(calibration_ / device, rules_);
+    return DeviceGrids::load(calibration_ / device, rules_, lenders_of(calibration_, device));
   }
   void add_device(const std::string& device);
   void add_experts(const std::string& device, Precision precision, const DeviceGrids& grids);

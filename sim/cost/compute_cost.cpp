@@ -37,12 +37,6 @@ template <typename Grid> struct Source {
   }
 };
 
-/// The tables of a device's grouped GEMMs, and of the single GEMMs that they are compared with.
-struct ExpertTables {
-  std::vector<ExpertGrid> experts;
-  TimeGrid gemm;
-};
-
 /// Casts that were timed with a GPU's GEMMs.
 struct CastSource {
   CastGrid grid;
@@ -126,7 +120,9 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
        find_table_folders(calibration, {device.kind, device.kind_place})) {
     if (complete())
       break; // nearer kinds have all tables
-    DeviceGrids grids = DeviceGrids::load(folder.path, attention_rules(constants), precisions);
+    DeviceGrids grids =
+        DeviceGrids::load(folder.path, attention_rules(constants),
+                          lenders_of(calibration, folder.path.filename().string()), precisions);
     for (const Precision precision : precisions) {
       const std::size_t number = index(precision);
       if (!experts[number] && !grids.experts[number].empty())

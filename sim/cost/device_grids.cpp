@@ -45,7 +45,8 @@ std::optional<TimeGrid> measured_attention_grid(const TimeTable& measured, TimeT
 
 } // namespace
 
-void DeviceGrids::load_gemms(const std::filesystem::path& folder, Precisions precisions) {
+void DeviceGrids::load_gemms(const std::filesystem::path& folder,
+                             const std::vector<Lender>& lenders, Precisions precisions) {
   std::map<Precision, ProductTable> published = product_tables(folder, precisions);
   MeasuredGemms measured = read_measured_gemms(folder, precisions);
   std::map<Precision, std::vector<ExpertTable>> layers = read_expert_tables(folder, precisions);
@@ -53,6 +54,11 @@ void DeviceGrids::load_gemms(const std::filesystem::path& folder, Precisions pre
   for (const Precision precision : precisions) {
     const std::size_t number = index(precision);
     ProductTable& table = published[precision];
+    std::vector<ExpertTable>& own_experts = measured_experts.tables[precision];
+    if (table.products.empty() && !(measured.times[precision].empty() && own_experts.empty()))
+      table.products = lent_gemms(lenders, precision);
+    if (layers[precision].empty() && !own_experts.empty())
+      layers[precision] = lent_experts(lenders, precision);
     gemm_points[number] =
         merge_times(measured.times[precision], table.products, gemm_grid, gemm_weight);
     casts[number] = std::move(table.casts);
@@ -65,20 +71,21 @@ void DeviceGrids::load_gemms(const std::filesystem::path& folder, Precisions pre
     if (!gemm[number])
       continue;
     const bool own = !measured.times[precision].empty() && !table.products.empty();
-    experts[number] =
-        merge_experts(std::move(measured_experts.tables[precision]), std::move(layers[precision]),
-                      own ? gemm_grid(table.products) : *gemm[number], *gemm[number]);
+    experts[number] = merge_experts(std::move(own_experts), std::move(layers[precision]),
+                                    own ? gemm_grid(table.products) : *gemm[number], *gemm[number]);
   }
 }
 
 DeviceGrids DeviceGrids::load(const std::filesystem::path& folder, const AttentionRules& rules,
-                              Precisions precisions) {
+                              const std::vector<Lender>& lenders, Precisions precisions) {
   DeviceGrids grids;
-  grids.load_gemms(folder, precisions);
+  grids.load_gemms(folder, lenders, precisions);
   const MeasuredAttention measured = read_measured_attention(folder);
+  TimeTable published = read_attention_table(folder);
+  if (published.empty() && measured.any())
+    published = lent_attention(lenders);
   TimeTable& forward = grids.attention_points;
-  forward =
-      merge_times(measured.forward, read_attention_table(folder), attention_grid, attention_heads);
+  forward = merge_times(measured.forward, published, attention_grid, attention_heads);
   if (!forward.empty())
     grids.attention.forward = attention_grid(forward);
   const auto& [backward, latent] = rules;

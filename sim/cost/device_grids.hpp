@@ -2,6 +2,7 @@
 
 #include "sim/cost/compute_constants.hpp"
 #include "sim/cost/compute_tables.hpp"
+#include "sim/cost/lent_tables.hpp"
 #include "sim/cost/product_table.hpp"
 
 #include <array>
@@ -22,6 +23,12 @@ struct ExpertGrid {
   ExpertTable table;
   std::vector<ExpertWeight> octaves; ///< log2 of the sizes of the table's weights
   TimeGrid times;
+};
+
+/// The tables of a device's grouped GEMMs, and of the single GEMMs that they are compared with.
+struct ExpertTables {
+  std::vector<ExpertGrid> experts;
+  TimeGrid gemm;
 };
 
 /// Grids of attention's times, each as those of a forward pass whose query heads are as wide as its
@@ -64,13 +71,16 @@ struct DeviceGrids {
   TimeTable attention_points;
   AttentionGrids attention;
 
-  /// Reads the tables of `precisions`, which must include bf16. Throws the errors of the readers of
-  /// compute_tables.hpp.
+  /// Reads the tables of `precisions`, which must include bf16. Where a part of a table was
+  /// measured and none is published, that of the first of `lenders` stands in for it. Throws the
+  /// errors of the readers of compute_tables.hpp.
   static DeviceGrids load(const std::filesystem::path& folder, const AttentionRules& rules,
+                          const std::vector<Lender>& lenders,
                           Precisions precisions = enumerators<Precision>);
 
 private:
-  void load_gemms(const std::filesystem::path& folder, Precisions precisions);
+  void load_gemms(const std::filesystem::path& folder, const std::vector<Lender>& lenders,
+                  Precisions precisions);
 };
 
 /// A table of GEMMs as a grid.

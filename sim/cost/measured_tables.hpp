@@ -53,6 +53,11 @@ struct MeasuredAttention {
   TimeTable backward;
   TimeTable latent_forward; ///< query heads wider than value heads
   TimeTable latent_backward;
+
+  bool any() const {
+    return !(forward.empty() && backward.empty() && latent_forward.empty() &&
+             latent_backward.empty());
+  }
 };
 MeasuredAttention read_measured_attention(const std::filesystem::path& device);
 

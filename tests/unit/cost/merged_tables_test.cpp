@@ -98,7 +98,7 @@ TEST_CASE("a published table of experts stands in at the ratio of those that wer
   device.write("grouped_gemm.csv",
                "precision,hidden,moe_ffn,groups,tokens_per_group,fused_time_us,products_time_us\n"
                "bf16,32,32,8,64,99,40\nbf16,64,64,8,64,99,100\n");
-  const DeviceGrids before = DeviceGrids::load(device.path(), {});
+  const DeviceGrids before = DeviceGrids::load(device.path(), {}, {});
   const auto time = [](const DeviceGrids& grids, double n, double k, GemmPass pass) {
     const std::size_t bf16 = index(Precision::bf16);
     return expert_time(grids.experts[bf16], *grids.gemm[bf16], {8, 64, n, k, pass})->seconds;
@@ -108,7 +108,7 @@ TEST_CASE("a published table of experts stands in at the ratio of those that wer
   device.measure("expert_gemm.csv",
                  fmt::format("{}bf16,forward,equal,8,512,64,32,grouped,none,{}\n", expert_columns,
                              2e6 * small));
-  const DeviceGrids after = DeviceGrids::load(device.path(), {});
+  const DeviceGrids after = DeviceGrids::load(device.path(), {}, {});
   CHECK(time(after, 64, 32, GemmPass::forward) == Approx(2.0 * small));
   CHECK(time(after, 128, 64, GemmPass::forward) == Approx(2.0 * large));
   CHECK(time(after, 32, 64, GemmPass::data_gradient) == Approx(2.0 * small));
@@ -122,7 +122,7 @@ TEST_CASE("a measured pass of attention replaces its rule, others keep theirs") 
   device.measure("attention.csv",
                  "operation,batch,sequence,q_heads,kv_heads,head_dim,value_dim,time_us\n"
                  "backward,1,1024,8,8,64,64,100\n");
-  const DeviceGrids grids = DeviceGrids::load(device.path(), {.backward = 0.5, .latent = 1.0});
+  const DeviceGrids grids = DeviceGrids::load(device.path(), {.backward = 0.5, .latent = 1.0}, {});
   REQUIRE(grids.attention.backward);
   CHECK_FALSE(grids.attention.latent_forward);
   // 100 us of 2.5 times the FLOPs: 40; by the rule, 10 us at half the rate, 20. So the longer
@@ -130,4 +130,20 @@ TEST_CASE("a measured pass of attention replaces its rule, others keep theirs") 
   CHECK(grids.attention.backward->at({1, 1024, 8, 8, 64}).seconds == Approx(40e-6));
   CHECK(grids.attention.backward->at({1, 2048, 8, 8, 64}).seconds == Approx(160e-6));
   CHECK(grids.attention.forward->at({1, 2048, 8, 8, 64}).seconds == Approx(40e-6));
+}
+
+TEST_CASE(
+    "where a part of a kind was measured, another kind's table fills the gaps in proportion") {
+  const Device newer;
+  fs::create_directories(newer.path() / "old");
+  newer.write("old/gemm.csv", "precision,m,n,k,time_us\nbf16,1024,1024,1024,40\n"
+                              "bf16,2048,1024,1024,80\n");
+  newer.measure("gemm.csv", "precision,m,n,k,time_us\nbf16,1024,1024,1024,30\n");
+  // Twice the rates: 20 us were expected, 30 measured; so 60 for the other instead of 40.
+  const PeakRates old_rates{tflops(100), tflops(100), gbyte_per_s(1000)};
+  const PeakRates new_rates{tflops(200), tflops(200), gbyte_per_s(2000)};
+  const DeviceGrids grids =
+      DeviceGrids::load(newer.path(), {}, {{newer.path() / "old", old_rates, new_rates}});
+  CHECK(grids.gemm[index(Precision::bf16)]->at({1024, 1024, 1024}).seconds == Approx(30e-6));
+  CHECK(grids.gemm[index(Precision::bf16)]->at({2048, 1024, 1024}).seconds == Approx(60e-6));
 }

@@ -1,0 +1,76 @@
+#include "sim/cost/lent_tables.hpp"
+
+#include "sim/cost/product_table.hpp"
+
+#include <array>
+
+namespace moesim {
+
+namespace {
+
+std::int64_t whole(double size) {
+  return static_cast<std::int64_t>(size);
+}
+
+/// The precision, and bf16, which readers of GEMMs need to tell casts apart.
+std::array<Precision, 2> with_bf16(Precision precision) {
+  return {Precision::bf16, precision};
+}
+
+} // namespace
+
+std::vector<Lender> lenders_of(const std::filesystem::path& calibration, const std::string& kind) {
+  const std::map<std::string, DeviceRow> rows = read_devices(calibration);
+  const auto row = rows.find(kind);
+  std::vector<Lender> lenders;
+  if (row == rows.end())
+    return lenders;
+  for (const std::string& name : row->second.borrows)
+    if (const auto lender = rows.find(name); lender != rows.end())
+      lenders.push_back({calibration / name, lender->second.peaks, row->second.peaks});
+  return lenders;
+}
+
+TimeTable lent_gemms(const std::vector<Lender>& lenders, Precision precision) {
+  for (const Lender& lender : lenders) {
+    TimeTable table = product_tables(lender.folder, with_bf16(precision))[precision].products;
+    for (auto& [shape, seconds] : table)
+      seconds *= rate_ratio(
+          gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2])),
+          lender.there, lender.here);
+    if (!table.empty())
+      return table;
+  }
+  return {};
+}
+
+std::vector<ExpertTable> lent_experts(const std::vector<Lender>& lenders, Precision precision) {
+  for (const Lender& lender : lenders) {
+    std::vector<ExpertTable> tables =
+        read_expert_tables(lender.folder, with_bf16(precision))[precision];
+    for (ExpertTable& table : tables)
+      for (auto& [shape, seconds] : table.times)
+        seconds *= rate_ratio(grouped_gemm(KernelPart::expert, precision, whole(shape[0]),
+                                           whole(shape[1]), whole(table.products.front().n),
+                                           whole(table.products.front().k)),
+                              lender.there, lender.here);
+    if (!tables.empty())
+      return tables;
+  }
+  return {};
+}
+
+TimeTable lent_attention(const std::vector<Lender>& lenders) {
+  for (const Lender& lender : lenders) {
+    TimeTable table = read_attention_table(lender.folder);
+    for (auto& [shape, seconds] : table)
+      seconds *= rate_ratio(attention_forward({whole(shape[0]), whole(shape[1]), whole(shape[2]),
+                                               whole(shape[3]), whole(shape[4]), whole(shape[4])}),
+                            lender.there, lender.here);
+    if (!table.empty())
+      return table;
+  }
+  return {};
+}
+
+} // namespace moesim

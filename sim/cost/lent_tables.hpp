@@ -1,0 +1,34 @@
+#pragma once
+
+#include "sim/cost/compute_devices.hpp"
+#include "sim/cost/compute_tables.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// Published tables of other GPU kinds that stand in for a kind without its own, where a user
+/// measured a part of it. Times are scaled by rate_ratio.
+namespace moesim {
+
+/// A GPU kind that lends its tables.
+struct Lender {
+  std::filesystem::path folder;
+  PeakRates there;
+  PeakRates here; ///< of the kind that borrows
+};
+
+/// The kinds that the row of `kind` in devices.csv borrows from, the nearest first; none without a
+/// row. Throws the errors of read_devices.
+std::vector<Lender> lenders_of(const std::filesystem::path& calibration, const std::string& kind);
+
+/// The GEMMs, without casts, of the first lender that has any of the precision; empty if none has.
+TimeTable lent_gemms(const std::vector<Lender>& lenders, Precision precision);
+
+/// The layers of experts of the first lender that has any of the precision; empty if none has.
+std::vector<ExpertTable> lent_experts(const std::vector<Lender>& lenders, Precision precision);
+
+/// The forward attention of the first lender that has any; empty if none has.
+TimeTable lent_attention(const std::vector<Lender>& lenders);
+
+} // namespace moesim
