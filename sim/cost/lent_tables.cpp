@@ -8,7 +8,7 @@ namespace moesim {
 
 namespace {
 
-std::int64_t whole(double size) {
+std::int64_t whole_size(double size) {
   return static_cast<std::int64_t>(size);
 }
 
@@ -35,9 +35,9 @@ TimeTable lent_gemms(const std::vector<Lender>& lenders, Precision precision) {
   for (const Lender& lender : lenders) {
     TimeTable table = product_tables(lender.folder, with_bf16(precision))[precision].products;
     for (auto& [shape, seconds] : table)
-      seconds *= rate_ratio(
-          gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2])),
-          lender.there, lender.here);
+      seconds *= rate_ratio(gemm(KernelPart::dense, precision, whole_size(shape[0]),
+                                 whole_size(shape[1]), whole_size(shape[2])),
+                            lender.there, lender.here);
     if (!table.empty())
       return table;
   }
@@ -50,10 +50,11 @@ std::vector<ExpertTable> lent_experts(const std::vector<Lender>& lenders, Precis
         read_expert_tables(lender.folder, with_bf16(precision))[precision];
     for (ExpertTable& table : tables)
       for (auto& [shape, seconds] : table.times)
-        seconds *= rate_ratio(grouped_gemm(KernelPart::expert, precision, whole(shape[0]),
-                                           whole(shape[1]), whole(table.products.front().n),
-                                           whole(table.products.front().k)),
-                              lender.there, lender.here);
+        seconds *=
+            rate_ratio(grouped_gemm(KernelPart::expert, precision, whole_size(shape[0]),
+                                    whole_size(shape[1]), whole_size(table.products.front().n),
+                                    whole_size(table.products.front().k)),
+                       lender.there, lender.here);
     if (!tables.empty())
       return tables;
   }
@@ -64,9 +65,10 @@ TimeTable lent_attention(const std::vector<Lender>& lenders) {
   for (const Lender& lender : lenders) {
     TimeTable table = read_attention_table(lender.folder);
     for (auto& [shape, seconds] : table)
-      seconds *= rate_ratio(attention_forward({whole(shape[0]), whole(shape[1]), whole(shape[2]),
-                                               whole(shape[3]), whole(shape[4]), whole(shape[4])}),
-                            lender.there, lender.here);
+      seconds *= rate_ratio(
+          attention_forward({whole_size(shape[0]), whole_size(shape[1]), whole_size(shape[2]),
+                             whole_size(shape[3]), whole_size(shape[4]), whole_size(shape[4])}),
+          lender.there, lender.here);
     if (!table.empty())
       return table;
   }

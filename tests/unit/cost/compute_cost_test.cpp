@@ -89,8 +89,8 @@ TEST_CASE("kernels that move tokens are slower beside computes") {
 
 TEST_CASE("communication takes at most half of the memory bandwidth from what streams") {
   const ComputeCost cost = ComputeCost::load(calibration, h100()); // 3,350 GB/s
-  CHECK(cost.memory_slowdown_beside(gbyte_per_s(670)) == Approx(1.25));
-  CHECK(cost.memory_slowdown_beside(gbyte_per_s(3000)) == Approx(2.0));
+  CHECK(cost.bandwidth_slowdown_beside(gbyte_per_s(670), 1.0) == Approx(1.25));
+  CHECK(cost.bandwidth_slowdown_beside(gbyte_per_s(3000), 1.0) == Approx(2.0));
 }
 
 TEST_CASE("grouped products with biases are as slow as the steps that have them") {
