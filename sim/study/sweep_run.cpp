@@ -81,7 +81,7 @@ SweepRun::SweepRun(const SweepPlan& plan, const SweepOptions& options, SweepJour
 void SweepRun::add_point(std::size_t number) {
   const Scenario& scenario = *plan_.points[number].scenario;
   Point point{number, name_of_point(plan_, number), weight_of(scenario)};
-  if (options_.twins && scenario.workload.model.is_moe())
+  if (options_.twins && has_twins(scenario.workload.model))
     point.twins = {twin_of(dense_twin_problem(scenario)),
                    twin_of(active_dense_twin_problem(scenario))};
   time_left_.add(SweepTask::point, point.weight);
