@@ -60,7 +60,8 @@ std::pair<std::vector<ValidationCase>, std::vector<CaseResult>>
 cross_validate_and_print(const std::vector<ValidationCase>& cases, const CrossOptions& options,
                          const std::filesystem::path& calibration, std::size_t jobs) {
   const StepSlopes slopes = slopes_of(cases, options, calibration, jobs);
-  CrossValidation found = cross_validate(cases, slopes, calibration, jobs, show_progress);
+  CrossValidation found =
+      cross_validate(cases, slopes, options.present, calibration, jobs, show_progress);
   const ResultTable constants = constant_table(found.constants);
   const IntervalFit intervals = fit_intervals(found.steps, found.results);
   std::vector<StepStatistics> statistics =

@@ -11,7 +11,8 @@ namespace moesim {
 
 /// Options of `validate --cross`.
 struct CrossOptions {
-  std::filesystem::path slopes; ///< table of slopes: read if it exists, else written; empty: none
+  std::filesystem::path slopes;  ///< table of slopes: read if it exists, else written; empty: none
+  std::filesystem::path present; ///< predictions by the constants as they are; empty: none
   std::filesystem::path constants; ///< table of the fitted constants to write; empty: none
   std::filesystem::path summary;   ///< table of the statistics to write; empty: none
   std::filesystem::path intervals; ///< table of the intervals to write; empty: none

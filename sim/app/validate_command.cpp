@@ -25,6 +25,7 @@ struct ValidateOptions {
   std::string orders;
   bool cross = false;
   std::string slopes;
+  std::string present;
   std::string constants;
   std::string intervals;
   TableFormat format = TableFormat::table;
@@ -160,7 +161,8 @@ std::pair<ValidationSet, std::vector<CaseResult>> predicted_cases(const Validate
   if (!options.cross)
     return {set, predict_cases(set.cases, context.calibration, jobs)};
   auto [steps, results] = cross_validate_and_print(
-      set.cases, {options.slopes, options.constants, options.summary, options.intervals},
+      set.cases,
+      {options.slopes, options.present, options.constants, options.summary, options.intervals},
       context.calibration, jobs);
   return {{std::move(steps), {}}, std::move(results)};
 }
@@ -207,6 +209,13 @@ void add_cross_options(CLI::App& command, ValidateOptions& options) {
                   "How the steps follow the constants: read if the file exists, else measured and\n"
                   "written")
       ->needs(cross)
+      ->type_name("FILE.csv");
+  command
+      .add_option("--present", options.present,
+                  "The cases as validate --format csv printed them: their predictions by the\n"
+                  "constants as they are, which are not made again")
+      ->needs(cross)
+      ->check(CLI::ExistingFile)
       ->type_name("FILE.csv");
   command
       .add_option("--constants", options.constants,

@@ -324,7 +324,8 @@ private:
     std::vector<std::uint64_t> sums(flows_.rings() + 1);
     std::uint32_t hop = 0;
     for (const PatternFlow& flow : flows_.flows()) {
-      sums[flow.ring] += signature_of(flow, hop);
+      if (flow.ring > 0)
+        sums[flow.ring] += signature_of(flow, hop);
       hop = flow.hops_end;
     }
     return sums;

@@ -120,17 +120,34 @@ struct StepInputs {
   Seconds limit;
 };
 
-Outcome measure(const StepGraph& graph, const Replay::Played& played, const ReplayLayout& layout,
+/// The graph of a step, with runs, and its traffic.
+struct StepWork {
+  StepWork(const ReplayLayout& layout, const StepInputs& step)
+      : planner(layout, step.workload.plan, step.topology, step.costs.network, &step.costs.compute),
+        traffic(planner),
+        graph(build_step_graph(step.workload, layout.layout, step.loads,
+                               [&](const StepGraph& placed, const std::vector<Communication>& all) {
+                                 return find_contention(placed, all, step.topology, traffic);
+                               })) {}
+
+  TrafficPlanner planner;
+  StepTraffic traffic;
+  StepGraph graph;
+};
+
+Outcome measure(StepWork& work, const Replay::Played& played, const ReplayLayout& layout,
                 const StepInputs& step, const ComputeTimes& times) {
   if (layout.rings_together && !stood_for_all(played.timeline))
     return {.stood_for_all = false};
   if (played.end == PlayEnd::late)
     return {};
-  if (step.observe)
-    step.observe(graph, played.timeline);
+  if (step.observe) {
+    const SingleOperations single = single_operations(work.graph, played.timeline, work.traffic);
+    step.observe(single.graph, single.timeline);
+  }
   StepReplay result;
-  result.metrics = measure_step(graph, played.timeline, step.topology, times);
-  result.operations = graph.operation_count();
+  result.metrics = measure_step(work.graph, played.timeline, step.topology, times);
+  result.operations = work.graph.operation_count();
   result.activities = played.timeline.activities;
   result.approximate = layout.approximate;
   result.extrapolated = played.timeline.extrapolated;
@@ -151,23 +168,15 @@ Outcome outcome_from_text(const std::string& text) {
 /// Plays a step in this process where no flows of two operations meet on a link, else in a child:
 /// SimGrid simulates once a process.
 Outcome replay_in(const ReplayLayout& layout, const StepInputs& step) {
-  TrafficPlanner planner(layout, step.workload.plan, step.topology, step.costs.network,
-                         &step.costs.compute);
-  StepTraffic traffic(planner);
-  const auto contention = [&](const StepGraph& placed, const std::vector<Communication>& all) {
-    return find_contention(placed, all, step.topology, traffic);
-  };
-  // An observer sees each operation.
-  const StepGraph graph = build_step_graph(step.workload, layout.layout, step.loads,
-                                           step.observe ? FindContention{} : contention);
-  const Replay replay(graph, traffic,
+  StepWork work(layout, step);
+  const Replay replay(work.graph, work.traffic,
                       {step.workload.plan, step.topology, &step.costs.compute, step.costs.network});
   if (const Replay::Played alone = replay.play(Sharing::refused, step.limit);
       alone.end != PlayEnd::flows_met)
-    return measure(graph, alone, layout, step, *replay.compute_times());
+    return measure(work, alone, layout, step, *replay.compute_times());
   Machine::load(); // once, not in each child
   return outcome_from_text(run_in_child([&]() -> std::string {
-    return to_text(measure(graph, replay.play(Sharing::allowed, step.limit), layout, step,
+    return to_text(measure(work, replay.play(Sharing::allowed, step.limit), layout, step,
                            *replay.compute_times()));
   }));
 }
@@ -182,21 +191,17 @@ std::optional<StepReplay> replay_with_few_classes(const StepInputs& step, Fideli
 
 } // namespace
 
-PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                     const Costs& costs, const ExpertLoads& loads) {
-  const auto layout_with = [&](bool try_few) {
-    return step_layout(workload, topology, fidelity, loads, try_few);
-  };
-  ReplayLayout layout = layout_with(true);
+SingleOperations play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                           const Costs& costs, const ExpertLoads& loads) {
+  const StepInputs step{workload, topology, costs, loads, TimelineObserver{}, no_limit};
+  ReplayLayout layout = step_layout(workload, topology, fidelity, loads, true);
   // This process plays once: another one finds out whether the classes are enough.
-  if (layout.rings_together &&
-      !replay_in(layout, {workload, topology, costs, loads, TimelineObserver{}, no_limit})
-           .stood_for_all)
-    layout = layout_with(false);
-  PlayedStep step{build_step_graph(workload, layout.layout, loads), {}, layout.approximate};
-  step.timeline =
-      replay(step.graph, layout, {workload.plan, topology, &costs.compute, costs.network});
-  return step;
+  if (layout.rings_together && !replay_in(layout, step).stood_for_all)
+    layout = step_layout(workload, topology, fidelity, loads, false);
+  StepWork work(layout, step);
+  const Replay replay(work.graph, work.traffic,
+                      {workload.plan, topology, &costs.compute, costs.network});
+  return single_operations(work.graph, replay.play(Sharing::allowed).timeline, work.traffic);
 }
 
 StepReplay replay_step(const Workload& workload, const Topology& topology, Fidelity fidelity,

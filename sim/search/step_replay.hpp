@@ -2,8 +2,8 @@
 
 #include "sim/cost/costs.hpp"
 #include "sim/metrics/step_metrics.hpp"
+#include "sim/replay/single_operations.hpp"
 #include "sim/replay/step_layout.hpp"
-#include "sim/replay/timeline.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -13,32 +13,25 @@
 
 namespace moesim {
 
-/// A step as it was played.
-struct PlayedStep {
-  StepGraph graph;
-  Timeline timeline;
-  bool approximate = false; ///< ranks of a stage differ, and one stands for all
-};
-
-/// Builds the graph of a step and replays it in this process, which must not simulate again:
-/// SimGrid simulates once a process. `loads` are those of the workload.
-PlayedStep play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
-                     const Costs& costs, const ExpertLoads& loads);
+/// Replays a step in this process, which must not simulate again: SimGrid simulates once a process.
+/// It is the replay of replay_step, operation by operation. `loads` are those of the workload.
+SingleOperations play_step(const Workload& workload, const Topology& topology, Fidelity fidelity,
+                           const Costs& costs, const ExpertLoads& loads);
 
 /// The outcome of one replay of one step.
 struct StepReplay {
   StepMetrics metrics;
   std::uint64_t operations = 0; ///< of the step, those of runs one by one
   std::uint64_t activities = 0;
-  bool approximate = false;              ///< as in PlayedStep
+  bool approximate = false;              ///< ranks of a stage differ, and one stands for all
   std::vector<std::string> extrapolated; ///< network costs beyond those measured
   std::vector<std::string> stand_ins;    ///< network costs of something else, as TrafficNotes'
 
   bool operator==(const StepReplay&) const = default;
 };
 
-/// Called with the graph and the timeline of a replay, before they are forgotten; for traces and
-/// dumps.
+/// Called with the graph and the timeline of a replay, operation by operation, before they are
+/// forgotten; for traces and dumps.
 using TimelineObserver = std::function<void(const StepGraph&, const Timeline&)>;
 
 /// Plays a step and measures it, in a process of its own where SimGrid is needed. `observe` runs in

@@ -27,7 +27,7 @@ using StepsInside = std::vector<std::optional<bool>>;
 
 /// How much faster the prediction is than the measurement, in percent: measured over predicted time
 /// less 1. NaN without a prediction.
-double too_fast_percent(const ValidationCase& step, const CaseResult& result);
+double too_fast_percent(const ValidationCase& step, double predicted);
 
 /// Statistics of MoE steps, of those over EFA and of the others, of dense steps and of all; kinds
 /// without a prediction are left out.

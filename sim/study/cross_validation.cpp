@@ -31,8 +31,15 @@ std::vector<ValidationCase> cases_with_fold(const std::vector<ValidationCase>& c
 }
 
 /// log(predicted / measured time); NaN without a prediction.
-double log_error(const ValidationCase& step, const CaseResult& result) {
-  return -std::log(1.0 + too_fast_percent(step, result) / 100.0);
+double log_error(const ValidationCase& step, double predicted) {
+  return -std::log(1.0 + too_fast_percent(step, predicted) / 100.0);
+}
+
+std::vector<double> predictions_of(const std::vector<CaseResult>& results) {
+  std::vector<double> predictions;
+  for (const CaseResult& result : results)
+    predictions.push_back(result.predicted);
+  return predictions;
 }
 
 std::vector<CaseResult> predict_changed(const std::vector<ValidationCase>& cases,
@@ -59,13 +66,13 @@ std::vector<double> exponentials(std::vector<double> logs) {
 
 /// The steps that have a prediction at the present constants.
 std::vector<LinearStep> linear_steps(const std::vector<ValidationCase>& steps,
-                                     const std::vector<CaseResult>& results,
+                                     const std::vector<double>& predictions,
                                      const StepSlopes& slopes, std::size_t constants) {
   std::vector<LinearStep> linear;
   for (std::size_t number = 0; number < steps.size(); ++number)
-    if (!std::isnan(results[number].predicted))
+    if (!std::isnan(predictions[number]))
       linear.push_back({steps[number].fold, steps[number].plan,
-                        log_error(steps[number], results[number]),
+                        log_error(steps[number], predictions[number]),
                         slopes.of(steps[number].name, constants)});
   return linear;
 }
@@ -139,8 +146,8 @@ StepSlopes measure_slopes(const std::vector<ValidationCase>& cases, const fs::pa
     const std::vector<CaseResult> changed =
         predict_changed(steps, calibration, constants, factors, jobs);
     for (std::size_t step = 0; step < steps.size(); ++step) {
-      const double moved =
-          log_error(steps[step], changed[step]) - log_error(steps[step], present[step]);
+      const double moved = log_error(steps[step], changed[step].predicted) -
+                           log_error(steps[step], present[step].predicted);
       slopes[step].push_back(std::isnan(moved) ? 0.0 : moved / std::log(probe_factor));
     }
   }
@@ -151,14 +158,16 @@ StepSlopes measure_slopes(const std::vector<ValidationCase>& cases, const fs::pa
 }
 
 CrossValidation cross_validate(const std::vector<ValidationCase>& cases, const StepSlopes& slopes,
-                               const fs::path& calibration, std::size_t jobs,
-                               const CrossProgress& progress) {
+                               const fs::path& present, const fs::path& calibration,
+                               std::size_t jobs, const CrossProgress& progress) {
   CrossValidation found{cases_with_fold(cases), {}, {}};
   const std::vector<StepConstant> constants = read_step_constants(calibration);
   const std::vector<FactorPrior> priors = priors_of(constants);
-  const std::vector<CaseResult> present = predict_cases(found.steps, calibration, jobs);
   const std::vector<LinearStep> steps =
-      linear_steps(found.steps, present, slopes, constants.size());
+      linear_steps(found.steps,
+                   present.empty() ? predictions_of(predict_cases(found.steps, calibration, jobs))
+                                   : read_predictions(present, found.steps),
+                   slopes, constants.size());
   found.constants =
       fitted_constants(constants, steps, exponentials(fit_log_factors(steps, priors)));
   found.results.resize(found.steps.size());

@@ -60,8 +60,10 @@ StepSlopes measure_slopes(const std::vector<ValidationCase>& cases,
                           const CrossProgress& progress);
 
 /// Fits the constants without each fold, by the slopes, and predicts the fold's steps with them.
-/// Throws InputError if no case has a fold.
+/// `present`: a table of predictions by the constants as they are, for `read_predictions`; empty:
+/// they are made here. Throws InputError if no case has a fold.
 CrossValidation cross_validate(const std::vector<ValidationCase>& cases, const StepSlopes& slopes,
+                               const std::filesystem::path& present,
                                const std::filesystem::path& calibration, std::size_t jobs,
                                const CrossProgress& progress);
 

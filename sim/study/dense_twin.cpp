@@ -182,6 +182,10 @@ json members(const PlanProblem& problem) {
 
 } // namespace
 
+bool has_twins(const ModelSpec& model) {
+  return model.is_moe() || model.experts.experts == 1;
+}
+
 PlanProblem dense_twin_problem(const Scenario& scenario) {
   return problem_of(scenario, dense_twin(scenario.workload.model));
 }

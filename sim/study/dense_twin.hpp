@@ -8,6 +8,10 @@
 
 namespace moesim {
 
+/// Whether a model is compared with dense twins: it has routed experts. One whose only expert makes
+/// its layers dense has none to route to, and pays no tax.
+bool has_twins(const ModelSpec& model);
+
 /// The problems of the dense twin and of the dense model of the same active parameters: the space
 /// of the scenario's own search; where its plan is fixed, all tensor and pipeline degrees under
 /// 1F1B, with and without full recompute. Scenarios that differ only in the MoE's own plan,

@@ -42,10 +42,10 @@ std::vector<Residual> residuals_of(const std::vector<ValidationCase>& steps,
     const ValidationCase& step = steps[number];
     const auto* scenario = std::get_if<Scenario>(&step.scenario);
     if (scenario && results[number].interval)
-      residuals.push_back({number, step.fold, launch_of(scenario->workload.graphs),
-                           std::log(1.0 + too_fast_percent(step, results[number]) / 100.0),
-                           results[number].interval->cost_error_percent / 100.0,
-                           1.0 / cases_of_plan[step.plan]});
+      residuals.push_back(
+          {number, step.fold, launch_of(scenario->workload.graphs),
+           std::log(1.0 + too_fast_percent(step, results[number].predicted) / 100.0),
+           results[number].interval->cost_error_percent / 100.0, 1.0 / cases_of_plan[step.plan]});
   }
   if (residuals.empty())
     throw InputError({"the cases"}, "no training step has a prediction");

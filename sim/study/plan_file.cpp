@@ -39,12 +39,28 @@ ClusterPrice read_price(const TomlTable& table) {
   return price;
 }
 
+constexpr std::array job_keys = {"tokens", "deadline_days"};
+/// Of a candidate: its name, its prices, and the GPUs, as each number of them is a point.
+constexpr std::array beside_cluster_keys = {"name",    "gpus",  "price_per_gpu_hour",
+                                            "capital", "years", "power_price_per_kwh"};
+
+/// The assignments of a table but for those of some keys.
+template <std::size_t n>
+std::string text_without(const TomlTable& table, const std::array<const char*, n>& left_out) {
+  std::string text;
+  for (const std::string& key : table.keys())
+    if (std::find(left_out.begin(), left_out.end(), key) == left_out.end())
+      text += fmt::format("{} = {}\n", key, table.any_value(key).toml);
+  return text;
+}
+
 /// One `[[candidate]]`.
 struct CandidateTable {
   std::string name;
   std::string topology; ///< as it is written
   ClusterPrice price;
   std::vector<ClusterInput> clusters; ///< by number of GPUs
+  std::string cluster_inputs; ///< text of the values that make the cluster, but for its GPUs
 };
 
 CandidateTable read_candidate(const TomlTable& table, const fs::path& folder) {
@@ -55,6 +71,7 @@ CandidateTable read_candidate(const TomlTable& table, const fs::path& folder) {
     table.fail("name", "the name of a candidate is empty");
   candidate.price = read_price(table);
   candidate.clusters = parse_clusters(table, folder);
+  candidate.cluster_inputs = text_without(table, beside_cluster_keys);
   std::set<std::int64_t> counts;
   for (const ClusterInput& cluster : candidate.clusters)
     if (!counts.insert(cluster.gpus).second)
@@ -84,28 +101,12 @@ std::vector<CandidateTable> read_candidates(const TomlTable& root, const fs::pat
   return candidates;
 }
 
-constexpr std::array price_keys = {"price_per_gpu_hour", "capital", "years", "power_price_per_kwh"};
-constexpr std::array job_keys = {"tokens", "deadline_days"};
-
-/// The assignments of a table but for those of some keys.
-template <std::size_t n>
-std::string text_without(const TomlTable& table, const std::array<const char*, n>& left_out) {
-  std::string text;
-  for (const std::string& key : table.keys())
-    if (std::find(left_out.begin(), left_out.end(), key) == left_out.end())
-      text += fmt::format("{} = {}\n", key, table.any_value(key).toml);
-  return text;
-}
-
-/// Text of all values on which the step of a candidate depends: prices, tokens and the deadline
-/// only enter after its search.
-std::string answer_inputs(const TomlTable& root) {
+/// Text of the values on which the steps of all candidates depend: tokens and the deadline only
+/// enter after their search.
+std::string shared_inputs(const TomlTable& root) {
   constexpr std::array tables = {"training", "candidate"};
-  std::string text = text_without(root, tables);
-  text += "[training]\n" + text_without(root.table("training"), job_keys);
-  for (const TomlTable& table : root.tables("candidate"))
-    text += "[[candidate]]\n" + text_without(table, price_keys);
-  return text;
+  return text_without(root, tables) + "[training]\n" +
+         text_without(root.table("training"), job_keys);
 }
 
 } // namespace
@@ -128,7 +129,7 @@ PlanFile read_plan_file(const fs::path& path, const std::vector<std::string>& se
   file.sweep.columns = {"candidate", "cluster.topology", "cluster.gpus"};
   file.sweep.settings = settings;
   file.sweep.inputs = {path};
-  file.sweep.answer_inputs = answer_inputs(document.root());
+  file.sweep.answer_inputs = AnswerInputs{shared_inputs(document.root()), {}};
   ScenarioInput input = parse_tables(root, tables, candidates.front().clusters.front(), path);
   for (const CandidateTable& candidate : candidates)
     for (const ClusterInput& cluster : candidate.clusters) {
@@ -136,6 +137,8 @@ PlanFile read_plan_file(const fs::path& path, const std::vector<std::string>& se
       input.tables.cluster = cluster.table;
       add_point(input, {candidate.name, candidate.topology, std::to_string(cluster.gpus)},
                 file.sweep);
+      file.sweep.answer_inputs->points.push_back(
+          fmt::format("gpus = {}\n{}", cluster.gpus, candidate.cluster_inputs));
       file.prices.push_back(candidate.price);
     }
   return file;

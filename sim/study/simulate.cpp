@@ -338,7 +338,7 @@ Prediction simulate(const Scenario& scenario, const Costs& costs, const Timeline
     predict_plan(scenario, costs, observe, twins, nullptr, prediction);
   }
   note_default_graphs(scenario, prediction);
-  if (twins == Twins::search && scenario.workload.model.is_moe() && result.status == "ok") {
+  if (twins == Twins::search && has_twins(scenario.workload.model) && result.status == "ok") {
     const TwinAnswer dense =
         best_twin("dense_twin", dense_twin_problem(scenario), costs, prediction);
     const TwinAnswer active_dense =

@@ -48,17 +48,23 @@ std::string calibration_text(const fs::path& folder) {
   return text;
 }
 
-/// Identifies a sweep by version, text of every input, settings, points, and costs.
-std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options) {
-  std::string text = options.version + fmt::format("{}/{} {}", options.shard, options.shards,
-                                                   options.twins ? "twins" : "no twins");
-  text += plan.answer_inputs ? *plan.answer_inputs
-                             : read_file(plan.inputs.front()) + csv_line(plan.settings);
-  for (auto input = plan.inputs.begin() + 1; input < plan.inputs.end(); ++input)
-    text += read_file(*input);
+/// The text of every input, settings and points.
+std::string text_of(const SweepPlan& plan) {
+  std::string text = csv_line(plan.settings);
+  for (const fs::path& input : plan.inputs)
+    text += read_file(input);
   for (const SweepPoint& point : plan.points)
     text += csv_line(point.values) + point.illegal_reason;
-  return fingerprint_of(text + calibration_text(options.calibration));
+  return text;
+}
+
+/// Identifies a sweep by version, costs, and what all of its answers depend on.
+std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options) {
+  return fingerprint_of(
+      options.version +
+      fmt::format("{}/{} {}", options.shard, options.shards, options.twins ? "twins" : "no twins") +
+      (plan.answer_inputs ? plan.answer_inputs->shared : text_of(plan)) +
+      calibration_text(options.calibration));
 }
 
 } // namespace

@@ -44,16 +44,14 @@ std::string link_lines(const ShownPoint& shown, const std::string& step_time_ms,
                        const std::string& plan, const Scenario& scenario, const Costs& costs) {
   const Workload workload = workload_under(scenario, plan);
   const Topology topology(placed_topology(scenario.topology, workload.plan), workload.plan.gpus);
-  const PlayedStep step =
-      play_step(workload, topology, scenario.fidelity, costs, ExpertLoads(workload));
-  // Here every operation is played, in the result whole chains of them: ties between transfers that
-  // meet may be decided otherwise (DEVIATIONS 50).
-  constexpr double rounding = 1e-2;
-  const double shown_ms = step.timeline.end.value * 1e3;
+  const Timeline timeline =
+      play_step(workload, topology, scenario.fidelity, costs, ExpertLoads(workload)).timeline;
+  constexpr double rounding = 1e-8; // of the results
+  const double shown_ms = timeline.end.value * 1e3;
   INVARIANT(std::abs(shown_ms / std::stod(step_time_ms) - 1.0) < rounding,
             "point {} took {} ms and takes {} ms", shown.row + 1, step_time_ms, shown_ms);
   std::string lines;
-  for (std::vector<std::string>& row : link_table(link_utilisation(step.timeline)).rows) {
+  for (std::vector<std::string>& row : link_table(link_utilisation(timeline)).rows) {
     row.insert(row.begin(), {std::to_string(shown.row + 1), shown.chosen_as});
     lines += csv_line(row) + "\n";
   }

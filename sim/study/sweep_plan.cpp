@@ -24,19 +24,10 @@ std::vector<fs::path> files_of(const fs::path& input) {
   return files;
 }
 
-void remember_inputs(const std::vector<fs::path>& inputs, SweepPlan& plan) {
-  for (const fs::path& input : inputs)
-    for (const fs::path& file : files_of(input))
-      if (std::find(plan.inputs.begin(), plan.inputs.end(), file) == plan.inputs.end())
-        plan.inputs.push_back(file);
-}
-
-/// Files of a topology that scenarios do not name themselves.
-std::vector<fs::path> graph_files(const Scenario& scenario) {
-  const FabricSpec& fabric = scenario.topology.fabric;
-  if (fabric.kind != FabricKind::explicit_graph)
-    return {};
-  return {fabric.nodes_file, fabric.links_file};
+void remember_inputs(const Scenario& scenario, SweepPlan& plan) {
+  for (const fs::path& file : input_files(scenario))
+    if (std::find(plan.inputs.begin(), plan.inputs.end(), file) == plan.inputs.end())
+      plan.inputs.push_back(file);
 }
 
 void add_columns(const SweepFile& file, SweepPlan& plan) {
@@ -67,6 +58,25 @@ std::vector<TomlSetting> parse_settings(const std::vector<std::string>& settings
 
 } // namespace
 
+std::vector<fs::path> graph_files(const TopologySpec& topology) {
+  const FabricSpec& fabric = topology.fabric;
+  if (fabric.kind != FabricKind::explicit_graph)
+    return {};
+  return {fabric.nodes_file, fabric.links_file};
+}
+
+std::vector<fs::path> input_files(const Scenario& scenario) {
+  std::vector<fs::path> inputs = scenario.inputs;
+  const std::vector<fs::path> graph = graph_files(scenario.topology);
+  inputs.insert(inputs.end(), graph.begin(), graph.end());
+  std::vector<fs::path> files;
+  for (const fs::path& input : inputs) {
+    const std::vector<fs::path> of_input = files_of(input);
+    files.insert(files.end(), of_input.begin(), of_input.end());
+  }
+  return files;
+}
+
 void add_point(const ScenarioInput& input, std::vector<std::string> values, SweepPlan& plan) {
   SweepPoint& point = plan.points.emplace_back(SweepPoint{std::move(values), std::nullopt, ""});
   try {
@@ -75,8 +85,7 @@ void add_point(const ScenarioInput& input, std::vector<std::string> values, Swee
     point.illegal_reason = illegal.message();
     return;
   }
-  remember_inputs(point.scenario->inputs, plan);
-  remember_inputs(graph_files(*point.scenario), plan);
+  remember_inputs(*point.scenario, plan);
   if (plan.seed.empty())
     plan.seed = std::to_string(point.scenario->workload.routing.seed);
 }

@@ -17,6 +17,13 @@ struct SweepPoint {
   std::string illegal_reason;
 };
 
+/// Text of the values, of the first input and of the settings, on which answers depend. Values that
+/// enter after a search, as prices do, are left out.
+struct AnswerInputs {
+  std::string shared;              ///< by all points: the journal belongs to them
+  std::vector<std::string> points; ///< of each alone: other points keep their answers if it changes
+};
+
 /// A sweep file, read and checked: every point is known before the first is simulated.
 struct SweepPlan {
   std::vector<std::string> axes; ///< dotted keys and names of rows, in the order of the file
@@ -27,11 +34,15 @@ struct SweepPlan {
   std::vector<SweepPoint> points;            ///< the first axis changes slowest
   std::vector<std::filesystem::path> inputs; ///< every file read, once, in the order of reading
   std::string seed;
-  /// Text of the values of the first input and of the settings that a point depends on, where
-  /// others do not change its answer: prices. The journal is kept while it stays the same. Nothing:
-  /// all of their text counts.
-  std::optional<std::string> answer_inputs = std::nullopt;
+  /// Values on which answers depend, if the journal keeps the answer of each point by itself.
+  /// Nothing: it keeps none once an input, a setting or a point changes.
+  std::optional<AnswerInputs> answer_inputs = std::nullopt;
 };
+
+/// The files of a topology that the scenario does not name itself: those of an explicit graph.
+std::vector<std::filesystem::path> graph_files(const TopologySpec& topology);
+/// The files of a scenario, of a folder those in it: its inputs, then those of its graph.
+std::vector<std::filesystem::path> input_files(const Scenario& scenario);
 
 /// Adds a point whose scenario an input describes, and its files to the inputs of the plan.
 void add_point(const ScenarioInput& input, std::vector<std::string> values, SweepPlan& plan);

@@ -1,5 +1,6 @@
 #include "sim/study/sweep_run.hpp"
 
+#include "sim/input/file_text.hpp"
 #include "sim/routing/trained_loads.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/result_text.hpp"
@@ -34,8 +35,25 @@ double weight_of(const Scenario& scenario) {
   return layers * micro_batches * (folded ? 1.0 : static_cast<double>(workload.plan.stage_ranks()));
 }
 
-std::string name_of_point(std::size_t number) {
-  return fmt::format("point-{}", number);
+std::string text_of(const std::vector<std::filesystem::path>& files) {
+  std::string text;
+  for (const std::filesystem::path& file : files)
+    text += read_file(file);
+  return text;
+}
+
+/// In the journal: the number, or what identifies the inputs of a legal point in any plan.
+std::string name_of_point(const SweepPlan& plan, std::size_t number) {
+  if (!plan.answer_inputs)
+    return fmt::format("point-{}", number);
+  std::vector<std::filesystem::path> files = input_files(*plan.points[number].scenario);
+  files.erase(files.begin()); // it has the prices
+  return "point-" + fingerprint_of(plan.answer_inputs->points[number] + text_of(files));
+}
+
+/// In the journal: what identifies the problem and the graph files that it names.
+std::string name_of_twin(const PlanProblem& problem, const std::string& key) {
+  return "twin-" + fingerprint_of(key + text_of(graph_files(problem.topology)));
 }
 
 StepResult without_result(const std::string& status, const std::string& reason) {
@@ -62,8 +80,8 @@ SweepRun::SweepRun(const SweepPlan& plan, const SweepOptions& options, SweepJour
 
 void SweepRun::add_point(std::size_t number) {
   const Scenario& scenario = *plan_.points[number].scenario;
-  Point point{number, weight_of(scenario)};
-  if (options_.twins && scenario.workload.model.is_moe())
+  Point point{number, name_of_point(plan_, number), weight_of(scenario)};
+  if (options_.twins && has_twins(scenario.workload.model))
     point.twins = {twin_of(dense_twin_problem(scenario)),
                    twin_of(active_dense_twin_problem(scenario))};
   time_left_.add(SweepTask::point, point.weight);
@@ -75,7 +93,8 @@ std::size_t SweepRun::twin_of(PlanProblem problem) {
   const auto [known, added] = twin_by_key_.emplace(key, twins_.size());
   if (added) {
     const double weight = weight_of(problem);
-    twins_.push_back({std::move(problem), "twin-" + fingerprint_of(key), weight});
+    std::string name = name_of_twin(problem, key);
+    twins_.push_back({std::move(problem), std::move(name), weight});
     time_left_.add(SweepTask::twin, weight);
   }
   ++twins_[known->second].wanted;
@@ -101,7 +120,7 @@ void SweepRun::resume() {
                  [&](const std::string& text) { take_answer(place, twin_from_text(text)); });
     }
   for (std::size_t place = 0; place < points_.size(); ++place)
-    if (const std::string name = name_of_point(points_[place].number); journal_.find(name)) {
+    if (const std::string& name = points_[place].name; journal_.find(name)) {
       time_left_.drop(SweepTask::point, points_[place].weight);
       take_known(name, [&](const std::string& text) { take_result(place, text); });
     } else {
@@ -195,7 +214,7 @@ void SweepRun::end_task(std::size_t number, const ChildAnswer& answer) {
   if (number < points_.size()) {
     const std::string text =
         answer.ok ? answer.text : result_text(without_result("failed", answer.text));
-    journal_.add(name_of_point(points_[number].number), text);
+    journal_.add(points_[number].name, text);
     time_left_.end(SweepTask::point, points_[number].weight, took.count());
     take_result(number, text);
     return;

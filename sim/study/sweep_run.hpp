@@ -42,6 +42,7 @@ private:
   };
   struct Point {
     std::size_t number = 0; ///< in the plan
+    std::string name;       ///< in the journal
     double weight = 0.0;
     std::vector<std::size_t> twins = {}; ///< dense, active dense; none if it is not compared
     std::optional<StepResult> result = std::nullopt;

@@ -1,11 +1,13 @@
 #include "sim/study/validation.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/input/csv_table.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/collective_study.hpp"
 #include "sim/study/cost_library.hpp"
 #include "sim/study/simulate.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cmath>
@@ -148,6 +150,26 @@ std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
       results[number] = result_of(cases[number], answer);
   });
   return results;
+}
+
+std::vector<double> read_predictions(const std::filesystem::path& file,
+                                     const std::vector<ValidationCase>& cases) {
+  const CsvTable table = CsvTable::read(file);
+  std::map<std::string, double> predicted;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const std::size_t column = table.column("predicted");
+    predicted[table.text(row, table.column("case"))] =
+        table.text(row, column).empty() ? std::nan("") : table.number(row, column);
+  }
+  std::vector<double> found;
+  for (const ValidationCase& each : cases) {
+    const auto row = predicted.find(each.name);
+    if (row == predicted.end())
+      throw InputError({file.string()}, fmt::format("has no prediction of {}", each.name),
+                       "write it again with validate --format csv");
+    found.push_back(row->second);
+  }
+  return found;
 }
 
 } // namespace moesim

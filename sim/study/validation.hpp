@@ -33,4 +33,9 @@ CaseResult compare(const ValidationCase& found, double predicted);
 std::vector<CaseResult> predict_cases(const std::vector<ValidationCase>& cases,
                                       const std::filesystem::path& calibration, std::size_t jobs);
 
+/// The predictions of cases in a table that `validate --format csv` printed; NaN where it has none.
+/// Throws InputError if the table is malformed or lacks a case.
+std::vector<double> read_predictions(const std::filesystem::path& file,
+                                     const std::vector<ValidationCase>& cases);
+
 } // namespace moesim

@@ -9,18 +9,22 @@ namespace moesim {
 
 namespace {
 
+/// Replaces the experts of MoE layers by a dense feed-forward.
+void make_dense(std::vector<LayerSpec>& layers, std::int64_t width) {
+  for (LayerSpec& layer : layers) {
+    layer.dense_hidden = layer.moe ? width : layer.dense_hidden;
+    layer.moe = false;
+  }
+}
+
 /// The same model with a dense feed-forward of `routed_width` in place of the routed experts of
 /// each MoE layer; shared experts stay, as part of that feed-forward.
 ModelSpec without_routing(const ModelSpec& model, std::int64_t routed_width,
                           const std::string& suffix) {
   ModelSpec dense = model;
   dense.name += suffix;
+  make_dense(dense.layers, routed_width + model.experts.shared_hidden);
   dense.experts = {};
-  for (LayerSpec& layer : dense.layers) {
-    layer.dense_hidden =
-        layer.moe ? routed_width + model.experts.shared_hidden : layer.dense_hidden;
-    layer.moe = false;
-  }
   return dense;
 }
 
@@ -76,6 +80,9 @@ ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides) {
         fmt::format("{} experts cannot be split into the config's {} groups", e.experts, e.groups));
   if (const std::string reason = find_size_fault(model); !reason.empty())
     throw std::invalid_argument(reason);
+  // Neither biases nor clamps are priced in a dense layer.
+  if (e.experts == 1 && e.shared_hidden == 0 && !e.expert_bias && !e.clamped)
+    make_dense(model.layers, e.expert_hidden);
   return model;
 }
 

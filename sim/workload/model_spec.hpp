@@ -42,7 +42,7 @@ struct LayerSpec {
 
 /// Sizes of the experts, the same in every MoE layer.
 struct ExpertSpec {
-  std::int64_t experts = 0;           ///< routed experts; 0 in a dense model
+  std::int64_t experts = 0; ///< routed experts; 0 in a dense model, 1 may make dense layers
   std::int64_t experts_per_token = 0; ///< k
   std::int64_t expert_hidden = 0;     ///< width of one routed expert
   std::int64_t shared_hidden = 0;     ///< width of all shared experts together; 0: none
@@ -95,8 +95,10 @@ struct ModelOverrides {
 /// sizes that contradict each other throw InputError.
 ModelSpec read_model(const std::filesystem::path& config);
 
-/// Applies overrides. Throws std::invalid_argument, with a reason, if the result is impossible:
-/// experts_per_token > experts, experts of a dense model.
+/// Applies overrides. A layer whose only expert takes every token becomes the dense layer of its
+/// width, as DeepSpeed (Megatron-DeepSpeed: megatron/model/transformer.py@1e3fc81d5, num_experts <=
+/// 1) builds it: it has neither a router nor a permutation. Throws std::invalid_argument, with a
+/// reason, if the result is impossible: experts_per_token > experts, experts of a dense model.
 ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides);
 
 /// The dense twin: every expert active for every token, as one feed-forward of their joint width.

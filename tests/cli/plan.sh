@@ -37,20 +37,30 @@ for model in deepseek-v3 mixtral-8x22b; do
   grep -q 'points were finished before' "$work/log"
   cmp "$work/$model/results.csv" "$work/$model-one/results.csv"
   # A damaged one is named.
-  sed -i 's/^point-0 {/point-0 /' "$work/$model-one/journal.txt"
+  point=$(grep -o -m 1 '^point-[0-9a-f]*' "$work/$model-one/journal.txt")
+  sed -i "s/^$point {/$point /" "$work/$model-one/journal.txt"
   if "${plan[@]}" --out "$work/$model-one" 2>"$work/log"; then exit 1; fi
-  grep -q 'journal.txt: error: the answer of point-0 is damaged' "$work/log"
-  sed -i '/^point-0 /d' "$work/$model-one/journal.txt"
+  grep -q "journal.txt: error: the answer of $point is damaged" "$work/log"
+  sed -i "/^$point /d" "$work/$model-one/journal.txt"
   "${plan[@]}" --out "$work/$model-one" >/dev/null 2>/dev/null
   cmp "$work/$model/results.csv" "$work/$model-one/results.csv"
-  # Another price, deadline and number of tokens need no search, and give the bytes of a fresh run.
-  other=("${plan[@]}" --set training.tokens=2e10 --set training.deadline_days=3
-    --set "candidate=${candidates//= 2.0/= 2.5}")
-  "${other[@]}" --out "$work/$model-one" >/dev/null 2>"$work/log"
+  # Another price, deadline and number of tokens need no search.
+  other=("${plan[@]}" --set training.tokens=2e10 --set training.deadline_days=3)
+  dearer=${candidates//= 2.0/= 2.5}
+  "${other[@]}" --set "candidate=$dearer" --out "$work/$model-one" >/dev/null 2>"$work/log"
   grep -q '^4 of 4 points were finished before' "$work/log"
-  "${other[@]}" --out "$work/$model-other" --jobs 2 >/dev/null 2>/dev/null
-  cmp "$work/$model-one/results.csv" "$work/$model-other/results.csv"
-  if cmp -s "$work/$model/results.csv" "$work/$model-other/results.csv"; then exit 1; fi
+  cp "$work/$model-one/results.csv" "$work/$model-dearer.csv"
+  if cmp -s "$work/$model/results.csv" "$work/$model-dearer.csv"; then exit 1; fi
+  # A new candidate is searched alone, wherever it stands; all give the bytes of a fresh run.
+  more="[$(candidate hgx-h200-ndr400 16 'price_per_gpu_hour = 3.0'), ${dearer#[}"
+  "${other[@]}" --set "candidate=$more" --out "$work/$model-one" >/dev/null 2>"$work/log"
+  grep -q '^4 of 5 points were finished before' "$work/log"
+  "${other[@]}" --set "candidate=$more" --out "$work/$model-more" --jobs 2 >/dev/null 2>/dev/null
+  cmp "$work/$model-one/results.csv" "$work/$model-more/results.csv"
+  grep -q '^ok,.*,hgx-h200-ndr400,' "$work/$model-more/results.csv"
+  # Left out, it leaves no trace.
+  "${other[@]}" --set "candidate=$dearer" --out "$work/$model-one" >/dev/null 2>"$work/log"
+  cmp "$work/$model-dearer.csv" "$work/$model-one/results.csv"
   [[ $(grep -c '^hgx-.*,ok,' "$work/one") == 3 ]] || { cat "$work/one"; exit 1; }
   grep -q '100000 GPUs are more than' "$work/one"
   grep -q '^hgx-h100-ndr400,7,illegal,.*no plan among the choices' "$work/one"

@@ -33,7 +33,8 @@ cmp "$work/orders.csv" "$source/calibration/plan_orders.csv" || fail "the orders
 # Each source of steps predicted without it; slopes that were measured once say how constants move.
 cp "$work/out" "$work/plain"
 cp "$work/err" "$work/plain_err"
-run 0 --cross --slopes "$source/calibration/step_slopes.csv" --plot "$work/validation.svg" \
+run 0 --cross --slopes "$source/calibration/step_slopes.csv" --present "$work/plain" \
+  --plot "$work/validation.svg" \
   --constants "$work/step_fits.csv" --summary "$work/cross_validation.csv" \
   --intervals "$work/step_intervals.csv"
 (($(grep -c '<title>' "$work/validation.svg") == steps)) || fail "not a mark for each step"
@@ -110,6 +111,13 @@ run 1 --cases "$copy/cases.csv"
 grep -q '^deepep: .*OUTSIDE' "$work/err" || fail "the tier's median is not outside"
 rm "$copy/tiers.csv"
 run 0 --cases "$copy/cases.csv"
+
+# Cross-validation needs the predictions of all of its steps.
+few >"$copy/cases.csv"
+grep -v ',step-dense,' "$work/first" >"$work/partial"
+run 2 --cases "$copy/cases.csv" --cross --slopes "$source/calibration/step_slopes.csv" \
+  --present "$work/partial"
+grep -q 'partial: error: has no prediction of ' "$work/err" || fail "a missing one is not named"
 
 # A training step; one that does not fit and one that cannot run are rows with their reason.
 step=$source/workloads/mixtral-8x7b/scenario.toml

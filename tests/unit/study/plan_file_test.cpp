@@ -77,16 +77,21 @@ TEST_CASE("--set changes a plan file as it does a scenario") {
   CHECK(file.sweep.points.at(0).scenario->workload.model.layers.size() == 3);
 }
 
-TEST_CASE("prices, tokens and the deadline are no inputs of a candidate's answer") {
+TEST_CASE("prices, tokens, the deadline and other candidates are no inputs of an answer") {
   const auto inputs = [](const std::string& candidate, const std::vector<std::string>& settings) {
-    return read_text(job + cluster + candidate, settings).sweep.answer_inputs.value();
+    const AnswerInputs all =
+        read_text(job + cluster + candidate, settings).sweep.answer_inputs.value();
+    return std::pair(all.shared, all.points.at(0));
   };
-  const std::string rented = inputs("gpus = 8\nprice_per_gpu_hour = 1\n", {});
+  const auto rented = inputs("gpus = 8\nprice_per_gpu_hour = 1\n", {});
   CHECK(inputs("price_per_gpu_hour = 2 # new\ngpus = 8\n",
                {"training.tokens=5", "training.deadline_days=3"}) == rented);
   CHECK(inputs("gpus = 8\ncapital = 1\nyears = 2\npower_price_per_kwh = 3\n", {}) == rented);
-  CHECK(inputs("gpus = 16\nprice_per_gpu_hour = 1\n", {}) != rented);
-  CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\nnics = 4\n", {}) != rented);
+  CHECK(inputs("gpus = [8, 16]\nprice_per_gpu_hour = 1\nname = \"new\"\n", {}) == rented);
+  CHECK(inputs("gpus = 16\nprice_per_gpu_hour = 1\n", {}).first == rented.first);
+  CHECK(inputs("gpus = 16\nprice_per_gpu_hour = 1\n", {}).second != rented.second);
+  CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\nnics = 4\n", {}).first == rented.first);
+  CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\nnics = 4\n", {}).second != rented.second);
   CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\n", {"training.moment_precision=bf16"}) != rented);
   CHECK(inputs("gpus = 8\nprice_per_gpu_hour = 1\n", {"parallel.tensor=2"}) != rented);
 }

@@ -286,6 +286,24 @@ TEST_CASE("overrides replace sizes, and shared experts follow the width") {
         0);
 }
 
+TEST_CASE(
+    "one expert alone makes a layer dense, of its width; a shared expert keeps it an MoE layer") {
+  const ModelSpec model = read_model(config_of("one", qwen));
+  const auto with = [&](std::int64_t experts, std::int64_t shared) {
+    return overridden(model, [&](ModelOverrides& overrides) {
+      overrides.experts = experts;
+      overrides.experts_per_token = 1;
+      overrides.shared_experts = shared;
+    });
+  };
+  const ModelSpec one = with(1, 0);
+  CHECK_FALSE(one.is_moe());
+  CHECK(one.layers.at(1).dense_hidden == 32);
+  CHECK(one.layers.front().dense_hidden == 256);
+  CHECK(with(1, 1).is_moe());
+  CHECK(with(8, 0).is_moe());
+}
+
 TEST_CASE("overrides that make no sense are refused with the reason") {
   const ModelSpec moe = read_model(config_of("nonsense", deepseek));
   CHECK_THROWS_WITH(overridden(moe, [](ModelOverrides& o) { o.experts_per_token = 17; }),
