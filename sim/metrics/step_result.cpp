@@ -101,7 +101,9 @@ constexpr auto columns = std::to_array<ResultColumn>({
      &R::rank_load_max_over_mean},
     {"straggler_ms", "what ranks of the mean load wait in a step for the busiest one's experts",
      &R::straggler_ms},
-    {"imbalance_ms", "step_time_ms less that of a step whose ranks have the mean load each",
+    {"imbalance_ms",
+     "step_time_ms less that of a step whose ranks have the mean load each, replayed in the same "
+     "way",
      &R::imbalance_ms},
     {"imbalance_gemm_ms", "of that: uneven experts, with an even all-to-all",
      &R::imbalance_gemm_ms},

@@ -73,6 +73,11 @@ public:
   /// A hop over the link of `kind` of the device of `owner`'s stage, loaded `times` times. Regular
   /// topologies only.
   MachineRoute::Hop hop(RankId owner, LinkKind kind, std::uint32_t times);
+  /// Model `stage_links`: the link of the replay that represents `link` in all communications of
+  /// the stage of `member`. Ranks of a stage carry nearly the same loads, so each of their links of
+  /// a kind carries all communications of the stage. Those whose busiest links differ must share
+  /// too.
+  LinkId stage_link(RankId member, LinkId link);
   /// A hop over the real link itself.
   MachineRoute::Hop hop(LinkId link, std::uint32_t times = 1) { return number(link, times); }
 
@@ -91,6 +96,8 @@ public:
   BytesPerSecond capacity(std::uint32_t link) const {
     return topology_.link(originals_[link]).capacity;
   }
+  /// The full capacity of a link of the topology.
+  BytesPerSecond real_capacity(LinkId link) const { return topology_.link(link).capacity; }
   /// The links of the replay at full capacity.
   std::vector<MachineLink> links() const;
 
@@ -107,6 +114,8 @@ private:
   std::vector<std::uint32_t> alike_; ///< by LinkId: number of links of the class whose first link
                                      ///< it is
   std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counts made so far
+  /// Topologies that are not regular: the link that represents those of its kind, by stage.
+  std::map<std::pair<std::int64_t, LinkKind>, LinkId> stage_links_;
   std::map<LinkId, std::uint32_t> index_;
   std::vector<LinkId> originals_;
   std::vector<LinkId>* asked_ = nullptr;

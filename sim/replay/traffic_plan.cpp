@@ -5,6 +5,20 @@
 
 namespace moesim {
 
+PlannedFlow flow_of_load(const BusyLink& load, double mean_amount, LinkFolding& folding) {
+  return {{{folding.hop(load.link)}, load.amount / mean_amount}, load.bytes, load.amount};
+}
+
+PlannedFlow flow_of_stage_load(RankId member, const BusyLink& load, double mean_amount,
+                               LinkFolding& folding) {
+  BusyLink moved = load;
+  moved.link = folding.stage_link(member, load.link);
+  const double scale = folding.real_capacity(moved.link) / folding.real_capacity(load.link);
+  moved.bytes *= scale;
+  moved.amount *= scale;
+  return flow_of_load(moved, mean_amount, folding);
+}
+
 Seconds time_alone(const TrafficPhase& phase, const LinkFolding& folding) {
   std::map<std::uint32_t, double> amounts;
   Seconds longest;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/replay/folding.hpp"
+#include "sim/replay/link_sums.hpp"
 
 #include <vector>
 
@@ -27,6 +28,13 @@ struct TrafficPlan {
   std::vector<TrafficPhase> phases;
   double error = 0.0; ///< relative error of its time, at a confidence of 90 %
 };
+
+/// The flow that stands for a link's load, over this link alone. A flow of the mean amount has
+/// weight 1.
+PlannedFlow flow_of_load(const BusyLink& load, double mean_amount, LinkFolding& folding);
+/// The same over `stage_link`, for as long as the load takes on its own link.
+PlannedFlow flow_of_stage_load(RankId member, const BusyLink& load, double mean_amount,
+                               LinkFolding& folding);
 
 /// The time of a communication alone on its links; exact for one flow a phase, else a bound.
 Seconds time_alone(const TrafficPlan& plan, const LinkFolding& folding);
