@@ -15,6 +15,7 @@ struct NetworkEfficiency {
                              ///< interconnect
   /// The curve of another interconnect or collective that was used; null for the own curve.
   const NetworkCurve* stand_in = nullptr;
+  bool by_kernel = false; ///< the rate of the copying kernel bounds it, whatever the link
 };
 
 /// Efficiency of a transfer on a link and start-up time of a collective, from `network.csv` and

@@ -133,6 +133,10 @@ constexpr auto columns = std::to_array<ResultColumn>({
     {"data_parallel", "data-parallel degree of the attention layers", &R::data_parallel},
     {"micro_batches", "micro-batches of one pipeline in one step", &R::micro_batches},
     {"bottleneck", "the resource with the highest use", &R::bottleneck},
+    {"ep_limited_by",
+     "the cause of most of ep_total_ms: a class of links, the rate of the kernel that copies, "
+     "whatever the links, or start-ups",
+     &R::ep_limited_by},
     {"extrapolated_costs", "costs outside measurements; kernels with their share of the step",
      &R::extrapolated_costs},
     {"stand_ins",

@@ -44,14 +44,21 @@ TrafficPlan CollectivePlans::plan_alone(const CollectiveWork& work, DeviceId dev
   return plan;
 }
 
+TrafficPlan CollectivePlans::by_model(const CollectiveWork& work, DeviceId device) {
+  context_.notes.by_kernel = {};
+  TrafficPlan plan = model_.collective(work, device);
+  plan.by_kernel = context_.notes.by_kernel;
+  return plan;
+}
+
 TrafficPlan CollectivePlans::fastest(const CollectiveWork& work, DeviceId device) {
-  TrafficPlan fastest = model_.collective(work, device);
+  TrafficPlan fastest = by_model(work, device);
   if (work.kind != Collective::all_reduce || !work.any_algorithm)
     return fastest;
   for (const Collective kind : other_all_reduces()) {
     CollectiveWork other = work;
     other.kind = kind;
-    TrafficPlan plan = model_.collective(other, device);
+    TrafficPlan plan = by_model(other, device);
     if (time_alone(plan, context_.folding) < time_alone(fastest, context_.folding))
       fastest = std::move(plan);
   }

@@ -35,6 +35,8 @@ private:
   TrafficPlan plan_alone(const CollectiveWork& work, DeviceId device);
   /// The plan of another stage, moved to the stage of the device, for stages of equal structure.
   TrafficPlan plan_as_in(const StagePlan& other, const CollectiveWork& work, DeviceId device);
+  /// The plan of the load model, and whether a kernel's own rate bounds it.
+  TrafficPlan by_model(const CollectiveWork& work, DeviceId device);
   /// The plan of the fastest algorithm of an all-reduce alone, as NCCL's tuner chooses it: ring,
   /// tree or, if the scale-up switch can sum, in the switch.
   TrafficPlan fastest(const CollectiveWork& work, DeviceId device);

@@ -90,14 +90,14 @@ public:
 
   /// The real links that the replay needs, in the order of their numbers.
   const std::vector<LinkId>& originals() const { return originals_; }
+  /// A link of the topology.
+  const Link& real(LinkId link) const { return topology_.link(link); }
   /// Starts to append the links that calls ask for to `asked`, in order; null stops.
   void record(std::vector<LinkId>* asked) { asked_ = asked; }
   /// The full capacity of a link of the replay.
   BytesPerSecond capacity(std::uint32_t link) const {
     return topology_.link(originals_[link]).capacity;
   }
-  /// The full capacity of a link of the topology.
-  BytesPerSecond real_capacity(LinkId link) const { return topology_.link(link).capacity; }
   /// The links of the replay at full capacity.
   std::vector<MachineLink> links() const;
 

@@ -90,6 +90,7 @@ void fill_waterfall(const StepMetrics& metrics, StepResult& result) {
   const Seconds computing = metrics.waterfall.compute + metrics.waterfall.optimizer;
   result.extrapolated_percent = 100.0 * (metrics.extrapolated / computing);
   result.bottleneck = metrics.bottleneck;
+  result.ep_limited_by = metrics.ep_limit;
 }
 
 /// "grouped products: other expert sizes 34 %; …; all_to_all on infiniband".
