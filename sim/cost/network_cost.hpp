@@ -48,6 +48,12 @@ public:
   /// option only if it was.
   bool measured(const std::string& interconnect, Collective collective) const;
 
+  /// The smallest message that was measured of a collective on the interconnect, or on the one
+  /// whose costs it takes.
+  Bytes smallest_message(const std::string& interconnect, Collective collective) const {
+    return curve(interconnect, collective).smallest;
+  }
+
   /// Start-up time for a rank with `peers` peers on the interconnect, without itself; zero without
   /// peers. `outside_peers` gives the peers outside the domain. Start-ups inside and outside add
   /// up.

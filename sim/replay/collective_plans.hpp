@@ -40,6 +40,9 @@ private:
   /// The plan of the fastest algorithm of an all-reduce alone, as NCCL's tuner chooses it: ring,
   /// tree or, if the scale-up switch can sum, in the switch.
   TrafficPlan fastest(const CollectiveWork& work, DeviceId device);
+  /// Whether the messages of a collective between domains are as large as any that was measured.
+  /// Smaller ones have no known costs, such as a start-up.
+  bool is_measured(const CollectiveWork& work, DeviceId device) const;
   /// The algorithms beside the ring that an all-reduce may take.
   std::vector<Collective> other_all_reduces() const;
 
