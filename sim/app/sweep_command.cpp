@@ -3,6 +3,7 @@
 #include "sim/app/run_options.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/study/axis_caps.hpp"
 #include "sim/study/axis_effects.hpp"
 #include "sim/study/sweep.hpp"
 #include "sim/study/sweep_links.hpp"
@@ -76,6 +77,8 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   for (const std::string& note : straddling_notes(results))
     std::cerr << "warning: " << note << '\n';
   for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
+    std::cerr << note << '\n';
+  for (const std::string& note : cap_notes(plan, results))
     std::cerr << note << '\n';
   std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",
                            (options.folder / "results.csv").string(),

@@ -203,7 +203,7 @@ NetworkEfficiency NetworkCost::efficiency(const std::string& interconnect, Colle
   return {costs.share(use),
           !own || use.bytes < costs.smallest || use.bytes > costs.largest ||
               use.members < costs.members_min || use.members > costs.members_max,
-          own ? nullptr : &costs};
+          own ? nullptr : &costs, costs.bound_by_kernel(use)};
 }
 
 Seconds NetworkCost::startup(const std::string& interconnect, Collective collective,

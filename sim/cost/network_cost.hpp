@@ -15,6 +15,7 @@ struct NetworkEfficiency {
                              ///< interconnect
   /// The curve of another interconnect or collective that was used; null for the own curve.
   const NetworkCurve* stand_in = nullptr;
+  bool by_kernel = false; ///< the rate of the copying kernel bounds it, whatever the link
 };
 
 /// Efficiency of a transfer on a link and start-up time of a collective, from `network.csv` and
@@ -46,6 +47,12 @@ public:
   /// Whether a collective was measured on the interconnect itself. An all-reduce by a tree is an
   /// option only if it was.
   bool measured(const std::string& interconnect, Collective collective) const;
+
+  /// The smallest message that was measured of a collective on the interconnect, or on the one
+  /// whose costs it takes.
+  Bytes smallest_message(const std::string& interconnect, Collective collective) const {
+    return curve(interconnect, collective).smallest;
+  }
 
   /// Start-up time for a rank with `peers` peers on the interconnect, without itself; zero without
   /// peers. `outside_peers` gives the peers outside the domain. Start-ups inside and outside add

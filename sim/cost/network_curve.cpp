@@ -46,13 +46,20 @@ constexpr const char* startup_head =
 
 } // namespace
 
-double NetworkCurve::share(const TierUse& use) const {
+double NetworkCurve::reached(const TierUse& use) const {
   INVARIANT(use.bytes.value >= 0 && use.members >= 1 && use.capacity.value > 0.0,
             "bytes {} members {} capacity {}", use.bytes.value, use.members, use.capacity.value);
   const double message = static_cast<double>(std::max<std::int64_t>(1, use.bytes.value));
-  const double reached =
-      interpolate(points, message) * std::exp(-small_group_loss / static_cast<double>(use.members));
-  return std::min(reached, limit.value > 0.0 ? limit / use.capacity : 1.0);
+  return interpolate(points, message) *
+         std::exp(-small_group_loss / static_cast<double>(use.members));
+}
+
+double NetworkCurve::share(const TierUse& use) const {
+  return std::min(reached(use), limit.value > 0.0 ? limit / use.capacity : 1.0);
+}
+
+bool NetworkCurve::bound_by_kernel(const TierUse& use) const {
+  return limit.value > 0.0 && limit / use.capacity < reached(use);
 }
 
 const std::vector<std::string>& interconnect_names() {

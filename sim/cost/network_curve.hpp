@@ -47,6 +47,12 @@ struct NetworkCurve {
   /// Share of the capacity: linear between points in the logarithms of both, constant beyond them;
   /// at most 1 and the limit.
   double share(const TierUse& use) const;
+  /// Whether `limit` bounds the share.
+  bool bound_by_kernel(const TierUse& use) const;
+
+private:
+  /// The share without the limit.
+  double reached(const TierUse& use) const;
 };
 
 /// The names of interconnects in topologies and tables, as "nvlink4".

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 namespace moesim {
@@ -204,6 +205,14 @@ double scale_out_share(const StepGraph& graph, const Timeline& timeline) {
   return between > 0.0 ? between / (inside + between) : 0.0;
 }
 
+/// The cause of the most time; empty without any.
+std::string longest_of(const std::map<std::string, Seconds>& causes) {
+  const auto longest =
+      std::max_element(causes.begin(), causes.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return longest == causes.end() ? "" : longest->first;
+}
+
 void add_error_bar(const ErrorBar& errors, StepMetrics& metrics) {
   const Waterfall& waterfall = metrics.waterfall;
   const Seconds half_width = errors.half_width({{Stream::expert_parallel, waterfall.ep_exposed},
@@ -275,6 +284,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
   std::vector<Edge> edges;
   std::vector<Seconds> busy(graph.works.computes.size());
   ErrorBar errors(times.cost());
+  std::map<std::string, Seconds> ep_limits; // all-to-all time by its cause
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
     if (!runs_on(graph, graph.ops[number], critical))
       continue;
@@ -283,8 +293,10 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
       const State state = state_of(graph, op);
       edges.push_back({span.start.value, state, +1});
       edges.push_back({span.finish.value, state, -1});
-      if (state == State::expert_parallel)
+      if (state == State::expert_parallel) {
         add_expert_parallel(graph.works.collectives[op.work], time, metrics);
+        ep_limits[timeline.limits[op.work]] += time;
+      }
       if (state == State::host)
         errors.add_host(graph.works.computes[op.work].host);
       else if (op.kind == OpKind::compute)
@@ -294,6 +306,7 @@ StepMetrics measure_step(const StepGraph& graph, const Timeline& timeline, const
     });
   }
   metrics.waterfall = sweep(std::move(edges), timeline.end, graph.devices.back().stage > 0);
+  metrics.ep_limit = longest_of(ep_limits);
   if (metrics.waterfall.ep_exposed > Seconds{})
     metrics.ep_scale_out = metrics.waterfall.ep_exposed * scale_out_share(graph, timeline);
   add_kernels(graph, times, static_cast<std::size_t>(graph.devices[critical].expert_rank), busy,

@@ -50,6 +50,7 @@ struct StepMetrics {
   Seconds error_bar;
   std::string bottleneck;      ///< the resource with the highest use, by its simulated name
   double bottleneck_use = 0.0; ///< busy share of the step, 0 … 1
+  std::string ep_limit;        ///< the cause of most of ep_total (`limit_of`); empty if that is 0
 
   bool operator==(const StepMetrics&) const = default;
 };

@@ -101,7 +101,9 @@ constexpr auto columns = std::to_array<ResultColumn>({
      &R::rank_load_max_over_mean},
     {"straggler_ms", "what ranks of the mean load wait in a step for the busiest one's experts",
      &R::straggler_ms},
-    {"imbalance_ms", "step_time_ms less that of a step whose ranks have the mean load each",
+    {"imbalance_ms",
+     "step_time_ms less that of a step whose ranks have the mean load each, replayed in the same "
+     "way",
      &R::imbalance_ms},
     {"imbalance_gemm_ms", "of that: uneven experts, with an even all-to-all",
      &R::imbalance_gemm_ms},
@@ -131,6 +133,10 @@ constexpr auto columns = std::to_array<ResultColumn>({
     {"data_parallel", "data-parallel degree of the attention layers", &R::data_parallel},
     {"micro_batches", "micro-batches of one pipeline in one step", &R::micro_batches},
     {"bottleneck", "the resource with the highest use", &R::bottleneck},
+    {"ep_limited_by",
+     "the cause of most of ep_total_ms: a class of links, the rate of the kernel that copies, "
+     "whatever the links, or start-ups",
+     &R::ep_limited_by},
     {"extrapolated_costs", "costs outside measurements; kernels with their share of the step",
      &R::extrapolated_costs},
     {"stand_ins",

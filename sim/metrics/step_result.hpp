@@ -83,6 +83,7 @@ struct StepResult {
   double data_parallel = no_value;
   double micro_batches = no_value;
   std::string bottleneck;
+  std::string ep_limited_by;
   std::string extrapolated_costs;
   std::string stand_ins;
   std::string folding;

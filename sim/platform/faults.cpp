@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
 namespace moesim {
 
 namespace {
@@ -35,6 +39,68 @@ void scale_links_at(VertexId vertex, double share, Graph& graph) {
     graph[*edge].capacity = graph[*edge].capacity * share;
 }
 
+/// The NICs of a node, in the order of their numbers.
+std::vector<VertexId> nics_of_node(std::int64_t node, const Graph& graph) {
+  std::vector<VertexId> nics;
+  for (VertexId vertex = 0; vertex < boost::num_vertices(graph); ++vertex)
+    if (graph[vertex].kind == VertexKind::nic && graph[vertex].node == node)
+      nics.push_back(vertex);
+  return nics;
+}
+
+bool is_up(VertexId nic, const Graph& graph) {
+  const auto [first, end] = boost::out_edges(nic, graph);
+  return std::any_of(first, end,
+                     [&](const auto& edge) { return graph[edge].capacity.value > 0.0; });
+}
+
+/// The NIC of the same node that is up and nearest to `down`, in a tree of pairs of numbers, as
+/// PCIe switches and sockets hold them: of 8, NIC 0 for NIC 1 and NIC 6 for NIC 7. Nothing if all
+/// others are down.
+std::optional<VertexId> nearest_nic(VertexId down, const Graph& graph) {
+  const std::vector<VertexId> nics = nics_of_node(graph[down].node, graph);
+  const auto number =
+      static_cast<std::size_t>(std::find(nics.begin(), nics.end(), down) - nics.begin());
+  std::optional<std::size_t> nearest;
+  for (std::size_t other = 0; other < nics.size(); ++other)
+    if (other != number && is_up(nics[other], graph) &&
+        (!nearest || (other ^ number) < (*nearest ^ number)))
+      nearest = other;
+  return nearest ? std::optional(nics[*nearest]) : std::nullopt;
+}
+
+/// Takes a NIC down. Its GPUs use the nearest other NIC of their node, which they share with its
+/// own GPUs: NCCL chooses the NIC of a rank's messages to a peer by the number of their channel
+/// (ncclTopoGetLocalNet in NVIDIA/nccl: src/graph/topo.cc), and those to all ranks of another node
+/// have the same one or two channels.
+void take_down(VertexId nic, Graph& graph) {
+  const std::optional<VertexId> other = nearest_nic(nic, graph);
+  std::vector<std::pair<VertexId, Link>> sent; // GPU and its link to the NIC
+  std::vector<std::pair<VertexId, Link>> received;
+  for (auto [edge, end] = boost::in_edges(nic, graph); other && edge != end; ++edge)
+    if (graph[boost::source(*edge, graph)].kind == VertexKind::gpu)
+      sent.emplace_back(boost::source(*edge, graph), graph[*edge]);
+  for (auto [edge, end] = boost::out_edges(nic, graph); other && edge != end; ++edge)
+    if (graph[boost::target(*edge, graph)].kind == VertexKind::gpu)
+      received.emplace_back(boost::target(*edge, graph), graph[*edge]);
+  for (const auto& [gpu, link] : sent) {
+    boost::remove_edge(gpu, nic, graph);
+    boost::add_edge(gpu, *other, link, graph);
+  }
+  for (const auto& [gpu, link] : received) {
+    boost::remove_edge(nic, gpu, graph);
+    boost::add_edge(*other, gpu, link, graph);
+  }
+  scale_links_at(nic, 0.0, graph);
+}
+
+void scale_nic(VertexId nic, double share, Graph& graph) {
+  if (share == 0.0)
+    take_down(nic, graph);
+  else
+    scale_links_at(nic, share, graph);
+}
+
 void scale_link(const FaultSpec& fault, Graph& graph) {
   std::vector<std::string> names;
   for (VertexId vertex = 0; vertex < boost::num_vertices(graph); ++vertex)
@@ -55,7 +121,7 @@ void scale_rail(const FaultSpec& fault, Graph& graph) {
     const Vertex& nic = graph[vertex];
     if (nic.kind != VertexKind::nic || !nic.name.ends_with(suffix))
       continue;
-    scale_links_at(vertex, fault.capacity_share, graph);
+    scale_nic(vertex, fault.capacity_share, graph);
     found = true;
   }
   if (!found)
@@ -104,7 +170,7 @@ std::vector<VertexId> apply_faults(const TopologySpec& spec, ClusterGraph& clust
       scale_rail(fault, graph);
       break;
     case FaultSpec::Part::nic:
-      scale_links_at(find_vertex(fault, graph, "NIC", is_nic), fault.capacity_share, graph);
+      scale_nic(find_vertex(fault, graph, "NIC", is_nic), fault.capacity_share, graph);
       break;
     case FaultSpec::Part::network_switch:
       scale_links_at(find_vertex(fault, graph, "switch", is_switch), fault.capacity_share, graph);

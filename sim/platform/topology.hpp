@@ -66,7 +66,7 @@ public:
 
   /// The route between two ranks; empty from a rank to itself. Routes are shortest paths. On a
   /// rail-optimised fabric the bytes for another rail first cross the scale-up switch to the GPU on
-  /// that rail, as in NCCL's PXN. Bytes of a GPU whose NIC is down leave by another GPU's NIC.
+  /// that rail, as in NCCL's PXN. A GPU whose NIC is down uses the nearest other NIC of its node.
   Route route(RankId source, RankId sink) const;
   /// The same into `route`, which keeps its memory. For loops over many pairs; fastest in the order
   /// of the sources.

@@ -2,6 +2,7 @@
 
 #include "sim/replay/host_posts.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace moesim {
@@ -44,18 +45,42 @@ TrafficPlan CollectivePlans::plan_alone(const CollectiveWork& work, DeviceId dev
   return plan;
 }
 
+TrafficPlan CollectivePlans::by_model(const CollectiveWork& work, DeviceId device) {
+  context_.notes.by_kernel = {};
+  TrafficPlan plan = model_.collective(work, device);
+  plan.by_kernel = context_.notes.by_kernel;
+  return plan;
+}
+
 TrafficPlan CollectivePlans::fastest(const CollectiveWork& work, DeviceId device) {
-  TrafficPlan fastest = model_.collective(work, device);
+  TrafficPlan fastest = by_model(work, device);
   if (work.kind != Collective::all_reduce || !work.any_algorithm)
     return fastest;
   for (const Collective kind : other_all_reduces()) {
     CollectiveWork other = work;
     other.kind = kind;
-    TrafficPlan plan = model_.collective(other, device);
+    if (!is_measured(other, device))
+      continue;
+    TrafficPlan plan = by_model(other, device);
     if (time_alone(plan, context_.folding) < time_alone(fastest, context_.folding))
       fastest = std::move(plan);
   }
   return fastest;
+}
+
+bool CollectivePlans::is_measured(const CollectiveWork& work, DeviceId device) const {
+  if (!context_.topology.has_fabric())
+    return true;
+  const RankId member = context_.device(device).rank;
+  const CollectiveFlows group = flows_of_group(work, member, context_);
+  std::vector<RankFlow> sent;
+  group.append(0, group.position_of(member), sent);
+  const auto smallest = static_cast<double>(
+      network_.smallest_message(context_.topology.spec().node.nic_interconnect, work.kind).value);
+  return std::all_of(sent.begin(), sent.end(), [&](const RankFlow& flow) {
+    return context_.topology.domain_of(flow.source) == context_.topology.domain_of(flow.sink) ||
+           flow.message_bytes >= smallest;
+  });
 }
 
 std::vector<Collective> CollectivePlans::other_all_reduces() const {

@@ -35,9 +35,14 @@ private:
   TrafficPlan plan_alone(const CollectiveWork& work, DeviceId device);
   /// The plan of another stage, moved to the stage of the device, for stages of equal structure.
   TrafficPlan plan_as_in(const StagePlan& other, const CollectiveWork& work, DeviceId device);
+  /// The plan of the load model, and whether a kernel's own rate bounds it.
+  TrafficPlan by_model(const CollectiveWork& work, DeviceId device);
   /// The plan of the fastest algorithm of an all-reduce alone, as NCCL's tuner chooses it: ring,
   /// tree or, if the scale-up switch can sum, in the switch.
   TrafficPlan fastest(const CollectiveWork& work, DeviceId device);
+  /// Whether the messages of a collective between domains are as large as any that was measured.
+  /// Smaller ones have no known costs, such as a start-up.
+  bool is_measured(const CollectiveWork& work, DeviceId device) const;
   /// The algorithms beside the ring that an all-reduce may take.
   std::vector<Collective> other_all_reduces() const;
 

@@ -26,6 +26,7 @@ double FlowCosts::efficiency(const RankFlow& flow, const FlowKind& kind) const {
   const TierUse use = inside ? TierUse{bytes, kind.members_inside, node.scale_up}
                              : TierUse{bytes, kind.members_outside, nic};
   const NetworkEfficiency efficiency = network_.efficiency(interconnect, collective, use);
+  notes_.by_kernel[inside ? 0 : 1] |= efficiency.by_kernel;
   if (efficiency.extrapolated) {
     const std::string name = collective_name(row_of(collective).costs) + " on " + interconnect;
     const bool added = notes_.extrapolated.insert(name).second;

@@ -4,6 +4,7 @@
 #include "sim/cost/network_cost.hpp"
 #include "sim/replay/rank_flows.hpp"
 
+#include <array>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -31,6 +32,9 @@ struct TrafficNotes {
   std::set<std::string> stand_ins;
   /// Whether a flow was planned for a class of links that carry unequal amounts.
   bool uneven = false;
+  /// Whether a copying kernel's own rate bounds a flow of the plan in the making: inside a domain,
+  /// and between domains.
+  std::array<bool, 2> by_kernel{};
 };
 
 /// Costs of the flows of a replay: efficiency, start-up and error. Notes extrapolated look-ups.

@@ -257,6 +257,14 @@ MachineRoute::Hop LinkFolding::hop(RankId owner, LinkKind kind, std::uint32_t ti
   return number(topology_.own_link(rank, kind), times);
 }
 
+LinkId LinkFolding::stage_link(RankId member, LinkId link) {
+  const std::int64_t stage = plan_.stage_of(member);
+  const LinkKind kind = topology_.link(link).kind;
+  if (topology_.regular())
+    return topology_.own_link(layout_.layout.devices[static_cast<std::size_t>(stage)].rank, kind);
+  return stage_links_.try_emplace({stage, kind}, link).first->second;
+}
+
 std::vector<MachineLink> LinkFolding::links() const {
   std::vector<MachineLink> links;
   for (const LinkId original : originals_)

@@ -73,6 +73,11 @@ public:
   /// A hop over the link of `kind` of the device of `owner`'s stage, loaded `times` times. Regular
   /// topologies only.
   MachineRoute::Hop hop(RankId owner, LinkKind kind, std::uint32_t times);
+  /// Model `stage_links`: the link of the replay that represents `link` in all communications of
+  /// the stage of `member`. Ranks of a stage carry nearly the same loads, so each of their links of
+  /// a kind carries all communications of the stage. Those whose busiest links differ must share
+  /// too.
+  LinkId stage_link(RankId member, LinkId link);
   /// A hop over the real link itself.
   MachineRoute::Hop hop(LinkId link, std::uint32_t times = 1) { return number(link, times); }
 
@@ -85,6 +90,8 @@ public:
 
   /// The real links that the replay needs, in the order of their numbers.
   const std::vector<LinkId>& originals() const { return originals_; }
+  /// A link of the topology.
+  const Link& real(LinkId link) const { return topology_.link(link); }
   /// Starts to append the links that calls ask for to `asked`, in order; null stops.
   void record(std::vector<LinkId>* asked) { asked_ = asked; }
   /// The full capacity of a link of the replay.
@@ -107,6 +114,8 @@ private:
   std::vector<std::uint32_t> alike_; ///< by LinkId: number of links of the class whose first link
                                      ///< it is
   std::map<std::pair<LinkId, std::int64_t>, std::uint32_t> times_; ///< counts made so far
+  /// Topologies that are not regular: the link that represents those of its kind, by stage.
+  std::map<std::pair<std::int64_t, LinkKind>, LinkId> stage_links_;
   std::map<LinkId, std::uint32_t> index_;
   std::vector<LinkId> originals_;
   std::vector<LinkId>* asked_ = nullptr;

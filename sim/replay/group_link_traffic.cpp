@@ -12,8 +12,10 @@ TrafficPlan GroupLinkTraffic::collective(const CollectiveWork& work, DeviceId de
     LinkLoads loads(context_.topology, context_.costs);
     loads.add_group(group, phase, work, kind_of(group));
     const FarthestFlow farthest = find_farthest(group.all(phase), member, context_.topology);
-    return {loads.startup() + farthest.path,
-            loads.flows(loads.loaded(), loads.mean_amount(), context_.folding)};
+    TrafficPhase planned{loads.startup() + farthest.path, {}};
+    for (const BusyLink& load : loads.loaded())
+      planned.flows.push_back(flow_of_load(load, loads.mean_amount(), context_.folding));
+    return planned;
   });
 }
 

@@ -88,43 +88,37 @@ double LinkLoads::mean_amount() const {
   return std::accumulate(means_.begin(), means_.end(), 0.0) / static_cast<double>(means_.size());
 }
 
-std::vector<LinkId> LinkLoads::loaded() const {
-  std::vector<LinkId> links;
+std::vector<BusyLink> LinkLoads::loaded() const {
+  std::vector<BusyLink> loads;
+  const auto append = [&](LinkId link) {
+    loads.push_back({link, bytes_[index(link)], amounts_[index(link)]});
+  };
   if (topology_.regular()) {
-    links = loaded_;
+    std::vector<LinkId> links = loaded_;
     std::sort(links.begin(), links.end());
-    return links;
+    std::for_each(links.begin(), links.end(), append);
+    return loads;
   }
   for (std::uint32_t number = 0; number < amounts_.size(); ++number)
     if (amounts_[number] > 0.0)
-      links.push_back(LinkId(number));
-  return links;
+      append(LinkId(number));
+  return loads;
 }
 
-std::vector<LinkId> LinkLoads::busiest() const {
-  const auto time = [&](LinkId link) {
-    return amounts_[index(link)] / topology_.link(link).capacity.value;
+std::vector<BusyLink> LinkLoads::busiest() const {
+  const auto time = [&](const BusyLink& load) {
+    return load.amount / topology_.link(load.link).capacity.value;
   };
-  std::map<LinkKind, LinkId> slowest;
-  for (const LinkId link : loaded()) {
-    LinkId& worst = slowest.emplace(topology_.link(link).kind, link).first->second;
-    if (time(link) > time(worst))
-      worst = link;
+  std::map<LinkKind, BusyLink> slowest;
+  for (const BusyLink& load : loaded()) {
+    BusyLink& worst = slowest.emplace(topology_.link(load.link).kind, load).first->second;
+    if (time(load) > time(worst))
+      worst = load;
   }
-  std::vector<LinkId> links;
-  for (const auto& [kind, link] : slowest)
-    links.push_back(link);
-  return links;
-}
-
-std::vector<PlannedFlow> LinkLoads::flows(const std::vector<LinkId>& links, double mean_amount,
-                                          LinkFolding& folding) const {
-  std::vector<PlannedFlow> flows;
-  for (const LinkId link : links)
-    flows.push_back({{{folding.hop(link)}, amounts_[index(link)] / mean_amount},
-                     bytes_[index(link)],
-                     amounts_[index(link)]});
-  return flows;
+  std::vector<BusyLink> loads;
+  for (const auto& [kind, load] : slowest)
+    loads.push_back(load);
+  return loads;
 }
 
 } // namespace moesim

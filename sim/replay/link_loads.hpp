@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sim/replay/flow_costs.hpp"
-#include "sim/replay/traffic_plan.hpp"
+#include "sim/replay/link_sums.hpp"
 
 #include <vector>
 
@@ -25,13 +25,9 @@ public:
   /// Mean over groups of the mean amount of a flow.
   double mean_amount() const;
   /// Links with a load, by number.
-  std::vector<LinkId> loaded() const;
+  std::vector<BusyLink> loaded() const;
   /// The loaded link of each kind that takes the longest time, in the order of kinds.
-  std::vector<LinkId> busiest() const;
-  /// One flow for each of some links, over this link alone, with its load. Its weight is the sum
-  /// over the flows that it represents; a flow of the mean amount has weight 1.
-  std::vector<PlannedFlow> flows(const std::vector<LinkId>& links, double mean_amount,
-                                 LinkFolding& folding) const;
+  std::vector<BusyLink> busiest() const;
 
 private:
   /// Adds an all-to-all with equal loads of all pairs, by a closed form; false if none holds.

@@ -91,6 +91,7 @@ void note_traffic(const StepTraffic& traffic, const Topology& topology, Timeline
   }
   timeline.algorithms = traffic.algorithms();
   timeline.errors = traffic.errors();
+  timeline.limits = traffic.limits();
   const TrafficNotes& notes = planner.notes();
   timeline.uneven = notes.uneven;
   timeline.extrapolated.assign(notes.extrapolated.begin(), notes.extrapolated.end());

@@ -25,8 +25,12 @@ TrafficPhase StageLinkTraffic::plan_phase(const CollectiveFlows& group, std::siz
     loads.add_group(CollectiveFlows(work, std::move(ranks), context_.topology), phase, work, kind);
   std::vector<RankFlow> sent;
   group.append(phase, group.position_of(device.rank), sent);
-  return {loads.startup() + find_farthest(sent, device.rank, context_.topology).path,
-          loads.flows(loads.busiest(), loads.mean_amount(), context_.folding)};
+  TrafficPhase planned{loads.startup() + find_farthest(sent, device.rank, context_.topology).path,
+                       {}};
+  for (const BusyLink& load : loads.busiest())
+    planned.flows.push_back(
+        flow_of_stage_load(device.rank, load, loads.mean_amount(), context_.folding));
+  return planned;
 }
 
 std::vector<PlannedFlow> StageLinkTraffic::transfer(DeviceId source, DeviceId sink, double bytes) {
@@ -39,9 +43,14 @@ std::vector<PlannedFlow> StageLinkTraffic::transfer(DeviceId source, DeviceId si
     loads.add_flows({{RankId(static_cast<std::uint32_t>(from.stage * ranks + rank)),
                       RankId(static_cast<std::uint32_t>(to.stage * ranks + rank)), bytes, bytes}},
                     kind);
-  return loads.flows(loads.busiest(),
-                     context_.costs.amount({from.rank, to.rank, bytes, bytes}, kind),
-                     context_.folding);
+  const double amount = context_.costs.amount({from.rank, to.rank, bytes, bytes}, kind);
+  std::vector<PlannedFlow> flows;
+  for (const BusyLink& load : loads.busiest()) {
+    const bool arrives = is_inbound(context_.topology.link(load.link).kind);
+    flows.push_back(
+        flow_of_stage_load(arrives ? to.rank : from.rank, load, amount, context_.folding));
+  }
+  return flows;
 }
 
 } // namespace moesim

@@ -20,7 +20,7 @@ std::optional<TrafficPlan> StageRoutes::plan(const CollectiveWork& work, DeviceI
     return std::nullopt;
   TrafficPlan plan{work.kind, {}, 0.0};
   for (std::size_t number = 0; number < phases.size(); ++number) {
-    plan.phases.push_back(plan_phase(work, number, phases[number]));
+    plan.phases.push_back(plan_phase(work, number, phases[number], context_.device(device).rank));
     plan.error = std::max(plan.error, phases[number].error);
   }
   return plan;
@@ -94,8 +94,8 @@ StageRoutes::find_phase(const std::vector<CollectiveFlows>& groups, const Collec
                context_.costs.error(kind, own.peers(phase, 0))};
 }
 
-TrafficPhase StageRoutes::plan_phase(const CollectiveWork& work, std::size_t number,
-                                     Phase& phase) const {
+TrafficPhase StageRoutes::plan_phase(const CollectiveWork& work, std::size_t number, Phase& phase,
+                                     RankId member) const {
   const Topology& topology = context_.topology;
   std::vector<double> bytes;
   std::vector<double> amounts;
@@ -121,8 +121,7 @@ TrafficPhase StageRoutes::plan_phase(const CollectiveWork& work, std::size_t num
   const double mean =
       std::accumulate(amounts.begin(), amounts.end(), 0.0) / static_cast<double>(amounts.size());
   for (const BusyLink& load : phase.sums.busiest(bytes, amounts))
-    planned.flows.push_back(
-        {{{context_.folding.hop(load.link)}, load.amount / mean}, load.bytes, load.amount});
+    planned.flows.push_back(flow_of_stage_load(member, load, mean, context_.folding));
   return planned;
 }
 

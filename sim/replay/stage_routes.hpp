@@ -34,7 +34,8 @@ private:
   std::optional<Phase> find_phase(const std::vector<CollectiveFlows>& groups,
                                   const CollectiveFlows& own, std::size_t phase,
                                   RankId first) const;
-  TrafficPhase plan_phase(const CollectiveWork& work, std::size_t number, Phase& phase) const;
+  TrafficPhase plan_phase(const CollectiveWork& work, std::size_t number, Phase& phase,
+                          RankId member) const;
 
   TrafficContext context_;
   std::map<std::tuple<Collective, GroupKind, DeviceId>, std::vector<Phase>> known_;

@@ -13,6 +13,7 @@ std::span<const StepPhase> StepTraffic::plan(const StepGraph& graph, const Op& o
 void StepTraffic::plan_all(const StepGraph& graph) {
   algorithms_.resize(graph.works.collectives.size(), Collective::all_to_all);
   errors_.resize(graph.works.collectives.size(), 0.0);
+  limits_.resize(graph.works.collectives.size());
   plan_of_op_.assign(graph.ops.size(), 0);
   std::vector<std::uint64_t> times(graph.runs.size(), 0); // that each run runs
   for (std::size_t number = 0; number < graph.ops.size(); ++number) {
@@ -54,8 +55,10 @@ std::uint32_t StepTraffic::add(const StepGraph& graph, const Op& op) {
       planner_.collective(graph.works.collectives[op.work], graph.groups[op.location]);
   algorithms_.resize(graph.works.collectives.size(), Collective::all_to_all);
   errors_.resize(graph.works.collectives.size(), 0.0);
+  limits_.resize(graph.works.collectives.size());
   algorithms_[op.work] = plan.algorithm;
   errors_[op.work] = std::max(errors_[op.work], plan.error);
+  limits_[op.work] = limit_of(plan, planner_.folding());
   return add(plan);
 }
 

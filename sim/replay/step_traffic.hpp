@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct StepPhase {
 };
 
 /// The traffic of a step: the phases of each distinct communication of its graph, planned once.
+///
+/// More than 15 methods: one for each table that a replay reads, and most are one line.
 class StepTraffic {
 public:
   /// The planner must live as long.
@@ -54,6 +57,8 @@ public:
   /// The algorithm and the error of each collective of the graph, by its number.
   const std::vector<Collective>& algorithms() const { return algorithms_; }
   const std::vector<double>& errors() const { return errors_; }
+  /// `limit_of` each collective of the graph, by its number; empty if it is not planned.
+  const std::vector<std::string>& limits() const { return limits_; }
 
 private:
   struct Plan {
@@ -76,6 +81,7 @@ private:
   std::vector<std::uint32_t> plan_of_op_; ///< by OpId; not read of computes and runs
   std::vector<Collective> algorithms_;
   std::vector<double> errors_;
+  std::vector<std::string> limits_;
 };
 
 } // namespace moesim

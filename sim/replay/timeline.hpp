@@ -56,6 +56,7 @@ struct Timeline {
   std::vector<Collective> algorithms; ///< algorithm of each collective of the graph, by its number
   /// Relative error of the time of each collective, at a confidence of 90 %.
   std::vector<double> errors;
+  std::vector<std::string> limits; ///< `limit_of` each collective of the graph, by its number
   std::vector<std::vector<LinkLoad>> loads; ///< links that each distinct flow loads
   /// By distinct flow: whether it loads only some links of a class (ClassFlow::mixed).
   std::vector<bool> mixed;

@@ -129,11 +129,11 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::at(std::int64_t layer,
     made.dispatch.reset();
     made.combine.reset();
   }
-  if (unevenness_ == Unevenness::none) {
+  if (unevenness_ == Unevenness::none || unevenness_ == Unevenness::none_apart) {
     std::fill(made.ranks.begin(), made.ranks.end(), made.sent);
     std::fill(made.busiest_over_mean.begin(), made.busiest_over_mean.end(), 1.0);
-    made.ranks_alike = true;
   }
+  made.ranks_alike |= unevenness_ == Unevenness::none;
   load = std::make_shared<const ExpertLoad>(std::move(made));
   return load;
 }

@@ -48,8 +48,9 @@ ExpertLoad expert_load(const RoutingMatrix& matrix, const Placement& placement);
 /// steps that it is compared with.
 enum class Unevenness {
   full,
-  computes, ///< experts compute uneven loads; all pairs of ranks carry the mean
-  none      ///< the same tokens in all; each rank has the mean
+  computes,  ///< experts compute uneven loads; all pairs of ranks carry the mean
+  none,      ///< the same tokens in all; each rank has the mean
+  none_apart ///< as `none`, with ranks told apart as those of uneven loads are
 };
 
 /// The loads of the MoE layers of a workload, each made at its first use. Not safe for two threads

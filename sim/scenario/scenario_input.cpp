@@ -81,6 +81,10 @@ void parse_training(const TomlTable& table, ScenarioInput& input) {
       table.choice_or("gradient_precision", {"fp32", "bf16"}, "fp32") == "fp32";
   training.fp32_moments = table.choice_or("moment_precision", {"fp32", "bf16"}, "fp32") == "fp32";
   training.master_weights = table.flag_or("master_weights", true);
+  training.fp32_shards = table.choice_or("weight_shards", {"bf16", "fp32"}, "bf16") == "fp32";
+  if (training.fp32_shards && !training.master_weights)
+    table.fail("weight_shards", "shards in fp32 are the master weights",
+               "leave master_weights out");
   training.attention =
       chosen_or(table, "attention", attention_kernels_names, AttentionKernels::fused);
   constexpr Range<double> dropout = {0.0, 0.99};
@@ -137,6 +141,9 @@ void parse_parallel(const TomlTable& table, ScenarioInput& input) {
     plan.offload_modules = parse_modules(table, "offload_modules", "offload", offload_module_names);
   if (!input.search)
     parse_degrees(table, input.plan);
+  if (input.training.fp32_shards && !input.search && plan.zero_stage < 3)
+    table.fail("zero_stage", "training.weight_shards = \"fp32\": no weights are sharded",
+               "use zero_stage = 3");
   table.finish();
 }
 

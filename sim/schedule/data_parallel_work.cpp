@@ -148,9 +148,11 @@ std::vector<Segment> step_end_work(const Workload& workload, std::int64_t stage,
   const TrainingSpec& training = workload.training;
   const std::int64_t gradient_bytes = training.gradient_bytes();
   // Gradient read; master weight and two Adam moments read and written; bf16 weight written, and
-  // read if there is no master weight.
-  const std::int64_t optimizer_bytes = gradient_bytes + 2 * training.optimizer_bytes() +
-                                       (training.master_weights ? 1 : 2) * weight_bytes;
+  // read if there is no master weight. Shards in fp32 have none.
+  const bool bf16_weights = !training.fp32_shards || workload.plan.zero_stage < 3;
+  const std::int64_t optimizer_bytes =
+      gradient_bytes + 2 * training.optimizer_bytes() +
+      (training.master_weights ? 1 : 2) * weight_bytes * (bf16_weights ? 1 : 0);
   const DataParallelRule rule = data_parallel_rule(workload);
   const auto shared = replicated_parameters(workload, stage_parameters(workload, stage));
   Sequence out(table);

@@ -191,8 +191,9 @@ void MemoryModel::add_parameters(MemoryEstimate& memory, std::int64_t stage) {
       plan.holders();
   // Further replicas of experts have weights and gradients, but no optimizer states: the first
   // replica updates the weights and sends them.
+  const std::int64_t shards = training.fp32_shards ? 0 : sharded; // else among the optimizer's
   memory.weights =
-      Bytes{((plan.zero_stage >= 3 ? sharded : all) + p.replicas_per_rank) * bf16_bytes};
+      Bytes{((plan.zero_stage >= 3 ? shards : all) + p.replicas_per_rank) * bf16_bytes};
   memory.gradients = Bytes{((plan.zero_stage >= 2 ? sharded : all) + p.replicas_per_rank) *
                            training.gradient_bytes()};
   memory.optimizer_states =

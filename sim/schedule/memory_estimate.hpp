@@ -15,7 +15,7 @@ namespace moesim {
 /// Peak device memory of one rank of a pipeline stage, by use.
 struct MemoryEstimate {
   std::int64_t stage = 0;
-  Bytes weights;               ///< bf16
+  Bytes weights;               ///< bf16; sharded ones in fp32 are optimizer states
   Bytes gradients;             ///< fp32 or bf16
   Bytes optimizer_states;      ///< master weight and two Adam moments, sharded from ZeRO-1 on
   Bytes gathered;              ///< weights and gradients of the layers in use, from ZeRO-2 on

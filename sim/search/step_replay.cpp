@@ -35,7 +35,8 @@ void read_waterfall(const json& values, Waterfall& waterfall) {
 
 json metrics_json(const StepMetrics& metrics) {
   const auto& [step_time, waterfall, ep_total, dispatch, combine, ep_scale_out, parts, extrapolated,
-               extrapolated_costs, stand_ins, error_bar, bottleneck, bottleneck_use] = metrics;
+               extrapolated_costs, stand_ins, error_bar, bottleneck, bottleneck_use, ep_limit] =
+      metrics;
   json part_values = json::array();
   for (const Seconds part : parts)
     part_values.push_back(part.value);
@@ -48,12 +49,12 @@ json metrics_json(const StepMetrics& metrics) {
           extrapolated.value, costs,
           error_bar.value,    bottleneck,
           bottleneck_use,     stand_ins,
-          ep_scale_out.value};
+          ep_scale_out.value, ep_limit};
 }
 
 void read_metrics(const json& values, StepMetrics& metrics) {
   auto& [step_time, waterfall, ep_total, dispatch, combine, ep_scale_out, parts, extrapolated,
-         extrapolated_costs, stand_ins, error_bar, bottleneck, bottleneck_use] = metrics;
+         extrapolated_costs, stand_ins, error_bar, bottleneck, bottleneck_use, ep_limit] = metrics;
   step_time.value = values.at(0);
   read_waterfall(values.at(1), waterfall);
   ep_total.value = values.at(2);
@@ -69,6 +70,7 @@ void read_metrics(const json& values, StepMetrics& metrics) {
   bottleneck_use = values.at(10);
   stand_ins = values.at(11).get<std::vector<std::string>>();
   ep_scale_out.value = values.at(12);
+  ep_limit = values.at(13);
 }
 
 } // namespace

@@ -100,12 +100,12 @@ json members(const ModelSpec& model) {
 
 json members(const TrainingSpec& training) {
   const auto& [sequence_length, global_batch, micro_batch, precision, fp8_recipe, fused_experts,
-               fp32_gradients, compressed_activations, fp32_moments, master_weights,
+               fp32_gradients, compressed_activations, fp32_moments, master_weights, fp32_shards,
                expandable_segments, attention, attention_dropout, hidden_dropout] = training;
   return json::array({sequence_length, global_batch, micro_batch, precision, fp8_recipe,
                       fused_experts, fp32_gradients, fp32_moments, compressed_activations,
-                      master_weights, expandable_segments, attention, attention_dropout,
-                      hidden_dropout});
+                      master_weights, fp32_shards, expandable_segments, attention,
+                      attention_dropout, hidden_dropout});
 }
 
 json members(const ParallelPlan& plan) {

@@ -16,7 +16,8 @@ void fill_routing(const Workload& workload, const ExpertLoads& loads, StepResult
 Seconds straggler_time(const Workload& workload, const ExpertLoads& loads, const ComputeCost& cost);
 
 /// Fills straggler_ms, the time that `step_time_ms` exceeds that of a step with even loads, and the
-/// part that uneven experts alone cause. Takes two replays. All are 0 with even loads.
+/// part that uneven experts alone cause. Takes two replays, both approximate if that of the step
+/// was. All are 0 with even loads.
 void fill_imbalance(const Scenario& scenario, const ExpertLoads& loads, const Topology& topology,
                     const Costs& costs, StepResult& result);
 

@@ -4,6 +4,7 @@
 #include "sim/base/median.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/report/plan_answer.hpp"
+#include "sim/study/axis_caps.hpp"
 #include "sim/study/axis_effects.hpp"
 #include "sim/base/output_file.hpp"
 
@@ -146,6 +147,8 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
         "Each point runs under the plan of its scenario, its dense twins under their best plans. "
         "parallel.search = \"best\" answers each point under its own best plan.");
   for (std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
+    origin.notes.push_back(std::move(note));
+  for (std::string& note : cap_notes(plan, results))
     origin.notes.push_back(std::move(note));
   for (const auto& notes_of : {straddling_notes, extrapolation_notes, stand_in_notes})
     for (std::string& note : notes_of(results))

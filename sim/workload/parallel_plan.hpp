@@ -58,6 +58,9 @@ struct TrainingSpec {
   bool fp32_moments = true;   ///< Adam's moments in fp32, else in bf16 (DeepSeek-V3, arXiv
                               ///< 2412.19437, 3.3.3)
   bool master_weights = true; ///< the optimizer keeps the weights in fp32 too
+  /// Sharded weights (ZeRO-3) lie in fp32 and are cast when they are gathered (PyTorch's FSDP2), so
+  /// that they are the master weights too; else they lie in bf16 beside these.
+  bool fp32_shards = false;
   /// The allocator grows its segments (PyTorch's expandable_segments), so that none of its memory
   /// is lost between them.
   bool expandable_segments = false;

@@ -84,3 +84,22 @@ TEST_CASE("a slowed GPU slows the whole step") {
     CHECK(step_time(input_of(slowed)).value > whole.value * 1.001);
   }
 }
+
+// All messages of a GPU whose NIC is gone take one other NIC of its node: both GPUs then have half
+// of one.
+TEST_CASE("a NIC that is gone costs as much as one at half speed, or more") {
+  const auto time_with = [](const std::string& fault, const std::string& plan) {
+    return step_time(parse_scenario(
+        std::filesystem::path(MOESIM_SOURCE_DIR) / "workloads/mixtral-8x7b/scenario.toml",
+        {"cluster.fault=[" + fault + "]", "cluster.gpus=64", "training.global_batch=128", plan}));
+  };
+  for (const char* plan : {"parallel.pipeline=4", "parallel.pipeline=1"}) {
+    INFO(plan);
+    const Seconds whole = time_with("", plan);
+    const Seconds half = time_with("{nic=\"Node[0].Nic[1]\", capacity_share=0.5}", plan);
+    const Seconds gone = time_with("{nic=\"Node[0].Nic[1]\"}", plan);
+    CHECK(half > whole * 1.01);
+    CHECK(gone >= half);
+    CHECK(gone <= half * 1.01);
+  }
+}

@@ -16,6 +16,7 @@ using namespace moesim;
 namespace {
 
 const std::filesystem::path source_folder = MOESIM_SOURCE_DIR;
+constexpr double rounding = 1e-12;
 
 /// The loads of a stage's collective on each link, flow by flow.
 struct RoutedLoads {
@@ -150,10 +151,25 @@ std::shared_ptr<const LoadMatrix> draw_loads(Draw& draw, std::int64_t expert) {
                                       static_cast<double>(ranks * ranks) / total);
 }
 
-/// Each planned flow is the load of a link that takes as long as any of its kind.
+/// Whether a link of the kind takes the longest time for the bytes per capacity of the flow.
+bool is_load_of_busiest(const PlannedFlow& flow, const Link& own, const RoutedLoads& routed,
+                        double longest, const Topology& topology) {
+  const double bytes_time = flow.bytes / own.capacity.value;
+  for (std::uint32_t number = 0; number < topology.links(); ++number) {
+    const Link& link = topology.link(LinkId(number));
+    if (link.kind == own.kind &&
+        routed.time(LinkId(number), topology) == Approx(longest).epsilon(rounding).margin(0.0) &&
+        routed.bytes[number] / link.capacity.value ==
+            Approx(bytes_time).epsilon(rounding).margin(0.0))
+      return true;
+  }
+  return false;
+}
+
+/// Each planned flow is the load of the busiest link of its kind, on the link that stands for those
+/// of the stage: `stands` has it after the first phase.
 void check_phase(const TrafficPhase& planned, const RoutedLoads& routed, const Topology& topology,
-                 const LinkFolding& folding) {
-  constexpr double rounding = 1e-12;
+                 const LinkFolding& folding, std::map<LinkKind, LinkId>& stands) {
   std::map<LinkKind, double> longest;
   for (std::uint32_t link = 0; link < topology.links(); ++link)
     if (const double time = routed.time(LinkId(link), topology); time > 0.0)
@@ -163,14 +179,15 @@ void check_phase(const TrafficPhase& planned, const RoutedLoads& routed, const T
   CHECK(planned.startup.value == Approx(routed.startup.value).epsilon(rounding).margin(0.0));
   for (const PlannedFlow& flow : planned.flows) {
     REQUIRE(flow.route.hops.size() == 1);
-    const LinkId link = folding.originals()[flow.route.hops.front().link];
-    INFO(topology.link(link).name);
+    const LinkId id = folding.originals()[flow.route.hops.front().link];
+    const Link& link = topology.link(id);
+    INFO(link.name);
     CHECK(flow.route.hops.front().times == 1);
-    CHECK(flow.bytes == Approx(routed.bytes[index(link)]).epsilon(rounding).margin(0.0));
-    CHECK(flow.amount == Approx(routed.amounts[index(link)]).epsilon(rounding).margin(0.0));
-    const auto kind = longest.find(topology.link(link).kind);
+    const auto kind = longest.find(link.kind);
     REQUIRE(kind != longest.end());
-    CHECK(routed.time(link, topology) == Approx(kind->second).epsilon(rounding).margin(0.0));
+    CHECK(flow.amount / link.capacity.value == Approx(kind->second).epsilon(rounding).margin(0.0));
+    CHECK(is_load_of_busiest(flow, link, routed, kind->second, topology));
+    CHECK(stands.try_emplace(link.kind, id).first->second == id);
     longest.erase(kind);
   }
 }
@@ -200,6 +217,7 @@ TEST_CASE("planned loads of a stage are those of its flows on their routes") {
           static_cast<std::int64_t>(draw.share() * static_cast<double>(plan.stage_ranks()))));
     TrafficPlanner planner(replayed, plan, topology, network, nullptr);
     const Router router(topology, network, plan);
+    std::map<std::uint32_t, std::map<LinkKind, LinkId>> stands; // by stage
     for (const std::int64_t bytes : {1 << 16, 1 << 24, 1 << 28}) {
       work.bytes = Bytes{bytes};
       work.loads = draw_loads(draw, plan.expert);
@@ -208,7 +226,7 @@ TEST_CASE("planned loads of a stage are those of its flows on their routes") {
             planner.collective(work, {GroupKind::expert, {DeviceId{stage}}});
         for (std::size_t phase = 0; phase < planned.phases.size(); ++phase)
           check_phase(planned.phases[phase], router.route(work, layout.devices[stage], phase),
-                      topology, planner.folding());
+                      topology, planner.folding(), stands[stage]);
       }
     }
   }

@@ -75,6 +75,8 @@ TEST_CASE("small groups lose, and a kernel's limit holds on fast links") {
   // 30 of 100 GB/s, below 0.6 exp(-0.8 / 8) = 0.54; 30 of 40 GB/s is above it.
   curve.limit = gbyte_per_s(30.0);
   CHECK(curve.share(use_of(16384, 8)) == Approx(0.3).epsilon(1e-12));
+  CHECK(curve.bound_by_kernel(use_of(16384, 8)));
+  CHECK_FALSE(curve.bound_by_kernel({Bytes{16384}, 8, gbyte_per_s(40.0)}));
   CHECK(curve.share({Bytes{16384}, 8, gbyte_per_s(40.0)}) ==
         Approx(0.6 * std::exp(-0.1)).epsilon(1e-12));
 }

@@ -34,16 +34,30 @@ double capacity_of(const Topology& topology, const std::string& name) {
 
 } // namespace
 
-TEST_CASE("bytes leave round a NIC that is down by the others of its node") {
-  const Topology topology(faulty("[[fault]]\nnic = \"Node[0].Nic[2]\"\n"), 16);
-  double forwarded = 0.0;
-  for (const RouteHop& hop : topology.route(RankId(2), RankId(10))) {
-    const std::string& name = topology.link(hop.link).name;
-    CHECK(name != "Node[0].Nic[2].Egress");
-    if (topology.link(hop.link).kind == LinkKind::nic_egress)
-      forwarded += hop.share;
-  }
-  CHECK(forwarded == Approx(1.0));
+// GPU 2 takes NIC 3, by its own PCIe link, and shares it with GPU 3.
+TEST_CASE("bytes leave round a NIC that is down by the nearest of its node alone") {
+  const auto nics = [](const Topology& topology, RankId source, RankId sink) {
+    std::vector<std::string> names;
+    for (const RouteHop& hop : topology.route(source, sink)) {
+      CHECK(hop.share == 1.0);
+      const LinkKind kind = topology.link(hop.link).kind;
+      if (kind == LinkKind::nic_egress || kind == LinkKind::nic_ingress)
+        names.push_back(topology.link(hop.link).name);
+    }
+    return names;
+  };
+  const std::string down = "[[fault]]\nnic = \"Node[0].Nic[2]\"\n";
+  const Topology topology(faulty(down), 16);
+  CHECK(nics(topology, RankId(2), RankId(10)) ==
+        std::vector<std::string>{"Node[0].Nic[3].Egress", "Node[1].Nic[2].Ingress"});
+  CHECK(nics(topology, RankId(10), RankId(2)) ==
+        std::vector<std::string>{"Node[1].Nic[2].Egress", "Node[0].Nic[3].Ingress"});
+  CHECK(topology.link(topology.route(RankId(2), RankId(10)).front().link).name ==
+        "Node[0].Gpu[2].PcieEgress");
+  // Where both of a pair are down, their GPUs share one of the next pair.
+  const Topology two(faulty(down + "[[fault]]\nnic = \"Node[0].Nic[3]\"\n"), 16);
+  for (const std::uint32_t rank : {2U, 3U})
+    CHECK(nics(two, RankId(rank), RankId(8 + rank)).front() == "Node[0].Nic[1].Egress");
 }
 
 // 3 NVL72 racks of 18 trays, 32 trays a leaf of their rail. Rack 0 is under leaf 0, rack 2 under

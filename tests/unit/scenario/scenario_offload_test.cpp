@@ -68,3 +68,14 @@ TEST_CASE("what saves memory is read") {
   CHECK(workload.training.optimizer_bytes() == 4);
   CHECK(workload.training.expandable_segments);
 }
+
+TEST_CASE("shards of weights in fp32 need shards, and are the master weights") {
+  const auto message = [](const Settings& settings) {
+    return message_of(scenario, settings, false);
+  };
+  const std::string shards = "training.weight_shards=\"fp32\"";
+  CHECK(read_text(scenario, {shards, "parallel.zero_stage=3"}).workload.training.fp32_shards);
+  CHECK(message({shards}).find("no weights are sharded") != std::string::npos);
+  CHECK(message({shards, "parallel.zero_stage=3", "training.master_weights=false"})
+            .find("shards in fp32 are the master weights") != std::string::npos);
+}

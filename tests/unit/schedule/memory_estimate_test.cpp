@@ -95,6 +95,21 @@ TEST_CASE("optimizer states may be in bf16 and without a master weight") {
   CHECK(estimate_memory(workload, 0).optimizer_states == Bytes{4 * (dense / 2 + experts)});
 }
 
+// Two ranks share the dense parameters. FSDP2: weight 4, gradient 4, two moments of 4.
+TEST_CASE("shards in fp32 take 16 bytes a parameter, those in bf16 18") {
+  Workload workload = tiny();
+  workload.plan.zero_stage = 3;
+  const auto bytes_of = [&] {
+    const MemoryEstimate memory = estimate_memory(workload, 0);
+    return memory.weights + memory.gradients + memory.optimizer_states;
+  };
+  CHECK(bytes_of() == Bytes{18 * (dense / 2 + experts)});
+  workload.training.fp32_shards = true;
+  CHECK(bytes_of() == Bytes{16 * (dense / 2 + experts)});
+  workload.plan.zero_stage = 2; // weights are not sharded
+  CHECK(estimate_memory(workload, 0).weights == Bytes{2 * (dense + experts)});
+}
+
 // Two of three layers are in host memory. One of them comes back beside the third, so the memory is
 // that of two layers.
 TEST_CASE("an offloaded layer takes memory only while its backward pass runs") {

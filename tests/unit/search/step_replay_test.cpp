@@ -24,6 +24,7 @@ TEST_CASE("a replay comes back from its text as it was") {
   metrics.error_bar = Seconds{0.44};
   metrics.bottleneck = "Node[0].Gpu[1]";
   metrics.bottleneck_use = 0.45;
+  metrics.ep_limit = "NIC egress";
   replay.operations = 51;
   replay.activities = 52;
   replay.approximate = true;

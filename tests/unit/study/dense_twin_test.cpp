@@ -69,6 +69,7 @@ const std::vector<KeyCase> of_twins = {
     {"training.gradient_precision", "\"bf16\""},
     {"training.moment_precision", "\"bf16\""},
     {"training.master_weights", "false"},
+    {"training.weight_shards", "\"fp32\"", {"parallel.zero_stage=3"}},
     {"training.compressed_activations", "true"},
     {"training.expandable_segments", "true"},
     {"parallel.offload_layers", "1", {"parallel.pipeline=1"}},

@@ -81,7 +81,7 @@ TEST_CASE("a step's imbalance is that of its experts and that of its all-to-all"
   CHECK(even.straggler_ms == 0.0);
 }
 
-// 1,024 GPUs are too many classes of ranks for an exact replay of uneven loads: 3 % are in
+// 1,024 GPUs are too many classes of ranks for an exact replay of uneven loads: 4 % are in
 // quadrature with the errors of costs.
 TEST_CASE("an approximate replay says so, and is in the interval") {
   const auto result_of = [](const std::string& load) {
@@ -94,5 +94,5 @@ TEST_CASE("an approximate replay says so, and is in the interval") {
   CHECK(result_of("uniform").folding == "exact");
   const StepResult random = result_of("random");
   CHECK(random.folding == "approximate");
-  CHECK(random.cost_error_percent > 3.0);
+  CHECK(random.cost_error_percent > 4.0);
 }

@@ -56,6 +56,26 @@ TEST_CASE("a step whose groups straddle domains says what that costs") {
   CHECK_THAT(warning, Contains("16 GPUs idle"));
 }
 
+// 504 Gbit/s are 63 GB/s, the PCIe of an H100. DeepEP forwards inside a node at a rate of its own.
+TEST_CASE("a step says what limits its all-to-alls") {
+  const auto limit = [](const std::string& nic, const std::string& dispatcher,
+                        const std::string& pcie = "63") {
+    return predict({"model.layers=2", "model.experts=16", "cluster.gpus=16", "parallel.pipeline=1",
+                    "parallel.expert=16", "training.global_batch=16",
+                    "cluster.nic_gbit_per_s=" + nic, "cluster.pcie_gbyte_per_s=" + pcie,
+                    "communication.dispatcher=" + dispatcher})
+        .result.ep_limited_by;
+  };
+  CHECK(limit("500", "alltoall") == "NIC egress");
+  CHECK(limit("510", "alltoall") == "PCIe egress");
+  CHECK(limit("200", "node-limited") == "NIC egress");
+  CHECK(limit("1600", "node-limited") == "PCIe egress");
+  CHECK(limit("1600", "node-limited", "200") == "the kernel's own rate");
+  CHECK(predict({"model.layers=2", "cluster.gpus=1", "parallel.pipeline=1", "parallel.expert=1",
+                 "training.global_batch=1"})
+            .result.ep_limited_by.empty());
+}
+
 TEST_CASE("a searched plan has the numbers of the same plan when it is given") {
   const std::vector<std::string> machine = {"model.layers=4", "cluster.gpus=32",
                                             "training.global_batch=64"};
