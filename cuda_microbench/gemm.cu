@@ -1,6 +1,6 @@
 // Products of dense layers: activations times a weight, as a linear layer's forward pass has them.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 #include "cuda_microbench/harness/linear_product.hpp"
 #include "cuda_microbench/harness/sampled_error.hpp"
 
@@ -77,6 +77,14 @@ void run_case(Recorder& recorder, LinearContext& context, Operands operands, std
     recorder.time(shape, work, launch);
 }
 
+/// Weights of models, with the rows of a micro-batch.
+Importance importance_of(std::int64_t m, const Weight& weight) {
+  for (const Weight& known : model_weights)
+    if (known.n == weight.n && known.k == weight.k && m >= 1024)
+      return Importance::shipped;
+  return Importance::grid;
+}
+
 void run_operands(Recorder& recorder, LinearContext& context, Operands operands) {
   const Device& device = recorder.device();
   const std::string lack = lacks_operands(device.compute_major, device.compute_minor, operands);
@@ -86,12 +94,14 @@ void run_operands(Recorder& recorder, LinearContext& context, Operands operands)
                        : std::vector<std::int64_t>(std::begin(rows), std::end(rows));
   for (const Weight& weight : all)
     for (const std::int64_t m : sizes)
-      if (!lack.empty())
-        recorder.skip(shape_of(operands, m, weight), lack);
-      else if (operands == Operands::bf16)
-        run_case<__nv_bfloat16>(recorder, context, operands, m, weight);
-      else
-        run_case<__nv_fp8_e4m3>(recorder, context, operands, m, weight);
+      recorder.attempt(importance_of(m, weight), shape_of(operands, m, weight), [&] {
+        if (!lack.empty())
+          recorder.skip(shape_of(operands, m, weight), lack);
+        else if (operands == Operands::bf16)
+          run_case<__nv_bfloat16>(recorder, context, operands, m, weight);
+        else
+          run_case<__nv_fp8_e4m3>(recorder, context, operands, m, weight);
+      });
 }
 
 void run(Recorder& recorder) {

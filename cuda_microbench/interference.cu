@@ -1,7 +1,7 @@
 // How much a matrix product slows while another kernel holds SMs, or streams through memory, as
 // communication beside compute does.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 #include "cuda_microbench/harness/linear_product.hpp"
 #include "cuda_microbench/harness/sampled_error.hpp"
 #include "cuda_microbench/interference/background.hpp"
@@ -174,11 +174,13 @@ void hold_sms(Recorder& recorder, Product& product, Holder& holder) {
       recorder.skip(shape, "the device has no more SMs than that");
       continue;
     }
-    const auto start = [&] { return sms == 0 || holder.start_holding(sms); };
-    if (const auto time = measure_beside(recorder.stream(), product, holder, start, [] {}))
-      recorder.record(shape, product.work(), *time);
-    else
-      recorder.skip(shape, not_running);
+    recorder.attempt(Importance::shipped, shape, [&] {
+      const auto start = [&] { return sms == 0 || holder.start_holding(sms); };
+      if (const auto time = measure_beside(recorder.stream(), product, holder, start, [] {}))
+        recorder.record(shape, product.work(), *time);
+      else
+        recorder.skip(shape, not_running);
+    });
   }
 }
 
@@ -194,21 +196,24 @@ double copy_rate_alone(Holder& holder) {
 void hold_bandwidths(Recorder& recorder, Product& product, Holder& holder) {
   const double alone = copy_rate_alone(holder);
   for (const unsigned sms : copying_sms) {
-    Samples rates;
-    const auto time = measure_beside(
-        recorder.stream(), product, holder, [&] { return holder.start_copying(sms); },
-        [&] { rates.add(holder.copied_bytes_per_s(sms)); });
-    if (time && alone > 0.0) {
+    const std::vector<std::string> unmeasured = shape_of("hold_bandwidth", sms, 0, product.size);
+    recorder.attempt(Importance::shipped, unmeasured, [&] {
+      Samples rates;
+      const auto time = measure_beside(
+          recorder.stream(), product, holder, [&] { return holder.start_copying(sms); },
+          [&] { rates.add(holder.copied_bytes_per_s(sms)); });
+      if (!time || alone <= 0.0)
+        return recorder.skip(unmeasured, not_running);
       const int percent = static_cast<int>(std::lround(100.0 * rates.median_us() / alone));
       recorder.record(shape_of("hold_bandwidth", sms, percent, product.size), product.work(),
                       *time);
-    } else {
-      recorder.skip(shape_of("hold_bandwidth", sms, 0, product.size), not_running);
-    }
+    });
   }
 }
 
 void run(Recorder& recorder) {
+  if (!recorder.is_turn(Importance::shipped)) // all cases are: any step may need them
+    return;
   LinearContext context;
   Holder holder(recorder.device());
   // Kernels are loaded when they first run, which waits for those that are running.

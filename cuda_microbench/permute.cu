@@ -1,7 +1,7 @@
 // Rows of tokens packed by expert for a rank's experts, and their weighted sums back in token
 // order.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 #include "cuda_microbench/harness/reference.hpp"
 #include "cuda_microbench/harness/vectors.hpp"
 
@@ -214,9 +214,9 @@ struct Routing {
 /// `T` are the values. Declared bytes: each token's row is read once, although a gather reads it
 /// for each of its experts; the packed rows are written, the map is read.
 template <class T>
-void run_permute(Recorder& recorder, const std::string& precision, const Routing& routing) {
+void run_permute(Recorder& recorder, const Routing& routing,
+                 const std::vector<std::string>& shape) {
   const Sizes& sizes = routing.sizes;
-  const std::vector<std::string> shape = shape_of("permute", precision, sizes);
   const std::size_t scales_width = sizeof(T) == 1 ? sizes.hidden / values_per_scale : 0;
   const double row_bytes =
       static_cast<double>(sizes.hidden * sizeof(T) + scales_width * sizeof(float));
@@ -276,9 +276,10 @@ double sums_error(const Routing& routing, const DeviceBuffer<__nv_bfloat16>& sum
   return error;
 }
 
-template <int top_k> void run_unpermute(Recorder& recorder, const Routing& routing) {
+template <int top_k>
+void run_unpermute(Recorder& recorder, const Routing& routing,
+                   const std::vector<std::string>& shape) {
   const Sizes& sizes = routing.sizes;
-  const std::vector<std::string> shape = shape_of("unpermute", "bf16", sizes);
   const std::size_t choice_bytes = sizeof(int) + sizeof(float);
   const auto bytes =
       static_cast<double>(sizeof(__nv_bfloat16) * sizes.hidden * (sizes.tokens + sizes.rows()) +
@@ -301,12 +302,20 @@ template <int top_k> void run_unpermute(Recorder& recorder, const Routing& routi
 }
 
 /// The operations of one shape; `top_k` is that of the sizes.
-template <int top_k> void run_shape(Recorder& recorder, Sizes sizes) {
+template <int top_k> void run_shape(Recorder& recorder, Sizes sizes, Importance importance) {
   sizes.top_k = top_k;
-  const Routing routing(sizes);
-  run_permute<__nv_bfloat16>(recorder, "bf16", routing);
-  run_permute<__nv_fp8_e4m3>(recorder, "fp8", routing);
-  run_unpermute<top_k>(recorder, routing);
+  std::optional<Routing> routing; // made when the first case is to be measured
+  const auto attempt = [&](const char* operation, const char* precision, const auto& run_case) {
+    const std::vector<std::string> shape = shape_of(operation, precision, sizes);
+    recorder.attempt(importance, shape, [&] {
+      if (!routing)
+        routing.emplace(sizes);
+      run_case(recorder, *routing, shape);
+    });
+  };
+  attempt("permute", "bf16", run_permute<__nv_bfloat16>);
+  attempt("permute", "fp8", run_permute<__nv_fp8_e4m3>);
+  attempt("unpermute", "bf16", run_unpermute<top_k>);
 }
 
 void run(Recorder& recorder) {
@@ -317,10 +326,17 @@ void run(Recorder& recorder) {
       quick ? std::vector<std::size_t>{2048} : std::vector<std::size_t>{2048, 4096, 7168};
   for (const std::size_t tokens : token_counts)
     for (const std::size_t hidden : hidden_sizes) {
-      run_shape<2>(recorder, {.tokens = tokens, .hidden = hidden, .experts = 8});
-      run_shape<8>(recorder, {.tokens = tokens, .hidden = hidden, .experts = 256});
+      const auto importance = [&](bool is_shipped) {
+        return is_shipped && tokens == token_counts.front() ? Importance::shipped
+                                                            : Importance::grid;
+      };
+      run_shape<2>(recorder, {.tokens = tokens, .hidden = hidden, .experts = 8},
+                   importance(hidden == 4096)); // Mixtral-8x7B
+      run_shape<8>(recorder, {.tokens = tokens, .hidden = hidden, .experts = 256},
+                   importance(hidden == 7168)); // DeepSeek-V3
       if (!quick)
-        run_shape<8>(recorder, {.tokens = tokens, .hidden = hidden, .experts = 128});
+        run_shape<8>(recorder, {.tokens = tokens, .hidden = hidden, .experts = 128},
+                     importance(hidden < 7168)); // Qwen3-30B-A3B and Qwen3-235B-A22B
     }
 }
 

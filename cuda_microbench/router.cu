@@ -1,12 +1,13 @@
 // The router of one rank: from its tokens' hidden states to the experts of each token.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 #include "cuda_microbench/harness/reference.hpp"
 #include "cuda_microbench/router/kernel.hpp"
 #include "cuda_microbench/router/reference.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 namespace moesim::microbench::router {
 
@@ -191,15 +192,19 @@ Work work_of(const Router& router) {
                    experts * (sizeof(int) + (router.bias ? sizeof(float) : 0))};
 }
 
-void run_case(Recorder& recorder, const Router& router, const Cublas& cublas,
-              const Operands& operands) {
-  const std::vector<std::string> shape{std::to_string(router.tokens),
-                                       std::to_string(router.hidden),
-                                       std::to_string(router.experts),
-                                       std::to_string(router.top_k),
-                                       router.scoring == Scoring::softmax ? "softmax" : "sigmoid",
-                                       std::to_string(router.limited_groups ? groups_kept : 0),
-                                       router.bias ? "1" : "0"};
+std::vector<std::string> shape_of(const Router& router, const char* operation) {
+  return {std::to_string(router.tokens),
+          std::to_string(router.hidden),
+          std::to_string(router.experts),
+          std::to_string(router.top_k),
+          router.scoring == Scoring::softmax ? "softmax" : "sigmoid",
+          std::to_string(router.limited_groups ? groups_kept : 0),
+          router.bias ? "1" : "0",
+          operation};
+}
+
+void run_forward(Recorder& recorder, const Router& router, const Cublas& cublas,
+                 const Operands& operands, const std::vector<std::string>& shape) {
   Choices choices(router);
   const Launch route = [&](cudaStream_t stream) {
     launch(router, cublas, operands, choices, stream);
@@ -234,6 +239,16 @@ std::vector<Router> selections(int experts) {
   return routers;
 }
 
+/// The routers of the shipped models: Mixtral, Qwen3, Switch and DeepSeek-V3, 4096 tokens.
+Importance importance_of(const Router& router) {
+  const bool is_softmax = router.scoring == Scoring::softmax;
+  const bool is_shipped =
+      (is_softmax && router.experts == 8 && router.top_k == 2) ||
+      (is_softmax && router.experts == 128 && (router.top_k == 8 || router.top_k == 1)) ||
+      (!is_softmax && router.experts == 256 && router.limited_groups && router.top_k == 8);
+  return is_shipped && router.tokens == 4096 ? Importance::shipped : Importance::grid;
+}
+
 void run(Recorder& recorder) {
   const bool quick = recorder.quick();
   const std::vector<int> token_counts = quick ? std::vector{256} : std::vector{4096, 16384};
@@ -242,13 +257,18 @@ void run(Recorder& recorder) {
       quick ? std::vector{64} : std::vector{8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
   const Cublas cublas;
   for (const int hidden : hidden_sizes) {
-    const Operands operands(token_counts.back(), hidden, expert_counts.back());
+    std::optional<Operands> operands; // made when the first case is to be measured
     for (const int tokens : token_counts)
       for (const int experts : expert_counts)
         for (Router router : selections(experts)) {
           router.tokens = tokens;
           router.hidden = hidden;
-          run_case(recorder, router, cublas, operands);
+          const std::vector<std::string> shape = shape_of(router, "forward");
+          recorder.attempt(importance_of(router), shape, [&] {
+            if (!operands)
+              operands.emplace(token_counts.back(), hidden, expert_counts.back());
+            run_forward(recorder, router, cublas, *operands, shape);
+          });
         }
   }
 }
@@ -256,7 +276,7 @@ void run(Recorder& recorder) {
 const Registration registration{
     {"router",
      "The router of a rank: product with the weights, scores, top-k with weights and histogram.",
-     {"tokens", "hidden", "experts", "top_k", "scoring", "limited_groups", "bias"},
+     {"tokens", "hidden", "experts", "top_k", "scoring", "limited_groups", "bias", "operation"},
      run}};
 
 } // namespace

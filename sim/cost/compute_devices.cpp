@@ -68,7 +68,7 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
   const std::vector<std::string> measured = measured_kinds(calibration);
   const CsvTable table = CsvTable::read(calibration / "devices.csv");
   table.expect_columns({"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
-                        "board_power_w", "provenance", "source"});
+                        "board_power_w", "driver_names", "provenance", "source"});
   std::map<std::string, DeviceRow> rows;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t column = table.column("device");
