@@ -2,8 +2,7 @@
 // communication beside compute does.
 
 #include "cuda_microbench/core/benchmark.hpp"
-#include "cuda_microbench/harness/linear_product.hpp"
-#include "cuda_microbench/harness/sampled_error.hpp"
+#include "cuda_microbench/harness/product_memory.hpp"
 #include "cuda_microbench/interference/background.hpp"
 
 #include <cmath>
@@ -13,9 +12,7 @@ namespace moesim::microbench::interference {
 
 namespace {
 
-constexpr std::uint64_t seed = 21;
-constexpr unsigned samples_checked = 512; // elements of the product
-constexpr int products_a_sample = 8;      // a sample lasts a millisecond or more
+constexpr int products_a_sample = 8; // a sample lasts a millisecond or more
 constexpr std::size_t streamed_bytes = std::size_t{512} << 20; // larger than the L2 cache
 constexpr int static_shared_bytes = 1024; // at least what the kernels have beside it
 constexpr auto copy_alone = std::chrono::milliseconds(50);
@@ -45,37 +42,17 @@ std::vector<std::string> shape_of(const char* operation, unsigned sms, int perce
 struct Product {
   Sizes size;
   LinearProduct product;
-  DeviceBuffer<__nv_bfloat16> activations;
-  DeviceBuffer<__nv_bfloat16> weight;
-  DeviceBuffer<__nv_bfloat16> out;
+  ProductMemory<__nv_bfloat16> memory;
+  ExpertProduct<__nv_bfloat16> matrices;
 
   Product(LinearContext& context, const Sizes& size)
-      : size(size), product(context, Operands::bf16, size.m, size.n, size.k),
-        activations(random_buffer<__nv_bfloat16>(size.m * size.k, seed, -1.0f, 1.0f)),
-        weight(random_buffer<__nv_bfloat16>(size.n * size.k, seed + 1, -1.0f, 1.0f)),
-        out(size.m * size.n) {}
+      : size(size),
+        product(context, Operands::bf16, Pass::forward, Accumulate::none, size.m, size.n, size.k),
+        memory({product.layout()}, Accumulate::none), matrices(memory.products().front()) {}
 
-  void enqueue(cudaStream_t stream) {
-    product.enqueue(stream, activations.data(), weight.data(), out.data());
-  }
-  double error() {
-    const SampledProduct<__nv_bfloat16> sampled{.left = activations.data(),
-                                                .left_row_step = size.k,
-                                                .left_inner_step = 1,
-                                                .right = weight.data(),
-                                                .right_row_step = size.k,
-                                                .right_inner_step = 1,
-                                                .out = out.data(),
-                                                .rows = size.m,
-                                                .columns = size.n,
-                                                .inner = size.k,
-                                                .factor = product.factor()};
-    return sampled_error<__nv_bfloat16>({sampled}, samples_checked);
-  }
-  Work work() const {
-    return {.flops = 2.0 * static_cast<double>(size.m * size.n) * static_cast<double>(size.k),
-            .bytes = static_cast<double>(activations.bytes() + weight.bytes() + out.bytes())};
-  }
+  void enqueue(cudaStream_t stream) { product.enqueue(stream, matrices.a, matrices.b, matrices.c); }
+  double error() { return memory.error(product.factor()); }
+  Work work() const { return memory.work(); }
 };
 
 /// The kernels in the background. A block takes all the shared memory that a block may have, so
@@ -231,7 +208,6 @@ void run(Recorder& recorder) {
       recorder.skip(shape, "cuBLASLt has no algorithm for it");
       continue;
     }
-    fill_with_nan(product.out);
     recorder.run_once([&](cudaStream_t stream) { product.enqueue(stream); });
     if (!recorder.verify(shape, product.error(), bf16_tolerance))
       continue;
