@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 run 0 --list
 [[ ! -s $work/err ]] || fail "--list complains"
 names=$(sed -n 's/^\([a-z][a-z0-9_]*\): .*/\1/p' "$work/out")
-for name in all_to_all collectives copy expert_gemm gemm interference launch memory_bound permute router sustained; do
+for name in all_to_all attention collectives copy expert_gemm gemm interference launch memory_bound permute router sustained; do
   grep -qx "$name" <<<"$names" || fail "$name is not listed"
 done
 [[ $names == "$(LC_ALL=C sort -u <<<"$names")" ]] || fail "the names are not in order"
@@ -23,6 +23,8 @@ columns_of() { "$microbench" --list | sed -n "/^$1: /{n;s/^ *//p}"; }
 [[ $(columns_of router) == \
   tokens,hidden,experts,top_k,scoring,limited_groups,bias,operation ]] ||
   fail "other columns of router"
+[[ $(columns_of attention) == \
+  operation,batch,sequence,q_heads,kv_heads,head_dim,value_dim ]] || fail "other columns of attention"
 [[ $(columns_of sustained) == precision,m,n,k,state ]] || fail "other columns of sustained"
 run 0 --help
 grep -q 'Exit codes: 0 measured' "$work/out" || fail "--help does not teach"

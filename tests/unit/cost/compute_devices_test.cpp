@@ -85,7 +85,8 @@ TEST_CASE("borrowed times are scaled by the peaks that bound them") {
 TEST_CASE("a kernel that memory bounds is scaled by the memory's bandwidth") {
   // 12288 bytes at 1 GB/s take 12.3 us, the 262144 FLOP at 1 TFLOPS 0.26 us; at 3 GB/s a third.
   const TemporaryFolder folder;
-  write_calibration(folder, "old,none,1,2,1,9,datasheet,x\nnew,old,4,16,3,9,datasheet,x\n");
+  write_calibration(folder,
+                    "old,none,1,2,1,9,none,datasheet,x\nnew,old,4,16,3,9,none,datasheet,x\n");
   folder.write("old/gemm.csv", "precision,m,n,k,time_us\nbf16,32,64,64,15\n");
   const ComputeCost cost =
       ComputeCost::load(folder.path(), {"new", tflops(4), tflops(16), gbyte_per_s(3)});

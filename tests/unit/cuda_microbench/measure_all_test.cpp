@@ -61,8 +61,8 @@ Outcome measured(const std::vector<Benchmark>& benchmarks, int failing, bool sti
 }
 
 /// The first words of the table's lines: the cases in the order in which they were measured.
-std::string cases_of(const std::string& table) {
-  std::istringstream lines(table);
+std::string cases_of(const std::string& printed) {
+  std::istringstream lines(printed);
   std::string all;
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
