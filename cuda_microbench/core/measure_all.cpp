@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <memory>
 #include <ostream>
 
@@ -15,8 +14,9 @@ namespace {
 
 using Clock = Recorder::Clock;
 
-/// The end of the next turn of `turns_left`: what is left of the time is shared out evenly, so that
-/// a turn which ends early leaves its rest to those after it.
+/// The end of the next turn of `turns_left` of the same importance: what is left of the time is
+/// shared out evenly among them, so that a turn which ends early leaves its rest to those after it,
+/// and less important ones have what is left then.
 Clock::time_point next_deadline(Clock::time_point end, std::size_t turns_left) {
   if (end == Clock::time_point::max())
     return end;
@@ -108,12 +108,11 @@ Ending measure_all(const std::vector<Benchmark>& benchmarks, Machine& machine, c
   for (const Benchmark& benchmark : benchmarks)
     run.add(benchmark);
   const Clock::time_point end = end_of_run(options.minutes);
-  std::size_t turns_left = std::size(importances) * benchmarks.size();
   bool is_usable = true;
   for (const Importance importance : importances)
     for (std::size_t number = 0; number < benchmarks.size() && is_usable; ++number)
-      is_usable =
-          run.take_turn(benchmarks[number], number, importance, next_deadline(end, turns_left--));
+      is_usable = run.take_turn(benchmarks[number], number, importance,
+                                next_deadline(end, benchmarks.size() - number));
   for (std::size_t number = 0; number < benchmarks.size(); ++number)
     print(benchmarks[number], run.results(number), options, tables, log);
   if (!is_usable)

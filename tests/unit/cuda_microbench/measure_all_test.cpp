@@ -110,7 +110,7 @@ TEST_CASE("a benchmark without rows leaves no file") {
 
 TEST_CASE("when its time is over a benchmark stops, and says so") {
   RunOptions options;
-  options.minutes = 0.2 / 60.0; // 200 ms: the first of two turns has half of them
+  options.minutes = 0.12 / 60.0; // the fourth case would begin after 150 ms
   const Outcome outcome = measured({slow}, 0, false, options);
   CHECK(outcome.ending == Ending::measured);
   CHECK(cases_of(outcome.tables).size() < 4);
