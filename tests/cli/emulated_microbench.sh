@@ -85,6 +85,24 @@ calibrate_gpu 0
 ! grep measurements/ "$work/arguments" || fail "the network is fitted again"
 MOESIM_FAULT=sticky calibrate_gpu 3
 
+# An nvcc that does not fit is a reason, which ends no configuration; one that fits is taken.
+cat >"$work/check.cmake" <<CMAKE
+include($source/cuda_microbench/nvcc.cmake)
+find_fitting_nvcc(nvcc reason)
+message("reason: \${reason}")
+CMAKE
+nvcc() { # nvcc RELEASE CODE TEXT: with an nvcc of this release that ends so, the reason has the text
+  printf '#!/bin/sh\n[ "$1" != --version ] || { echo release %s; exit 0; }\nexit %s\n' "$1" "$2" \
+    >"$work/nvcc" && chmod +x "$work/nvcc"
+  (cd "$work" && cmake -DCMAKE_CUDA_COMPILER="$work/nvcc" -DCMAKE_CXX_COMPILER=c++ \
+    -P check.cmake) >"$work/out" 2>"$work/err" || fail "an nvcc ends the configuration"
+  says "$3"
+}
+nvcc 11.8 0 'nvcc is of CUDA 11.8, and 12.4 is needed'
+nvcc 12.4 1 'nvcc does not compile with c++'
+nvcc 13.0 0 'reason: '
+! grep nvcc "$work/err" || fail "an nvcc that fits is refused"
+
 # Sixteen processes on two emulated nodes.
 slurm() { # slurm RANK ARGUMENT...
   local rank=$1
