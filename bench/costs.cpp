@@ -66,6 +66,7 @@ int main() {
   constexpr auto kinds =
       std::to_array<Named<KernelKind>>({{KernelKind::gemm, "products"},
                                         {KernelKind::grouped_gemm, "grouped products"},
+                                        {KernelKind::grouped_data_gradient, "data gradients"},
                                         {KernelKind::grouped_weight_gradient, "weight gradients"},
                                         {KernelKind::batched_gemm, "batched products"},
                                         {KernelKind::attention_forward, "attention"},

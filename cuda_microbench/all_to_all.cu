@@ -3,8 +3,8 @@
 #include "cuda_microbench/all_to_all/exchange.hpp"
 #include "cuda_microbench/all_to_all/nccl_communicators.hpp"
 #include "cuda_microbench/all_to_all/pack.hpp"
-#include "cuda_microbench/harness/benchmark.hpp"
-#include "cuda_microbench/harness/statistics.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
+#include "cuda_microbench/core/statistics.hpp"
 
 #include <chrono>
 #include <memory>
@@ -102,13 +102,13 @@ void run_peer_exchanges(Recorder& recorder, int gpus) {
         return skip_all(recorder, operation, gpus, "not all GPUs reach each other directly");
   Streams streams(gpus);
   for_each_case(recorder, [&](Distribution distribution, std::size_t bytes) {
-    const Shares shares(gpus, distribution, bytes);
-    run_exchange(recorder, shape_of(operation, gpus, distribution, bytes), shares, streams,
-                 copy_to_peers, [] {});
+    const std::vector<std::string> shape = shape_of(operation, gpus, distribution, bytes);
+    recorder.attempt(Importance::shipped, shape, [&] {
+      const Shares shares(gpus, distribution, bytes);
+      run_exchange(recorder, shape, shares, streams, copy_to_peers, [] {});
+    });
   });
 }
-
-#ifdef MOESIM_HAS_NCCL
 
 /// An error's text without the folders of the source file that it names.
 std::string reason_of(const std::exception& error) {
@@ -157,15 +157,18 @@ void run_nccl_exchanges(Recorder& recorder, int gpus) {
   for_each_case(recorder, [&](Distribution distribution, std::size_t bytes) {
     const std::vector<std::string> shape = shape_of(operation, gpus, distribution, bytes);
     const Shares shares(gpus, distribution, bytes);
-    if (!session.has_failed())
+    recorder.attempt(Importance::shipped, shape, [&] {
+      if (session.has_failed())
+        return recorder.skip(shape, session.failure());
       session.attempt([&] {
         const Transfers transfers = [&](const Shares& all, Buffers& buffers, const Streams& own) {
           session.communicators().send_receive(all, buffers, own);
         };
         run_exchange(recorder, shape, shares, streams, transfers, [&] { session.abort(); });
       });
-    if (session.has_failed())
-      recorder.skip(shape, session.failure());
+      if (session.has_failed())
+        recorder.skip(shape, session.failure());
+    });
   });
 }
 
@@ -206,20 +209,8 @@ void run_host_launch(Recorder& recorder) {
     recorder.skip(shape, session.failure());
 }
 
-#else
-
-void run_nccl_exchanges(Recorder& recorder, int gpus) {
-  skip_all(recorder, "nccl_all_to_all", gpus, "built without NCCL");
-}
-
-void run_host_launch(Recorder& recorder) {
-  recorder.skip(shape_of("host_launch", 1, Distribution::equal, bytes_min), "built without NCCL");
-}
-
-#endif
-
-void run_packed_copy(Recorder& recorder, Distribution distribution, std::size_t bytes) {
-  const std::vector<std::string> shape = shape_of("pack_copy_unpack", 1, distribution, bytes);
+void run_packed_copy(Recorder& recorder, Distribution distribution, std::size_t bytes,
+                     const std::vector<std::string>& shape) {
   PackedCopy packed_copy(bytes, distribution);
   const Launch launch = [&](cudaStream_t stream) { packed_copy.enqueue(stream); };
   recorder.run_once(launch);
@@ -229,10 +220,14 @@ void run_packed_copy(Recorder& recorder, Distribution distribution, std::size_t 
 }
 
 void run(Recorder& recorder) {
+  if (!recorder.is_turn(Importance::shipped)) // all cases are: any step may need them
+    return;
   int gpus = 0;
   CUDA_CALL(cudaGetDeviceCount(&gpus));
   for_each_case(recorder, [&](Distribution distribution, std::size_t bytes) {
-    run_packed_copy(recorder, distribution, bytes);
+    const std::vector<std::string> shape = shape_of("pack_copy_unpack", 1, distribution, bytes);
+    recorder.attempt(Importance::shipped, shape,
+                     [&] { run_packed_copy(recorder, distribution, bytes, shape); });
   });
   run_host_launch(recorder);
   run_nccl_exchanges(recorder, gpus);

@@ -1,6 +1,6 @@
 // Copies of contiguous memory: what bytes cost between the memories that a step moves them between.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 #include "cuda_microbench/harness/device_buffer.hpp"
 #include "cuda_microbench/harness/on_device.hpp"
 
@@ -109,15 +109,22 @@ void run_case(Recorder& recorder, const Kind& kind, std::size_t bytes, int peer)
     recorder.time(shape, work, copy);
 }
 
+/// Whole buffers first: they tell the bandwidth.
+Importance importance_of(std::size_t bytes) {
+  return bytes >= bytes_max / 64 ? Importance::shipped : Importance::grid;
+}
+
 void run(Recorder& recorder) {
   const int peer = find_peer(recorder.device().ordinal);
   const std::size_t largest = recorder.quick() ? bytes_max_quick : bytes_max;
   for (const Kind& kind : kinds)
     for (std::size_t bytes = bytes_min; bytes <= largest; bytes *= bytes_factor)
-      if (kind.target == Place::peer && peer < 0)
-        recorder.skip({kind.name, std::to_string(bytes)}, "no other device can be reached");
-      else
-        run_case(recorder, kind, bytes, peer);
+      recorder.attempt(importance_of(bytes), {kind.name, std::to_string(bytes)}, [&] {
+        if (kind.target == Place::peer && peer < 0)
+          recorder.skip({kind.name, std::to_string(bytes)}, "no other device can be reached");
+        else
+          run_case(recorder, kind, bytes, peer);
+      });
 }
 
 const Registration registration{

@@ -1,9 +1,8 @@
 // How much a matrix product slows while another kernel holds SMs, or streams through memory, as
 // communication beside compute does.
 
-#include "cuda_microbench/harness/benchmark.hpp"
-#include "cuda_microbench/harness/linear_product.hpp"
-#include "cuda_microbench/harness/sampled_error.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
+#include "cuda_microbench/harness/product_memory.hpp"
 #include "cuda_microbench/interference/background.hpp"
 
 #include <cmath>
@@ -13,9 +12,7 @@ namespace moesim::microbench::interference {
 
 namespace {
 
-constexpr std::uint64_t seed = 21;
-constexpr unsigned samples_checked = 512; // elements of the product
-constexpr int products_a_sample = 8;      // a sample lasts a millisecond or more
+constexpr int products_a_sample = 8; // a sample lasts a millisecond or more
 constexpr std::size_t streamed_bytes = std::size_t{512} << 20; // larger than the L2 cache
 constexpr int static_shared_bytes = 1024; // at least what the kernels have beside it
 constexpr auto copy_alone = std::chrono::milliseconds(50);
@@ -45,37 +42,17 @@ std::vector<std::string> shape_of(const char* operation, unsigned sms, int perce
 struct Product {
   Sizes size;
   LinearProduct product;
-  DeviceBuffer<__nv_bfloat16> activations;
-  DeviceBuffer<__nv_bfloat16> weight;
-  DeviceBuffer<__nv_bfloat16> out;
+  ProductMemory<__nv_bfloat16> memory;
+  ExpertProduct<__nv_bfloat16> matrices;
 
   Product(LinearContext& context, const Sizes& size)
-      : size(size), product(context, Operands::bf16, size.m, size.n, size.k),
-        activations(random_buffer<__nv_bfloat16>(size.m * size.k, seed, -1.0f, 1.0f)),
-        weight(random_buffer<__nv_bfloat16>(size.n * size.k, seed + 1, -1.0f, 1.0f)),
-        out(size.m * size.n) {}
+      : size(size),
+        product(context, Operands::bf16, Pass::forward, Accumulate::none, size.m, size.n, size.k),
+        memory({product.layout()}, Accumulate::none), matrices(memory.products().front()) {}
 
-  void enqueue(cudaStream_t stream) {
-    product.enqueue(stream, activations.data(), weight.data(), out.data());
-  }
-  double error() {
-    const SampledProduct<__nv_bfloat16> sampled{.left = activations.data(),
-                                                .left_row_step = size.k,
-                                                .left_inner_step = 1,
-                                                .right = weight.data(),
-                                                .right_row_step = size.k,
-                                                .right_inner_step = 1,
-                                                .out = out.data(),
-                                                .rows = size.m,
-                                                .columns = size.n,
-                                                .inner = size.k,
-                                                .factor = product.factor()};
-    return sampled_error<__nv_bfloat16>({sampled}, samples_checked);
-  }
-  Work work() const {
-    return {.flops = 2.0 * static_cast<double>(size.m * size.n) * static_cast<double>(size.k),
-            .bytes = static_cast<double>(activations.bytes() + weight.bytes() + out.bytes())};
-  }
+  void enqueue(cudaStream_t stream) { product.enqueue(stream, matrices.a, matrices.b, matrices.c); }
+  double error() { return memory.error(product.factor()); }
+  Work work() const { return memory.work(); }
 };
 
 /// The kernels in the background. A block takes all the shared memory that a block may have, so
@@ -174,11 +151,13 @@ void hold_sms(Recorder& recorder, Product& product, Holder& holder) {
       recorder.skip(shape, "the device has no more SMs than that");
       continue;
     }
-    const auto start = [&] { return sms == 0 || holder.start_holding(sms); };
-    if (const auto time = measure_beside(recorder.stream(), product, holder, start, [] {}))
-      recorder.record(shape, product.work(), *time);
-    else
-      recorder.skip(shape, not_running);
+    recorder.attempt(Importance::shipped, shape, [&] {
+      const auto start = [&] { return sms == 0 || holder.start_holding(sms); };
+      if (const auto time = measure_beside(recorder.stream(), product, holder, start, [] {}))
+        recorder.record(shape, product.work(), *time);
+      else
+        recorder.skip(shape, not_running);
+    });
   }
 }
 
@@ -194,21 +173,24 @@ double copy_rate_alone(Holder& holder) {
 void hold_bandwidths(Recorder& recorder, Product& product, Holder& holder) {
   const double alone = copy_rate_alone(holder);
   for (const unsigned sms : copying_sms) {
-    Samples rates;
-    const auto time = measure_beside(
-        recorder.stream(), product, holder, [&] { return holder.start_copying(sms); },
-        [&] { rates.add(holder.copied_bytes_per_s(sms)); });
-    if (time && alone > 0.0) {
+    const std::vector<std::string> unmeasured = shape_of("hold_bandwidth", sms, 0, product.size);
+    recorder.attempt(Importance::shipped, unmeasured, [&] {
+      Samples rates;
+      const auto time = measure_beside(
+          recorder.stream(), product, holder, [&] { return holder.start_copying(sms); },
+          [&] { rates.add(holder.copied_bytes_per_s(sms)); });
+      if (!time || alone <= 0.0)
+        return recorder.skip(unmeasured, not_running);
       const int percent = static_cast<int>(std::lround(100.0 * rates.median_us() / alone));
       recorder.record(shape_of("hold_bandwidth", sms, percent, product.size), product.work(),
                       *time);
-    } else {
-      recorder.skip(shape_of("hold_bandwidth", sms, 0, product.size), not_running);
-    }
+    });
   }
 }
 
 void run(Recorder& recorder) {
+  if (!recorder.is_turn(Importance::shipped)) // all cases are: any step may need them
+    return;
   LinearContext context;
   Holder holder(recorder.device());
   // Kernels are loaded when they first run, which waits for those that are running.
@@ -226,7 +208,6 @@ void run(Recorder& recorder) {
       recorder.skip(shape, "cuBLASLt has no algorithm for it");
       continue;
     }
-    fill_with_nan(product.out);
     recorder.run_once([&](cudaStream_t stream) { product.enqueue(stream); });
     if (!recorder.verify(shape, product.error(), bf16_tolerance))
       continue;

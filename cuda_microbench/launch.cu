@@ -1,6 +1,6 @@
 // What it costs to start a kernel: the floor under the time of every small operation.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 #include "cuda_microbench/harness/cuda_call.hpp"
 
 #include <chrono>
@@ -67,16 +67,25 @@ Measurement measure_host_launch(cudaStream_t stream) {
 }
 
 void run(Recorder& recorder) {
+  const auto attempt = [&](const char* quantity, const std::function<void()>& measure_case) {
+    recorder.attempt(Importance::shipped, {quantity}, measure_case);
+  };
   MeasureOptions options;
   options.cold = Cold::no;
-  recorder.time(
-      {"event_pair"}, {}, [](cudaStream_t) {}, options);
+  attempt("event_pair", [&] {
+    recorder.time(
+        {"event_pair"}, {}, [](cudaStream_t) {}, options);
+  });
   options.launches = kernels;
-  recorder.time({"empty_kernel"}, {}, launch_empty_kernels, options);
-  const Graph graph(recorder.stream());
-  recorder.time(
-      {"graph_node"}, {}, [&](cudaStream_t stream) { graph.launch(stream); }, options);
-  recorder.record({"host_launch"}, {}, measure_host_launch(recorder.stream()));
+  attempt("empty_kernel",
+          [&] { recorder.time({"empty_kernel"}, {}, launch_empty_kernels, options); });
+  attempt("graph_node", [&] {
+    const Graph graph(recorder.stream());
+    recorder.time(
+        {"graph_node"}, {}, [&](cudaStream_t stream) { graph.launch(stream); }, options);
+  });
+  attempt("host_launch",
+          [&] { recorder.record({"host_launch"}, {}, measure_host_launch(recorder.stream())); });
 }
 
 const Registration registration{

@@ -1,6 +1,6 @@
 // Operations between the matrix products of a training step, whose time is that of their bytes.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 #include "cuda_microbench/memory_bound/elementwise.hpp"
 #include "cuda_microbench/memory_bound/norms.hpp"
 
@@ -16,10 +16,9 @@ constexpr double bf16_tolerance = 0x1.1p-8;
 constexpr double fp8_tolerance = 0x1.1p-4;
 constexpr double fp32_tolerance = 1e-5;
 
-template <class Operation> void run_case(Recorder& recorder, const Sizes& sizes) {
+template <class Operation>
+void run_case(Recorder& recorder, const Sizes& sizes, const std::vector<std::string>& shape) {
   const std::size_t bytes = Operation::bytes(sizes);
-  const std::vector<std::string> shape{Operation::name, std::to_string(sizes.tokens),
-                                       std::to_string(sizes.hidden), std::to_string(bytes)};
   if (!fits(static_cast<double>(bytes)))
     return recorder.skip(shape, "not enough memory");
   Operation operation(sizes);
@@ -41,8 +40,15 @@ template <class Operation> void run_sizes(Recorder& recorder) {
   const std::vector<std::size_t> hidden_sizes =
       quick ? std::vector<std::size_t>{2048, 7168} : std::vector<std::size_t>{2048, 4096, 7168};
   for (const std::size_t hidden : hidden_sizes)
-    for (std::size_t tokens = 1024; tokens <= tokens_max; tokens *= 4)
-      run_case<Operation>(recorder, {.tokens = tokens, .hidden = hidden});
+    for (std::size_t tokens = 1024; tokens <= tokens_max; tokens *= 4) {
+      const Sizes sizes{.tokens = tokens, .hidden = hidden};
+      const std::vector<std::string> shape{Operation::name, std::to_string(tokens),
+                                           std::to_string(hidden),
+                                           std::to_string(Operation::bytes(sizes))};
+      // A micro-batch of the shipped models has some thousand tokens.
+      recorder.attempt(tokens >= 4096 && tokens <= 16384 ? Importance::shipped : Importance::grid,
+                       shape, [&] { run_case<Operation>(recorder, sizes, shape); });
+    }
 }
 
 void run(Recorder& recorder) {

@@ -1,12 +1,14 @@
 // The router of one rank: from its tokens' hidden states to the experts of each token.
 
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
+#include "cuda_microbench/harness/product_layout.hpp"
 #include "cuda_microbench/harness/reference.hpp"
-#include "cuda_microbench/router/kernel.hpp"
+#include "cuda_microbench/router/gradient.hpp"
 #include "cuda_microbench/router/reference.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 namespace moesim::microbench::router {
 
@@ -66,17 +68,24 @@ struct Choices {
   DeviceBuffer<int> histogram;
 };
 
-/// Enqueues the router. cuBLAS counts in columns: what it sees is logits^T = weights tokens^T.
+/// Enqueues a product of bf16 operands on the handle's stream; the result is of `type`.
+void multiply(const Cublas& cublas, const ProductLayout& layout,
+              const DeviceBuffer<__nv_bfloat16>& a, const DeviceBuffer<__nv_bfloat16>& b, void* c,
+              cudaDataType_t type, float beta) {
+  const float one = 1.0f;
+  const auto size = [](std::int64_t value) { return static_cast<int>(value); };
+  CUBLAS_CALL(cublasGemmEx(cublas.handle(), layout.transpose_a, layout.transpose_b, size(layout.m),
+                           size(layout.n), size(layout.k), &one, a.data(), CUDA_R_16BF,
+                           size(layout.a_step), b.data(), CUDA_R_16BF, size(layout.b_step), &beta,
+                           c, type, size(layout.c_step), CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
+}
+
+/// Enqueues the router.
 void launch(const Router& router, const Cublas& cublas, const Operands& operands, Choices& choices,
             cudaStream_t stream) {
-  const float one = 1.0f;
-  const float zero = 0.0f;
   CUBLAS_CALL(cublasSetStream(cublas.handle(), stream));
-  CUBLAS_CALL(cublasGemmEx(cublas.handle(), CUBLAS_OP_T, CUBLAS_OP_N, router.experts, router.tokens,
-                           router.hidden, &one, operands.weights.data(), CUDA_R_16BF, router.hidden,
-                           operands.hidden_states.data(), CUDA_R_16BF, router.hidden, &zero,
-                           choices.logits.data(), CUDA_R_32F, router.experts, CUBLAS_COMPUTE_32F,
-                           CUBLAS_GEMM_DEFAULT));
+  multiply(cublas, pass_layout(Pass::forward, router.tokens, router.experts, router.hidden),
+           operands.weights, operands.hidden_states, choices.logits.data(), CUDA_R_32F, 0.0f);
   CUDA_CALL(cudaMemsetAsync(choices.histogram.data(), 0, choices.histogram.bytes(), stream));
   const std::size_t token_bytes = static_cast<std::size_t>(router.experts) * sizeof(float);
   const int warps =
@@ -191,15 +200,19 @@ Work work_of(const Router& router) {
                    experts * (sizeof(int) + (router.bias ? sizeof(float) : 0))};
 }
 
-void run_case(Recorder& recorder, const Router& router, const Cublas& cublas,
-              const Operands& operands) {
-  const std::vector<std::string> shape{std::to_string(router.tokens),
-                                       std::to_string(router.hidden),
-                                       std::to_string(router.experts),
-                                       std::to_string(router.top_k),
-                                       router.scoring == Scoring::softmax ? "softmax" : "sigmoid",
-                                       std::to_string(router.limited_groups ? groups_kept : 0),
-                                       router.bias ? "1" : "0"};
+std::vector<std::string> shape_of(const Router& router, const char* operation) {
+  return {std::to_string(router.tokens),
+          std::to_string(router.hidden),
+          std::to_string(router.experts),
+          std::to_string(router.top_k),
+          router.scoring == Scoring::softmax ? "softmax" : "sigmoid",
+          std::to_string(router.limited_groups ? groups_kept : 0),
+          router.bias ? "1" : "0",
+          operation};
+}
+
+void run_forward(Recorder& recorder, const Router& router, const Cublas& cublas,
+                 const Operands& operands, const std::vector<std::string>& shape) {
   Choices choices(router);
   const Launch route = [&](cudaStream_t stream) {
     launch(router, cublas, operands, choices, stream);
@@ -213,6 +226,95 @@ void run_case(Recorder& recorder, const Router& router, const Cublas& cublas,
       recorder.verify(shape, errors.weights, weight_tolerance) &&
       recorder.verify(shape, errors.histogram, 0.0))
     recorder.time(shape, work_of(router), route);
+}
+
+/// The results of a gradient.
+struct Gradients {
+  explicit Gradients(const Router& router)
+      : logits(static_cast<std::size_t>(router.tokens) * router.experts),
+        hidden_states(static_cast<std::size_t>(router.tokens) * router.hidden),
+        weights(random_buffer<float>(static_cast<std::size_t>(router.experts) * router.hidden,
+                                     old_value_seed, -1.0f, 1.0f)),
+        choices(random_buffer<float>(static_cast<std::size_t>(router.tokens) * router.top_k,
+                                     gradient_seed, -1.0f, 1.0f)) {
+    fill_with_nan(logits);
+    fill_with_nan(hidden_states);
+  }
+  DeviceBuffer<__nv_bfloat16> logits;
+  DeviceBuffer<__nv_bfloat16> hidden_states;
+  DeviceBuffer<float> weights; ///< added to, as those of micro-batches are
+  DeviceBuffer<float> choices; ///< given: of the chosen experts' weights
+};
+
+/// Enqueues the gradient: of the logits, then of the hidden states and of the weights.
+void launch_backward(const Router& router, const Cublas& cublas, const Operands& operands,
+                     const Choices& choices, Gradients& gradients, cudaStream_t stream) {
+  const ChoiceGradient choice{choices.logits.data(), choices.ids.data(), choices.weights.data(),
+                              gradients.choices.data(), gradients.logits.data()};
+  const auto blocks = static_cast<unsigned>((router.tokens + warps_max - 1) / warps_max);
+  select_backward<<<blocks, warps_max * warp, 0, stream>>>(router, choice);
+  CUDA_CALL(cudaGetLastError());
+  CUBLAS_CALL(cublasSetStream(cublas.handle(), stream));
+  multiply(cublas, pass_layout(Pass::data_gradient, router.tokens, router.experts, router.hidden),
+           operands.weights, gradients.logits, gradients.hidden_states.data(), CUDA_R_16BF, 0.0f);
+  multiply(cublas, pass_layout(Pass::weight_gradient, router.tokens, router.experts, router.hidden),
+           operands.hidden_states, gradients.logits, gradients.weights.data(), CUDA_R_32F, 1.0f);
+}
+
+/// The largest relative error of the sampled tokens' logit gradients.
+double logit_gradient_error(const Router& router, const Choices& choices,
+                            const Gradients& gradients) {
+  const auto experts = static_cast<std::size_t>(router.experts);
+  const auto top_k = static_cast<std::size_t>(router.top_k);
+  double error = 0.0;
+  for (std::size_t sample = 0; sample < samples; ++sample) {
+    const std::size_t token =
+        sample * (static_cast<std::size_t>(router.tokens) - 1) / (samples - 1);
+    const std::vector<double> expected =
+        expected_logit_gradients(router, download_range(choices.logits, token * experts, experts),
+                                 download_range(choices.ids, token * top_k, top_k), token * top_k);
+    const std::vector<__nv_bfloat16> found =
+        download_range(gradients.logits, token * experts, experts);
+    for (std::size_t expert = 0; expert < experts; ++expert)
+      error = worse(error, relative_error(static_cast<float>(found[expert]), expected[expert],
+                                          expected[expert]));
+  }
+  return error;
+}
+
+/// The largest error of both products of the gradient.
+double product_gradient_error(const Router& router, const Operands& operands,
+                              const Gradients& gradients) {
+  constexpr unsigned elements = 256; // of each result
+  const auto layout = [&](Pass pass) {
+    return pass_layout(pass, router.tokens, router.experts, router.hidden);
+  };
+  const auto of_states =
+      sampled_product(layout(Pass::data_gradient), Accumulate::none, operands.weights.data(),
+                      gradients.logits.data(), gradients.hidden_states.data(), 0, 1.0);
+  const auto of_weights = sampled_product(layout(Pass::weight_gradient), Accumulate::fp32,
+                                          operands.hidden_states.data(), gradients.logits.data(),
+                                          gradients.weights.data(), 0, 1.0);
+  return sampled_error<__nv_bfloat16>({of_states, of_weights}, elements);
+}
+
+void run_backward(Recorder& recorder, const Router& router, const Cublas& cublas,
+                  const Operands& operands, const std::vector<std::string>& shape) {
+  constexpr double rounding_tolerance = 0x1.1p-8; // half a unit of bf16 and some of fp32
+  Choices choices(router);
+  Gradients gradients(router);
+  launch(router, cublas, operands, choices, recorder.stream());
+  const Launch backward = [&](cudaStream_t stream) {
+    launch_backward(router, cublas, operands, choices, gradients, stream);
+  };
+  recorder.run_once(backward);
+  Work work = work_of(router);
+  work.flops *= 2.0; // two products; states and weights are read, and their gradients written
+  work.bytes *= 2.0;
+  if (recorder.verify(shape, logit_gradient_error(router, choices, gradients),
+                      rounding_tolerance) &&
+      recorder.verify(shape, product_gradient_error(router, operands, gradients), bf16_tolerance))
+    recorder.time(shape, work, backward);
 }
 
 /// The ways to select with so many experts: softmax as in Mixtral; sigmoid with bias as in
@@ -234,6 +336,24 @@ std::vector<Router> selections(int experts) {
   return routers;
 }
 
+/// The routers of the shipped models: Mixtral, Qwen3, Switch and DeepSeek-V3, 4096 tokens.
+Importance importance_of(const Router& router) {
+  const bool is_softmax = router.scoring == Scoring::softmax;
+  const bool is_shipped =
+      (is_softmax && router.experts == 8 && router.top_k == 2) ||
+      (is_softmax && router.experts == 128 && (router.top_k == 8 || router.top_k == 1)) ||
+      (!is_softmax && router.experts == 256 && router.limited_groups && router.top_k == 8);
+  return is_shipped && router.tokens == 4096 ? Importance::shipped : Importance::grid;
+}
+
+/// A case of a router and one of its operations.
+struct Operation {
+  const char* name;
+  void (*run_case)(Recorder&, const Router&, const Cublas&, const Operands&,
+                   const std::vector<std::string>&);
+};
+constexpr Operation operations[] = {{"forward", run_forward}, {"backward", run_backward}};
+
 void run(Recorder& recorder) {
   const bool quick = recorder.quick();
   const std::vector<int> token_counts = quick ? std::vector{256} : std::vector{4096, 16384};
@@ -242,21 +362,29 @@ void run(Recorder& recorder) {
       quick ? std::vector{64} : std::vector{8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
   const Cublas cublas;
   for (const int hidden : hidden_sizes) {
-    const Operands operands(token_counts.back(), hidden, expert_counts.back());
+    std::optional<Operands> operands; // made when the first case is to be measured
     for (const int tokens : token_counts)
       for (const int experts : expert_counts)
         for (Router router : selections(experts)) {
           router.tokens = tokens;
           router.hidden = hidden;
-          run_case(recorder, router, cublas, operands);
+          for (const auto& [operation, run_case] : operations) {
+            const std::vector<std::string> shape = shape_of(router, operation);
+            recorder.attempt(importance_of(router), shape, [&] {
+              if (!operands)
+                operands.emplace(token_counts.back(), hidden, expert_counts.back());
+              run_case(recorder, router, cublas, *operands, shape);
+            });
+          }
         }
   }
 }
 
 const Registration registration{
     {"router",
-     "The router of a rank: product with the weights, scores, top-k with weights and histogram.",
-     {"tokens", "hidden", "experts", "top_k", "scoring", "limited_groups", "bias"},
+     "The router of a rank: product with the weights, scores, top-k with weights and histogram; "
+     "backward the gradients of logits, tokens and weights.",
+     {"tokens", "hidden", "experts", "top_k", "scoring", "limited_groups", "bias", "operation"},
      run}};
 
 } // namespace

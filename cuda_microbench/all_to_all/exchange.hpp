@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cuda_microbench/all_to_all/shares.hpp"
+#include "cuda_microbench/core/shares.hpp"
 #include "cuda_microbench/harness/device_buffer.hpp"
 #include "cuda_microbench/harness/on_device.hpp"
 

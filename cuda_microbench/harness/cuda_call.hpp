@@ -2,9 +2,6 @@
 
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
-#ifdef MOESIM_HAS_NCCL
-#include <nccl.h>
-#endif
 
 #include <stdexcept>
 #include <string>
@@ -32,7 +29,3 @@ namespace moesim::microbench {
 #define CUDA_CALL(expr) MOESIM_CALL(expr, cudaSuccess, cudaGetErrorString)
 /// A call of cuBLAS or cuBLASLt.
 #define CUBLAS_CALL(expr) MOESIM_CALL(expr, CUBLAS_STATUS_SUCCESS, cublasGetStatusString)
-#ifdef MOESIM_HAS_NCCL
-/// A call of NCCL.
-#define NCCL_CALL(expr) MOESIM_CALL(expr, ncclSuccess, ncclGetErrorString)
-#endif

@@ -1,11 +1,12 @@
 #include "cuda_microbench/harness/device.hpp"
 
+#include "cuda_microbench/core/nccl_library.hpp"
 #include "cuda_microbench/harness/cuda_call.hpp"
-#include "cuda_microbench/harness/device_slug.hpp"
 
 #include <dlfcn.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <ctime>
@@ -94,12 +95,11 @@ std::string toolkit_text() {
   CUBLAS_CALL(cublasGetProperty(PATCH_LEVEL, &cublas[2]));
   std::string text = fmt::format("CUDA runtime {}.{}, cuBLAS {}", runtime / 1000,
                                  runtime % 1000 / 10, fmt::join(cublas, "."));
-#ifdef MOESIM_HAS_NCCL
-  int nccl = 0;
-  NCCL_CALL(ncclGetVersion(&nccl));
-  text += fmt::format(", NCCL {}.{}.{}", nccl / 10000, nccl % 10000 / 100, nccl % 100);
-#endif
-  return text;
+  try {
+    return text + ", NCCL " + nccl().version();
+  } catch (const std::runtime_error&) {
+    return text + ", no NCCL";
+  }
 }
 
 std::string clocks_text(int ordinal) {
@@ -112,10 +112,6 @@ std::string clocks_text(int ordinal) {
 }
 
 } // namespace
-
-std::string Device::slug() const {
-  return device_slug(name);
-}
 
 bool Clocks::is_throttled() const {
   bool slowed = false;
@@ -130,18 +126,6 @@ std::string Clocks::throttle_names() const {
     if ((throttle_reasons & reason.bit) != 0)
       names += (names.empty() ? "" : " ") + std::string(reason.name);
   return names.empty() ? "none" : names;
-}
-
-Device read_device(int ordinal) {
-  cudaDeviceProp properties{};
-  CUDA_CALL(cudaGetDeviceProperties(&properties, ordinal));
-  return {ordinal,
-          properties.name,
-          properties.multiProcessorCount,
-          properties.major,
-          properties.minor,
-          properties.l2CacheSize,
-          static_cast<std::int64_t>(properties.totalGlobalMem)};
 }
 
 std::optional<Clocks> read_clocks(int ordinal) {

@@ -1,27 +1,14 @@
 #pragma once
 
-#include <cstdint>
+#include "cuda_microbench/core/device.hpp"
+
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace moesim::microbench {
 
-/// One GPU, as the CUDA runtime describes it.
-struct Device {
-  int ordinal = 0;
-  std::string name;
-  int multiprocessors = 0;
-  int compute_major = 0;
-  int compute_minor = 0;
-  std::int64_t l2_bytes = 0;
-  std::int64_t memory_bytes = 0;
-
-  /// The device's folder in calibration/: "NVIDIA H200" is in "h200-sxm".
-  std::string slug() const;
-};
-
-/// What the device's management library (NVML) says of its clocks now.
+/// The device's clocks now, from its management library (NVML).
 struct Clocks {
   unsigned sm_mhz = 0;
   unsigned sm_max_mhz = 0;
@@ -35,9 +22,6 @@ struct Clocks {
   /// The reasons why the clocks are not higher, separated by spaces; "none" without one.
   std::string throttle_names() const;
 };
-
-/// The device of that number. Throws std::runtime_error if there is none.
-Device read_device(int ordinal);
 
 /// The clocks of the device, or nothing where the machine has no NVML or NVML does not know it.
 std::optional<Clocks> read_clocks(int ordinal);

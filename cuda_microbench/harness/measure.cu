@@ -16,7 +16,7 @@ constexpr double hold_seconds_max = 1.0;
 constexpr int throttled_runs_max = 3;
 constexpr std::chrono::milliseconds throttled_pause{200};
 
-/// What host and device tell each other, in memory that both see.
+/// Signals between host and device, in memory that both see.
 struct Signals {
   volatile int open;      ///< by the host: the stream may go on
   volatile int timed_out; ///< by the device: it went on without
@@ -76,6 +76,63 @@ private:
   long long cycles_max_ = 0;
 };
 
+/// The counters of each SM, by its number: cycles of its clock, and the GPU's time.
+struct SmTime {
+  long long cycles;
+  long long nanoseconds;
+};
+
+__global__ void read_sm_times(SmTime* times, unsigned sms) {
+  unsigned sm = 0;
+  long long nanoseconds = 0;
+  asm volatile("mov.u32 %0, %%smid;" : "=r"(sm));
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(nanoseconds));
+  if (sm < sms)
+    times[sm] = {clock64(), nanoseconds};
+}
+
+/// Tells the mean clock of the SMs between two moments of a stream.
+class ClockMeter {
+public:
+  explicit ClockMeter(int device) : sms_(count_sms(device)), before_(sms_), after_(sms_) {}
+
+  void start(cudaStream_t stream) { read(stream, before_); }
+  void stop(cudaStream_t stream) { read(stream, after_); }
+
+  /// In MHz, the median of the SMs that were read at both moments; 0 if none was, or the time
+  /// between is too short for the GPU's own clock. The stream's work is done.
+  double mean_mhz() const {
+    constexpr long long shortest_ns = 200'000; // globaltimer moves in steps of up to 1 us
+    const std::vector<SmTime> before = before_.download();
+    const std::vector<SmTime> after = after_.download();
+    std::vector<double> clocks;
+    for (unsigned sm = 0; sm < sms_; ++sm) {
+      const long long elapsed_ns = after[sm].nanoseconds - before[sm].nanoseconds;
+      if (before[sm].nanoseconds != 0 && after[sm].nanoseconds != 0 && elapsed_ns >= shortest_ns)
+        clocks.push_back(1e3 * static_cast<double>(after[sm].cycles - before[sm].cycles) /
+                         static_cast<double>(elapsed_ns));
+    }
+    return clocks.empty() ? 0.0 : median(clocks);
+  }
+
+private:
+  static unsigned count_sms(int device) {
+    int sms = 0;
+    CUDA_CALL(cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, device));
+    return static_cast<unsigned>(sms);
+  }
+  /// Two blocks for each SM: most of them get one, whatever the order.
+  void read(cudaStream_t stream, DeviceBuffer<SmTime>& times) {
+    CUDA_CALL(cudaMemsetAsync(times.data(), 0, times.bytes(), stream));
+    read_sm_times<<<2 * sms_, 1, 0, stream>>>(times.data(), sms_);
+    CUDA_CALL(cudaGetLastError());
+  }
+
+  unsigned sms_;
+  DeviceBuffer<SmTime> before_;
+  DeviceBuffer<SmTime> after_;
+};
+
 class Event {
 public:
   Event() { CUDA_CALL(cudaEventCreate(&event_)); }
@@ -106,7 +163,7 @@ class Sampler {
 public:
   Sampler(int device, cudaStream_t stream, const Launch& launch, const MeasureOptions& options)
       : stream_(stream), launch_(launch), options_(options),
-        flush_(flush_bytes(device, options.cold)), gate_(device) {}
+        flush_(flush_bytes(device, options.cold)), meter_(device), gate_(device) {}
 
   void warm_up() {
     for (int run = 0; run < warm_up_runs; ++run)
@@ -116,10 +173,16 @@ public:
 
   Samples take_samples() {
     Samples samples;
+    meter_.start(stream_);
     while (!samples.enough(options_.limits))
       samples.add(take_sample() / options_.launches);
+    meter_.stop(stream_);
+    CUDA_CALL(cudaStreamSynchronize(stream_));
     return samples;
   }
+
+  /// Of the samples that were taken last.
+  double sm_clock_mhz() const { return meter_.mean_mhz(); }
 
 private:
   double take_sample() {
@@ -140,6 +203,7 @@ private:
   const Launch& launch_;
   const MeasureOptions& options_;
   DeviceBuffer<unsigned char> flush_;
+  ClockMeter meter_;
   Event start_;
   Event stop_;
   Gate gate_; // destroyed first: the rest waits for the stream
@@ -159,13 +223,15 @@ Measurement measure(cudaStream_t stream, const Launch& launch, const MeasureOpti
   sampler.warm_up();
   Samples samples = sampler.take_samples();
   bool throttled = is_throttled(device);
-  for (int run = 0; throttled && run < throttled_runs_max; ++run) {
+  const int runs_max = options.repeats_throttled ? throttled_runs_max : 0;
+  for (int run = 0; throttled && run < runs_max; ++run) {
     std::this_thread::sleep_for(throttled_pause);
     sampler.warm_up();
     samples = sampler.take_samples();
     throttled = is_throttled(device);
   }
-  return {samples.median_us(), 100.0 * samples.noise(), samples.count(), throttled};
+  return {samples.median_us(), 100.0 * samples.noise(), samples.count(), throttled,
+          sampler.sm_clock_mhz()};
 }
 
 } // namespace moesim::microbench

@@ -19,6 +19,9 @@ template <class T> struct SampledProduct {
   std::int64_t right_row_step = 0;
   std::int64_t right_inner_step = 0;
   const __nv_bfloat16* out = nullptr;
+  const float* sum = nullptr; ///< the result in the place of `out`: it was added to an old value
+  std::uint64_t old_seed = 0; ///< element i of it was random_value(old_seed, old_first + i, -1, 1)
+  std::uint64_t old_first = 0;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   std::int64_t inner = 0;
@@ -33,6 +36,16 @@ __host__ __device__ inline double relative_excess(double out, double exact, doub
   const double difference = fabs(out - exact);
   const double rounding = 0x1p-8 * fabs(exact);
   return difference <= rounding ? 0.0 : (difference - rounding) / deviation;
+}
+
+/// relative_excess of the result at `place`, whose product is `exact`.
+template <class T>
+__device__ double result_error(const SampledProduct<T>& product, std::int64_t place, double exact,
+                               double deviation) {
+  if (product.sum == nullptr)
+    return relative_excess(static_cast<float>(product.out[place]), exact, deviation);
+  const double old = random_value(product.old_seed, product.old_first + place, -1.0f, 1.0f);
+  return fabs(product.sum[place] - (old + exact)) / deviation;
 }
 
 constexpr unsigned sample_threads = 128; // of a block, which computes one sampled element
@@ -71,8 +84,8 @@ __global__ void sample_errors(const SampledProduct<T>* products, unsigned sample
     sum += sums[other];
     squares += square_sums[other];
   }
-  const double out = static_cast<float>(product.out[row * product.columns + column]);
-  errors[blockIdx.x] = relative_excess(out, sum, sqrt(squares));
+  const std::int64_t place = row * product.columns + column;
+  errors[blockIdx.x] = result_error(product, place, sum, sqrt(squares));
 }
 
 /// The largest relative_excess of `samples` elements of each product; NaN if one is no number.

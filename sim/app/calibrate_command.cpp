@@ -70,6 +70,8 @@ ResultTable error_table(const std::vector<TableError>& errors) {
 
 CalibrationInputs read_inputs(const CalibrateOptions& options) {
   CalibrationInputs inputs;
+  if (!options.topology.empty())
+    inputs.links = links_of(read_topology(options.topology).node);
   for (const std::string& path : options.measurements) {
     if (is_kernel_table(path)) {
       inputs.tables.emplace_back(path);
@@ -170,7 +172,8 @@ void calibrate_and_print(const CalibrateOptions& options, const AppContext& cont
   AppContext shown = context;
   shown.calibration = before.path();
   for (const auto& [device, found] : result.devices)
-    print_effects({found.tables, inputs.measurements, inputs.logged}, device, options, shown);
+    print_effects({found.tables, inputs.measurements, inputs.logged, inputs.links}, device, options,
+                  shown);
   std::cerr << fmt::format("written: {0}, a folder for --calibration; in words: {0}/REPORT.md\n",
                            folder.string());
 }
@@ -197,7 +200,8 @@ void add_calibrate_command(CLI::App& app, const AppContext& context) {
                    "Folder for all costs, compute_errors.csv and REPORT.md")
       ->type_name("DIR")
       ->required();
-  CLI::Option_group* logs = command->add_option_group("What an output of nccl-tests leaves out");
+  CLI::Option_group* logs =
+      command->add_option_group("What tables and logs of collectives leave out");
   logs->add_option("--collective", options->collective, "If neither it nor its file name says")
       ->type_name("NAME")
       ->check(CLI::IsMember(

@@ -1,8 +1,8 @@
 #include "sim/calibrate/exchange_fit.hpp"
 
 #include "sim/base/median.hpp"
-#include "sim/calibrate/network_fit.hpp"
 #include "sim/cost/collective_table.hpp"
+#include "sim/cost/measured_tables.hpp"
 #include "sim/cost/network_cost.hpp"
 #include "sim/cost/table_rows.hpp"
 
@@ -46,41 +46,82 @@ double ratio_to(const NetworkCost& costs, const std::vector<Measurement>& exchan
   return ratios.empty() ? 1.0 : median(ratios);
 }
 
+/// A measurement of NCCL by cuda_microbench.
+Measurement measured_by(const std::string& table, const std::string& gpu, Collective collective,
+                        const RankGroup& group, const RankLinks& links) {
+  Measurement measured;
+  measured.table = measured.source = table;
+  measured.gpu = gpu;
+  measured.collective = collective;
+  measured.group = group;
+  measured.links = links;
+  measured.tier = group.domains > 1 ? Tier::scale_out : Tier::scale_up;
+  measured.fit = true;
+  return measured;
+}
+
+/// Reads the size and the time of a row.
+void read_times(const CsvTable& table, std::size_t row, Measurement& measured) {
+  measured.size = table.positive_number(row, table.column("bytes"));
+  measured.bytes = collective_bytes(measured.collective, measured.size, measured.group);
+  measured.time = Seconds{seconds_at(table, row, table.column("time_us"))};
+}
+
+std::int64_t ranks_at(const CsvTable& table, std::size_t row, const char* column) {
+  const std::int64_t ranks = table.integer(row, table.column(column));
+  if (ranks < 2)
+    throw InputError(table.where(row, table.column(column)),
+                     fmt::format("{}: must be 2 or more", column));
+  return ranks;
+}
+
 } // namespace
 
 std::vector<Measurement> read_exchanges(const std::filesystem::path& device_folder,
-                                        const DeviceRow& device) {
+                                        const RankLinks& links) {
   const auto table = read_table(device_folder / measured_folder / "all_to_all.csv",
                                 {"operation", "gpus", "distribution", "bytes", "time_us"});
-  if (!table || device.scale_up.empty())
-    return {};
-  const std::string name = device_folder.filename().string();
   std::vector<Measurement> exchanges;
-  for (std::size_t row = 0; row < table->rows(); ++row) {
+  const std::string gpu = device_folder.filename().string();
+  for (std::size_t row = 0; table && row < table->rows(); ++row) {
     if (table->view(row, table->column("operation")) != "nccl_all_to_all" ||
         table->view(row, table->column("distribution")) != "equal")
       continue;
-    Measurement measured;
-    measured.table = name + "/all_to_all.csv";
-    measured.gpu = name;
-    measured.links = {device.scale_up, device.scale_up_capacity, "", {}};
-    measured.group = {table->integer(row, table->column("gpus")), 1};
-    if (measured.group.ranks < 2)
-      throw InputError(table->where(row, table->column("gpus")), "gpus: must be 2 or more");
-    measured.collective = Collective::all_to_all;
-    measured.size = table->positive_number(row, table->column("bytes"));
-    measured.bytes = collective_bytes(measured.collective, measured.size, measured.group);
-    measured.time = Seconds{seconds_at(*table, row, table->column("time_us"))};
-    measured.fit = true;
-    measured.source = measured.table;
-    exchanges.push_back(measured);
+    exchanges.push_back(measured_by(gpu + "/all_to_all.csv", gpu, Collective::all_to_all,
+                                    {ranks_at(*table, row, "gpus"), 1}, links));
+    read_times(*table, row, exchanges.back());
   }
   return exchanges;
 }
 
-std::vector<NetworkCurve> fit_exchanges(const std::vector<Measurement>& exchanges,
-                                        const std::vector<NetworkCurve>& known,
-                                        const std::set<Collective>& measured) {
+std::vector<Measurement> read_collectives(const std::filesystem::path& device_folder,
+                                          const RankLinks& links) {
+  const auto table =
+      read_table(device_folder / measured_folder / "collectives.csv",
+                 {"collective", "distribution", "ranks", "nodes", "bytes", "time_us"});
+  std::vector<Measurement> measurements;
+  const std::string gpu = device_folder.filename().string();
+  for (std::size_t row = 0; table && row < table->rows(); ++row) {
+    if (table->view(row, table->column("distribution")) != "equal")
+      continue;
+    const std::int64_t nodes = whole_at(*table, row, table->column("nodes"));
+    if (nodes > 1 && links.scale_out.empty())
+      throw InputError(table->where(row, table->column("nodes")),
+                       "the file does not name the network between nodes",
+                       "say --topology topologies/hgx-h100-ndr400.toml, or your own file");
+    const Collective collective = collective_named(table->choice(
+        row, table->column("collective"),
+        {"all_to_all", "all_gather", "reduce_scatter", "all_reduce", "point_to_point"}));
+    measurements.push_back(measured_by(gpu + "/collectives.csv", gpu, collective,
+                                       {ranks_at(*table, row, "ranks"), nodes}, links));
+    read_times(*table, row, measurements.back());
+  }
+  return measurements;
+}
+
+std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& exchanges,
+                                               const std::vector<NetworkCurve>& known,
+                                               const std::set<Collective>& measured) {
   if (exchanges.empty())
     return known;
   const double ratio = ratio_to(NetworkCost(known), exchanges);
@@ -89,7 +130,7 @@ std::vector<NetworkCurve> fit_exchanges(const std::vector<Measurement>& exchange
     if (curve.interconnect == exchanges.front().interconnect() &&
         !measured.contains(curve.collective))
       stretch(curve, ratio);
-  return fit_network(exchanges, curves);
+  return curves;
 }
 
 } // namespace moesim

@@ -1,28 +1,31 @@
 #pragma once
 
 #include "sim/calibrate/measurement.hpp"
-#include "sim/cost/compute_devices.hpp"
 #include "sim/cost/network_curve.hpp"
 
 #include <filesystem>
 #include <set>
-#include <string>
 #include <vector>
 
+/// NCCL between the GPUs of a user, from the folder `measured` of a device. Only rows of equal
+/// shares are measurements of links. Readers throw InputError for a malformed table; a missing file
+/// has no rows.
 namespace moesim {
 
-/// NCCL's all-to-alls of equal shares between the GPUs of one node, from `all_to_all.csv` in a
-/// device's folder `measured`; other rows of it time no link. The links are those of the device's
-/// row in devices.csv. Empty if the file is missing, or the row names no links. Throws InputError
-/// for a malformed table.
+/// The all-to-alls between the GPUs of one node, from `all_to_all.csv`.
 std::vector<Measurement> read_exchanges(const std::filesystem::path& device_folder,
-                                        const DeviceRow& device);
+                                        const RankLinks& links);
 
-/// Fits the all-to-all of the measured interconnect to `exchanges`. Its other collectives are
-/// scaled by the median ratio of measured to predicted time over rows of 1 MB and more, except
-/// those that were measured themselves. Returns the curves; `known` if `exchanges` is empty.
-std::vector<NetworkCurve> fit_exchanges(const std::vector<Measurement>& exchanges,
-                                        const std::vector<NetworkCurve>& known,
-                                        const std::set<Collective>& measured);
+/// `collectives.csv`: the GPUs of a node are taken for one scale-up domain. Throws InputError, too,
+/// for rows of several nodes if `links` has no network.
+std::vector<Measurement> read_collectives(const std::filesystem::path& device_folder,
+                                          const RankLinks& links);
+
+/// Scales the collectives of the interconnect of `exchanges` by the median ratio of measured to
+/// predicted time over rows of 1 MB and more, except those in `measured`. Returns `known` if
+/// `exchanges` is empty.
+std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& exchanges,
+                                               const std::vector<NetworkCurve>& known,
+                                               const std::set<Collective>& measured);
 
 } // namespace moesim

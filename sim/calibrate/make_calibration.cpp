@@ -15,29 +15,51 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The exchanges of all given tables that time them.
-std::vector<Measurement> exchanges_of(const fs::path& folder,
-                                      const std::vector<PlacedTable>& tables) {
+/// NCCL's times in the tables that were given.
+struct OwnTimes {
+  std::vector<Measurement> exchanges;   ///< between the GPUs of one node
+  std::vector<Measurement> collectives; ///< the others
+};
+
+OwnTimes own_times(const fs::path& folder, const CalibrationInputs& inputs,
+                   const std::vector<PlacedTable>& tables) {
   const std::map<std::string, DeviceRow> devices = read_devices(folder);
-  std::vector<Measurement> exchanges;
-  for (const PlacedTable& table : tables)
+  OwnTimes times;
+  for (const PlacedTable& table : tables) {
+    const auto row = devices.find(table.device);
+    RankLinks links;
+    if (inputs.links)
+      links = *inputs.links;
+    else if (row != devices.end())
+      links = {row->second.scale_up, row->second.scale_up_capacity, "", {}};
+    if (links.scale_up.empty())
+      continue;
     if (table.to.filename() == "all_to_all.csv")
-      if (const auto row = devices.find(table.device); row != devices.end())
-        for (Measurement& read : read_exchanges(folder / table.device, row->second))
-          exchanges.push_back(std::move(read));
-  return exchanges;
+      times.exchanges = read_exchanges(folder / table.device, links);
+    if (table.to.filename() == "collectives.csv")
+      times.collectives = read_collectives(folder / table.device, links);
+  }
+  return times;
 }
 
-/// Fits the network of `folder` where there is something to fit it to.
+/// Fits the network of `folder` where there is something to fit it to: published times first, then
+/// the user's own.
 void fit_links(const fs::path& folder, const CalibrationInputs& inputs,
                const std::vector<PlacedTable>& tables, CalibrationFindings& findings) {
   findings.curves = NetworkCost::load(folder).curves();
-  const std::vector<Measurement> exchanges = exchanges_of(folder, tables);
-  if (inputs.measurements.empty() && exchanges.empty())
-    return;
+  const OwnTimes own = own_times(folder, inputs, tables);
+  std::set<Collective> measured = inputs.logged;
+  for (const Measurement& row : own.collectives)
+    measured.insert(row.curve_collective());
+  std::vector<Measurement> rows = own.exchanges;
+  rows.insert(rows.end(), own.collectives.begin(), own.collectives.end());
   if (!inputs.measurements.empty())
     findings.curves = fit_network(inputs.measurements, findings.curves);
-  findings.curves = fit_exchanges(exchanges, findings.curves, inputs.logged);
+  findings.curves = stretch_interconnect(own.exchanges, findings.curves, measured);
+  if (!rows.empty())
+    findings.curves = fit_network(rows, findings.curves);
+  if (inputs.measurements.empty() && rows.empty())
+    return;
   write_file(folder / "network.csv", network_csv(findings.curves));
   write_file(folder / "network_startup.csv", network_startup_csv(findings.curves));
   if (!inputs.measurements.empty())

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,8 +17,10 @@ namespace moesim {
 struct CalibrationInputs {
   std::vector<std::filesystem::path> tables; ///< of kernel times
   std::vector<Measurement> measurements;     ///< of collectives
-  std::set<Collective> logged; ///< those of `measurements` that the user measured: no other
-                               ///< measurement scales their curves
+  std::set<Collective> logged;    ///< those of `measurements` that the user measured: no other
+                                  ///< measurement scales their curves
+  std::optional<RankLinks> links; ///< of the measured ranks; nothing: those inside a node, of the
+                                  ///< row of devices.csv
 };
 
 /// What was fitted to the given tables of one device.
@@ -33,7 +36,7 @@ struct CalibrationResult {
 };
 
 /// Makes `out` a folder that --calibration takes: the costs of `known`, changed by the inputs. The
-/// network is fitted to the measurements, then to the exchanges in one node of all_to_all.csv;
+/// network is fitted to the measurements, then to all_to_all.csv and collectives.csv;
 /// constants of a device, and its throughput under long load, to its tables. Nothing is written to
 /// `out`, which may be `known`, before all has succeeded.
 ///

@@ -15,11 +15,6 @@ double step_ms(const ShippedStep& step, const std::filesystem::path& calibration
   return simulate(scenario, costs, {}, Twins::skip).result.step_time_ms;
 }
 
-/// The inputs with one of the tables alone.
-CalibrationInputs with_table(const std::filesystem::path& table) {
-  return {{table}, {}, {}};
-}
-
 } // namespace
 
 std::vector<CalibrationEffect> calibration_effects(const std::filesystem::path& known,
@@ -37,7 +32,7 @@ std::vector<CalibrationEffect> calibration_effects(const std::filesystem::path& 
           {file, steps[number].name, before[number], step_ms(steps[number], scratch.path())});
   };
   for (const std::filesystem::path& table : inputs.tables)
-    add(table.filename().string(), with_table(table));
+    add(table.filename().string(), {{table}, {}, {}, inputs.links});
   add("all", inputs);
   return effects;
 }

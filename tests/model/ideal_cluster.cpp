@@ -44,8 +44,9 @@ Costs ideal_costs() {
   folder.write("network_startup.csv", no_startup());
   folder.write(
       "devices.csv",
-      "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,provenance,source\n"
-      "ideal,none,1000,1000,1000000,1000,assumption,every kernel is a roofline\n");
+      "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,driver_names,"
+      "provenance,source\n"
+      "ideal,none,1000,1000,1000000,1000,none,assumption,every kernel is a roofline\n");
   folder.write(
       "host_proxies.csv",
       "library,nic,gpu_gbit_per_s,operation_us,message_us,error_percent,provenance,source\n"

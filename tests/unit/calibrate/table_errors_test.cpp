@@ -81,8 +81,9 @@ TEST_CASE("tables of a kind that borrows are predicted from those that it borrow
   folder.write("fast/gemm.csv", "precision,m,n,k,time_us\nbf16,64,64,64,2\nbf16,128,64,64,3\n");
   folder.write(
       "devices.csv",
-      "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,provenance,source\n"
-      "toy,fast,1,1,1000,100,datasheet,x\nfast,none,2,2,2000,100,datasheet,x\n");
+      "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,driver_names,"
+      "provenance,source\n"
+      "toy,fast,1,1,1000,100,none,datasheet,x\nfast,none,2,2,2000,100,none,datasheet,x\n");
   const TableError other =
       find(table_errors(folder.path()), "any", "gemm", ErrorCase::other_device);
   CHECK(other.rows == 2);

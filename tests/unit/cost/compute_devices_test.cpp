@@ -20,10 +20,11 @@ namespace {
 const fs::path shipped_tables = fs::path(MOESIM_SOURCE_DIR) / "calibration";
 
 constexpr const char* header =
-    "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,provenance,source\n";
+    "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,driver_names,"
+    "provenance,source\n";
 /// The rates of the device that was measured.
-constexpr const char* old_row = "old,none,1,2,1000,100,datasheet,for the test\n";
-constexpr const char* new_row = "new,old,4,16,1000,100,datasheet,for the test\n";
+constexpr const char* old_row = "old,none,1,2,1000,100,none,datasheet,for the test\n";
+constexpr const char* new_row = "new,old,4,16,1000,100,none,datasheet,for the test\n";
 
 /// A shipped_tables with tables of one GPU kind, "old", of 1 bf16 and 2 fp8 TFLOPS, and the given
 /// rows. The product 256 x 64 x 64, 2097152 FLOP, takes 4.194304 us in bf16: half of the peak. The
@@ -84,7 +85,8 @@ TEST_CASE("borrowed times are scaled by the peaks that bound them") {
 TEST_CASE("a kernel that memory bounds is scaled by the memory's bandwidth") {
   // 12288 bytes at 1 GB/s take 12.3 us, the 262144 FLOP at 1 TFLOPS 0.26 us; at 3 GB/s a third.
   const TemporaryFolder folder;
-  write_calibration(folder, "old,none,1,2,1,9,datasheet,x\nnew,old,4,16,3,9,datasheet,x\n");
+  write_calibration(folder,
+                    "old,none,1,2,1,9,none,datasheet,x\nnew,old,4,16,3,9,none,datasheet,x\n");
   folder.write("old/gemm.csv", "precision,m,n,k,time_us\nbf16,32,64,64,15\n");
   const ComputeCost cost =
       ComputeCost::load(folder.path(), {"new", tflops(4), tflops(16), gbyte_per_s(3)});
@@ -125,7 +127,7 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
 
 TEST_CASE("a kind may be said to have no tables") {
   const TemporaryFolder folder;
-  write_calibration(folder, "new,none,4,16,1000,100,datasheet,for the test\n");
+  write_calibration(folder, "new,none,4,16,1000,100,none,datasheet,for the test\n");
   CHECK(find_table_folders(folder.path(), {"new"}).empty());
   CHECK(load(folder, "new", 4.0, 16.0)
             .time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))
@@ -163,22 +165,22 @@ TEST_CASE("malformed rows of devices.csv are refused with their place") {
     const std::string text = message_of(folder, "new");
     return text.substr(text.find("devices.csv"));
   };
-  CHECK(message("new,olt,1,2,1,9,assumption,x\n") ==
+  CHECK(message("new,olt,1,2,1,9,none,assumption,x\n") ==
         "devices.csv:2:5: error: borrows: \"olt\" is not one of old, none\n"
-        "  new,olt,1,2,1,9,assumption,x\n"
+        "  new,olt,1,2,1,9,none,assumption,x\n"
         "      ^\n"
         "  hint: did you mean \"old\"?");
-  CHECK(message("new,none,1,,1,9,assumption,x\n").rfind("devices.csv:2:12: error: ", 0) == 0);
-  CHECK(message("new,none,1,2,1,9,assumption,x\nnew,none,1,2,1,9,assumption,x\n") ==
+  CHECK(message("new,none,1,,1,9,none,assumption,x\n").rfind("devices.csv:2:12: error: ", 0) == 0);
+  CHECK(message("new,none,1,2,1,9,none,assumption,x\nnew,none,1,2,1,9,none,assumption,x\n") ==
         "devices.csv:3:1: error: device: \"new\" is given twice\n"
-        "  new,none,1,2,1,9,assumption,x\n"
+        "  new,none,1,2,1,9,none,assumption,x\n"
         "  ^");
-  CHECK(message("new,old,1,2,1,9,guess,x\n") ==
-        "devices.csv:2:17: error: provenance: \"guess\" is not one of measured, fitted, published, "
+  CHECK(message("new,old,1,2,1,9,none,guess,x\n") ==
+        "devices.csv:2:22: error: provenance: \"guess\" is not one of measured, fitted, published, "
         "datasheet, assumption\n"
-        "  new,old,1,2,1,9,guess,x\n"
-        "                  ^");
-  CHECK(message("new,old,,2,1,9,assumption,x\n").rfind("devices.csv:2:9: error: ", 0) == 0);
+        "  new,old,1,2,1,9,none,guess,x\n"
+        "                       ^");
+  CHECK(message("new,old,,2,1,9,none,assumption,x\n").rfind("devices.csv:2:9: error: ", 0) == 0);
 }
 
 TEST_CASE("every GPU kind of the shipped rows can be timed") {

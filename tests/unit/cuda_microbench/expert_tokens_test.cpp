@@ -1,4 +1,4 @@
-#include "cuda_microbench/expert_tokens.hpp"
+#include "cuda_microbench/core/expert_tokens.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cuda_microbench/harness/distribution.hpp"
+#include "cuda_microbench/core/distribution.hpp"
 
 #include <cstddef>
 #include <string>

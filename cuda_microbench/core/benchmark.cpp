@@ -1,8 +1,9 @@
-#include "cuda_microbench/harness/benchmark.hpp"
+#include "cuda_microbench/core/benchmark.hpp"
 
-#include "cuda_microbench/harness/cuda_call.hpp"
+#include "cuda_microbench/core/ranks.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,30 +34,51 @@ std::vector<Benchmark> registered_benchmarks() {
   return benchmarks;
 }
 
-Recorder::Recorder(const Benchmark& benchmark, const Device& device, bool quick,
-                   Clock::time_point deadline)
-    : name_(benchmark.name), device_(device), quick_(quick), deadline_(deadline) {
+Recorder::Recorder(const Benchmark& benchmark, Machine& machine, const Device& device, bool quick)
+    : name_(benchmark.name), machine_(machine), device_(device), quick_(quick),
+      stream_(machine.open_stream(device.ordinal)) {
   results_.columns = benchmark.columns;
-  CUDA_CALL(cudaSetDevice(device.ordinal));
-  CUDA_CALL(cudaStreamCreate(&stream_));
 }
 
 Recorder::~Recorder() {
-  cudaStreamDestroy(stream_);
+  machine_.close_stream(stream_);
 }
 
-void Recorder::time(const std::vector<std::string>& shape, const Work& work, const Launch& launch,
-                    Cold cold) {
-  MeasureOptions options;
-  options.cold = cold;
-  time(shape, work, launch, options);
+void Recorder::start(Importance importance, Clock::time_point deadline) {
+  importance_ = importance;
+  deadline_ = deadline;
+}
+
+void Recorder::attempt(Importance importance, const std::vector<std::string>& shape,
+                       const std::function<void()>& measure_case) {
+  if (!is_turn(importance))
+    return;
+  if (is_over())
+    throw OutOfTime{};
+  try {
+    measure_case();
+  } catch (const std::runtime_error& error) {
+    const std::string failure = machine_.failure();
+    if (!has(shape))
+      skip(shape, error.what());
+    if (!failure.empty())
+      throw DeviceLost(failure);
+  }
+}
+
+/// Of several processes all stop with the first one whose time is over.
+bool Recorder::is_over() {
+  const bool own = Clock::now() > deadline_;
+  if (ranks_ == nullptr || deadline_ == Clock::time_point::max())
+    return own;
+  const std::vector<double> over = ranks_->gather(own ? 1.0 : 0.0);
+  return *std::max_element(over.begin(), over.end()) > 0.0;
 }
 
 void Recorder::time(const std::vector<std::string>& shape, const Work& work, const Launch& launch,
                     const MeasureOptions& options) {
-  check_time();
   check_shape(shape);
-  record(shape, work, measure(stream_, launch, options));
+  record(shape, work, machine_.measure(stream_, launch, options));
 }
 
 void Recorder::record(const std::vector<std::string>& shape, const Work& work,
@@ -73,9 +95,8 @@ void Recorder::skip(const std::vector<std::string>& shape, const std::string& re
 }
 
 void Recorder::run_once(const Launch& launch) {
-  check_time();
   launch(stream_);
-  CUDA_CALL(cudaStreamSynchronize(stream_));
+  machine_.wait(stream_);
 }
 
 bool Recorder::verify(const std::vector<std::string>& shape, double error, double tolerance) {
@@ -89,15 +110,14 @@ void Recorder::check_shape(const std::vector<std::string>& shape) const {
   if (shape.size() != results_.columns.size())
     throw std::logic_error(fmt::format("{} cells ({}) for {} columns", shape.size(),
                                        fmt::join(shape, ","), results_.columns.size()));
-  const auto has_shape = [&](const auto& known) { return known.shape == shape; };
-  if (std::any_of(results_.rows.begin(), results_.rows.end(), has_shape) ||
-      std::any_of(results_.skipped.begin(), results_.skipped.end(), has_shape))
+  if (has(shape))
     throw std::logic_error(fmt::format("the case {} comes twice", fmt::join(shape, ",")));
 }
 
-void Recorder::check_time() const {
-  if (Clock::now() > deadline_)
-    throw OutOfTime{};
+bool Recorder::has(const std::vector<std::string>& shape) const {
+  const auto is_case = [&](const auto& known) { return known.shape == shape; };
+  return std::any_of(results_.rows.begin(), results_.rows.end(), is_case) ||
+         std::any_of(results_.skipped.begin(), results_.skipped.end(), is_case);
 }
 
 void Recorder::show_progress() const {

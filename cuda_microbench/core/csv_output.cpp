@@ -1,6 +1,7 @@
-#include "cuda_microbench/harness/csv_output.hpp"
+#include "cuda_microbench/core/csv_output.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -23,6 +24,26 @@ std::string rate(double amount, double time_us, double unit) {
                                        : "";
 }
 
+/// In whole MHz; empty where it is not known.
+std::string clock_text(double sm_clock_mhz) {
+  return sm_clock_mhz > 0.0 ? fmt::format("{:.0f}", sm_clock_mhz) : "";
+}
+
+/// One line of a text that may have several.
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+/// Why cases are missing, a line each.
+Cells ending(const Results& results) {
+  Cells lines;
+  if (results.stopped)
+    lines.push_back("stopped: the time given was over, cases are missing");
+  if (!results.failure.empty())
+    lines.push_back("failed: " + first_line(results.failure) + ": cases are missing");
+  return lines;
+}
+
 /// The columns that every benchmark has besides its own.
 Cells with(Cells cells, const Cells& more) {
   cells.insert(cells.end(), more.begin(), more.end());
@@ -35,35 +56,39 @@ std::string csv_text(const Results& results, const std::vector<std::string>& pro
   std::string text;
   for (const std::string& line : provenance)
     text += "# " + line + "\n";
-  text +=
-      "# Units: time_us in microseconds, median; noise_percent: standard deviation over mean.\n";
+  text += "# Units: time_us in microseconds, median; noise_percent: standard deviation over mean; "
+          "sm_clock_mhz: mean during the samples.\n";
   for (const Skipped& skipped : results.skipped)
-    text += fmt::format("# skipped: {}: {}\n", fmt::join(skipped.shape, ","), skipped.reason);
-  if (results.stopped)
-    text += "# stopped: the time given was over, cases are missing\n";
+    text += fmt::format("# skipped: {}: {}\n", fmt::join(skipped.shape, ","),
+                        first_line(skipped.reason));
+  for (const std::string& line : ending(results))
+    text += "# " + line + "\n";
   for (const Row& row : results.rows)
     if (row.measurement.throttled)
       text += fmt::format("# throttled: {}: the SM clock was below 90 % of its maximum\n",
                           fmt::join(row.shape, ","));
-  const Cells header = with(results.columns, {"time_us", "noise_percent", "samples"});
+  const Cells header =
+      with(results.columns, {"time_us", "noise_percent", "samples", "sm_clock_mhz"});
   text += fmt::format("{}\n", fmt::join(header, ","));
   for (const Row& row : results.rows) {
     const Measurement& measured = row.measurement;
-    text += fmt::format("{},{},{},{}\n", fmt::join(row.shape, ","), number(measured.time_us),
-                        number(measured.noise_percent), measured.samples);
+    text += fmt::format("{},{},{},{},{}\n", fmt::join(row.shape, ","), number(measured.time_us),
+                        number(measured.noise_percent), measured.samples,
+                        clock_text(measured.sm_clock_mhz));
   }
   return text;
 }
 
 std::string table_text(const Results& results) {
-  std::vector<Cells> lines{
-      with(results.columns, {"time_us", "noise_percent", "samples", "gbyte_per_s", "tflop_per_s"})};
+  std::vector<Cells> lines{with(results.columns, {"time_us", "noise_percent", "samples",
+                                                  "sm_clock_mhz", "gbyte_per_s", "tflop_per_s"})};
   for (const Row& row : results.rows) {
     const Measurement& measured = row.measurement;
-    lines.push_back(with(
-        row.shape, {number(measured.time_us), fmt::format("{:.2f}", measured.noise_percent),
-                    std::to_string(measured.samples), rate(row.work.bytes, measured.time_us, 1e9),
-                    rate(row.work.flops, measured.time_us, 1e12)}));
+    lines.push_back(
+        with(row.shape, {number(measured.time_us), fmt::format("{:.2f}", measured.noise_percent),
+                         std::to_string(measured.samples), clock_text(measured.sm_clock_mhz),
+                         rate(row.work.bytes, measured.time_us, 1e9),
+                         rate(row.work.flops, measured.time_us, 1e12)}));
   }
   std::vector<std::size_t> widths(lines.front().size(), 0);
   for (const Cells& cells : lines)
@@ -76,9 +101,10 @@ std::string table_text(const Results& results) {
     text += '\n';
   }
   for (const Skipped& skipped : results.skipped)
-    text += fmt::format("skipped: {}: {}\n", fmt::join(skipped.shape, ","), skipped.reason);
-  if (results.stopped)
-    text += "stopped: the time given was over, cases are missing\n";
+    text +=
+        fmt::format("skipped: {}: {}\n", fmt::join(skipped.shape, ","), first_line(skipped.reason));
+  for (const std::string& line : ending(results))
+    text += line + "\n";
   return text;
 }
 
@@ -87,10 +113,13 @@ void write_csv(const std::filesystem::path& folder, const std::string& name,
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   const std::filesystem::path path = folder / (name + ".csv");
-  std::ofstream file(path, std::ios::binary);
+  const std::filesystem::path written = folder / (name + ".csv.part");
+  std::ofstream file(written, std::ios::binary);
   file << text;
-  file.flush();
-  if (!file)
+  file.close();
+  if (file)
+    std::filesystem::rename(written, path, error);
+  if (!file || error)
     throw std::runtime_error(path.string() + " cannot be written");
 }
 
