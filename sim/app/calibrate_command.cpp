@@ -35,11 +35,11 @@ std::vector<Measurement> read_log(const std::string& path, const CalibrateOption
   std::optional<Collective> given;
   if (!options.collective.empty())
     given = collective_named(options.collective);
+  NcclLog log = read_nccl_log(path, given);
   if (options.topology.empty())
     throw InputError({path}, "a log does not name its links",
                      "say --topology topologies/hgx-h100-ndr400.toml, or your own file");
   const NodeSpec node = read_topology(options.topology).node;
-  NcclLog log = read_nccl_log(path, given);
   log.hosts = options.domains > 0 ? options.domains : domains_of(log, node);
   return log_measurements(log, links_of(node), options.in_switch);
 }

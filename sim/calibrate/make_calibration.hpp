@@ -13,7 +13,7 @@
 
 namespace moesim {
 
-/// What a calibration is made from, beside the costs that are known.
+/// The inputs of a calibration, beside the costs that are known.
 struct CalibrationInputs {
   std::vector<std::filesystem::path> tables; ///< of kernel times
   std::vector<Measurement> measurements;     ///< of collectives
@@ -23,13 +23,13 @@ struct CalibrationInputs {
                                   ///< row of devices.csv
 };
 
-/// What was fitted to the given tables of one device.
+/// The tables of one device that were given, and the constants fitted to them.
 struct DeviceResult {
   std::vector<std::filesystem::path> tables;
   std::vector<MeasuredConstant> constants;
 };
 
-/// What was found, for the report and for people.
+/// The findings, for the report and for people.
 struct CalibrationResult {
   CalibrationFindings findings;
   std::map<std::string, DeviceResult> devices; ///< of the given tables, by GPU kind

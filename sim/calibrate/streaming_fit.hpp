@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <optional>
 
-/// What memory-bound kernels reach of a GPU's memory bandwidth.
+/// The share of a GPU's memory bandwidth that memory-bound kernels reach.
 namespace moesim {
 
 /// The operation of memory_bound.csv that casts bf16 to fp8.

@@ -13,7 +13,7 @@ namespace moesim {
 /// The folder of cuda_microbench's tables below that of a device.
 inline constexpr const char* measured_folder = "measured";
 
-/// What a GEMM takes more if it adds its result to a sum in fp32.
+/// The additional time of a GEMM that adds its result to a sum in fp32.
 struct AccumulatedTime {
   double seconds = 0.0; ///< beyond the time of the same GEMM that writes a result in bf16; may be
                         ///< negative

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/schedule/blocks.hpp"
+#include "sim/schedule/kernel_gradients.hpp"
 
 #include <map>
 #include <optional>

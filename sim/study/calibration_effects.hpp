@@ -15,7 +15,7 @@ struct ShippedStep {
   std::vector<std::string> settings; ///< as --set
 };
 
-/// What the measurements of one file do to a step, alone and without the others.
+/// The change of a step by the measurements of one file, without the others.
 struct CalibrationEffect {
   std::string file; ///< "gemm.csv"; "all" for all files together
   std::string step;

@@ -3,6 +3,7 @@
 #include "sim/replay/step_layout.hpp"
 #include "sim/routing/load_statistics.hpp"
 #include "sim/schedule/block_kernels.hpp"
+#include "sim/schedule/kernel_gradients.hpp"
 #include "sim/schedule/stage_parameters.hpp"
 
 #include <algorithm>

@@ -51,8 +51,8 @@ says 'is a MIG slice'
 MOESIM_GPU='NVIDIA Z1' run 0 --csv "$work/new"
 says 'add the row z1,'
 
-# calibrate-gpu, with a script in the place of moesim: measurements are in place only after the fit,
-# whose files they are beside; collectives are not fitted again, so that the user's network stays.
+# calibrate-gpu, with a script in the place of moesim, which puts tables in place once the fit has
+# succeeded: published collectives are not fitted again, so that the user's network stays.
 mkdir -p "$work/build" "$work/calibration/measurements"
 ln -s "$microbench" "$work/build/cuda_microbench"
 for file in network.csv measurements/dispatch.csv REPORT.md; do
@@ -62,8 +62,12 @@ cat >"$work/build/moesim" <<'SCRIPT'
 #!/bin/sh
 printf '%s\n' "$@" >"$TMPDIR/arguments"
 [ -z "$FIT_FAILS" ] || exit 2
-while [ "$1" != --out ]; do shift; done
-mkdir "$2" && for file in REPORT.md compute_errors.csv network.csv; do echo new >"$2/$file"; done
+tables=
+while [ "$1" != --out ]; do
+  case $1 in *.csv) tables="$tables $1" ;; esac
+  shift
+done
+mkdir -p "$2/h100-sxm/measured" && cp $tables "$2/h100-sxm/measured" && echo new >"$2/REPORT.md"
 SCRIPT
 chmod +x "$work/build/moesim"
 calibrate_gpu() { # calibrate_gpu CODE

@@ -4,7 +4,8 @@
 set -euo pipefail
 source=$2
 work=$(mktemp -d)
-moesim="$(realpath "$1") --calibration $work/calibration"
+moesim=$(realpath "$1")
+export MOESIM_CALIBRATION=$work/calibration
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 cp -r "$source/workloads" "$source/topologies" "$source/calibration" .

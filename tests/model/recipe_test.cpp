@@ -53,7 +53,8 @@ TEST_CASE("a GPU is a row of devices.csv and a topology file") {
   fs::copy(calibration_folder, folder.path(), fs::copy_options::recursive);
   folder.write("devices.csv",
                text_of(calibration_folder / "devices.csv") +
-                   "x1-sxm,h200-sxm,1978.8,3957.8,9600,700,none,assumption,twice an H200\n");
+                   "x1-sxm,h200-sxm,1978.8,3957.8,9600,700,none,132,nvlink4,450,assumption,"
+                   "twice an H200\n");
   const fs::path h200 = project / "topologies/hgx-h200-ndr400.toml";
   std::string text = replaced(text_of(h200), "h200-sxm", "x1-sxm");
   text = replaced(text, "bf16_tflops = 989.4", "bf16_tflops = 1978.8");

@@ -1,4 +1,6 @@
 #include "sim/schedule/layer_segments.hpp"
+
+#include "sim/schedule/kernel_gradients.hpp"
 #include "tests/support/stage_view.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 

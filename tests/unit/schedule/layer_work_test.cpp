@@ -1,5 +1,6 @@
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/data_parallel_work.hpp"
+#include "sim/schedule/kernel_gradients.hpp"
 #include "tests/support/stage_view.hpp"
 #include "tests/unit/schedule/shipped_workload.hpp"
 

@@ -1,4 +1,5 @@
 #include "sim/schedule/kept_activations.hpp"
+#include "sim/schedule/kernel_gradients.hpp"
 #include "sim/schedule/unfused_attention.hpp"
 
 #include <catch2/catch.hpp>
