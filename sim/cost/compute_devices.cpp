@@ -90,11 +90,11 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
   if (!fs::exists(calibration / "devices.csv"))
     return {};
   const std::vector<std::string> measured = measured_kinds(calibration);
-  const auto found = read_table(
-      calibration / "devices.csv",
-      {"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s", "board_power_w",
-       "driver_names", "provenance", "source"},
-      {scale_up_columns[0], scale_up_columns[1], scale_up_columns[2]});
+  const auto found =
+      read_table(calibration / "devices.csv",
+                 {"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
+                  "board_power_w", "driver_names", "provenance", "source"},
+                 {scale_up_columns[0], scale_up_columns[1], scale_up_columns[2]});
   const CsvTable& table = *found;
   std::map<std::string, DeviceRow> rows;
   for (std::size_t row = 0; row < table.rows(); ++row) {

@@ -25,8 +25,8 @@ public:
     fs::create_directories(path() / "toy" / "measured");
     write("compute_constants.csv", toy_constants());
     write("devices.csv", "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,"
-                         "sms,scale_up,scale_up_gbyte_per_s,provenance,source\n"
-                         "toy,none,100,200,1000,500,100,nvlink4,450,assumption,none\n");
+                         "driver_names,sms,scale_up,scale_up_gbyte_per_s,provenance,source\n"
+                         "toy,none,100,200,1000,500,none,100,nvlink4,450,assumption,none\n");
   }
   void measure(const std::string& name, const std::string& text) const {
     write("toy/measured/" + name, text);
