@@ -1,9 +1,9 @@
 #include "sim/study/plan_study.hpp"
 
+#include "sim/base/output_file.hpp"
 #include "sim/cost/compute_devices.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/report/plan_answer.hpp"
-#include "sim/base/output_file.hpp"
 #include "sim/study/plan_row.hpp"
 #include "sim/study/validated_distance.hpp"
 

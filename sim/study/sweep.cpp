@@ -1,9 +1,9 @@
 #include "sim/study/sweep.hpp"
 
+#include "sim/base/output_file.hpp"
 #include "sim/input/csv_table.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/report/csv_text.hpp"
-#include "sim/base/output_file.hpp"
 #include "sim/study/sweep_journal.hpp"
 #include "sim/study/sweep_run.hpp"
 

@@ -1,12 +1,12 @@
 #include "sim/study/sweep_links.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/report/link_report.hpp"
 #include "sim/scenario/placed_topology.hpp"
 #include "sim/search/child_process.hpp"
 #include "sim/study/cost_library.hpp"
-#include "sim/base/output_file.hpp"
 #include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 #include "sim/study/sweep_loads.hpp"
 
+#include "sim/base/output_file.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/routing/expert_load.hpp"
-#include "sim/base/output_file.hpp"
 #include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>

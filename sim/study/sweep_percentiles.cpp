@@ -1,8 +1,8 @@
 #include "sim/study/sweep_percentiles.hpp"
 
 #include "sim/base/median.hpp"
-#include "sim/report/csv_text.hpp"
 #include "sim/base/output_file.hpp"
+#include "sim/report/csv_text.hpp"
 #include "sim/study/sweep.hpp"
 
 #include <fmt/format.h>

@@ -2,11 +2,11 @@
 
 #include "sim/base/input_error.hpp"
 #include "sim/base/median.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/input/file_text.hpp"
 #include "sim/report/plan_answer.hpp"
 #include "sim/study/axis_caps.hpp"
 #include "sim/study/axis_effects.hpp"
-#include "sim/base/output_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
