@@ -45,6 +45,22 @@ std::string own_text(const std::vector<TableComparison>& own) {
   return text;
 }
 
+std::string constants_text(const std::map<std::string, std::vector<MeasuredConstant>>& devices) {
+  if (devices.empty())
+    return "";
+  std::string text =
+      "\n## Constants fitted to a user's files\n\n"
+      "| device | constant | value | 90 % | from |\n| --- | --- | ---: | ---: | --- |\n";
+  for (const auto& [device, constants] : devices)
+    for (const MeasuredConstant& constant : constants)
+      text += fmt::format(
+          "| {} | {} | {:.4g} {} | {} | {} |\n", device, constant.name, constant.value,
+          constant.unit,
+          constant.error_percent > 0.0 ? fmt::format("{:.1f} %", constant.error_percent) : "",
+          constant.source);
+  return text;
+}
+
 std::string network_text(const CalibrationFindings& findings) {
   std::string text = "\n## Network\n\nRows of 1 MB and more; those held out of the fit are in the "
                      "90 %.\n\n| medium | collective | median of the fit | 90 % |\n"
@@ -73,7 +89,8 @@ std::string calibration_report(const CalibrationFindings& findings) {
                         error.table, name_of(precision_names, error.precision),
                         name_of(error_case_names, error.error_case), error.rows,
                         error.median_percent, error.p90_percent);
-  return text + own_text(findings.own) + network_text(findings);
+  return text + own_text(findings.own) + constants_text(findings.constants) +
+         network_text(findings);
 }
 
 } // namespace moesim

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "sim/calibrate/constants_fit.hpp"
 #include "sim/calibrate/own_tables.hpp"
 #include "sim/calibrate/residuals.hpp"
 #include "sim/cost/compute_errors.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@ namespace moesim {
 struct CalibrationFindings {
   std::vector<TableError> tables;
   std::vector<TableComparison> own;
+  /// By device, fitted to the files that a user measured.
+  std::map<std::string, std::vector<MeasuredConstant>> constants;
   std::vector<NetworkCurve> curves;
   std::vector<GroupResidual> held_out; ///< empty if no network measurement was given
 };

@@ -9,6 +9,8 @@
 #include "sim/calibrate/table_errors.hpp"
 #include "sim/cost/network_cost.hpp"
 
+#include <algorithm>
+
 namespace moesim {
 
 namespace {
@@ -42,11 +44,33 @@ OwnTimes own_times(const fs::path& folder, const CalibrationInputs& inputs,
   return times;
 }
 
+/// Gives curves that were fitted to another table than before, and to one alone, at least the error
+/// that was known of the collective: one table tells nothing of other sizes and groups. Without a
+/// curve of the interconnect, the largest of the collective's is known.
+void keep_known_errors(std::vector<NetworkCurve>& curves, const std::vector<NetworkCurve>& before) {
+  for (NetworkCurve& curve : curves) {
+    if (curve.tables.find(' ') != std::string::npos)
+      continue;
+    double largest = 0.0;
+    const NetworkCurve* same = nullptr;
+    for (const NetworkCurve& known : before)
+      if (known.collective == curve.collective) {
+        largest = std::max(largest, known.p90_error_percent);
+        if (known.interconnect == curve.interconnect)
+          same = &known;
+      }
+    if (!same || same->tables != curve.tables)
+      curve.p90_error_percent =
+          std::max(curve.p90_error_percent, same ? same->p90_error_percent : largest);
+  }
+}
+
 /// Fits the network of `folder` where there is something to fit it to: published times first, then
 /// the user's own.
 void fit_links(const fs::path& folder, const CalibrationInputs& inputs,
                const std::vector<PlacedTable>& tables, CalibrationFindings& findings) {
-  findings.curves = NetworkCost::load(folder).curves();
+  const std::vector<NetworkCurve> before = NetworkCost::load(folder).curves();
+  findings.curves = before;
   const OwnTimes own = own_times(folder, inputs, tables);
   std::set<Collective> measured = inputs.logged;
   for (const Measurement& row : own.collectives)
@@ -60,6 +84,7 @@ void fit_links(const fs::path& folder, const CalibrationInputs& inputs,
     findings.curves = fit_network(rows, findings.curves);
   if (inputs.measurements.empty() && rows.empty())
     return;
+  keep_known_errors(findings.curves, before);
   write_file(folder / "network.csv", network_csv(findings.curves));
   write_file(folder / "network_startup.csv", network_startup_csv(findings.curves));
   if (!inputs.measurements.empty())
@@ -91,8 +116,10 @@ CalibrationResult fit_all(const fs::path& folder, const CalibrationInputs& input
     std::vector<MeasuredConstant> constants = fit_device_constants(folder, device);
     if (const auto given = result.devices.find(device); given != result.devices.end()) {
       fit_sustained(folder, device);
-      given->second.constants = std::move(constants);
+      given->second.constants = constants;
     }
+    if (!constants.empty())
+      result.findings.constants[device] = std::move(constants);
   }
   write_file(folder / "REPORT.md", calibration_report(result.findings));
   return result;
