@@ -66,7 +66,7 @@ void Recorder::attempt(Importance importance, const std::vector<std::string>& sh
   }
 }
 
-/// Of several processes all stop with the first one whose time is over.
+/// Whether the time is over. All processes stop with the first one whose time is over.
 bool Recorder::is_over() {
   const bool own = Clock::now() > deadline_;
   if (ranks_ == nullptr || deadline_ == Clock::time_point::max())

@@ -21,11 +21,12 @@ enum class ExchangeDistribution {
 const char* name_of(CollectiveKind collective);
 const char* name_of(ExchangeDistribution distribution);
 
-/// What is measured, in this order.
+/// A measured collective and its shares.
 struct ExchangeKind {
   CollectiveKind collective;
   ExchangeDistribution distribution;
 };
+/// All of them, in the order of the run.
 constexpr ExchangeKind exchange_kinds[] = {
     {CollectiveKind::all_to_all, ExchangeDistribution::equal},
     {CollectiveKind::all_to_all, ExchangeDistribution::zipf},

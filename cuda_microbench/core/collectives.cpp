@@ -23,7 +23,8 @@ Importance importance_of(std::size_t bytes) {
   return bytes >= mebibyte && bytes <= 256 * mebibyte ? Importance::shipped : Importance::grid;
 }
 
-/// As many samples in every process, however long they take: each takes part in all of them.
+/// The way to time a collective of this size. The number of samples is fixed: it must be the same
+/// in every process, as each takes part in all samples.
 MeasureOptions options_of(std::size_t bytes) {
   constexpr int samples = 10;
   MeasureOptions options;

@@ -9,7 +9,7 @@
 
 namespace moesim::microbench {
 
-/// What a run measures with, and where its results go.
+/// The options of a run: its length, the folder of its results, its processes.
 struct RunOptions {
   bool quick = false;
   double minutes = 0.0;             ///< 0: as long as it takes

@@ -42,11 +42,12 @@ ProductLayout layout_of(Operands operands, Pass pass, std::int64_t tokens, std::
 /// products run at once.
 class LinearContext {
 public:
-  /// Of b and of a: not 1 together, so that a check sees whether they are applied. Blocks have
-  /// them too, all the same, so that the check holds whatever the order of the blocks' scales.
+  /// Scales of b and of a. Their product is not 1, so that a check sees whether they are applied.
+  /// Blocks have them too, all the same, so that the check holds whatever the order of the blocks'
+  /// scales.
   static constexpr float b_scale = 0.5f;
   static constexpr float a_scale = 0.25f;
-  /// Of each stream: what Transformer Engine takes on Hopper.
+  /// Size of the workspace of each stream, as in Transformer Engine on Hopper.
   static constexpr std::size_t workspace_bytes = std::size_t{32} << 20;
   /// As many as Transformer Engine runs the products of experts on
   /// (transformer_engine/common/util/multi_stream.cpp).
