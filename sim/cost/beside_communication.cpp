@@ -7,6 +7,9 @@
 
 namespace moesim {
 
+namespace {
+
+/// SMs that the kernels of a communication hold.
 double held_sms(const ComputeConstants& constants, const std::string& interconnect,
                 Collective communication) {
   const CommunicationSms& sms = constants.sms_on(interconnect).second;
@@ -25,15 +28,14 @@ double held_sms(const ComputeConstants& constants, const std::string& interconne
   INVARIANT(false, "SMs of {}", collective_name(communication));
 }
 
-double slowdown_of_sms(const ComputeConstants& constants, double held, double all) {
-  INVARIANT(held < all, "{} of {} SMs held", held, all);
-  return 1.0 + constants.sm_loss_slowdown * (all / (all - held) - 1.0);
-}
+} // namespace
 
 double slowdown_of_sms(const ComputeConstants& constants, const DevicePeaks& peaks,
                        Collective communication) {
-  return slowdown_of_sms(constants, held_sms(constants, peaks.scale_up_interconnect, communication),
-                         static_cast<double>(peaks.sms));
+  const double held = held_sms(constants, peaks.scale_up_interconnect, communication);
+  const auto all = static_cast<double>(peaks.sms);
+  INVARIANT(held < all, "{} of {} SMs held", held, all);
+  return 1.0 + constants.sm_loss_slowdown * (all / (all - held) - 1.0);
 }
 
 double slowdown_of_bandwidth(const ComputeConstants& constants, const DevicePeaks& peaks,

@@ -18,10 +18,6 @@ double single_seconds(const ExpertTable& table, const TimeGrid& gemm, double row
   return seconds;
 }
 
-} // namespace
-
-namespace {
-
 /// The weight of a GEMM's shape, (m, n, k).
 TimeGrid::Shape gemm_weight(const TimeGrid::Shape& shape) {
   return {0.0, shape[1], shape[2]};
@@ -152,14 +148,13 @@ GroupedGemm grouped_gemm_of(const Kernel& kernel) {
           static_cast<double>(kernel.n), static_cast<double>(kernel.k), pass_of(kernel.kind)};
 }
 
-namespace {
-
-/// Whether a table timed that weight, as stored or transposed.
 bool has_weight(const ExpertTable& table, double n, double k) {
   return std::any_of(table.products.begin(), table.products.end(), [&](const auto& weight) {
     return (weight.n == n && weight.k == k) || (weight.n == k && weight.k == n);
   });
 }
+
+namespace {
 
 /// Distance of a weight from the nearest weight of a table: octaves of n plus octaves of k.
 /// `weight` holds log2 of its sizes.

@@ -104,6 +104,9 @@ struct GroupedGemm {
 /// The sizes of a grouped GEMM kernel.
 GroupedGemm grouped_gemm_of(const Kernel& kernel);
 
+/// Whether a table timed that weight, as stored or transposed.
+bool has_weight(const ExpertTable& table, double n, double k);
+
 /// Whether a table of the pass and weight timed one group: else it is timed as a single GEMM.
 bool times_one_group(const std::vector<ExpertGrid>& experts, const GroupedGemm& shape);
 

@@ -220,20 +220,22 @@ MeasuredAttention read_measured_attention(const fs::path& device) {
   RowReader reader(*table, {"batch", "sequence", "q_heads", "kv_heads", "value_dim"});
   const std::size_t operation = table->column("operation");
   const std::size_t head_column = table->column("head_dim");
+  const std::size_t value_column = table->column("value_dim");
   const std::size_t time = table->column("time_us");
   for (std::size_t row = 0; row < table->rows(); ++row) {
     const Direction direction = choice_at(*table, row, operation, directions);
     const double head_dim = table->positive_number(row, head_column);
-    const TimeGrid::Shape sizes = reader.shape(row, 0);
+    const bool latent = head_dim != table->positive_number(row, value_column);
+    const TimeGrid::Shape sizes = reader.shape(row, 2 * index(direction) + (latent ? 1 : 0));
     const double value_dim = sizes[4];
     const bool backward = direction == Direction::backward;
-    const bool latent = head_dim != value_dim;
     const double flops = 0.5 * (head_dim + value_dim) / value_dim *
                          (backward ? attention_backward_flops_ratio : 1.0);
     TimeTable& points = latent ? (backward ? attention.latent_backward : attention.latent_forward)
                                : (backward ? attention.backward : attention.forward);
     points.push_back({sizes, seconds_at(*table, row, time) / flops});
   }
+  reader.expect_each_once();
   return attention;
 }
 

@@ -39,14 +39,6 @@ TimeTable merge_times(const TimeTable& measured, const TimeTable& published,
 
 namespace {
 
-bool same_weight(const ExpertTable& published, const ExpertTable& measured) {
-  const auto [n, k] = measured.products.front();
-  return std::any_of(published.products.begin(), published.products.end(),
-                     [&](const ExpertWeight& weight) {
-                       return (weight.n == n && weight.k == k) || (weight.n == k && weight.k == n);
-                     });
-}
-
 /// The median ratio of the measured times of a pass to the published ones of the same weights; 1 if
 /// no table has their sizes.
 double ratio_of(GemmPass pass, const std::vector<ExpertTable>& measured,
@@ -95,7 +87,7 @@ std::vector<ExpertGrid> merge_experts(std::vector<ExpertTable> measured,
       const bool replaced = std::all_of(
           grid.table.products.begin(), grid.table.products.end(), [&](const ExpertWeight& weight) {
             return std::any_of(measured.begin(), measured.end(), [&](const ExpertTable& table) {
-              return table.pass == pass && same_weight({"", {weight}}, table);
+              return table.pass == pass && has_weight(table, weight.n, weight.k);
             });
           });
       if (!replaced)

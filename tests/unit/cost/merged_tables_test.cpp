@@ -147,3 +147,17 @@ TEST_CASE(
   CHECK(grids.gemm[index(Precision::bf16)]->at({1024, 1024, 1024}).seconds == Approx(30e-6));
   CHECK(grids.gemm[index(Precision::bf16)]->at({2048, 1024, 1024}).seconds == Approx(60e-6));
 }
+
+TEST_CASE(
+    "a shape of attention that was measured twice is refused, once for each direction is not") {
+  const Device device;
+  const std::string once = "operation,batch,sequence,q_heads,kv_heads,head_dim,value_dim,time_us\n"
+                           "forward,1,1024,8,8,64,64,10\nbackward,1,1024,8,8,64,64,30\n"
+                           "forward,1,1024,8,8,96,64,15\n";
+  device.measure("attention.csv", once);
+  CHECK(read_measured_attention(device.path()).latent_forward.size() == 1);
+  device.measure("attention.csv", once + "forward,1,1024,8,8,64,64,11\n");
+  CHECK_THROWS_WITH(read_measured_attention(device.path()),
+                    Catch::Contains("attention.csv:5") &&
+                        Catch::Contains("this shape is given twice"));
+}
