@@ -80,7 +80,7 @@ CalibrationInputs read_inputs(const CalibrateOptions& options) {
     const bool table = std::filesystem::path(path).extension() == ".csv";
     for (Measurement& read : table ? read_measurements(path) : read_log(path, options)) {
       if (!table)
-        inputs.logged.insert(read.collective);
+        inputs.logged.insert(curve_name(read));
       inputs.measurements.push_back(std::move(read));
     }
   }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace moesim {
 
@@ -67,6 +68,15 @@ void read_times(const CsvTable& table, std::size_t row, Measurement& measured) {
   measured.time = Seconds{seconds_at(table, row, table.column("time_us"))};
 }
 
+/// Throws InputError at a row whose links have no name.
+void expect_links(const CsvTable& table, std::size_t row, const char* column,
+                  const std::string& interconnect) {
+  if (interconnect.empty())
+    throw InputError(table.where(row, table.column(column)),
+                     "neither the file nor the GPU's row of devices.csv names the links",
+                     "say --topology topologies/hgx-h100-ndr400.toml, or your own file");
+}
+
 std::int64_t ranks_at(const CsvTable& table, std::size_t row, const char* column) {
   const std::int64_t ranks = table.integer(row, table.column(column));
   if (ranks < 2)
@@ -87,6 +97,7 @@ std::vector<Measurement> read_exchanges(const std::filesystem::path& device_fold
     if (table->view(row, table->column("operation")) != "nccl_all_to_all" ||
         table->view(row, table->column("distribution")) != "equal")
       continue;
+    expect_links(*table, row, "gpus", links.scale_up);
     exchanges.push_back(measured_by(gpu + "/all_to_all.csv", gpu, Collective::all_to_all,
                                     {ranks_at(*table, row, "gpus"), 1}, links));
     read_times(*table, row, exchanges.back());
@@ -104,6 +115,7 @@ std::vector<Measurement> read_collectives(const std::filesystem::path& device_fo
   for (std::size_t row = 0; table && row < table->rows(); ++row) {
     if (table->view(row, table->column("distribution")) != "equal")
       continue;
+    expect_links(*table, row, "nodes", links.scale_up);
     const std::int64_t nodes = whole_at(*table, row, table->column("nodes"));
     if (nodes > 1 && links.scale_out.empty())
       throw InputError(table->where(row, table->column("nodes")),
@@ -121,15 +133,19 @@ std::vector<Measurement> read_collectives(const std::filesystem::path& device_fo
 
 std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& exchanges,
                                                const std::vector<NetworkCurve>& known,
-                                               const std::set<Collective>& measured) {
-  if (exchanges.empty())
-    return known;
-  const double ratio = ratio_to(NetworkCost(known), exchanges);
+                                               const std::set<CurveName>& measured) {
+  std::map<std::string, std::vector<Measurement>> by_interconnect;
+  for (const Measurement& row : exchanges)
+    by_interconnect[row.interconnect()].push_back(row);
+  const NetworkCost costs(known);
   std::vector<NetworkCurve> curves = known;
-  for (NetworkCurve& curve : curves)
-    if (curve.interconnect == exchanges.front().interconnect() &&
-        !measured.contains(curve.collective))
-      stretch(curve, ratio);
+  for (const auto& [interconnect, rows] : by_interconnect) {
+    const double ratio = ratio_to(costs, rows);
+    for (NetworkCurve& curve : curves)
+      if (curve.interconnect == interconnect &&
+          !measured.contains({interconnect, curve.collective}))
+        stretch(curve, ratio);
+  }
   return curves;
 }
 

@@ -12,20 +12,20 @@
 /// has no rows.
 namespace moesim {
 
-/// The all-to-alls between the GPUs of one node, from `all_to_all.csv`.
+/// The all-to-alls between the GPUs of one node, from `all_to_all.csv`. Throws InputError, too, if
+/// `links` does not name their interconnect.
 std::vector<Measurement> read_exchanges(const std::filesystem::path& device_folder,
                                         const RankLinks& links);
 
 /// `collectives.csv`: the GPUs of a node are taken for one scale-up domain. Throws InputError, too,
-/// for rows of several nodes if `links` has no network.
+/// if `links` does not name the interconnect, or for rows of several nodes the network.
 std::vector<Measurement> read_collectives(const std::filesystem::path& device_folder,
                                           const RankLinks& links);
 
-/// Scales the collectives of the interconnect of `exchanges` by the median ratio of measured to
-/// predicted time over rows of 1 MB and more, except those in `measured`. Returns `known` if
-/// `exchanges` is empty.
+/// Scales the collectives of each interconnect of `exchanges` by the median ratio of measured to
+/// predicted time over its rows of 1 MB and more, except the curves in `measured`.
 std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& exchanges,
                                                const std::vector<NetworkCurve>& known,
-                                               const std::set<Collective>& measured);
+                                               const std::set<CurveName>& measured);
 
 } // namespace moesim

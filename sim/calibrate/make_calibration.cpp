@@ -23,6 +23,10 @@ struct OwnTimes {
   std::vector<Measurement> collectives; ///< the others
 };
 
+void append(std::vector<Measurement>& to, const std::vector<Measurement>& rows) {
+  to.insert(to.end(), rows.begin(), rows.end());
+}
+
 OwnTimes own_times(const fs::path& folder, const CalibrationInputs& inputs,
                    const std::vector<PlacedTable>& tables) {
   const std::map<std::string, DeviceRow> devices = read_devices(folder);
@@ -34,12 +38,10 @@ OwnTimes own_times(const fs::path& folder, const CalibrationInputs& inputs,
       links = *inputs.links;
     else if (row != devices.end())
       links = {row->second.scale_up, row->second.scale_up_capacity, "", {}};
-    if (links.scale_up.empty())
-      continue;
     if (table.to.filename() == "all_to_all.csv")
-      times.exchanges = read_exchanges(folder / table.device, links);
+      append(times.exchanges, read_exchanges(folder / table.device, links));
     if (table.to.filename() == "collectives.csv")
-      times.collectives = read_collectives(folder / table.device, links);
+      append(times.collectives, read_collectives(folder / table.device, links));
   }
   return times;
 }
@@ -72,11 +74,11 @@ void fit_links(const fs::path& folder, const CalibrationInputs& inputs,
   const std::vector<NetworkCurve> before = NetworkCost::load(folder).curves();
   findings.curves = before;
   const OwnTimes own = own_times(folder, inputs, tables);
-  std::set<Collective> measured = inputs.logged;
+  std::set<CurveName> measured = inputs.logged;
   for (const Measurement& row : own.collectives)
-    measured.insert(row.curve_collective());
+    measured.insert(curve_name(row));
   std::vector<Measurement> rows = own.exchanges;
-  rows.insert(rows.end(), own.collectives.begin(), own.collectives.end());
+  append(rows, own.collectives);
   if (!inputs.measurements.empty())
     findings.curves = fit_network(inputs.measurements, findings.curves);
   findings.curves = stretch_interconnect(own.exchanges, findings.curves, measured);

@@ -17,8 +17,8 @@ namespace moesim {
 struct CalibrationInputs {
   std::vector<std::filesystem::path> tables; ///< of kernel times
   std::vector<Measurement> measurements;     ///< of collectives
-  std::set<Collective> logged;    ///< those of `measurements` that the user measured: no other
-                                  ///< measurement scales their curves
+  /// The curves of `measurements` that the user measured: no other measurement scales them.
+  std::set<CurveName> logged;
   std::optional<RankLinks> links; ///< of the measured ranks; nothing: those inside a node, of the
                                   ///< row of devices.csv
 };

@@ -107,6 +107,10 @@ std::int64_t Measurement::peers() const {
   return tier == Tier::scale_up ? group.domain_ranks() - 1 : outside_peers(collective, group);
 }
 
+CurveName curve_name(const Measurement& measurement) {
+  return {measurement.interconnect(), measurement.curve_collective()};
+}
+
 std::vector<Measurement> read_measurements(const std::filesystem::path& path) {
   const CsvTable table = CsvTable::read(path);
   table.expect_columns({"table", "gpu", "scale_up", "scale_up_gbyte_per_s", "network",

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace moesim {
@@ -30,6 +31,10 @@ struct Measurement {
   /// Number of peers on its tier for the start-up time.
   std::int64_t peers() const;
 };
+
+/// The name of a curve: its interconnect and collective.
+using CurveName = std::pair<std::string, Collective>;
+CurveName curve_name(const Measurement& measurement);
 
 /// Reads a table with the columns `table, gpu, scale_up, scale_up_gbyte_per_s, network,
 /// network_gbyte_per_s, domains, ranks, tier, collective, size_bytes, scale_up_bytes,
