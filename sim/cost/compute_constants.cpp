@@ -55,6 +55,7 @@ std::vector<Entry> entries_of(ComputeConstants& constants) {
       number("grouped_bias_efficiency_ratio", "ratio", constants.grouped_bias_efficiency_ratio),
       number("cast_time_ratio", "ratio", constants.cast_time_ratio),
       number("mx_grouped_cast_time_ratio", "ratio", constants.mx_grouped_cast_time_ratio),
+      number("nvfp4_efficiency_ratio", "ratio", constants.nvfp4_efficiency_ratio),
       number("attention_roofline_efficiency", "ratio", constants.attention_roofline_efficiency),
       number("attention_backward_efficiency_ratio", "ratio",
              constants.attention_backward_efficiency_ratio),

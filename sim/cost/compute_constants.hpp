@@ -44,6 +44,8 @@ struct ComputeConstants {
   Uncertain grouped_bias_efficiency_ratio; ///< grouped GEMMs with biases over those without
   Uncertain cast_time_ratio;               ///< a framework's cast to fp8 over the tables'
   Uncertain mx_grouped_cast_time_ratio;    ///< the same for casts expert by expert
+  /// Share of the peak that a GEMM in NVFP4 reaches over the share that one in fp8 reaches.
+  Uncertain nvfp4_efficiency_ratio;
   Uncertain attention_roofline_efficiency;
   Uncertain attention_backward_efficiency_ratio; ///< backward over forward efficiency
   Uncertain attention_mla_efficiency_ratio;      ///< over the table at the width of the values

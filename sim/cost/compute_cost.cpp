@@ -32,9 +32,11 @@ Seconds ComputeCost::benchmark_time(const Kernel& kernel) const {
 KernelTime ComputeCost::time(const Kernel& kernel, double sustained) const {
   const Tables& tables = *tables_;
   const Kernel executed = tables.executed(kernel);
-  INVARIANT(std::find(tables.precisions.begin(), tables.precisions.end(), executed.precision) !=
+  const Precision tabled =
+      executed.precision == Precision::nvfp4 ? Precision::fp8 : executed.precision;
+  INVARIANT(std::find(tables.precisions.begin(), tables.precisions.end(), tabled) !=
                 tables.precisions.end(),
-            "no tables of {} were read", name_of(precision_names, executed.precision));
+            "no tables of {} were read", name_of(precision_names, tabled));
   Estimate estimate = tables.estimate(executed);
   estimate.seconds *= tables.constants.time_ratio(executed.part);
   // No kernel is faster than the datasheet's peak.

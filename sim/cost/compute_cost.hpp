@@ -27,6 +27,7 @@ struct DevicePeaks {
   std::string host = "xeon";              ///< a row of `calibration/hosts.csv`
   InputLocation kind_place = {};          ///< of `kind`, for errors
   InputLocation host_place = {};          ///< of `host`, likewise
+  FlopsPerSecond fp4 = {};                ///< dense peak of NVFP4 GEMMs; 0: none
 };
 
 /// The source of a kernel's time; of several, the one farthest from a measurement.

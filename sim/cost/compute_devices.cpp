@@ -69,7 +69,7 @@ bool same_rates(const PeakRates& a, const PeakRates& b) {
 
 double rate_ratio(const Kernel& kernel, const PeakRates& there, const PeakRates& here) {
   const auto time = [&kernel](const PeakRates& rates) {
-    const FlopsPerSecond peak = is_fp8(kernel.precision) ? rates.fp8 : rates.bf16;
+    const FlopsPerSecond peak = is_quantised(kernel.precision) ? rates.fp8 : rates.bf16;
     return std::max(kernel.flops / peak, kernel.bytes / rates.memory);
   };
   return time(here) / time(there);

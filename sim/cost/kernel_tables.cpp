@@ -85,12 +85,12 @@ Estimate ComputeCost::Tables::streamed(Bytes bytes, std::int64_t launches) const
 /// The time of the casts before a GEMM.
 Estimate ComputeCost::Tables::cast_time(const Kernel& kernel) const {
   const std::int64_t launches = cast_launches(kernel);
-  if (launches == 0 || !is_fp8(kernel.precision))
+  if (launches == 0 || !is_quantised(kernel.precision))
     return {};
   const bool by_group = launches > 1 && kernel.precision == Precision::fp8;
   const Uncertain& ratio =
       by_group ? constants.mx_grouped_cast_time_ratio : constants.cast_time_ratio;
-  const auto& from = casts[index(kernel.precision)];
+  const auto& from = casts[index(kernel.precision)]; // none of NVFP4
   if (!from) {
     Estimate estimate = streamed(Bytes{kernel.groups * kernel.m * kernel.k * kernel.cast.input});
     estimate.seconds *= constants.cast_time_ratio.value;
@@ -213,7 +213,28 @@ Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
   return estimate;
 }
 
+/// The time of a GEMM in NVFP4: that of fp8, scaled by the peaks and bytes of both. The share of
+/// the peak that is lost to small shapes is taken for the same.
+Estimate ComputeCost::Tables::nvfp4_time(const Kernel& kernel) const {
+  Kernel in_fp8 = kernel;
+  in_fp8.precision = Precision::fp8;
+  const bool gradient = kernel.kind == KernelKind::grouped_weight_gradient;
+  const std::int64_t results = gradient ? kernel.k * kernel.n : kernel.m * kernel.n;
+  const std::int64_t operands =
+      kernel.m * kernel.k + kernel.k * kernel.n + kernel.m * kernel.n - results;
+  in_fp8.bytes = Bytes{kernel.groups * (operands + results * bf16_bytes)};
+  Estimate found = estimate(in_fp8);
+  const Seconds there = std::max(in_fp8.flops / peaks.fp8, in_fp8.bytes / peaks.memory_bandwidth);
+  const Seconds here = std::max(kernel.flops / peaks.fp4, kernel.bytes / peaks.memory_bandwidth);
+  found.seconds *= here / there;
+  found.depends_on(CostBasis::rule, 0.0);
+  found.divide_by(constants.nvfp4_efficiency_ratio);
+  return found;
+}
+
 Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
+  if (kernel.precision == Precision::nvfp4)
+    return nvfp4_time(kernel);
   switch (kernel.kind) {
   case KernelKind::gemm:
     return gemm_time(kernel);

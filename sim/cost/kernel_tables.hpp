@@ -64,7 +64,16 @@ struct ComputeCost::Tables {
            });
   }
   FlopsPerSecond peak(Precision precision) const {
-    return is_fp8(precision) ? peaks.fp8 : peaks.bf16;
+    switch (precision) {
+    case Precision::bf16:
+      return peaks.bf16;
+    case Precision::fp8:
+    case Precision::fp8_per_tensor:
+      return peaks.fp8;
+    case Precision::nvfp4:
+      break;
+    }
+    return peaks.fp4;
   }
   Estimate streamed(Bytes bytes, std::int64_t launches = 1) const;
   Estimate cast_time(const Kernel& kernel) const;
@@ -78,6 +87,7 @@ struct ComputeCost::Tables {
   Estimate grouped_time(const Kernel& kernel) const;
   Estimate attention_time(const Kernel& kernel) const;
   Estimate estimate(const Kernel& kernel) const;
+  Estimate nvfp4_time(const Kernel& kernel) const;
   Kernel executed(const Kernel& kernel) const;
 };
 

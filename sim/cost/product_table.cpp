@@ -51,7 +51,7 @@ TimeTable casts_of(const TimeTable& fp8, const TimeTable& bf16, double shortest)
 /// Splits a table into GEMMs and the casts that were timed with them.
 ProductTable without_casts(const TimeTable& products, const TimeTable& bf16, Precision precision) {
   ProductTable table{products, std::nullopt};
-  if (!is_fp8(precision) || bf16.empty())
+  if (!is_quantised(precision) || bf16.empty())
     return table;
   const double shortest =
       std::min_element(bf16.begin(), bf16.end(), [](const auto& a, const auto& b) {

@@ -28,7 +28,7 @@ double SustainedThroughput::rate_of(const Kernel& kernel) const {
   case KernelKind::grouped_data_gradient:
   case KernelKind::grouped_weight_gradient:
   case KernelKind::batched_gemm:
-    return is_fp8(kernel.precision) ? ratio.value : bf16_gemm;
+    return is_quantised(kernel.precision) ? ratio.value : bf16_gemm;
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return ratio.value;

@@ -37,7 +37,7 @@ bool holds(Precisions precisions, Precision precision) {
 std::vector<Precision> served_by(Precision rows, Precisions precisions) {
   std::vector<Precision> served;
   for (const Precision precision : precisions)
-    if (precision == rows || (is_fp8(precision) && is_fp8(rows)))
+    if (precision == rows || (is_quantised(precision) && is_quantised(rows)))
       served.push_back(precision);
   return served;
 }

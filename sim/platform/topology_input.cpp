@@ -19,6 +19,7 @@ void parse_gpu(const Overridden& table, TopologyInput& input) {
   gpu.bf16 = tflops(table.number("bf16_tflops", positive_number));
   if (const auto fp8 = table.optional_number("fp8_tflops", positive_number))
     input.fp8 = tflops(*fp8);
+  gpu.fp4 = tflops(table.optional_number("fp4_tflops", positive_number).value_or(0.0));
   gpu.memory_bandwidth = gbyte_per_s(table.number("memory_gbyte_per_s", positive_number));
   gpu.sms = table.integer("sms", positive_count);
   gpu.board_power_w = table.optional_number("board_power_w", positive_number).value_or(0.0);

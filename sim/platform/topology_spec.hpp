@@ -17,6 +17,7 @@ struct GpuSpec {
   Bytes memory;
   FlopsPerSecond bf16; ///< dense peak
   FlopsPerSecond fp8;  ///< dense peak; the bf16 peak where the hardware has no fp8
+  FlopsPerSecond fp4;  ///< dense peak of NVFP4; 0 where the hardware has none, or none is given
   BytesPerSecond memory_bandwidth;
   std::int64_t sms = 0;          ///< streaming multiprocessors
   double board_power_w = 0.0;    ///< the most that it draws; 0: that of its row of gpus.csv

@@ -75,6 +75,29 @@ bool host_posts(const Workload& workload, const TopologySpec& topology) {
   return false;
 }
 
+namespace {
+
+/// Throws where NVFP4 has no arithmetic, or stands beside a format that no framework joins with it.
+void check_nvfp4(const ScenarioInput& input, const TopologySpec& topology) {
+  if (input.training.precision != Precision::nvfp4)
+    return;
+  const TomlTable& training = input.tables.training;
+  if (topology.gpu.fp4.value == 0.0 || topology.gpu.fp8 <= topology.gpu.bf16)
+    throw IllegalScenario(training.where("precision"),
+                          fmt::format("precision: {} gives no fp4_tflops (dense) of its GPU, which "
+                                      "products in NVFP4 need",
+                                      topology.name));
+  if (is_quantised(input.communication.dispatch_precision))
+    throw IllegalScenario(training.where("precision"),
+                          "precision: tokens that were sent in fp8 are not cast to NVFP4; leave "
+                          "dispatch_precision out");
+  if (training.has("compressed_activations") && input.training.compressed_activations)
+    training.fail("compressed_activations", "activations are kept in NVFP4 already",
+                  "leave it out with precision = \"nvfp4\"");
+}
+
+} // namespace
+
 TopologySpec resolve_cluster(const ClusterInput& cluster) {
   TopologySpec topology = read_named(cluster.table, "topology", cluster.file, [&](const fs::path&) {
     return resolve_topology(cluster.topology);
@@ -96,6 +119,7 @@ Scenario resolve_scenario(const ScenarioInput& input) {
   Workload& workload = scenario.workload;
   workload.model = resolve_model(input.model, input.tables.model);
   scenario.topology = resolve_cluster(input.cluster);
+  check_nvfp4(input, scenario.topology);
   workload.training = input.training;
   workload.graphs = input.graphs.value_or(CudaGraphs{});
   workload.plan = resolve_plan(input.plan, workload.model, input.cluster.gpus);

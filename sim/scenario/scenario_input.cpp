@@ -71,9 +71,9 @@ void parse_training(const TomlTable& table, ScenarioInput& input) {
     if (table.has("cuda_graph_scope"))
       input.graphs = parse_scope(table, "cuda_graph_scope");
   }
-  training.precision = table.choice_or("precision", {"bf16", "fp8"}, "bf16") == "fp8"
-                           ? Precision::fp8
-                           : Precision::bf16;
+  training.precision =
+      value_named(precision_names, table.choice_or("precision", {"bf16", "fp8", "nvfp4"}, "bf16"))
+          .value();
   training.fp8_recipe = parse_fp8_recipe(table, training.precision);
   training.fused_experts = table.flag_or("fused_experts", false);
   training.compressed_activations = table.flag_or("compressed_activations", false);

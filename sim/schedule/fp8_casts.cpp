@@ -14,12 +14,18 @@ constexpr std::int64_t cast_again = fp8_read + fp8_written;
 
 Precision gemm_precision(const TrainingSpec& training) {
   const bool one_scale = training.fp8_recipe == Fp8Recipe::per_tensor;
-  return is_fp8(training.precision) && one_scale ? Precision::fp8_per_tensor : training.precision;
+  return training.precision == Precision::fp8 && one_scale ? Precision::fp8_per_tensor
+                                                           : training.precision;
 }
 
 CastBytes cast_bytes(const TrainingSpec& training) {
-  if (!is_fp8(training.precision))
+  if (!is_quantised(training.precision))
     return {};
+  // Transformer Engine's NVFP4BlockScaling reads a tensor once for its largest value, then once to
+  // write it twice in 4 bits, by rows and, after a Hadamard transform, by columns.
+  constexpr std::int64_t nvfp4_both_ways = 2 * bf16_read + 1;
+  if (training.precision == Precision::nvfp4)
+    return {nvfp4_both_ways, nvfp4_both_ways, 0};
   constexpr std::int64_t both_ways = bf16_read + 2 * fp8_written;
   constexpr std::int64_t one_way = bf16_read + fp8_written;
   if (training.fp8_recipe == Fp8Recipe::per_tensor)
@@ -31,7 +37,7 @@ CastBytes cast_bytes(const TrainingSpec& training) {
 
 ExpertCastBytes expert_cast_bytes(const Workload& workload) {
   const CastBytes casts = cast_bytes(workload.training);
-  if (!is_fp8(workload.training.precision))
+  if (!is_quantised(workload.training.precision))
     return {};
   ExpertCastBytes experts{casts, casts};
   experts.first.together = experts.last.together =
@@ -50,7 +56,9 @@ ExpertCastBytes expert_cast_bytes(const Workload& workload) {
 
 std::int64_t dispatch_cast_bytes(const Workload& workload) {
   const bool travels = workload.plan.expert > 1;
-  return travels && is_fp8(workload.communication.dispatch_precision) ? bf16_read + fp8_written : 0;
+  return travels && is_quantised(workload.communication.dispatch_precision)
+             ? bf16_read + fp8_written
+             : 0;
 }
 
 } // namespace moesim

@@ -94,7 +94,7 @@ void Kept::add_attention() {
       return;
     }
     add_bf16(output);
-    if (is_fp8(s.precision))
+    if (is_quantised(s.precision))
       add_input(output);
   });
   if (a.kind == AttentionKind::latent) {
@@ -137,7 +137,7 @@ void Kept::add_experts() {
   // The router's input is kept in bf16, beside the GEMMs' in fp8, unless the norm is recomputed.
   // The router's scores are kept in fp32, the inputs of second-level gates in bf16. The weights of
   // a token's experts multiply the activation's output, so the last GEMM's result is not kept.
-  if (is_fp8(s.precision) && !recomputes(RecomputeModule::norm))
+  if (is_quantised(s.precision) && !recomputes(RecomputeModule::norm))
     add_bf16(s.tokens_per_rank * s.hidden);
   add_fp32(router_scores(workload_, s));
   add_bf16(second_gate_tokens(workload_, s) * s.hidden);

@@ -147,8 +147,16 @@ CollectiveWork expert_collective(const Workload& workload,
 std::int64_t token_bytes(std::int64_t hidden, Precision precision) {
   constexpr std::int64_t block = 128;
   constexpr std::int64_t scale_bytes = 4;
-  return is_fp8(precision) ? hidden + (hidden + block - 1) / block * scale_bytes
-                           : hidden * bf16_bytes;
+  switch (precision) {
+  case Precision::bf16:
+    return hidden * bf16_bytes;
+  case Precision::fp8:
+  case Precision::fp8_per_tensor:
+    return hidden + (hidden + block - 1) / block * scale_bytes;
+  case Precision::nvfp4:
+    break;
+  }
+  return nvfp4_bytes(hidden);
 }
 
 // Gradients of a combine are sent like a dispatch, gradients of a dispatch like a combine

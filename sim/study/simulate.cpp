@@ -30,6 +30,20 @@ double model_flops(const Workload& workload) {
          flops_per_token_forward(workload.model, workload.training.sequence_length).total().value;
 }
 
+/// The dense peak of a GPU in a precision.
+FlopsPerSecond peak_of(const GpuSpec& gpu, Precision precision) {
+  switch (precision) {
+  case Precision::bf16:
+    return gpu.bf16;
+  case Precision::fp8:
+  case Precision::fp8_per_tensor:
+    return gpu.fp8;
+  case Precision::nvfp4:
+    break;
+  }
+  return gpu.fp4;
+}
+
 void fill_throughput(const Scenario& scenario, StepResult& result) {
   const Workload& w = scenario.workload;
   const double seconds = result.step_time_ms / 1e3;
@@ -42,8 +56,7 @@ void fill_throughput(const Scenario& scenario, StepResult& result) {
   result.model_tflops_per_gpu = rate.value * 1e-12;
   const GpuSpec& gpu = scenario.topology.gpu;
   result.mfu_bf16_percent = 100.0 * (rate / gpu.bf16);
-  result.mfu_percent =
-      100.0 * (rate / (w.training.precision == Precision::fp8 ? gpu.fp8 : gpu.bf16));
+  result.mfu_percent = 100.0 * (rate / peak_of(gpu, w.training.precision));
 }
 
 /// Error of an approximate replay at a confidence of 90 %: of 13 that were replayed exactly too, 12

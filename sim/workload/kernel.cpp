@@ -6,8 +6,18 @@ namespace moesim {
 
 namespace {
 
-std::int64_t operand_bytes(Precision precision) {
-  return is_fp8(precision) ? 1 : 2;
+/// Bytes of `values` of a GEMM's operand.
+std::int64_t operand_bytes(Precision precision, std::int64_t values) {
+  switch (precision) {
+  case Precision::bf16:
+    return values * bf16_bytes;
+  case Precision::fp8:
+  case Precision::fp8_per_tensor:
+    return values;
+  case Precision::nvfp4:
+    break;
+  }
+  return nvfp4_bytes(values);
 }
 
 /// Keys for each query, on average.
@@ -66,7 +76,7 @@ Kernel grouped_gemm(KernelPart part, Precision precision, std::int64_t groups, s
   kernel.k = k;
   kernel.groups = groups;
   kernel.flops = Flops{2.0 * static_cast<double>(m * n) * static_cast<double>(k * groups)};
-  kernel.bytes = Bytes{groups * ((m * k + k * n) * operand_bytes(precision) + m * n * bf16_bytes)};
+  kernel.bytes = Bytes{groups * (operand_bytes(precision, m * k + k * n) + m * n * bf16_bytes)};
   return kernel;
 }
 

@@ -12,15 +12,17 @@ namespace moesim {
 /// The number format of GEMM operands, and of the activations that dispatch sends.
 enum class Precision {
   bf16,
-  fp8,           ///< with a scale for each block of values
-  fp8_per_tensor ///< with one scale for a tensor: its GEMMs have measured speeds of their own
+  fp8,            ///< with a scale for each block of values
+  fp8_per_tensor, ///< with one scale for a tensor: its GEMMs have measured speeds of their own
+  nvfp4 ///< 4 bits, a scale of 8 bits for each 16 values and one for a tensor (arXiv 2509.25149)
 };
 
 /// The names of precisions in tables.
 inline constexpr auto precision_names =
     std::to_array<Named<Precision>>({{Precision::bf16, "bf16"},
                                      {Precision::fp8, "fp8"},
-                                     {Precision::fp8_per_tensor, "fp8_per_tensor"}});
+                                     {Precision::fp8_per_tensor, "fp8_per_tensor"},
+                                     {Precision::nvfp4, "nvfp4"}});
 static_assert(names_each(precision_names));
 
 /// Some precisions, in the order of their enumeration.
@@ -29,7 +31,8 @@ using Precisions = std::span<const Precision>;
 /// Size of a value in bf16.
 constexpr std::int64_t bf16_bytes = 2;
 
-constexpr bool is_fp8(Precision precision) {
+/// Whether values are cast to fewer bits, with scales, before a GEMM reads them.
+constexpr bool is_quantised(Precision precision) {
   return precision != Precision::bf16;
 }
 
@@ -56,8 +59,14 @@ enum class GemmPass {
 /// part.
 enum class KernelPart { attention, router, permute, expert, shared_expert, dense, head, optimizer };
 
-/// Bytes that casts to fp8 move for each value of a GEMM's operands. The casts are kernels of their
-/// own before the GEMM.
+/// Bytes of `values` in NVFP4, with the scale of each 16.
+constexpr std::int64_t nvfp4_bytes(std::int64_t values) {
+  constexpr std::int64_t block = 16;
+  return (values + 1) / 2 + (values + block - 1) / block;
+}
+
+/// Bytes that casts to fp8 or NVFP4 move for each value of a GEMM's operands. The casts are kernels
+/// of their own before the GEMM.
 struct CastBytes {
   std::int64_t input = 0;    ///< of the GEMM's input, m × k of each group
   std::int64_t gradient = 0; ///< of the output's gradient, m × n, for the gradient of the input
@@ -104,7 +113,7 @@ struct Kernel {
   std::int64_t gradient_launches = 1;
   /// The host launches it within the call of the framework that launches the kernel before it.
   bool same_call = false;
-  /// Casts of the operands of an fp8 GEMM. For a gradient GEMM, `input` is the operand that it
+  /// Casts of the operands of a quantised GEMM. For a gradient GEMM, `input` is the operand that it
   /// casts itself.
   CastBytes cast;
   /// Bytes that a gradient of weights also reads and writes, to add itself to the sum over earlier

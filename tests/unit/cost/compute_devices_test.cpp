@@ -82,6 +82,19 @@ TEST_CASE("borrowed times are scaled by the peaks that bound them") {
                                                    64))) == Approx(2 * 4.194304 / 4).epsilon(1e-9));
 }
 
+TEST_CASE("a product in NVFP4 is as much faster than in fp8 as its peak is higher") {
+  const TemporaryFolder folder;
+  write_calibration(folder, old_row);
+  DevicePeaks peaks{"old", tflops(1), tflops(2), gbyte_per_s(1000)};
+  peaks.fp4 = tflops(6);
+  const ComputeCost cost = ComputeCost::load(folder.path(), peaks);
+  const KernelTime time = cost.time(gemm(KernelPart::dense, Precision::nvfp4, 256, 64, 64));
+  // The row of fp8 takes 4.194304 us: at three times the peak a third.
+  CHECK(device_microseconds(time) == Approx(4.194304 / 3).epsilon(1e-9));
+  CHECK(time.basis == CostBasis::rule);
+  CHECK(time.error == Approx(std::hypot(0.02, 0.2)));
+}
+
 TEST_CASE("a kernel that memory bounds is scaled by the memory's bandwidth") {
   // 12288 bytes at 1 GB/s take 12.3 us, the 262144 FLOP at 1 TFLOPS 0.26 us; at 3 GB/s a third.
   const TemporaryFolder folder;

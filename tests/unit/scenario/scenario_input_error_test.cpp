@@ -202,7 +202,7 @@ const std::vector<Refusal> wrong_types = {
      "precision = \"fp16\"",
      {},
      false,
-     "s.toml:9:13: error: \"fp16\" is not one of bf16, fp8\n"
+     "s.toml:9:13: error: \"fp16\" is not one of bf16, fp8, nvfp4\n"
      "  precision = \"fp16\"\n"
      "              ^\n"
      "  hint: did you mean \"bf16\"?"},

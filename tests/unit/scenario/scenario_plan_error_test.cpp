@@ -367,3 +367,13 @@ TEST_CASE("a plan that cannot run is illegal, with the rule and the nearest lega
 TEST_CASE("a wrong assignment is refused with its place in the assignment") {
   check(wrong_settings);
 }
+
+TEST_CASE("NVFP4 needs a GPU with its arithmetic, and tokens that travel in bf16") {
+  const std::string nvfp4 = with(scenario, "micro_batch = 2", "precision = \"nvfp4\"");
+  CHECK(message_of(nvfp4, {}, true).find("precision: hgx-h100-ndr400 gives no fp4_tflops") !=
+        std::string::npos);
+  const std::string blackwell = with(nvfp4, "hgx-h100-ndr400", "hgx-b200-ndr400");
+  CHECK(message_of(blackwell, {}, true) == "no error");
+  CHECK(message_of(blackwell, {"communication.dispatch_precision=\"fp8\""}, true)
+            .find("not cast to NVFP4") != std::string::npos);
+}

@@ -256,6 +256,11 @@ TEST_CASE("products in fp8 cast what they read, by rows and by columns") {
     CHECK(forward(KernelPart::expert) == 4 * rows * 14336);
     CHECK(backward(KernelPart::expert) == 4 * rows * 2 * 14336 + 2 * rows * 4096 + 2 * rows * 4096);
   }
+  SECTION("NVFP4 reads a tensor twice, and writes two times half a byte") {
+    workload.training.precision = Precision::nvfp4;
+    CHECK(forward(KernelPart::expert) == 5 * rows * (4096 + 14336));
+    CHECK(backward(KernelPart::expert) == 5 * rows * (4096 + 2 * 14336));
+  }
   SECTION("bf16 casts nothing") {
     workload.training.precision = Precision::bf16;
     CHECK(forward(KernelPart::expert) + backward(KernelPart::attention) == 0);

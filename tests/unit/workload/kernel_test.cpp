@@ -18,6 +18,12 @@ TEST_CASE("an fp8 product reads one byte a value and writes two") {
   CHECK(gemm(KernelPart::dense, Precision::fp8, 3, 5, 7).bytes == Bytes{86});
 }
 
+TEST_CASE("an NVFP4 product reads half a byte a value and a scale for each 16") {
+  // (16·32 + 32·64) values: 2560 / 2 + 2560 / 16 = 1440 bytes; results of 16·64·2.
+  CHECK(gemm(KernelPart::dense, Precision::nvfp4, 16, 64, 32).bytes == Bytes{1440 + 2048});
+  CHECK(nvfp4_bytes(17) == 9 + 2);
+}
+
 TEST_CASE("a grouped product is as much work as its products one by one") {
   const Kernel one = gemm(KernelPart::expert, Precision::fp8, 3, 5, 7);
   const Kernel four = grouped_gemm(KernelPart::expert, Precision::fp8, 4, 3, 5, 7);
