@@ -72,16 +72,17 @@ void add_format(CLI::App& import, const ImportFormat& format) {
 
 } // namespace
 
-void add_import_command(CLI::App& app, const AppContext&) {
+void add_import_command(CLI::App& app, const AppContext& context) {
   CLI::App* import =
       app.add_subcommand("import", "Write a topology file from what other tools know of a cluster, "
-                                   "or a scenario from a\ntraining command");
+                                   "or a scenario from a\ntraining command or the log of a run");
   import->require_subcommand(1);
   import->footer("What the file does not tell is taken from datasheets or assumed: each value says "
                  "so in the\nfile that is written, and the assumed ones are printed.");
   for (const ImportFormat& format : formats)
     add_format(*import, format);
   add_megatron_import(*import);
+  add_megatron_log_import(*import, context);
 }
 
 } // namespace moesim

@@ -16,7 +16,7 @@ std::string comment_of(const ImportedValue& value) {
   const char* word = value.origin == ValueOrigin::read      ? "read"
                      : value.origin == ValueOrigin::derived ? "derived"
                                                             : "assumed";
-  return value.note.empty() ? fmt::format("# {}", word) : fmt::format("# {}: {}", word, value.note);
+  return comment_text(value.note.empty() ? word : fmt::format("{}: {}", word, value.note));
 }
 
 /// The names of the two tables, relative to the topology file.
@@ -27,7 +27,7 @@ std::string graph_keys(const std::string& stem) {
 std::string toml_of(const ImportedTopology& topology, const std::string& stem) {
   std::string text;
   for (const std::string& remark : topology.remarks)
-    text += "# " + remark + "\n";
+    text += comment_text(remark) + "\n";
   for (const ImportedTable& table : topology.tables) {
     text += text_of(table);
     if (table.name == "fabric" && topology.graph)
@@ -53,11 +53,18 @@ std::string links_of(const ImportedGraph& graph) {
 
 } // namespace
 
+std::string comment_text(const std::string& text) {
+  std::string comment = "# ";
+  for (const char value : text)
+    comment += static_cast<unsigned char>(value) < ' ' || value == '\x7f' ? ' ' : value;
+  return comment;
+}
+
 std::string text_of(const ImportedTable& table) {
   std::string text = table.name.empty() ? "" : fmt::format("\n[{}]\n", table.name);
   for (const ImportedValue& value : table.values)
     text += value.key.empty()
-                ? fmt::format("# {}\n", value.note)
+                ? comment_text(value.note) + "\n"
                 : fmt::format("{:<32} {}\n", fmt::format("{} = {}", value.key, value.value),
                               comment_of(value));
   return text;
