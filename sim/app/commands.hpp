@@ -37,8 +37,9 @@ void add_report_command(CLI::App& app, const AppContext& context);
 void add_calibrate_command(CLI::App& app, const AppContext& context);
 void add_validate_command(CLI::App& app, const AppContext& context);
 
-/// Adds the import of a Megatron command to `import`.
+/// Adds the imports of a Megatron command, and of a run's log, to `import`.
 void add_megatron_import(CLI::App& import);
+void add_megatron_log_import(CLI::App& import, const AppContext& context);
 
 /// Adds `--set KEY=VALUE` and `--format table|csv|json`.
 void add_settings_option(CLI::App& command, std::vector<std::string>& settings);

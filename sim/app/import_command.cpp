@@ -1,5 +1,6 @@
 #include "sim/app/commands.hpp"
 #include "sim/importer/imported_topology.hpp"
+#include "sim/platform/topology_spec.hpp"
 
 #include <fmt/format.h>
 
@@ -15,22 +16,26 @@ struct ImportFormat {
   ImportedTopology (*read)(const std::filesystem::path&, const ImportOptions&);
   const char* help;
   const char* example;
+  bool is_node; ///< whether it shows one node, without a fabric
 };
 
 const std::vector<ImportFormat> formats = {
     {"nccl-xml", read_nccl_xml,
      "A node, or an NVLink domain, from what NCCL writes with NCCL_TOPO_DUMP_FILE",
-     "moesim import nccl-xml topology.xml --out my-node.toml"},
+     "moesim import nccl-xml topology.xml --out my-node.toml", true},
     {"nvidia-smi-topo", read_nvidia_smi_topo, "A node from the matrix of nvidia-smi topo -m",
-     "moesim import nvidia-smi-topo matrix.txt --gpu h100-sxm --out my-node.toml"},
+     "moesim import nvidia-smi-topo matrix.txt --gpu h100-sxm \\\n"
+     "      --fabric topologies/hgx-h100-ndr400.toml --out my-cluster.toml",
+     true},
     {"ibnetdiscover", read_ibnetdiscover,
      "An InfiniBand fabric, cable by cable, from what ibnetdiscover prints",
-     "moesim import ibnetdiscover fabric.txt --gpu h100-sxm --out my-cluster.toml"},
+     "moesim import ibnetdiscover fabric.txt --gpu h100-sxm --out my-cluster.toml", false},
 };
 
 struct ImportRequest {
   std::string file;
   std::string out;
+  std::string fabric;
   ImportOptions options;
 };
 
@@ -62,9 +67,17 @@ void add_format(CLI::App& import, const ImportFormat& format) {
       ->add_option("--gpu", request->options.gpu_kind,
                    fmt::format("GPU, where the file does not tell it: {}", fmt::join(kinds, ", ")))
       ->type_name("KIND");
+  if (format.is_node)
+    command
+        ->add_option("--fabric", request->fabric,
+                     "Topology file whose fabric joins nodes like this one (default: one node)")
+        ->type_name("TOPOLOGY.toml");
   command->callback([request, read = format.read] {
-    const ImportedTopology topology = read(request->file, request->options);
+    ImportedTopology topology = read(request->file, request->options);
+    if (!request->fabric.empty())
+      put_into_fabric(topology, request->fabric);
     write_imported(topology, request->out);
+    read_topology(request->out); // what was written can be used
     print_gaps(topology);
     std::cout << request->out << '\n';
   });
@@ -72,16 +85,17 @@ void add_format(CLI::App& import, const ImportFormat& format) {
 
 } // namespace
 
-void add_import_command(CLI::App& app, const AppContext&) {
+void add_import_command(CLI::App& app, const AppContext& context) {
   CLI::App* import =
       app.add_subcommand("import", "Write a topology file from what other tools know of a cluster, "
-                                   "or a scenario from a\ntraining command");
+                                   "or a scenario from a\ntraining command or the log of a run");
   import->require_subcommand(1);
   import->footer("What the file does not tell is taken from datasheets or assumed: each value says "
                  "so in the\nfile that is written, and the assumed ones are printed.");
   for (const ImportFormat& format : formats)
     add_format(*import, format);
   add_megatron_import(*import);
+  add_megatron_log_import(*import, context);
 }
 
 } // namespace moesim

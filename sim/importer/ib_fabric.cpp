@@ -18,6 +18,18 @@ namespace {
   throw InputError(where, message, hint);
 }
 
+/// Most bytes of a line; a port's has about 100.
+constexpr std::size_t fabric_line_bytes_max = 2'000;
+
+/// Whether a line is one of the tool's own errors about a part that did not answer, as in
+/// `src/query_smp.c:195; umad (…) bad status 110; Connection timed out`.
+bool is_tool_error(const std::string& line) {
+  const std::size_t source = line.find(".c:");
+  return line.starts_with("ibwarn:") || line.starts_with("ibpanic:") ||
+         (source != std::string::npos && line.find(';') != std::string::npos &&
+          line.find_first_of(" \t\"[") > source);
+}
+
 /// Gbit/s of one lane (InfiniBand Trade Association; NDR and XDR as sold, HDR likewise).
 const std::map<std::string, double> lane_rates = {{"SDR", 2.5},     {"DDR", 5.0},  {"QDR", 10.0},
                                                   {"FDR", 14.0625}, {"EDR", 25.0}, {"HDR", 50.0},
@@ -25,7 +37,7 @@ const std::map<std::string, double> lane_rates = {{"SDR", 2.5},     {"DDR", 5.0}
 
 /// The rate of a link width and speed: "4xNDR" → 400 Gbit/s.
 double rate_of(const InputLocation& where, const std::string& text, int column) {
-  static const std::regex pattern(R"((\d+)x([A-Z]+)\d*)");
+  static const std::regex pattern(R"((\d{1,2})x([A-Z]+)\d{0,3})");
   std::smatch match;
   if (std::regex_match(text, match, pattern))
     if (const auto lane = lane_rates.find(match[2]); lane != lane_rates.end())
@@ -57,6 +69,9 @@ IbFabric IbFabric::read(const std::filesystem::path& file) {
   InputLocation where{.file = file.string(), .source_line = ""};
   while (std::getline(stream, where.source_line)) {
     ++where.line;
+    if (where.source_line.size() > fabric_line_bytes_max)
+      refuse({where.file, where.line, 1, where.source_line.substr(0, 80)}, 1,
+             fmt::format("a line of more than {} bytes", fabric_line_bytes_max));
     if (!where.source_line.empty() && where.source_line.back() == '\r')
       where.source_line.pop_back();
     fabric.add_line(where);
@@ -78,6 +93,10 @@ void IbFabric::add_line(const InputLocation& where) {
                            "Chassis", "Non-Chassis", "Spine", "Line", "DR path"})
     if (begins(word))
       return;
+  if (is_tool_error(line)) {
+    ++tool_errors_;
+    return;
+  }
   refuse_other_tools(where);
   if (begins("["))
     return add_port(where);
@@ -109,7 +128,7 @@ void IbFabric::add_device(const InputLocation& where, IbDevice::Kind kind) {
 
 void IbFabric::add_port(const InputLocation& where) {
   // A line of a port: [port](guid) "peer"[its port](guid) # comment
-  const std::string end = R"re(\[(\d+)\](?:\([0-9a-fA-F]+\))?)re";
+  const std::string end = R"re(\[(\d{1,5})\](?:\([0-9a-fA-F]+\))?)re";
   static const std::regex pattern(end + R"re(\s+"([SHR]-[0-9a-fA-F]+)")re" + end +
                                   R"re(\s*#\s*(.*\S)\s*)re");
   static const std::regex rate_pattern(R"(\b(\d+x[A-Z]+\d*)\b(?=[^"]*$))");

@@ -39,6 +39,8 @@ public:
   int uneven_cables() const { return uneven_cables_; }
   /// Number of SHARP aggregation nodes at a switch port that have no block.
   int missing_aggregation_nodes() const { return missing_aggregation_nodes_; }
+  /// Number of lines in which the tool tells of parts that did not answer.
+  int tool_errors() const { return tool_errors_; }
   const IbDevice& device(const std::string& id) const { return devices_[by_id_.at(id)]; }
 
 private:
@@ -51,6 +53,7 @@ private:
   std::map<std::string, std::size_t> by_id_;
   int uneven_cables_ = 0;
   int missing_aggregation_nodes_ = 0;
+  int tool_errors_ = 0;
 };
 
 } // namespace moesim

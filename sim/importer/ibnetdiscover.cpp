@@ -212,6 +212,11 @@ ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
   if (fabric.missing_aggregation_nodes() > 0)
     topology.remarks.push_back(fmt::format("left out: {} SHARP aggregation nodes without a block",
                                            fabric.missing_aggregation_nodes()));
+  if (fabric.tool_errors() > 0)
+    topology.remarks.push_back(
+        fmt::format("left out: {} lines of errors of ibnetdiscover itself: parts of the fabric did "
+                    "not answer and may be missing",
+                    fabric.tool_errors()));
   if (fabric.uneven_cables() > 0)
     topology.remarks.push_back(fmt::format(
         "{} cables name two rates at their ends: the lower is taken", fabric.uneven_cables()));

@@ -18,12 +18,13 @@ struct ScenarioOptions {
   std::optional<std::int64_t> gpus; ///< nothing: the number of the launcher
   ShellDefinitions definitions;     ///< values of variables that the file does not set
   std::string more_arguments;       ///< override those of the file
+  std::filesystem::path model;      ///< config.json of the model; empty: the arguments give it
 };
 
 /// The scenario that an import made of a training command. A value without a key is a comment.
 struct ImportedScenario {
   std::vector<ImportedTable> tables;
-  std::string config; ///< config of the model, as JSON
+  std::string config; ///< config of the model, as JSON; empty: the scenario names a file
   /// Remarks for the reader: arguments that are not used, and effects that are not modelled.
   std::vector<std::string> remarks;
 };
@@ -32,14 +33,21 @@ struct ImportedScenario {
 /// position, for arguments that it cannot read, that are missing, or that Megatron refuses.
 ImportedScenario read_megatron(const std::filesystem::path& file, const ScenarioOptions& options);
 
+/// The same from arguments that were read.
+ImportedScenario scenario_of(MegatronArguments& arguments, const ScenarioOptions& options);
+
 /// The model's config, the `[model]` table, and the parts that are not modelled.
 struct ImportedModel {
-  std::string config; ///< JSON, with the keys of Hugging Face if they exist
+  std::string config; ///< JSON, with the keys of Hugging Face if they exist; empty: a file has it
   ImportedTable table;
   std::int64_t layers = 0;
   bool is_moe = false;
 };
 ImportedModel read_megatron_model(const MegatronArguments& arguments);
+
+/// The same from a config.json as it is published. Arguments of the model have no effect.
+ImportedModel read_published_model(const MegatronArguments& arguments,
+                                   const std::filesystem::path& config);
 
 /// The `[parallel]` table.
 ImportedTable read_megatron_plan(const MegatronArguments& arguments, const ImportedModel& model);

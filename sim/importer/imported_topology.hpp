@@ -51,6 +51,7 @@ struct ImportedGraph {
 struct ImportedTopology {
   std::vector<ImportedTable> tables;
   std::optional<ImportedGraph> graph; ///< of an explicit topology
+  std::string copied_fabric;          ///< `[fabric]` of another file, as TOML; may be empty
   /// Remarks for the reader: parts that were left out, and suspect values.
   std::vector<std::string> remarks;
 };
@@ -89,6 +90,10 @@ ImportedTopology read_nvidia_smi_topo(const std::filesystem::path& file,
                                       const ImportOptions& options);
 ImportedTopology read_ibnetdiscover(const std::filesystem::path& file,
                                     const ImportOptions& options);
+
+/// Replaces the fabric of an imported node by that of a topology file, with as many nodes as there.
+/// Throws the errors of read_topology, and InputError for a fabric that lists its own nodes.
+void put_into_fabric(ImportedTopology& topology, const std::filesystem::path& file);
 
 /// Writes the topology file, and beside it `<stem>.nodes.csv` and `<stem>.links.csv` if there is a
 /// graph; `[fabric]` then names them. Throws InputError if a file cannot be written.

@@ -1,9 +1,32 @@
 #include "sim/importer/located_text.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <cctype>
 #include <string_view>
 
 namespace moesim {
+
+std::string TextGap::hint() const {
+  return define.empty() ? "write the value into a copy of the file"
+                        : "set it with " + remedy_of({define});
+}
+
+std::string remedy_of(const std::vector<std::string>& names) {
+  std::vector<std::string> options;
+  std::size_t arguments = 0;
+  for (const std::string& name : names)
+    if (std::isdigit(static_cast<unsigned char>(name[0])))
+      arguments = std::max<std::size_t>(arguments, std::stoul(name.substr(0, 4)));
+    else
+      options.push_back(fmt::format("--define {}=VALUE", name));
+  if (arguments > 0)
+    options.push_back(arguments == 1 ? "--arguments \"VALUE\""
+                                     : fmt::format("--arguments \"{} VALUES\"", arguments));
+  return fmt::format("{}", fmt::join(options, " "));
+}
 
 LocatedText LocatedText::file(const std::string& text) {
   LocatedText located;
@@ -64,6 +87,42 @@ LocatedText LocatedText::doubted(const Gap& gap) const {
     if (!byte.gap)
       byte.gap = gap;
   return doubted;
+}
+
+LocatedText LocatedText::definable(const std::string& name) const {
+  LocatedText definable = *this;
+  for (Byte& byte : definable.bytes_)
+    if (byte.gap && byte.gap->define.empty()) {
+      TextGap gap = *byte.gap;
+      gap.define = name;
+      byte.gap = std::make_shared<const TextGap>(gap);
+    }
+  return definable;
+}
+
+LocatedText LocatedText::with_variables(
+    const std::function<std::optional<std::string>(const std::string&)>& value_of) const {
+  LocatedText expanded;
+  for (std::size_t i = 0; i < size();) {
+    const bool braces = (*this)[i] == '$' && (*this)[i + 1] == '{';
+    const std::size_t begin = i + (braces ? 2 : 1);
+    std::size_t end = begin;
+    while (std::isalnum(static_cast<unsigned char>((*this)[end])) || (*this)[end] == '_')
+      ++end;
+    if ((*this)[i] != '$' || end == begin || (braces && (*this)[end] != '}')) {
+      expanded.append(*this, i++);
+      continue;
+    }
+    const std::string name = slice(begin, end).text();
+    const std::size_t after = end + (braces ? 1 : 0);
+    const auto value = value_of(name);
+    expanded.append(at(offset(i), value ? *value : slice(i, after).text(),
+                       value ? nullptr
+                             : std::make_shared<const TextGap>(
+                                   TextGap{name + " is not set in this file", name, false, true})));
+    i = after;
+  }
+  return expanded;
 }
 
 std::vector<LocatedText> LocatedText::fields() const {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +12,18 @@ namespace moesim {
 /// The reason why a piece of a text does not follow from its file.
 struct TextGap {
   std::string message; ///< for example "EXPERTS is not set in this file"
-  std::string hint;    ///< remedy for the user
+  /// Name of the variable that --define can set; a number for an argument of the script. Empty: the
+  /// value must be written into a copy of the file.
+  std::string define;
   /// Whether the piece may have replaced other text, so that more than the piece is unknown.
   bool may_hide_more = false;
   bool unset = false; ///< the piece is a variable that is never set
+
+  /// Remedy for the user.
+  std::string hint() const;
 };
+/// The options that set variables and arguments of a script: `--define EP=VALUE`.
+std::string remedy_of(const std::vector<std::string>& names);
 
 /// A text whose bytes know their offset in a file, and whether they are known: part of a script
 /// after the expansion of its variables.
@@ -46,6 +55,11 @@ public:
   LocatedText slice(std::size_t begin, std::size_t end) const;
   /// The same text, its known pieces marked as unknown.
   LocatedText doubted(const Gap& gap) const;
+  /// The same text, where --define `name` sets the unknown pieces that nothing else sets.
+  LocatedText definable(const std::string& name) const;
+  /// The same text with `${NAME}` and `$NAME` replaced by their values; a gap where one has none.
+  LocatedText with_variables(
+      const std::function<std::optional<std::string>(const std::string&)>& value_of) const;
   /// The parts between blanks.
   std::vector<LocatedText> fields() const;
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t integer_max = 1'000'000'000;
 
 [[noreturn]] void refuse_gap(const ArgumentValue& value) {
-  throw InputError(value.where, value.gap->message, value.gap->hint);
+  throw InputError(value.where, value.gap->message, value.gap->hint());
 }
 
 bool is_blank(char value) {
@@ -32,10 +32,10 @@ void MegatronArguments::add_unknown(const MegatronArgument& argument) {
   unknown_.push_back(argument);
 }
 
-void MegatronArguments::add_unset(const std::string& reason, const InputLocation& where) {
-  const std::string text = fmt::format("{} ({}:{})", reason, where.file, where.line);
-  if (std::find(unset_.begin(), unset_.end(), text) == unset_.end())
-    unset_.push_back(text);
+void MegatronArguments::add_remark(const std::string& remark, const InputLocation& where) {
+  const std::string text = fmt::format("{} ({}:{})", remark, where.file, where.line);
+  if (std::find(remarks_.begin(), remarks_.end(), text) == remarks_.end())
+    remarks_.push_back(text);
 }
 
 const MegatronArgument& MegatronArguments::get(const std::string& name) const {
@@ -131,8 +131,11 @@ std::string MegatronArguments::source_of(const std::string& name) const {
 }
 
 std::string MegatronArguments::position_of(const MegatronArgument& argument) const {
-  return argument.where.file == file ? fmt::format("line {}", argument.where.line)
-                                     : "given beside the file";
+  if (argument.where.file == file)
+    return fmt::format("line {}", argument.where.line);
+  return argument.where.file.starts_with("--")
+             ? "given beside the file"
+             : fmt::format("{}:{}", argument.where.file, argument.where.line);
 }
 
 std::string MegatronArguments::written(const MegatronArgument& argument) {

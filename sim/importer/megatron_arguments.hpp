@@ -4,6 +4,7 @@
 #include "sim/importer/shell_variables.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,16 +17,19 @@ enum class ArgumentShape { flag, value, list };
 
 /// The use of an argument by the import.
 enum class ArgumentUse {
-  modelled, ///< it sets a key of the scenario or of the model's config
-  noted,    ///< it changes a step but has no key: a comment names it
-  ignored   ///< it has no effect on the model of a step: learning rates, logging, data, checkpoints
+  used,           ///< it sets a key of the scenario or of the model's config
+  approximated,   ///< it changes a step a little but has no key: a comment names it
+  without_effect, ///< no effect on time and memory: learning rates, logging, data, checkpoints
+  refused         ///< it changes a step in a way that is not modelled
 };
 
+/// A row of megatron_arguments.txt, the one list of names.
 struct ArgumentRule {
   ArgumentShape shape = ArgumentShape::flag;
-  ArgumentUse use = ArgumentUse::ignored;
-  std::string table; ///< for `noted`: the scenario's table that it belongs to
-  std::string note;  ///< for `noted`: the effect that a prediction lacks; may be empty
+  ArgumentUse use = ArgumentUse::without_effect;
+  std::string table; ///< table of the scenario that an approximated argument belongs to
+  std::string note;  ///< effect that a prediction lacks, or the reason of a refusal
+  std::vector<std::string> inert; ///< values with which the argument changes nothing
 };
 /// The rule of an argument, by its name without the dashes; null for an unknown one.
 const ArgumentRule* find_argument_rule(const std::string& name);
@@ -34,6 +38,9 @@ const ArgumentRule* find_argument_rule(const std::string& name);
 std::string argument_name(std::string written);
 /// Every known name.
 std::vector<std::string> argument_names();
+/// The size of the vocabulary of a tokenizer or model whose name or path is known; see the sources
+/// in megatron_names.cpp.
+std::optional<std::int64_t> vocabulary_of(const std::string& tokenizer);
 
 /// A value of an argument, which may be unknown.
 struct ArgumentValue {
@@ -47,6 +54,12 @@ struct MegatronArgument {
   std::vector<ArgumentValue> values;
 };
 
+/// Whether an argument has a value with which it changes nothing.
+bool is_inert(const MegatronArgument& argument);
+
+/// A position of a script or of the options, by the offset that a LocatedText has.
+using Locate = std::function<InputLocation(std::size_t)>;
+
 /// The arguments of a training run; the last one of a name counts. Every reader throws InputError,
 /// at the value, for a value of a wrong kind and for an unknown one.
 ///
@@ -59,9 +72,16 @@ public:
   void add(MegatronArgument argument);
   /// Adds an argument of the file that is not used.
   void add_unknown(const MegatronArgument& argument);
+  /// Adds a piece of the file that may hold arguments, but is not known.
+  void add_gap(const InputLocation& where, const TextGap& gap) { gaps_.push_back({where, gap}); }
+  /// Adds a remark on a place of the file, once.
+  void add_remark(const std::string& remark, const InputLocation& where);
 
-  /// Adds a variable that a script treats as empty, with the reason.
-  void add_unset(const std::string& reason, const InputLocation& where);
+  /// Throws one InputError that names all missing and unknown values that the import needs, with
+  /// the options that give them. `has_gpus`, `has_model`: whether an option gives these.
+  void refuse_incomplete(bool has_gpus, bool has_model) const;
+  /// Throws InputError for arguments that change a step in a way that is not modelled.
+  void refuse_unmodelled() const;
 
   bool has(const std::string& name) const { return arguments_.contains(name); }
   const MegatronArgument& get(const std::string& name) const;
@@ -77,6 +97,9 @@ public:
   [[noreturn]] void fail(const std::string& name, const std::string& message,
                          const std::string& hint = "") const;
 
+  /// The argument that names a known tokenizer, and the size of its vocabulary.
+  std::optional<std::pair<std::string, std::int64_t>> known_tokenizer() const;
+
   /// The source of a value: "--num-layers, line 12".
   std::string source_of(const std::string& name) const;
   /// The position of an argument: "line 12", or a text for one that is not in the file.
@@ -86,8 +109,7 @@ public:
   /// The arguments of a use, by name.
   std::vector<const MegatronArgument*> all_of(ArgumentUse use) const;
   const std::vector<MegatronArgument>& unknown() const { return unknown_; }
-  /// "EP is not set in this file (train.sh:3)", once each.
-  const std::vector<std::string>& unset() const { return unset_; }
+  const std::vector<std::string>& remarks() const { return remarks_; }
 
   std::string file; ///< for errors about missing arguments
 
@@ -96,13 +118,14 @@ private:
 
   std::map<std::string, MegatronArgument> arguments_;
   std::vector<MegatronArgument> unknown_;
-  std::vector<std::string> unset_;
+  std::vector<std::pair<InputLocation, TextGap>> gaps_;
+  std::vector<std::string> remarks_;
 };
 
-/// Reads the words of a command line, launcher and program included. `file` and `text` are for the
-/// positions of errors. Throws InputError for a word that is no argument or is unknown.
-void read_argument_words(const std::vector<LocatedText>& words, const std::string& file,
-                         const std::string& text, MegatronArguments& arguments);
+/// Reads the words of a command line, launcher and program included. Throws InputError for a word
+/// that is no argument.
+void read_argument_words(const std::vector<LocatedText>& words, const Locate& locate,
+                         MegatronArguments& arguments);
 
 /// Reads a Megatron command line or YAML, with the user's own `definitions`. Throws InputError for
 /// a file that it cannot read, and for one without a training command or with several.
@@ -111,6 +134,11 @@ MegatronArguments read_megatron_arguments(const std::filesystem::path& file,
 
 /// Reads the arguments of a YAML file's text: a table MODEL_ARGS or ARGS, or Megatron's own config.
 void read_megatron_yaml(const std::string& file, const std::string& text,
+                        const ShellDefinitions& definitions, MegatronArguments& arguments);
+
+/// Reads a list of arguments without a command, as after --with: words between blanks and line
+/// ends, with quotes, comments, variables and a backslash at the end of a line.
+void read_argument_text(const std::string& name, const std::string& text,
                         const ShellDefinitions& definitions, MegatronArguments& arguments);
 
 } // namespace moesim

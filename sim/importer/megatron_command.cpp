@@ -4,10 +4,9 @@
 #include "sim/input/file_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
-#include <regex>
 #include <set>
 
 namespace moesim {
@@ -17,18 +16,25 @@ namespace {
 namespace fs = std::filesystem;
 using Words = std::vector<LocatedText>;
 
-/// An argument of every training run, which tells a Megatron command from others.
+/// An argument of every run that names its model itself, which tells a Megatron command.
 constexpr const char* telling = "--num-layers";
-
-/// Whether a text is the name of an argument: `--name`, `-x`, but not a negative number.
-bool is_name(const std::string& text) {
-  return text.size() > 1 && text[0] == '-' && !std::isdigit(static_cast<unsigned char>(text[1])) &&
-         text[1] != '.';
-}
+/// Number of arguments that tell the command of a run whose model is named elsewhere.
+constexpr int telling_count = 3;
 
 bool tells(const LocatedText& word) {
   const std::string text = word.text();
   return text == telling || text.starts_with(std::string(telling) + "=");
+}
+
+/// Number of words that are Megatron arguments with an effect.
+int arguments_among(const Words& words) {
+  return static_cast<int>(std::count_if(words.begin(), words.end(), [](const LocatedText& word) {
+    const std::string text = word.text();
+    const ArgumentRule* rule =
+        text.starts_with("--") ? find_argument_rule(argument_name(text.substr(0, text.find('='))))
+                               : nullptr;
+    return rule && rule->use == ArgumentUse::used;
+  }));
 }
 
 /// Splits a command line in one word, as after `bash -c`, at its blanks. Arguments of `eval` lose
@@ -37,7 +43,7 @@ Words flatten(const Words& words) {
   const bool again = words.front().text() == "eval";
   Words flat;
   for (const LocatedText& word : words) {
-    if (!again && (word.text().find(telling) == std::string::npos || tells(word))) {
+    if (!again && (word.text().find(" --") == std::string::npos || word[0] == '{')) {
       flat.push_back(word);
       continue;
     }
@@ -53,161 +59,96 @@ Words flatten(const Words& words) {
   return flat;
 }
 
-class WordReader {
-public:
-  WordReader(const Words& words, const std::string& file, const std::string& text,
-             MegatronArguments& arguments)
-      : words_(words), file_(file), text_(text), arguments_(arguments) {}
-
-  void read() {
-    skip_launcher();
-    while (position_ < words_.size())
-      read_argument();
-  }
-
-private:
-  InputLocation where(const LocatedText& word) const {
-    return locate_offset(file_, text_, word.offset());
-  }
-
-  /// Skips the launcher and its arguments before the program; keeps the number of GPUs.
-  void skip_launcher() {
-    std::size_t begin = words_.size();
-    for (std::size_t i = words_.size(); i-- > 0;)
-      if (const std::string text = words_[i].text();
-          text.size() < 4096 && text.ends_with(".py") && !is_name(text))
-        begin = i;
-    if (begin == words_.size()) {
-      while (position_ < words_.size() && !is_name(words_[position_].text()))
-        ++position_; // a program of another name
-      return;
-    }
-    for (; position_ < begin; ++position_) {
-      const std::string name =
-          argument_name(words_[position_].text().substr(0, words_[position_].text().find('=')));
-      if (is_name(words_[position_].text()) && (name == "nnodes" || name == "nproc-per-node")) {
-        read_argument();
-        --position_;
-      }
-    }
-    position_ = begin + 1;
-  }
-
-  void read_argument() {
-    const LocatedText& word = words_[position_];
-    const std::string text = word.text();
-    if (!is_name(text))
-      refuse_stray(word);
-    ++position_;
-    const std::size_t equals = std::min(text.find('='), text.size());
-    MegatronArgument argument{argument_name(text.substr(0, equals)), where(word), {}};
-    const ArgumentRule* rule = find_argument_rule(argument.name);
-    const bool matters = !rule || rule->use != ArgumentUse::ignored;
-    const LocatedText::Gap gap = word.slice(0, equals).gap();
-    if (gap && (matters || gap->may_hide_more))
-      throw InputError(argument.where, gap->message, gap->hint);
-    if (rule && rule->shape == ArgumentShape::flag && equals == text.size() && takes_no())
-      return;
-    if (equals < text.size())
-      add_value(argument, word.slice(equals + 1, text.size()));
-    else
-      take_values(argument, rule ? rule->shape : ArgumentShape::list);
-    if (!rule)
-      arguments_.add_unknown(argument);
-    else if (rule->shape == ArgumentShape::value && argument.values.empty())
-      throw InputError(argument.where, fmt::format("--{} has no value", argument.name));
-    else
-      arguments_.add(std::move(argument));
-  }
-
-  /// Skips the value of a flag written as `--bf16 true`. Returns true for `false`: the flag is then
-  /// not set.
-  bool takes_no() {
-    const std::string next = position_ < words_.size() ? words_[position_].text() : "";
-    if (next == "true" || next == "false")
-      ++position_;
-    return next == "false";
-  }
-
-  void add_value(MegatronArgument& argument, const LocatedText& word) {
-    argument.values.push_back({word.text(), where(word), word.gap()});
-  }
-
-  void take_values(MegatronArgument& argument, ArgumentShape shape) {
-    const std::size_t most = shape == ArgumentShape::flag    ? 0
-                             : shape == ArgumentShape::value ? 1
-                                                             : words_.size();
-    // The first value may be unknown. An unknown word after it may also be an argument.
-    while (position_ < words_.size() && argument.values.size() < most &&
-           !is_name(words_[position_].text()) &&
-           (argument.values.empty() || !is_variable(words_[position_])))
-      add_value(argument, words_[position_++]);
-  }
-
-  /// Whether a word is one unknown variable, as $EXTRA.
-  static bool is_variable(const LocatedText& word) {
-    return word.gap() != nullptr && (word[0] == '$' || word[0] == '`');
-  }
-
-  [[noreturn]] void refuse_stray(const LocatedText& word) const {
-    if (const LocatedText::Gap gap = word.gap())
-      throw InputError(where(word), gap->message + ", and may hold arguments", gap->hint);
-    throw InputError(where(word),
-                     fmt::format("\"{}\" is no argument and no value of one", word.text()));
-  }
-
-  const Words& words_;
-  const std::string& file_;
-  const std::string& text_;
-  MegatronArguments& arguments_;
-  std::size_t position_ = 0;
+struct TrainingCommand {
+  Words words;
+  std::map<std::string, LocatedText> environment;
 };
 
-/// The words of the command that trains.
-Words find_command(const std::vector<ShellCommand>& commands, const std::string& file,
-                   const std::string& text) {
+/// The commands that train: those with --num-layers, or else those with several arguments.
+std::vector<TrainingCommand> find_commands(const std::vector<ShellCommand>& commands) {
   static const std::set<std::string> printing = {"echo", "printf", "cat", "log"};
-  std::vector<Words> found;
+  std::vector<TrainingCommand> whole;
+  std::vector<TrainingCommand> parts;
   std::set<std::string> texts;
   for (const ShellCommand& command : commands) {
     if (printing.contains(command.words.front().text()))
       continue;
     Words words = flatten(command.words);
-    if (std::none_of(words.begin(), words.end(), tells))
-      continue;
     std::string joined;
     for (const LocatedText& word : words)
       joined += word.text() + '\n';
-    if (texts.insert(joined).second)
-      found.push_back(std::move(words));
+    if (!texts.insert(joined).second)
+      continue;
+    if (std::any_of(words.begin(), words.end(), tells))
+      whole.push_back({std::move(words), command.environment});
+    else if (arguments_among(words) >= telling_count)
+      parts.push_back({std::move(words), command.environment});
   }
-  if (found.empty())
-    throw InputError({file}, fmt::format("no command of this file has {}", telling),
-                     "give a script that calls Megatron, its arguments alone, or its YAML; what "
-                     "another file holds comes with --with");
-  if (found.size() > 1) {
-    const auto second = std::find_if(found[1].begin(), found[1].end(), tells);
-    throw InputError(locate_offset(file, text, second->offset()),
-                     fmt::format("this is one of {} commands with {}", found.size(), telling),
-                     "keep one of them in a copy of the file");
+  return whole.empty() ? parts : whole;
+}
+
+/// The arguments of a file that has variables with arguments, but no command.
+Words arguments_of_variables(const ShellOutcome& outcome, std::vector<std::string>& names) {
+  Words words;
+  for (const auto& [name, values] : outcome.variables.all()) {
+    Words fields;
+    for (const LocatedText& value : *values)
+      for (LocatedText& field : values->size() == 1 ? value.fields() : Words{value})
+        fields.push_back(std::move(field));
+    if (fields.empty() || !fields.front().text().starts_with("--") || arguments_among(fields) == 0)
+      continue;
+    names.push_back(name);
+    words.insert(words.end(), fields.begin(), fields.end());
   }
-  return found.front();
+  return words;
+}
+
+/// Reads NNODES and NPROC_PER_NODE, from which launchers take the number of GPUs.
+void read_environment(const TrainingCommand& command, const ShellOutcome& outcome,
+                      MegatronArguments& arguments) {
+  const auto take = [&](const char* variable, const char* argument) {
+    const auto prefix = command.environment.find(variable);
+    const auto assigned = outcome.variables.find(variable, 0);
+    const LocatedText value = prefix != command.environment.end() ? prefix->second
+                              : assigned && assigned->size() == 1 ? assigned->front()
+                                                                  : LocatedText();
+    if (arguments.has(argument) || value.empty())
+      return;
+    const InputLocation where = outcome.files->locate(value.offset());
+    arguments.add({argument, where, {{value.text(), where, value.gap()}}});
+  };
+  if (arguments.has("nproc-per-node"))
+    return;
+  take("NPROC_PER_NODE", "nproc-per-node");
+  if (arguments.has("nproc-per-node"))
+    take("NNODES", "nnodes");
+}
+
+/// The number at the end of a text such as `gpu:h100:8` or `8`; empty if there is none.
+std::string trailing_number(const std::string& text) {
+  const std::size_t last = text.find_last_not_of("0123456789");
+  return last == std::string::npos ? text : text.substr(last + 1);
 }
 
 /// Reads `#SBATCH --nodes=4`, and the GPUs or else the tasks of a node, if the command line has no
 /// number of nodes.
 void read_slurm_header(const std::string& file, const std::string& text,
                        MegatronArguments& arguments) {
-  static const std::regex line(R"(#SBATCH\s+(?:--(nodes|gpus-per-node|ntasks-per-node|gres)|-(N)))"
-                               R"([=\s]\s*([\w:]*?)(\d+)(?:\s.*)?)");
   std::map<std::string, ArgumentValue> found;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::smatch match;
-    if (const std::string one = text.substr(begin, std::min<std::size_t>(end - begin, 200));
-        one.starts_with("#SBATCH") && std::regex_match(one, match, line))
-      found[match[2].matched ? "nodes" : match[1].str()] = {
-          match[4], locate_offset(file, text, begin), {}};
+    if (text.compare(begin, 7, "#SBATCH") == 0 && end - begin < 200) {
+      std::vector<std::string> fields;
+      for (const LocatedText& field :
+           LocatedText::at(0, text.substr(begin + 7, end - begin - 7)).fields())
+        fields.push_back(field.text());
+      const std::size_t equals = fields.empty() ? 0 : fields[0].find('=');
+      if (!fields.empty() && equals != std::string::npos)
+        fields = {fields[0].substr(0, equals), fields[0].substr(equals + 1)};
+      if (fields.size() > 1 && !trailing_number(fields[1]).empty())
+        found[fields[0] == "-N" ? "--nodes" : fields[0]] = {
+            trailing_number(fields[1]), locate_offset(file, text, begin), {}};
+    }
     begin = end + 1;
   }
   const auto take = [&](const std::string& name, std::initializer_list<const char*> keys) {
@@ -215,10 +156,10 @@ void read_slurm_header(const std::string& file, const std::string& text,
       if (found.contains(key) && !arguments.has(name))
         return arguments.add({name, found[key].where, {found[key]}});
   };
-  if (arguments.has("nnodes") || !found.contains("nodes"))
+  if (arguments.has("nnodes") || !found.contains("--nodes"))
     return;
-  take("nnodes", {"nodes"});
-  take("nproc-per-node", {"gpus-per-node", "gres", "ntasks-per-node"});
+  take("nnodes", {"--nodes"});
+  take("nproc-per-node", {"--gpus-per-node", "--gres", "--ntasks-per-node"});
 }
 
 /// Whether the first word of a text is an argument, so that the text has no command.
@@ -229,12 +170,46 @@ bool is_argument_list(const std::string& text) {
   return at != std::string::npos && text.compare(at, 2, "--") == 0;
 }
 
-} // namespace
-
-void read_argument_words(const Words& words, const std::string& file, const std::string& text,
-                         MegatronArguments& arguments) {
-  WordReader(words, file, text, arguments).read();
+[[noreturn]] void refuse_commands(const std::vector<TrainingCommand>& commands,
+                                  const ShellOutcome& outcome, const std::string& file) {
+  if (commands.empty())
+    throw InputError({file}, fmt::format("no command of this file has {}", telling),
+                     "give a script that calls Megatron, its arguments alone, or its YAML; what "
+                     "another file holds comes with --with");
+  const Words& words = commands[1].words;
+  const auto second = std::find_if(words.begin(), words.end(), tells);
+  throw InputError(
+      outcome.files->locate((second == words.end() ? words.front() : *second).offset()),
+      fmt::format("this is one of {} commands with {}", commands.size(), telling),
+      "keep one of them in a copy of the file");
 }
+
+void read_script(const std::string& name, const std::string& text,
+                 const ShellDefinitions& definitions, MegatronArguments& arguments) {
+  const ShellOutcome outcome = run_shell(name, text, definitions);
+  const Locate locate = [&](std::size_t offset) { return outcome.files->locate(offset); };
+  std::vector<TrainingCommand> commands = find_commands(outcome.commands);
+  for (const ShellNote& note : outcome.notes)
+    arguments.add_remark(note.text, locate(note.offset));
+  std::vector<std::string> names;
+  if (commands.empty())
+    if (const Words words = arguments_of_variables(outcome, names); !words.empty())
+      commands.push_back({words, {}});
+  if (commands.size() != 1)
+    refuse_commands(commands, outcome, name);
+  if (!names.empty())
+    arguments.add_remark(
+        fmt::format("no command: the arguments of {} are taken", fmt::join(names, ", ")),
+        {name, 1});
+  read_argument_words(commands.front().words, locate, arguments);
+  for (const LocatedText& variable : outcome.unset)
+    arguments.add_remark("taken to be empty: " + variable.gap()->message,
+                         locate(variable.offset()));
+  read_environment(commands.front(), outcome, arguments);
+  read_slurm_header(name, text, arguments);
+}
+
+} // namespace
 
 MegatronArguments read_megatron_arguments(const fs::path& file,
                                           const ShellDefinitions& definitions) {
@@ -242,22 +217,21 @@ MegatronArguments read_megatron_arguments(const fs::path& file,
   const std::string text = read_file(file);
   MegatronArguments arguments;
   arguments.file = name;
-  if (file.extension() == ".yaml" || file.extension() == ".yml") {
+  const std::string kind = file.extension().string();
+  if (kind == ".yaml" || kind == ".yml")
     read_megatron_yaml(name, text, definitions, arguments);
-  } else if (is_argument_list(text)) {
-    ShellVariables variables(name, text, definitions);
-    Words words;
-    for (const ShellWord& word : parse_argument_list(name, text))
-      for (LocatedText& expanded : variables.expand(word.raw))
-        words.push_back(std::move(expanded));
-    read_argument_words(words, name, text, arguments);
-  } else {
-    const ShellOutcome outcome = run_shell(name, text, definitions);
-    read_argument_words(find_command(outcome.commands, name, text), name, text, arguments);
-    for (const LocatedText& variable : outcome.unset)
-      arguments.add_unset(variable.gap()->message, locate_offset(name, text, variable.offset()));
-    read_slurm_header(name, text, arguments);
-  }
+  else if (kind == ".py")
+    throw InputError({name}, "is Python, and its plan is known when it runs",
+                     "import the log of such a run with moesim import megatron-log");
+  else if (kind == ".toml")
+    throw InputError({name},
+                     "is no Megatron command: a torchtitan job holds its plan in "
+                     "[parallelism] and its model in the code that `flavor` names",
+                     "copy workloads/mixtral-8x7b/scenario.toml and enter the degrees there");
+  else if (is_argument_list(text))
+    read_argument_text(name, text, definitions, arguments);
+  else
+    read_script(name, text, definitions, arguments);
   return arguments;
 }
 

@@ -16,9 +16,10 @@ constexpr int layout_depth_max = 20;
 /// Reads a text with repeated pieces and brackets.
 class RepeatReader {
 public:
+  /// Leaves out blanks, and quotes that were meant for a second shell.
   explicit RepeatReader(const std::string& text) {
     for (const char value : text)
-      if (value != ' ')
+      if (value != ' ' && value != '\'' && value != '"')
         text_ += value;
   }
 

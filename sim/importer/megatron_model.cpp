@@ -1,6 +1,7 @@
 #include "sim/importer/imported_scenario.hpp"
 
 #include "sim/importer/megatron_layers.hpp"
+#include "sim/workload/model_spec.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -46,19 +47,15 @@ private:
 
 /// Vocabulary with Megatron's padding, to a multiple of --make-vocab-size-divisible-by × the tensor
 /// degree, so that all ranks hold the same part.
-std::int64_t padded_vocabulary(const MegatronArguments& arguments) {
+std::int64_t padded_vocabulary(const MegatronArguments& arguments, ConfigWriter& config) {
   if (arguments.has("padded-vocab-size"))
     return arguments.integer("padded-vocab-size");
-  // GPT-2's own vocabulary (Radford et al. 2019, section 2.3).
-  constexpr std::int64_t gpt2_vocabulary = 50'257;
-  const bool gpt2 =
-      arguments.has("tokenizer-type") && arguments.text("tokenizer-type") == "GPT2BPETokenizer";
-  if (!arguments.has("vocab-size") && !gpt2)
-    throw InputError({arguments.file},
-                     "the size of the vocabulary is not in the file: the tokenizer has it",
-                     "give it with --with \"--vocab-size N\"");
+  const auto tokenizer = arguments.known_tokenizer();
   const std::int64_t size =
-      arguments.has("vocab-size") ? arguments.integer("vocab-size") : gpt2_vocabulary;
+      arguments.has("vocab-size") ? arguments.integer("vocab-size") : tokenizer.value().second;
+  if (!arguments.has("vocab-size"))
+    config.assume("--vocab-size", size,
+                  "vocab_size of the model of " + arguments.source_of(tokenizer->first));
   const std::int64_t step = arguments.integer_or("make-vocab-size-divisible-by", 128) *
                             arguments.integer_or("tensor-model-parallel-size", 1);
   return (size + step - 1) / step * step;
@@ -187,10 +184,26 @@ ImportedModel read_megatron_model(const MegatronArguments& arguments) {
     config.table.values.push_back({"mtp_layers", std::to_string(layers), ValueOrigin::read,
                                    arguments.source_of("mtp-num-layers")});
   }
-  config.add("vocab_size", padded_vocabulary(arguments));
+  config.add("vocab_size", padded_vocabulary(arguments, config));
   config.add_flag("tie_word_embeddings", !arguments.has("untie-embeddings-and-output-weights"));
   model.config = config.text();
   model.table = std::move(config.table);
+  return model;
+}
+
+ImportedModel read_published_model(const MegatronArguments& arguments,
+                                   const std::filesystem::path& config) {
+  const ModelSpec spec = read_model(config);
+  ImportedModel model;
+  model.layers = static_cast<std::int64_t>(spec.layers.size());
+  model.is_moe = spec.is_moe();
+  model.table = {"model",
+                 {{"config", fmt::format("\"{}\"", config.generic_string()), ValueOrigin::read,
+                   "given with --model"}}};
+  if (arguments.has("mtp-num-layers"))
+    model.table.values.push_back({"mtp_layers",
+                                  std::to_string(arguments.integer("mtp-num-layers", 0)),
+                                  ValueOrigin::read, arguments.source_of("mtp-num-layers")});
   return model;
 }
 

@@ -86,7 +86,8 @@ private:
   void add_sharding() {
     const bool fsdp = has("use-megatron-fsdp") || has("use-custom-fsdp");
     if (has("use-torch-fsdp2"))
-      return add("zero_stage", "3", "use-torch-fsdp2");
+      return add("zero_stage", has("torch-fsdp2-no-reshard-after-forward") ? "2" : "3",
+                 "use-torch-fsdp2");
     if (fsdp && has("data-parallel-sharding-strategy")) {
       const std::vector<std::string> strategies = {"no_shard", "optim", "optim_grads",
                                                    "optim_grads_params"};
@@ -108,6 +109,10 @@ private:
     } else if (has("recompute-activations")) {
       argument = "recompute-activations";
       granularity = "selective";
+    }
+    if (granularity.empty() && has("moe-layer-recompute")) { // its old name
+      add("recompute", "\"selective\"", "moe-layer-recompute");
+      return add("recompute_modules", "[\"moe\"]", "moe-layer-recompute");
     }
     if (granularity.empty())
       return assume("recompute", "\"none\"", "there is no --recompute-granularity");

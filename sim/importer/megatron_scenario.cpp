@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 
 namespace moesim {
 
@@ -38,9 +37,6 @@ ImportedValue gpus_of(const Arguments& arguments, const ScenarioOptions& options
 }
 
 ImportedValue precision_of(const Arguments& arguments) {
-  if (arguments.has("fp4-format"))
-    return {"precision", "\"fp8\"", ValueOrigin::assumed,
-            fmt::format("fp4 is not modelled; {}", arguments.source_of("fp4-format"))};
   if (arguments.has("fp8-format"))
     return {"precision", "\"fp8\"", ValueOrigin::read, arguments.source_of("fp8-format")};
   if (arguments.has("bf16"))
@@ -126,7 +122,7 @@ ImportedTable training_table(const Arguments& arguments, std::int64_t gpus) {
                             "Megatron's default: one micro-batch for each replica"});
   add("micro_batch", "micro-batch-size");
   table.values.push_back(precision_of(arguments));
-  if (arguments.has("fp8-format") || arguments.has("fp4-format"))
+  if (arguments.has("fp8-format"))
     table.values.push_back(fp8_recipe_of(arguments));
   table.values.push_back(gradients_of(arguments));
   if (arguments.has("exp-avg-dtype"))
@@ -223,18 +219,10 @@ ImportedTable communication_table(const Arguments& arguments, bool is_moe) {
   return table;
 }
 
-/// Whether an argument states the default.
-bool says_nothing(const MegatronArgument& argument) {
-  static const std::set<std::string> usual = {"", "0", "fp32", "none", "adam"};
-  return argument.values.size() == 1 && usual.contains(argument.values.front().text);
-}
-
 /// Adds comments for arguments that change a step but have no key.
 void add_notes(const Arguments& arguments, std::vector<ImportedTable>& tables) {
   const auto note = [&](const MegatronArgument& argument, const std::string& table,
                         const std::string& why) {
-    if (says_nothing(argument))
-      return;
     const auto found = std::find_if(tables.begin(), tables.end(),
                                     [&](const ImportedTable& one) { return one.name == table; });
     (found == tables.end() ? tables.front() : *found)
@@ -243,35 +231,28 @@ void add_notes(const Arguments& arguments, std::vector<ImportedTable>& tables) {
              fmt::format("not modelled: {}, {}{}{}", Arguments::written(argument),
                          arguments.position_of(argument), why.empty() ? "" : ": ", why)});
   };
-  for (const MegatronArgument* argument : arguments.all_of(ArgumentUse::noted)) {
-    const ArgumentRule* rule = find_argument_rule(argument->name);
-    note(*argument, rule->table, rule->note);
-  }
-  if (arguments.has("optimizer"))
-    note(arguments.get("optimizer"), "training", "the states of Adam are taken");
+  for (const MegatronArgument* argument : arguments.all_of(ArgumentUse::approximated))
+    if (const ArgumentRule* rule = find_argument_rule(argument->name); !is_inert(*argument))
+      note(*argument, rule->table, rule->note);
   if (arguments.has("position-embedding-type") &&
       arguments.text("position-embedding-type") == "learned_absolute")
     note(arguments.get("position-embedding-type"), "model", "its table of positions is left out");
-}
-
-/// The user's further arguments, laid over the file's.
-void add_more_arguments(const std::string& more, Arguments& arguments) {
-  const std::string name = "--with";
-  std::vector<LocatedText> words;
-  ShellVariables variables(name, more, {});
-  for (const ShellWord& word : parse_argument_list(name, more))
-    for (LocatedText& expanded : variables.expand(word.raw))
-      words.push_back(std::move(expanded));
-  read_argument_words(words, name, more, arguments);
 }
 
 } // namespace
 
 ImportedScenario read_megatron(const std::filesystem::path& file, const ScenarioOptions& options) {
   Arguments arguments = read_megatron_arguments(file, options.definitions);
-  if (!options.more_arguments.empty())
-    add_more_arguments(options.more_arguments, arguments);
-  const ImportedModel model = read_megatron_model(arguments);
+  return scenario_of(arguments, options);
+}
+
+ImportedScenario scenario_of(Arguments& arguments, const ScenarioOptions& options) {
+  read_argument_text("--with", options.more_arguments, options.definitions, arguments);
+  arguments.refuse_unmodelled();
+  arguments.refuse_incomplete(options.gpus.has_value(), !options.model.empty());
+  const ImportedModel model = options.model.empty()
+                                  ? read_megatron_model(arguments)
+                                  : read_published_model(arguments, options.model);
   const ImportedValue gpus = gpus_of(arguments, options);
   read_topology(options.topology); // reports a wrong topology now
   ImportedScenario scenario;
@@ -295,8 +276,8 @@ ImportedScenario read_megatron(const std::filesystem::path& file, const Scenario
         "not used: {} ({}:{}): not known here{}{}", Arguments::written(argument),
         argument.where.file, argument.where.line, nearest.empty() ? "" : "; ", nearest));
   }
-  for (const std::string& variable : arguments.unset())
-    scenario.remarks.push_back("taken to be empty: " + variable);
+  for (const std::string& remark : arguments.remarks())
+    scenario.remarks.push_back(remark);
   return scenario;
 }
 

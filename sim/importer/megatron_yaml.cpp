@@ -20,9 +20,8 @@ std::string lower(std::string text) {
 
 class YamlArguments {
 public:
-  YamlArguments(const std::string& file, const std::string& text,
-                const ShellDefinitions& definitions, MegatronArguments& arguments)
-      : variables_(file, text, definitions), arguments_(arguments) {}
+  YamlArguments(const ShellDefinitions& definitions, MegatronArguments& arguments)
+      : definitions_(definitions), arguments_(arguments) {}
 
   void read(const YamlNode& root) {
     if (root.kind() != YamlNode::Kind::map)
@@ -30,7 +29,10 @@ public:
     if (const YamlNode* variables = root.find("ENV_VARS"))
       for (const auto& [name, value] : variables->entries())
         if (value.kind() == YamlNode::Kind::scalar)
-          variables_.assign(name.text(), {expand(value)});
+          variables_[name.text()] = value.text();
+    refuse_other_files(root);
+    if (const YamlNode* overrides = primus_overrides(root))
+      return read_table(*overrides);
     const YamlNode* arguments = root.find("MODEL_ARGS");
     if (!arguments)
       arguments = root.find("ARGS");
@@ -47,6 +49,25 @@ public:
   }
 
 private:
+  /// Refuses a file of Hydra, as FlagScale's, whose list of defaults names the file with the plan.
+  static void refuse_other_files(const YamlNode& root) {
+    const YamlNode* defaults = root.find("defaults");
+    if (!defaults || defaults->kind() != YamlNode::Kind::sequence)
+      return;
+    for (const YamlNode& item : defaults->items())
+      if (item.kind() == YamlNode::Kind::map)
+        for (const auto& [group, name] : item.entries())
+          name.fail("the plan is in another file",
+                    fmt::format("import {}/{}.yaml", group.text(), name.text()));
+  }
+
+  /// The arguments of a Primus experiment, whose model is in a file of its own; null for others.
+  static const YamlNode* primus_overrides(const YamlNode& root) {
+    const YamlNode* modules = root.find("modules");
+    const YamlNode* trainer = modules ? modules->find("pre_trainer") : nullptr;
+    return trainer ? trainer->find("overrides") : nullptr;
+  }
+
   /// Reads keys and values; nested tables only group them.
   void read_table(const YamlNode& table) {
     for (const auto& [name, value] : table.entries())
@@ -68,7 +89,7 @@ private:
     const bool flag = rule && rule->shape == ArgumentShape::flag;
     if (!is_on(value))
       add_values(argument, value);
-    if (flag && !argument.values.empty() && rule->use != ArgumentUse::ignored)
+    if (flag && !argument.values.empty() && rule->use != ArgumentUse::without_effect)
       value.fail(fmt::format("{} must be true or false", key.text()));
     if (!rule)
       return arguments_.add_unknown(argument);
@@ -109,20 +130,26 @@ private:
     argument.values.push_back({text.text(), value.where(), text.gap()});
   }
 
-  /// The text of a value with its variables expanded; all of it has the value's position.
   LocatedText expand(const YamlNode& value) {
-    return variables_.expand_whole(LocatedText::at(0, value.text()));
+    return LocatedText::at(0, value.text()).with_variables([&](const std::string& name) {
+      const auto defined = definitions_.variables.find(name);
+      const auto assigned = variables_.find(name);
+      return defined != definitions_.variables.end() ? std::optional(defined->second)
+             : assigned != variables_.end()          ? std::optional(assigned->second)
+                                                     : std::nullopt;
+    });
   }
 
-  ShellVariables variables_;
+  const ShellDefinitions& definitions_;
   MegatronArguments& arguments_;
+  std::map<std::string, std::string> variables_;
 };
 
 } // namespace
 
 void read_megatron_yaml(const std::string& file, const std::string& text,
                         const ShellDefinitions& definitions, MegatronArguments& arguments) {
-  YamlArguments(file, text, definitions, arguments).read(YamlNode::parse(text, file));
+  YamlArguments(definitions, arguments).read(YamlNode::parse(text, file));
 }
 
 } // namespace moesim

@@ -14,6 +14,9 @@ namespace {
 
 const std::string whole_hint = "give the whole output of `nvidia-smi topo -m > topo.txt`";
 
+/// Most bytes of a line; 8 GPUs with 10 NICs take about 200.
+constexpr std::size_t matrix_line_bytes_max = 4'000;
+
 struct Token {
   std::string text;
   InputLocation where;
@@ -98,7 +101,12 @@ std::vector<Line> read_lines(const std::filesystem::path& file) {
   std::vector<Line> lines;
   int number = 0;
   for (std::string raw; std::getline(text, raw);) {
-    const InputLocation where{file.string(), ++number, 1, visible(raw)};
+    ++number;
+    if (raw.size() > matrix_line_bytes_max)
+      throw InputError({file.string(), number, 1, raw.substr(0, 80)},
+                       fmt::format("a line of more than {} bytes", matrix_line_bytes_max),
+                       whole_hint);
+    const InputLocation where{file.string(), number, 1, visible(raw)};
     Line line;
     line.is_markdown = trimmed(where.source_line, " \t").rfind('|', 0) == 0;
     line.tokens = line.is_markdown ? markdown_cells(where) : words(where);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace moesim {
 
@@ -70,8 +71,28 @@ std::vector<std::string> kinds_with(int nvlinks_min, int nvlinks_max) {
   return kinds;
 }
 
+/// Peers of a GPU over links of its own, where each pair has as many: a mesh without a switch.
+int mesh_peers(const SmiMatrix& matrix, const NvlinkCounts& counts) {
+  return counts.pairs.size() == 1 && counts.least.nvlinks() > 0
+             ? static_cast<int>(matrix.gpus.size()) - 1
+             : 0;
+}
+
+/// Whether a kind's links are spread evenly over the peers of such a mesh.
+bool is_mesh(const SmiMatrix& matrix, const NvlinkCounts& counts, const GpuFacts& gpu) {
+  const int peers = mesh_peers(matrix, counts);
+  return peers > 1 && counts.least.nvlinks() * peers == gpu.nvlinks;
+}
+
 const GpuFacts& given_gpu(const NvlinkCounts& counts, const std::string& kind) {
   const GpuFacts& gpu = gpu_facts(kind);
+  if (counts.most.nvlinks() == 0 && gpu.nvlinks > 0 && !counts.pairs.empty())
+    throw InputError(counts.most.where,
+                     fmt::format("{} NVLinks are expected of {}, the matrix shows none: was it "
+                                 "`nvidia-smi topo -mp`?",
+                                 gpu.nvlinks, kind),
+                     "give what `nvidia-smi topo -m` prints; for GPUs without NVLink name their "
+                     "kind with --gpu");
   if (const int most = counts.most.nvlinks(); most > gpu.nvlinks)
     throw InputError(
         counts.most.where,
@@ -81,9 +102,12 @@ const GpuFacts& given_gpu(const NvlinkCounts& counts, const std::string& kind) {
 }
 
 /// The first known kind with the matrix's number of NVLinks; the matrix does not name the GPU.
-const GpuFacts& likely_gpu(const NvlinkCounts& counts, std::vector<std::string>& remarks) {
+const GpuFacts& likely_gpu(const SmiMatrix& matrix, const NvlinkCounts& counts,
+                           std::vector<std::string>& remarks) {
   const int most = counts.most.nvlinks();
-  const std::vector<std::string> kinds = kinds_with(most, most);
+  std::vector<std::string> kinds = kinds_with(most, most);
+  if (const int links = most * mesh_peers(matrix, counts); kinds.empty() && links > 0)
+    kinds = kinds_with(links, links);
   if (kinds.empty())
     throw InputError(
         counts.most.where,
@@ -99,7 +123,7 @@ const GpuFacts& likely_gpu(const NvlinkCounts& counts, std::vector<std::string>&
   remarks.push_back(fmt::format(
       "The matrix names no GPU: {} is assumed from {}{}; say otherwise "
       "with --gpu.",
-      kinds[0], most == 0 ? "no NVLink" : fmt::format("NV{}", most),
+      kinds[0], most == 0 ? "no NVLink (which `topo -mp` leaves out)" : fmt::format("NV{}", most),
       others.empty() ? "" : fmt::format(", which is the same on {}", fmt::join(others, ", "))));
   return gpu_facts(kinds[0]);
 }
@@ -124,11 +148,19 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
                            fmt::format("the NVLink of {}", gpu.kind)});
     node.values.push_back(number("scale_up_gpus", gpus, assumed,
                                  "the GPUs of the matrix; it shows no peers in other nodes"));
-    node.values.push_back(number(
-        "scale_up_gbyte_per_s", links * gpu.nvlink_gbyte_per_s, rates,
-        fmt::format("{} links of {} GB/s, as {} has", links, gpu.nvlink_gbyte_per_s, gpu.kind)));
+    const bool mesh = is_mesh(matrix, counts, gpu);
+    node.values.push_back(number("scale_up_gbyte_per_s",
+                                 (mesh ? gpu.nvlinks : links) * gpu.nvlink_gbyte_per_s, rates,
+                                 fmt::format("{}{} links of {} GB/s, as {} has",
+                                             mesh ? fmt::format("{} peers x ", gpus - 1) : "",
+                                             links, gpu.nvlink_gbyte_per_s, gpu.kind)));
     node.values.push_back(
         number("scale_up_latency_us", 0.25, assumed, "half of about 0.5 us through one NVSwitch"));
+    if (mesh)
+      remarks.push_back(fmt::format("Links of its own join each pair of GPUs, without a switch: "
+                                    "one peer gets {} of the {} GB/s.",
+                                    links * gpu.nvlink_gbyte_per_s,
+                                    gpu.nvlinks * gpu.nvlink_gbyte_per_s));
   }
   // More than two GPUs, each pair with all links, share a switch, which since Hopper can sum
   // (NVLink SHARP). The H800 prints no NVLink SHARP channels.
@@ -140,7 +172,7 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
     remarks.push_back(fmt::format("GPUs connect differently: {}. {} is taken for all.",
                                   listed(counts),
                                   links == 0 ? "PCIe" : "The least, " + counts.least.text + ","));
-  else if (links > 0 && links < gpu.nvlinks)
+  else if (links > 0 && links < gpu.nvlinks && !is_mesh(matrix, counts, gpu))
     remarks.push_back(fmt::format("{} is fewer than the {} NVLinks of {}: without a switch, links "
                                   "to several peers add up, which scale_up_gbyte_per_s leaves out.",
                                   counts.least.text, gpu.nvlinks, gpu.kind));
@@ -223,6 +255,27 @@ void add_nics(const SmiMatrix& matrix, const GpuFacts& gpu, ImportedTable& node,
                                fmt::format("{}, one direction", around.pcie)));
 }
 
+/// Names the NICs that one switch joins, but no GPU: ports of one card, which share its slot.
+void remark_paired_ports(const SmiMatrix& matrix, std::vector<std::string>& remarks) {
+  std::vector<std::string> pairs;
+  std::set<std::string> paired;
+  for (std::size_t i = 0; i < matrix.nics.size(); ++i)
+    for (std::size_t j = i + 1; j < matrix.nics.size(); ++j) {
+      const auto row = matrix.cells.find(matrix.nics[i]);
+      if (row == matrix.cells.end() || row->second.at(matrix.nics[j]).text != "PIX" ||
+          paired.contains(matrix.nics[i]) || paired.contains(matrix.nics[j]))
+        continue;
+      pairs.push_back(fmt::format("{} and {}", matrix.nics[i], matrix.nics[j]));
+      paired.insert({matrix.nics[i], matrix.nics[j]});
+    }
+  if (!pairs.empty())
+    remarks.push_back(fmt::format(
+        "{} are two ports of one card each (PIX): {} cards have {} ports, and the ports of a card "
+        "share its PCIe. Where those cards serve storage or management, set nics to {}.",
+        fmt::join(pairs, ", "), matrix.nics.size() - pairs.size(), matrix.nics.size(),
+        matrix.nics.size() - paired.size()));
+}
+
 void remark_distant_nics(const SmiMatrix& matrix, std::vector<std::string>& remarks) {
   std::vector<std::string> distant;
   for (const std::string& gpu : matrix.gpus) {
@@ -266,11 +319,12 @@ ImportedTopology read_nvidia_smi_topo(const std::filesystem::path& file,
   ImportedTopology topology;
   const bool given = !options.gpu_kind.empty();
   const GpuFacts& gpu =
-      given ? given_gpu(counts, options.gpu_kind) : likely_gpu(counts, topology.remarks);
+      given ? given_gpu(counts, options.gpu_kind) : likely_gpu(matrix, counts, topology.remarks);
   const auto gpus = static_cast<double>(matrix.gpus.size());
   ImportedTable node{"node", {number("gpus", gpus, read, "")}};
   add_scale_up(matrix, counts, gpu, given ? derived : assumed, node, topology.remarks);
   add_nics(matrix, gpu, node, topology.remarks);
+  remark_paired_ports(matrix, topology.remarks);
   node.values.push_back(host_beside(gpu));
   if (gpu.kind == "gb200" || gpu.kind == "gb300")
     remark_tray(matrix, gpu, topology.remarks);

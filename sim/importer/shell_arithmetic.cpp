@@ -1,155 +1,146 @@
-#include "sim/importer/shell_variables.hpp"
+#include "sim/importer/shell_words.hpp"
+
+#include <fmt/format.h>
 
 #include <cctype>
+#include <charconv>
 
 namespace moesim {
 
 namespace {
 
-using Value = std::optional<std::int64_t>;
-using Lookup = std::function<Value(const std::string&)>;
+using Integer = std::optional<std::int64_t>;
 
-/// Depth of nested brackets; a launch script has one or two.
-constexpr int expression_depth_max = 50;
-
-class Arithmetic {
-public:
-  Arithmetic(const std::string& text, const Lookup& value_of) : text_(text), value_of_(value_of) {}
-
-  Value evaluate() {
-    const Value value = read_choice();
-    skip_blanks();
-    return position_ == text_.size() ? value : std::nullopt;
-  }
-
-private:
-  struct Operator {
-    const char* text;
-    int level; ///< higher for tighter binding
-  };
-
-  static Value apply(const std::string& name, std::int64_t a, std::int64_t b) {
-    std::int64_t result = 0;
-    if (name == "+")
-      return __builtin_add_overflow(a, b, &result) ? std::nullopt : Value(result);
-    if (name == "-")
-      return __builtin_sub_overflow(a, b, &result) ? std::nullopt : Value(result);
-    if (name == "*")
-      return __builtin_mul_overflow(a, b, &result) ? std::nullopt : Value(result);
-    if (name == "/" || name == "%") {
-      if (b == 0 || b == -1) // the negation of the smallest number overflows
-        return b == 0 ? std::nullopt : name == "%" ? Value(0) : apply("-", 0, a);
-      return name == "/" ? a / b : a % b;
-    }
-    return name == "<"    ? a < b
-           : name == ">"  ? a > b
-           : name == "<=" ? a <= b
-           : name == ">=" ? a >= b
-           : name == "==" ? a == b
-           : name == "!=" ? a != b
-           : name == "&&" ? (a != 0 && b != 0)
-                          : (a != 0 || b != 0);
-  }
-
-  const Operator* find_operator() {
-    static const Operator operators[] = {{"||", 1}, {"&&", 2}, {"==", 3}, {"!=", 3}, {"<=", 4},
-                                         {">=", 4}, {"<", 4},  {">", 4},  {"+", 5},  {"-", 5},
-                                         {"*", 6},  {"/", 6},  {"%", 6}};
-    skip_blanks();
-    for (const Operator& known : operators)
-      if (text_.compare(position_, std::string(known.text).size(), known.text) == 0)
-        return &known;
-    return nullptr;
-  }
-
-  bool take(char value) {
-    skip_blanks();
-    if (position_ >= text_.size() || text_[position_] != value)
+bool is_identifier(const std::string& text) {
+  for (const char value : text)
+    if (!std::isalnum(static_cast<unsigned char>(value)) && value != '_')
       return false;
-    ++position_;
-    return true;
-  }
+  return !text.empty() && !std::isdigit(static_cast<unsigned char>(text[0]));
+}
 
-  /// Reads `a ? b : c`, or `a` alone.
-  Value read_choice() {
-    const Value condition = read_binary(0);
-    if (!take('?'))
-      return condition;
-    const Value first = read_choice();
-    if (!take(':'))
-      return std::nullopt;
-    const Value second = read_choice();
-    return !condition ? condition : *condition != 0 ? first : second;
-  }
-
-  Value read_binary(int level) {
-    Value left = read_operand();
-    for (const Operator* found = find_operator(); left && found && found->level > level;
-         found = find_operator()) {
-      position_ += std::string(found->text).size();
-      const Value right = read_binary(found->level);
-      left = right ? apply(found->text, *left, *right) : std::nullopt;
-    }
-    return left;
-  }
-
-  Value read_operand() {
-    skip_blanks();
-    if (++depth_ > expression_depth_max)
-      return std::nullopt;
-    Value value;
-    const char first = position_ < text_.size() ? text_[position_] : '\0';
-    if (first == '(') {
-      ++position_;
-      value = read_choice();
-      if (!take(')'))
-        value = std::nullopt;
-    } else if (first == '-' || first == '!') {
-      ++position_;
-      if (const Value operand = read_operand())
-        value = first == '-' ? apply("-", 0, *operand) : Value(*operand == 0);
-    } else {
-      value = read_word();
-    }
-    --depth_;
-    return value;
-  }
-
-  Value read_word() {
-    const std::size_t begin = position_;
-    while (position_ < text_.size() &&
-           (std::isalnum(static_cast<unsigned char>(text_[position_])) || text_[position_] == '_'))
-      ++position_;
-    const std::string word = text_.substr(begin, position_ - begin);
-    if (word.empty())
-      return std::nullopt;
-    if (!std::isdigit(static_cast<unsigned char>(word[0])))
-      return value_of_(word);
-    std::int64_t value = 0;
-    for (const char digit : word)
-      if (!std::isdigit(static_cast<unsigned char>(digit)) ||
-          __builtin_mul_overflow(value, 10, &value) ||
-          __builtin_add_overflow(value, digit - '0', &value))
-        return std::nullopt;
-    return value;
-  }
-
-  void skip_blanks() {
-    while (position_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[position_])))
-      ++position_;
-  }
-
-  const std::string& text_;
-  const Lookup& value_of_;
-  std::size_t position_ = 0;
-  int depth_ = 0;
-};
+/// The operator of a node, as the script writes it.
+std::string operator_of(const ShellNode& node) {
+  const std::size_t begin = node.offset("OpPos");
+  const std::string text = node.source(begin, begin + 2);
+  static const std::set<std::string> twos = {"||", "&&", "==", "!=", "<=", ">=", "+=", "-=",
+                                             "*=", "/=", "%=", "++", "--", "**", "<<", ">>"};
+  return twos.contains(text) ? text : text.substr(0, 1);
+}
 
 } // namespace
 
-std::optional<std::int64_t> evaluate_arithmetic(const std::string& expression,
-                                                const Lookup& value_of) {
-  return Arithmetic(expression, value_of).evaluate();
+std::optional<std::int64_t> shell_integer(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t\n+");
+  const std::size_t end = text.find_last_not_of(" \t\n") + 1;
+  if (begin == std::string::npos)
+    return std::nullopt;
+  std::int64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, value);
+  return error == std::errc() && stop == text.data() + end ? Integer(value) : std::nullopt;
+}
+
+std::optional<std::int64_t> apply_arithmetic(const std::string& sign, std::int64_t a,
+                                             std::int64_t b) {
+  std::int64_t result = 0;
+  if (sign == "+")
+    return __builtin_add_overflow(a, b, &result) ? std::nullopt : Integer(result);
+  if (sign == "-")
+    return __builtin_sub_overflow(a, b, &result) ? std::nullopt : Integer(result);
+  if (sign == "*")
+    return __builtin_mul_overflow(a, b, &result) ? std::nullopt : Integer(result);
+  if (sign == "/" || sign == "%") {
+    if (b == 0 || b == -1) // the negation of the smallest number overflows
+      return b == 0 ? std::nullopt : sign == "%" ? Integer(0) : apply_arithmetic("-", 0, a);
+    return sign == "/" ? a / b : a % b;
+  }
+  const bool known = sign == "<" || sign == ">" || sign == "<=" || sign == ">=" || sign == "==" ||
+                     sign == "!=" || sign == "&&" || sign == "||";
+  if (!known)
+    return std::nullopt;
+  return sign == "<"    ? a < b
+         : sign == ">"  ? a > b
+         : sign == "<=" ? a <= b
+         : sign == ">=" ? a >= b
+         : sign == "==" ? a == b
+         : sign == "!=" ? a != b
+         : sign == "&&" ? (a != 0 && b != 0)
+                        : (a != 0 || b != 0);
+}
+
+ShellNumber ShellWords::evaluate(const ShellNode& expression) {
+  const std::string type = expression.type();
+  if (type == "BinaryArithm")
+    return evaluate_binary(expression);
+  if (type == "UnaryArithm")
+    return evaluate_unary(expression);
+  return type == "ParenArithm" ? evaluate(expression.child("X")) : evaluate_word(expression);
+}
+
+ShellNumber ShellWords::evaluate_word(const ShellNode& word) {
+  const LocatedText text = expand_whole(word);
+  if (text.gap())
+    return {std::nullopt, text.gap()};
+  if (!is_identifier(text.text()))
+    return {text.empty() ? Integer(0) : shell_integer(text.text()), nullptr};
+  const auto values = variables_.find(text.text(), word.begin());
+  if (values && !values->empty())
+    return {values->front().empty() ? Integer(0) : shell_integer(values->front().text()),
+            values->front().gap()};
+  missing_.push_back(text.text());
+  if (values || variables_.is_declared(text.text()))
+    return {0, nullptr};
+  return {std::nullopt,
+          std::make_shared<const TextGap>(TextGap{
+              fmt::format("{} is not set in this file", text.text()), text.text(), false, true})};
+}
+
+ShellNumber ShellWords::set_number(const ShellNode& name, ShellNumber number) {
+  const std::string text = expand_whole(name).text();
+  if (is_identifier(text))
+    variables_.assign(
+        text, {LocatedText::at(name.begin(), number.value ? std::to_string(*number.value) : "?",
+                               number.value ? nullptr : number.gap)});
+  return number;
+}
+
+ShellNumber ShellWords::evaluate_unary(const ShellNode& expression) {
+  const std::string sign = operator_of(expression);
+  const ShellNumber operand = evaluate(expression.child("X"));
+  if (!operand.value)
+    return operand;
+  if (sign == "++" || sign == "--") {
+    const Integer next = apply_arithmetic(sign.substr(0, 1), *operand.value, 1);
+    set_number(expression.child("X"), {next, nullptr});
+    return expression.flag("Post") ? operand : ShellNumber{next, nullptr};
+  }
+  if (sign == "!")
+    return {*operand.value == 0, nullptr};
+  return {sign == "-"   ? apply_arithmetic("-", 0, *operand.value)
+          : sign == "+" ? operand.value
+                        : std::nullopt,
+          nullptr};
+}
+
+ShellNumber ShellWords::evaluate_binary(const ShellNode& expression) {
+  const std::string sign = operator_of(expression);
+  const ShellNode left = expression.child("X");
+  const ShellNode right = expression.child("Y");
+  if (sign == "=")
+    return set_number(left, evaluate(right));
+  const ShellNumber first = evaluate(left);
+  if (sign == "?") { // a ? b : c holds b and c in a node of its own
+    if (!first.value)
+      return first;
+    return evaluate(right.child(*first.value != 0 ? "X" : "Y"));
+  }
+  const ShellNumber second = evaluate(right);
+  if (!first.value || !second.value)
+    return {std::nullopt, first.value ? second.gap : first.gap};
+  const bool assigns =
+      sign.size() == 2 && sign[1] == '=' && std::string("+-*/%").find(sign[0]) != std::string::npos;
+  const Integer value =
+      apply_arithmetic(assigns ? sign.substr(0, 1) : sign, *first.value, *second.value);
+  return assigns ? set_number(left, {value, nullptr}) : ShellNumber{value, nullptr};
 }
 
 } // namespace moesim

@@ -1,363 +1,354 @@
-#include "sim/importer/shell_run.hpp"
-
-#include "sim/base/input_error.hpp"
+#include "sim/importer/shell_runner.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <cctype>
-#include <regex>
-#include <set>
 
 namespace moesim {
 
 namespace {
 
-using Kind = ShellStatement::Kind;
-using Joint = ShellStatement::Joint;
-
-/// Depth of calls of functions.
-constexpr int calls_max = 20;
-
-/// Most statements of a run; nested functions can multiply them.
+/// Most statements of a run, turns of a `while`, and depth of nested calls, files and statements.
 constexpr int steps_max = 200'000;
+constexpr int turns_max = 1'000;
+constexpr int run_depth_max = 100;
 
-/// The length of NAME in `NAME=value` and `NAME+=value`; 0 if it is no assignment.
-std::size_t assigned_name(const LocatedText& word) {
-  std::size_t end = 0;
-  while (std::isalnum(static_cast<unsigned char>(word[end])) || word[end] == '_')
-    ++end;
-  const bool assigns = word[end] == '=' || (word[end] == '+' && word[end + 1] == '=');
-  return assigns && !std::isdigit(static_cast<unsigned char>(word[0])) ? end : 0;
+/// The words of a `[[ … ]]` as those of a `[ … ]`.
+void flatten_test(const ShellNode& node, ShellWords& words, ShellValues& flat) {
+  const std::string type = node.type();
+  const auto add_operator = [&](std::size_t size) {
+    const std::size_t at = node.offset("OpPos");
+    flat.push_back(LocatedText::at(at, node.source(at, at + size)));
+  };
+  if (type == "BinaryTest") {
+    flatten_test(node.child("X"), words, flat);
+    const std::size_t at = node.offset("OpPos");
+    add_operator(node.source(at, at + 4).find_first_of(" \t\n"));
+    flatten_test(node.child("Y"), words, flat);
+  } else if (type == "UnaryTest") {
+    add_operator(node.source(node.offset("OpPos"), node.offset("OpPos") + 1) == "!" ? 1 : 2);
+    flatten_test(node.child("X"), words, flat);
+  } else if (type == "ParenTest") {
+    flat.push_back(LocatedText::at(node.begin(), "("));
+    flatten_test(node.child("X"), words, flat);
+    flat.push_back(LocatedText::at(node.begin(), ")"));
+  } else {
+    flat.push_back(words.expand_whole(node));
+  }
 }
 
-bool is_assignment(const ShellWord& word) {
-  return assigned_name(word.raw) > 0;
+ShellTruth negated(ShellTruth truth) {
+  return truth == ShellTruth::no    ? ShellTruth::yes
+         : truth == ShellTruth::yes ? ShellTruth::no
+                                    : truth;
 }
-
-/// Runs the statements of a script, as far as its text determines their effects.
-///
-/// More than 15 methods: one for each kind of statement, and all of them share the variables and
-/// the doubt whether a statement runs.
-class ShellRunner {
-public:
-  ShellRunner(const std::string& file, const std::string& text, const ShellDefinitions& definitions)
-      : file_(file), text_(text), variables_(file, text, definitions) {}
-
-  ShellTruth run(const std::vector<ShellStatement>& statements) {
-    ShellTruth last = ShellTruth::yes;
-    for (const ShellStatement& statement : statements) {
-      if (ended_ != End::no)
-        break;
-      if (++steps_ > steps_max)
-        throw InputError(locate_offset(file_, text_, statement.offset),
-                         fmt::format("the script runs more than {} statements", steps_max));
-      const bool failed = last == ShellTruth::no;
-      if ((statement.joint == Joint::on_success && failed) ||
-          (statement.joint == Joint::on_failure && !failed && last != ShellTruth::unknown))
-        continue;
-      const LocatedText::Gap before = doubt_;
-      if (statement.joint != Joint::always && last == ShellTruth::unknown)
-        begin_doubt();
-      last = run_statement(statement);
-      doubt_ = before;
-      if (statement.negated && statement.kind != Kind::loop)
-        last = last == ShellTruth::no    ? ShellTruth::yes
-               : last == ShellTruth::yes ? ShellTruth::no
-                                         : last;
-    }
-    return last;
-  }
-
-  /// Declares all names that any statement assigns, whether it runs or not.
-  void declare(const std::vector<ShellStatement>& statements) {
-    for (const ShellStatement& statement : statements) {
-      if (statement.kind == Kind::loop && !statement.words.empty())
-        variables_.declare(statement.words.front().raw.text());
-      for (const ShellWord& word : statement.words)
-        if (statement.kind == Kind::command && is_assignment(word))
-          variables_.declare(word.raw.slice(0, assigned_name(word.raw)).text());
-      for (const ShellBranch& branch : statement.branches) {
-        declare(branch.condition);
-        declare(branch.body);
-      }
-    }
-  }
-
-  ShellOutcome take_outcome() { return {std::move(commands_), std::move(unset_)}; }
-
-private:
-  enum class End { no, call, script }; ///< scope that `return` or `exit` ends
-
-  ShellTruth run_statement(const ShellStatement& statement) {
-    switch (statement.kind) {
-    case Kind::command:
-      return run_command(statement.words);
-    case Kind::test:
-      return run_test(statement.words, false);
-    case Kind::arithmetic:
-      return run_arithmetic(statement.words.front().raw);
-    case Kind::condition:
-      return run_condition(statement.branches);
-    case Kind::choice:
-      return run_choice(statement);
-    case Kind::loop:
-      return run_loop(statement);
-    case Kind::group:
-      return run(statement.branches.front().body);
-    case Kind::function:
-      functions_[statement.words.front().raw.text()] = &statement.branches.front().body;
-      return ShellTruth::yes;
-    }
-    return ShellTruth::yes;
-  }
-
-  // --- undecided conditions ---
-
-  void note_reason(const TextGap& reason) { reason_ = reason; }
-
-  /// Begins statements that may or may not run.
-  void begin_doubt() {
-    if (!doubt_)
-      doubt_ = std::make_shared<const TextGap>(
-          TextGap{fmt::format("this depends on a condition: {}",
-                              reason_.message.empty() ? "what a command tells" : reason_.message),
-                  reason_.hint.empty() ? "decide it in a copy of the file" : reason_.hint});
-  }
-
-  ShellTruth run_condition(const std::vector<ShellBranch>& branches) {
-    const LocatedText::Gap before = doubt_;
-    for (const ShellBranch& branch : branches) {
-      reason_ = {};
-      const ShellTruth truth = branch.condition.empty() ? ShellTruth::yes : run(branch.condition);
-      if (truth == ShellTruth::unknown || truth == ShellTruth::ran)
-        begin_doubt();
-      if (truth != ShellTruth::no)
-        run(branch.body);
-      if (truth == ShellTruth::yes)
-        break;
-    }
-    doubt_ = before;
-    return ShellTruth::yes;
-  }
-
-  ShellTruth run_choice(const ShellStatement& statement) {
-    const LocatedText::Gap before = doubt_;
-    const LocatedText subject = variables_.expand_whole(statement.words.front().raw);
-    if (subject.gap()) {
-      note_reason(*subject.gap());
-      begin_doubt();
-    }
-    for (const ShellBranch& branch : statement.branches) {
-      const bool fits = std::any_of(
-          branch.patterns.begin(), branch.patterns.end(), [&](const ShellWord& pattern) {
-            return fnmatch(variables_.expand_whole(pattern.raw).text().c_str(),
-                           subject.text().c_str(), 0) == 0;
-          });
-      if (!subject.gap() && !fits)
-        continue;
-      run(branch.body);
-      if (!subject.gap())
-        break;
-    }
-    doubt_ = before;
-    return ShellTruth::yes;
-  }
-
-  ShellTruth run_loop(const ShellStatement& statement) {
-    const ShellBranch& branch = statement.branches.front();
-    const LocatedText::Gap before = doubt_;
-    reason_ = {};
-    if (!branch.condition.empty()) {
-      const ShellTruth truth = run(branch.condition);
-      if (truth == (statement.negated ? ShellTruth::yes : ShellTruth::no))
-        return ShellTruth::yes;
-    }
-    const std::size_t values = assign_loop_variable(statement.words);
-    if (values == 0)
-      return ShellTruth::yes;
-    if (values > 1) {
-      note_reason({"it stands in a loop", "write the one value into a copy of the file"});
-      begin_doubt();
-    }
-    run(branch.body);
-    doubt_ = before;
-    return ShellTruth::yes;
-  }
-
-  /// Assigns NAME of `for NAME in VALUES`. Returns the number of values; more than 1 if it is
-  /// unknown.
-  std::size_t assign_loop_variable(const std::vector<ShellWord>& words) {
-    if (words.size() < 2 || words[1].raw.text() != "in")
-      return 2;
-    std::vector<LocatedText> values;
-    for (std::size_t i = 2; i < words.size(); ++i)
-      for (const LocatedText& value : variables_.expand(words[i].raw))
-        values.push_back(value);
-    const std::string name = words[0].raw.text();
-    if (values.size() == 1)
-      variables_.assign(name, values);
-    else if (!values.empty())
-      variables_.assign(
-          name, {LocatedText::at(words[0].raw.offset(), "$" + name,
-                                 std::make_shared<const TextGap>(TextGap{
-                                     fmt::format("{} takes one value after the other", name),
-                                     fmt::format("choose one with --define {}=VALUE", name)}))});
-    return values.size();
-  }
-
-  // --- tests ---
-
-  ShellTruth run_test(const std::vector<ShellWord>& raw, bool splits) {
-    std::vector<LocatedText> words;
-    for (const ShellWord& word : raw)
-      if (!splits)
-        words.push_back(variables_.expand_whole(word.raw));
-      else
-        for (LocatedText& text : variables_.expand(word.raw))
-          words.push_back(std::move(text));
-    return tell(evaluate_test(words, variables_, unset_));
-  }
-
-  ShellTruth tell(const ShellTest& test) {
-    if (test.truth == ShellTruth::unknown)
-      note_reason(test.reason);
-    return test.truth;
-  }
-
-  ShellTruth run_arithmetic(const LocatedText& expression) {
-    const auto value = variables_.evaluate(expression);
-    if (value)
-      return *value != 0 ? ShellTruth::yes : ShellTruth::no;
-    const LocatedText::Gap gap = variables_.expand_whole(expression).gap();
-    note_reason(gap ? *gap : TextGap{"arithmetic that cannot be worked out", ""});
-    return ShellTruth::unknown;
-  }
-
-  // --- commands ---
-
-  ShellTruth run_command(const std::vector<ShellWord>& words) {
-    static const std::set<std::string> declaring = {"export", "declare", "local", "readonly",
-                                                    "typeset"};
-    if (words.empty())
-      return ShellTruth::yes;
-    const std::string name = words.front().raw.text();
-    const bool declares = declaring.contains(name);
-    if (declares || std::all_of(words.begin(), words.end(), is_assignment)) {
-      for (const ShellWord& word : words)
-        if (is_assignment(word))
-          assign(word);
-      return ShellTruth::yes;
-    }
-    if (name == "[" || name == "test") {
-      const bool bracket = name == "[" && words.back().raw.text() == "]";
-      return run_test({words.begin() + 1, words.end() - (bracket ? 1 : 0)}, true);
-    }
-    if (const auto function = functions_.find(name); function != functions_.end())
-      return call(*function->second);
-    return run_other(words);
-  }
-
-  ShellTruth run_other(const std::vector<ShellWord>& words) {
-    ShellCommand command;
-    for (const ShellWord& word : words)
-      for (LocatedText& text : variables_.expand(word.raw))
-        command.words.push_back(std::move(text));
-    if (command.words.empty())
-      return ShellTruth::yes;
-    const std::string name = command.words.front().text();
-    if (name == "true" || name == ":")
-      return ShellTruth::yes;
-    if (name == "false")
-      return ShellTruth::no;
-    if ((name == "exit" || name == "return") && !doubt_)
-      ended_ = name == "exit" ? End::script : End::call;
-    if (name == "unset")
-      for (const LocatedText& word : command.words)
-        variables_.unset(word.text());
-    commands_.push_back(std::move(command));
-    return ShellTruth::ran;
-  }
-
-  ShellTruth call(const std::vector<ShellStatement>& body) {
-    if (calls_ >= calls_max)
-      return ShellTruth::ran;
-    ++calls_;
-    run(body);
-    --calls_;
-    if (ended_ == End::call)
-      ended_ = End::no;
-    return ShellTruth::ran;
-  }
-
-  void assign(const ShellWord& word) {
-    const std::size_t length = assigned_name(word.raw);
-    const std::string name = word.raw.slice(0, length).text();
-    const bool appends = word.raw[length] == '+';
-    const std::size_t begin = length + (appends ? 2 : 1);
-    const auto* old = variables_.find(name);
-    std::vector<LocatedText> values;
-    if (appends && old)
-      values = *old;
-    if (word.is_array) {
-      for (const ShellWord& element : word.elements)
-        for (const LocatedText& value : variables_.expand(element.raw))
-          values.push_back(doubt_ ? value.doubted(doubt(old && !appends)) : value);
-    } else {
-      const LocatedText value = value_of(name, word.raw.slice(begin, word.raw.size()), appends);
-      if (values.empty())
-        values.push_back(value);
-      else
-        values.front().append(value);
-    }
-    variables_.assign(name, std::move(values));
-  }
-
-  /// The value of an assignment, marked as unknown if the assignment may not run.
-  LocatedText value_of(const std::string& name, const LocatedText& raw, bool appends) {
-    if (!doubt_)
-      return variables_.expand_whole(raw);
-    const std::regex itself(R"(\$\{?)" + name + R"(\b)");
-    if (appends || std::regex_search(raw.text(), itself))
-      return variables_.expand_whole(raw.doubted(doubt_));
-    const auto* old = variables_.find(name);
-    const LocatedText value = variables_.expand_whole(raw);
-    if (old && old->size() == 1 && old->front().text() == value.text() && !old->front().gap())
-      return value;
-    return value.doubted(doubt(old != nullptr));
-  }
-
-  /// The reason why an assignment here may not run; `replaces`: it may hide an earlier value.
-  LocatedText::Gap doubt(bool replaces) const {
-    TextGap gap = *doubt_;
-    gap.may_hide_more = replaces;
-    return std::make_shared<const TextGap>(gap);
-  }
-
-  const std::string& file_;
-  const std::string& text_;
-
-  ShellVariables variables_;
-  std::map<std::string, const std::vector<ShellStatement>*> functions_;
-  std::vector<ShellCommand> commands_;
-  std::vector<LocatedText> unset_;
-  LocatedText::Gap doubt_;
-  TextGap reason_;
-  End ended_ = End::no;
-  int calls_ = 0;
-  int steps_ = 0;
-};
 
 } // namespace
 
+ShellRunner::ShellRunner(const ShellDefinitions& definitions)
+    : variables_(definitions),
+      words_(*files_, variables_, [this](const ShellNode& node) { return substitute(node); }) {}
+
+ShellOutcome ShellRunner::take_outcome() {
+  return {files_, std::move(commands_), std::move(unset_), std::move(notes_),
+          std::move(variables_)};
+}
+
+void ShellRunner::run_file(const std::string& file, const std::string& text) {
+  const ShellNode script = ShellNode::parse(text, file, files_->add(file, text));
+  declare(script);
+  run(script.children("Stmts"));
+  if (leap_ == Leap::call)
+    leap_ = Leap::none;
+}
+
+void ShellRunner::declare(const ShellNode& node) {
+  if (!node.child("Value").empty() || !node.child("Array").empty() || node.type() == "WordIter")
+    if (const std::string name = node.child("Name").text("Value"); !name.empty())
+      variables_.declare(name);
+  for (const ShellNode& child : node.all_children())
+    declare(child);
+}
+
+ShellTruth ShellRunner::run(const std::vector<ShellNode>& statements) {
+  ShellTruth last = ShellTruth::yes;
+  for (const ShellNode& statement : statements) {
+    if (leap_ != Leap::none)
+      break;
+    last = run_statement(statement);
+  }
+  return last;
+}
+
+ShellTruth ShellRunner::run_statement(const ShellNode& statement) {
+  if (++steps_ > steps_max)
+    throw InputError(files_->locate(statement.begin()),
+                     fmt::format("the script runs more than {} statements", steps_max));
+  if (depth_ >= run_depth_max)
+    return ShellTruth::ran;
+  ++depth_;
+  const ShellTruth truth = run_node(statement.child("Cmd"));
+  --depth_;
+  return statement.flag("Negated") ? negated(truth) : truth;
+}
+
+ShellTruth ShellRunner::run_node(const ShellNode& node) {
+  const std::string type = node.type();
+  if (type == "CallExpr")
+    return run_call(node);
+  if (type == "DeclClause")
+    return run_declaration(node);
+  if (type == "IfClause")
+    return run_condition(node);
+  if (type == "CaseClause")
+    return run_choice(node);
+  if (type == "BinaryCmd")
+    return run_binary(node);
+  if (type == "WhileClause")
+    return run_while(node);
+  if (type == "ForClause")
+    return run_for(node);
+  if (type == "ArithmCmd")
+    return run_arithmetic(node.child("X"));
+  if (type == "Block" || type == "Subshell")
+    return run(node.children("Stmts"));
+  if (type == "TimeClause" && !node.child("Stmt").empty())
+    return run_statement(node.child("Stmt"));
+  if (type == "LetClause")
+    for (const ShellNode& expression : node.children("Exprs"))
+      run_arithmetic(expression);
+  if (type == "FuncDecl")
+    functions_.insert_or_assign(node.child("Name").text("Value"), node.child("Body"));
+  if (type != "TestClause")
+    return ShellTruth::ran;
+  ShellValues words;
+  flatten_test(node.child("X"), words_, words);
+  return decide(words);
+}
+
+// --- undecided conditions ---
+
+void ShellRunner::begin_doubt() {
+  if (!doubt_)
+    doubt_ = std::make_shared<const TextGap>(
+        TextGap{fmt::format("this depends on a condition: {}",
+                            reason_.message.empty() ? "what a command tells" : reason_.message),
+                reason_.define});
+}
+
+LocatedText::Gap ShellRunner::doubt(bool replaces) const {
+  TextGap gap = *doubt_;
+  gap.may_hide_more = replaces;
+  return std::make_shared<const TextGap>(gap);
+}
+
+void ShellRunner::pass_guard(const std::vector<std::string>& missing, std::size_t offset,
+                             std::size_t commands_before) {
+  if (leap_ != Leap::guard)
+    return;
+  if (!exit_has_code_ && commands_.size() > commands_before) {
+    leap_ = Leap::script; // the branch did the script's work
+    return;
+  }
+  leap_ = Leap::none;
+  std::vector<std::string> names;
+  for (const std::string& name : missing)
+    if (!is_one_of(name[0], "@*#?") && std::count(names.begin(), names.end(), name) == 0)
+      names.push_back(name);
+  if (names.empty()) {
+    notes_.push_back({offset, "a condition ends the script here: taken not to be met"});
+    return;
+  }
+  const int line = files_->locate(offset).line;
+  for (const std::string& name : names)
+    variables_.assign(
+        name, {LocatedText::at(offset, "$" + name,
+                               std::make_shared<const TextGap>(TextGap{
+                                   fmt::format("{} is empty, and the guard in line {} then ends "
+                                               "the script",
+                                               name, line),
+                                   name, false, true}))});
+  notes_.push_back(
+      {offset, fmt::format("a guard ends the script here where {} {} empty: passed; {}",
+                           fmt::join(names, ", "), names.size() == 1 ? "is" : "are",
+                           "set it with " + remedy_of(names))});
+}
+
+ShellTruth ShellRunner::run_condition(const ShellNode& node) {
+  const LocatedText::Gap before = doubt_;
+  for (ShellNode branch = node; !branch.empty(); branch = branch.child("Else")) {
+    reason_ = {};
+    words_.take_missing();
+    const std::vector<ShellNode> condition = branch.children("Cond");
+    const ShellTruth truth = condition.empty() ? ShellTruth::yes : run(condition);
+    const std::vector<std::string> missing = words_.take_missing();
+    const std::size_t commands = commands_.size();
+    if (truth == ShellTruth::unknown || truth == ShellTruth::ran)
+      begin_doubt();
+    if (truth != ShellTruth::no)
+      run(branch.children("Then"));
+    pass_guard(missing, branch.begin(), commands);
+    if (truth == ShellTruth::yes)
+      break;
+  }
+  doubt_ = before;
+  return ShellTruth::yes;
+}
+
+ShellTruth ShellRunner::run_choice(const ShellNode& node) {
+  const LocatedText::Gap before = doubt_;
+  words_.take_missing();
+  const LocatedText subject = words_.expand_whole(node.child("Word"));
+  const std::vector<std::string> missing = words_.take_missing();
+  if (subject.gap()) {
+    reason_ = *subject.gap();
+    begin_doubt();
+  }
+  for (const ShellNode& item : node.children("Items")) {
+    const std::vector<ShellNode> patterns = item.children("Patterns");
+    const bool fits = std::any_of(patterns.begin(), patterns.end(), [&](const ShellNode& pattern) {
+      return fnmatch(words_.expand_whole(pattern).text().c_str(), subject.text().c_str(), 0) == 0;
+    });
+    if (!subject.gap() && !fits)
+      continue;
+    const std::size_t commands = commands_.size();
+    run(item.children("Stmts"));
+    pass_guard(missing, node.begin(), commands);
+    if (!subject.gap())
+      break;
+  }
+  doubt_ = before;
+  return ShellTruth::yes;
+}
+
+ShellTruth ShellRunner::run_binary(const ShellNode& node) {
+  const std::size_t at = node.offset("OpPos");
+  const std::string sign = node.source(at, at + 2);
+  words_.take_missing();
+  const ShellTruth first = run_statement(node.child("X"));
+  const std::vector<std::string> missing = words_.take_missing();
+  if (leap_ != Leap::none || (sign == "&&" && first == ShellTruth::no) ||
+      (sign == "||" && (first == ShellTruth::yes || first == ShellTruth::ran)))
+    return first;
+  if (sign != "&&" && sign != "||") { // a pipe: what the second command reads is not followed
+    const ShellTruth last = run_statement(node.child("Y"));
+    if (output_)
+      *output_ = output_->doubted(
+          std::make_shared<const TextGap>(TextGap{"the output of a pipe is not known here", ""}));
+    return last == ShellTruth::yes ? ShellTruth::ran : last;
+  }
+  const LocatedText::Gap before = doubt_;
+  if (first == ShellTruth::unknown)
+    begin_doubt();
+  const std::size_t commands = commands_.size();
+  const ShellTruth second = run_statement(node.child("Y"));
+  pass_guard(missing, node.begin(), commands);
+  doubt_ = before;
+  return first == ShellTruth::unknown && second != ShellTruth::no ? first : second;
+}
+
+// --- loops ---
+
+/// Runs a loop's body once; returns whether the loop goes on.
+bool ShellRunner::run_turn(const std::vector<ShellNode>& body) {
+  run(body);
+  const bool ends = leap_ == Leap::loop;
+  if (leap_ == Leap::turn || leap_ == Leap::loop)
+    leap_ = Leap::none;
+  return !ends && leap_ == Leap::none;
+}
+
+ShellTruth ShellRunner::run_while(const ShellNode& node) {
+  const LocatedText::Gap before = doubt_;
+  for (int turn = 0; turn < turns_max; ++turn) {
+    reason_ = {};
+    ShellTruth truth = run(node.children("Cond"));
+    truth = node.flag("Until") ? negated(truth) : truth;
+    if (truth == ShellTruth::no)
+      break;
+    if (truth != ShellTruth::yes)
+      begin_doubt();
+    if (!run_turn(node.children("Do")) || truth != ShellTruth::yes)
+      break;
+  }
+  doubt_ = before;
+  return ShellTruth::yes;
+}
+
+ShellTruth ShellRunner::run_for(const ShellNode& node) {
+  const ShellNode loop = node.child("Loop");
+  const std::vector<ShellNode> body = node.children("Do");
+  if (loop.type() == "CStyleLoop")
+    return run_counted(loop, body);
+  const std::string name = loop.child("Name").text("Value");
+  ShellValues values;
+  for (const ShellNode& item : loop.children("Items"))
+    for (LocatedText& value : words_.expand(item))
+      values.push_back(std::move(value));
+  if (loop.child("InPos").empty())
+    values = variables_.arguments().value_or(ShellValues{});
+  if (variables_.is_defined(name) && !values.empty())
+    values.resize(1);
+  const LocatedText::Gap before = doubt_;
+  for (const LocatedText& value : values) {
+    variables_.assign(name, {value.definable(name)});
+    if (value.gap()) {
+      reason_ = *value.definable(name).gap();
+      begin_doubt();
+    }
+    if (!run_turn(body))
+      break;
+  }
+  doubt_ = before;
+  return ShellTruth::yes;
+}
+
+ShellTruth ShellRunner::run_counted(const ShellNode& loop, const std::vector<ShellNode>& body) {
+  const LocatedText::Gap before = doubt_;
+  words_.evaluate(loop.child("Init"));
+  while (true) {
+    const ShellNumber goes_on = words_.evaluate(loop.child("Cond"));
+    if (goes_on.value && *goes_on.value == 0)
+      break;
+    if (!goes_on.value) {
+      reason_ = goes_on.gap ? *goes_on.gap : TextGap{"a loop whose end cannot be worked out", ""};
+      begin_doubt();
+    }
+    if (!run_turn(body) || !goes_on.value)
+      break;
+    words_.evaluate(loop.child("Post"));
+    if (++steps_ > steps_max)
+      throw InputError(files_->locate(loop.begin()),
+                       fmt::format("the script runs more than {} statements", steps_max));
+  }
+  doubt_ = before;
+  return ShellTruth::yes;
+}
+
+// --- tests ---
+
+ShellTruth ShellRunner::decide(const ShellValues& words) {
+  const ShellTest test = evaluate_test({words, variables_, unset_});
+  if (test.truth == ShellTruth::unknown)
+    reason_ = test.reason;
+  return test.truth;
+}
+
+ShellTruth ShellRunner::run_arithmetic(const ShellNode& expression) {
+  const ShellNumber number = words_.evaluate(expression);
+  if (number.value)
+    return *number.value != 0 ? ShellTruth::yes : ShellTruth::no;
+  reason_ = number.gap ? *number.gap : TextGap{"arithmetic that cannot be worked out", ""};
+  return ShellTruth::unknown;
+}
+
 ShellOutcome run_shell(const std::string& file, const std::string& text,
                        const ShellDefinitions& definitions) {
-  const std::vector<ShellStatement> statements = parse_shell(file, text);
-  ShellRunner runner(file, text, definitions);
-  runner.declare(statements);
-  runner.run(statements);
+  ShellRunner runner(definitions);
+  runner.run_file(file, text);
   return runner.take_outcome();
 }
 

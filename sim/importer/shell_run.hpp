@@ -2,14 +2,14 @@
 
 #include "sim/importer/shell_variables.hpp"
 
-#include <string>
-#include <vector>
+#include <memory>
 
 namespace moesim {
 
 /// A command of a script, with its variables expanded.
 struct ShellCommand {
-  std::vector<LocatedText> words;
+  ShellValues words;
+  std::map<std::string, LocatedText> environment; ///< of `NAME=value command`
 };
 
 /// The result of a test or a command.
@@ -25,22 +25,39 @@ struct ShellTest {
   ShellTruth truth = ShellTruth::unknown;
   TextGap reason; ///< reason of an unknown value
 };
-/// Evaluates a test: comparisons of strings and numbers, -z, -n and -v. Tests of files and patterns
-/// of letters are unknown. A variable that a test asks for with -z or -n and that the file never
-/// sets counts as empty; its name is added to `unset`.
-ShellTest evaluate_test(const std::vector<LocatedText>& words, const ShellVariables& variables,
-                        std::vector<LocatedText>& unset);
+struct ShellTestInput {
+  const ShellValues& words;
+  const ShellVariables& variables;
+  ShellValues& unset;
+};
+/// Evaluates a test: comparisons of strings and numbers, patterns, -z, -n and -v. Tests of files
+/// are unknown. A variable that a test asks for with -z or -n and that the file never sets counts
+/// as empty; its name is added to `unset`.
+ShellTest evaluate_test(const ShellTestInput& input);
+
+/// A remark on a place of a script.
+struct ShellNote {
+  std::size_t offset;
+  std::string text;
+};
 
 /// The outcome of a script.
 struct ShellOutcome {
+  std::shared_ptr<ShellFiles> files; ///< the script and those that it sources
   std::vector<ShellCommand> commands;
   /// Variables, as `$NAME`, that are treated as empty because a test asks whether they are.
-  std::vector<LocatedText> unset;
+  ShellValues unset;
+  /// Guards that were passed, and files that could not be sourced.
+  std::vector<ShellNote> notes;
+  /// Every variable's values at the end of the script.
+  ShellVariables variables;
 };
 
-/// Follows a script like a shell, without running a command: assigns its variables, decides its
-/// conditions if the file determines them, and lists its commands. Values assigned under an
-/// undecided condition are unknown. Throws the errors of parse_shell.
+/// Follows a script like bash, without running a command: assigns its variables, decides its
+/// conditions if the file determines them, follows the files that it sources, and lists its
+/// commands. Values assigned under an undecided condition are unknown. A guard, which ends the
+/// script with an error because a variable is empty, is passed, and the variable then is unknown.
+/// Throws the errors of ShellNode::parse.
 ShellOutcome run_shell(const std::string& file, const std::string& text,
                        const ShellDefinitions& definitions);
 

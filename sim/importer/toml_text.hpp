@@ -7,6 +7,9 @@
 
 namespace moesim {
 
+/// A comment of one line; control characters become blanks.
+std::string comment_text(const std::string& text);
+
 /// A table as TOML, with the origin of every value in a comment after it. A value without a key is
 /// a separate comment.
 std::string text_of(const ImportedTable& table);

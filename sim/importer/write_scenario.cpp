@@ -25,14 +25,17 @@ void write_imported_scenario(const ImportedScenario& scenario, const fs::path& f
   std::error_code failure; // the stream below says why
   fs::create_directories(folder, failure);
   const fs::path config = file.parent_path() / "config.json";
-  refuse_foreign(config);
-  write_text(config, scenario.config, "");
+  if (!scenario.config.empty()) {
+    refuse_foreign(config);
+    write_text(config, scenario.config, "");
+  }
   std::string text;
   for (const std::string& remark : scenario.remarks)
-    text += "# " + remark + "\n";
+    text += comment_text(remark) + "\n";
   for (ImportedTable table : scenario.tables) {
     for (ImportedValue& value : table.values)
-      if (value.key == "topology") // relative to the scenario
+      if (value.key == "topology" ||
+          (value.key == "config" && scenario.config.empty())) // relative to the scenario
         value.value = fmt::format(
             "\"{}\"",
             fs::proximate(fs::absolute(value.value.substr(1, value.value.size() - 2)), folder)

@@ -63,7 +63,7 @@ const std::vector<Recipe> recipes = {
       "sim/importer/nvidia_smi_topo.cpp"}},
     {"an argument of Megatron",
      "moe-router-topk",
-     {"sim/importer/megatron_model.cpp", "sim/importer/megatron_names.cpp"}},
+     {"sim/importer/megatron_arguments.txt", "sim/importer/megatron_model.cpp"}},
     {"a pipeline schedule",
      "\\bdual_pipe\\b",
      {"sim/workload/schedule.hpp", "sim/workload/schedule_dual_pipe.cpp"}},

@@ -167,3 +167,30 @@ TEST_CASE("every sample of an InfiniBand fabric is read or refused", "[samples]"
   CHECK(cables_of(*ndr.graph, "nic") == 542);
   CHECK(cables_of(*ndr.graph, "fabric") == 532);
 }
+
+TEST_CASE("errors of the tool itself are left out, and counted") {
+  const ImportedTopology whole = import_fabric(fabric);
+  const ImportedTopology topology = import_fabric(
+      "src/query_smp.c:195; umad (DR path slid 0; dlid 0; 0,1,14 Attr 0xff90:1) bad status 110; "
+      "Connection timed out\nibwarn: [1234] mad_rpc: timed out\n" +
+      fabric);
+  CHECK(topology.graph->cables.size() == whole.graph->cables.size());
+  CHECK(std::count(topology.remarks.begin(), topology.remarks.end(),
+                   "left out: 2 lines of errors of ibnetdiscover itself: parts of the fabric did "
+                   "not answer and may be missing") == 1);
+}
+
+TEST_CASE("numbers and lines that no fabric has are refused at their place") {
+  const auto with = [](const std::string& from, const std::string& to) {
+    std::string text = fabric;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  CHECK(message_of(with("[1]\t\"H-10\"", "[99999999999]\t\"H-10\""))
+            .find("fabric.txt:5:1: error: a port needs its number, its peer and its rate") == 0);
+  CHECK(message_of(with("lid 3 4xNDR", "lid 3 99999999999xNDR"))
+            .find("error: \"99999999999xNDR\" is no width and rate of a port") !=
+        std::string::npos);
+  CHECK(
+      message_of(fabric + std::string(50'000, 'x')).find("error: a line of more than 2000 bytes") !=
+      std::string::npos);
+}

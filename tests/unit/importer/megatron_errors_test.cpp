@@ -46,38 +46,79 @@ const std::vector<Refusal> refusals = {
      "         ^\n"
      "  hint: keep one of them in a copy of the file"},
     {"a variable that is not set", "t.sh",
-     "ARGS=(--num-layers 8\n --hidden-size $H)\n"
-     "a.py ${ARGS[@]}\n",
-     "",
+     "ARGS=(" + small_model + "\n --hidden-size $H)\na.py ${ARGS[@]}\n", "",
      "t.sh:2:16: error: H is not set in this file\n"
      "   --hidden-size $H)\n"
      "                 ^\n"
      "  hint: set it with --define H=VALUE"},
+    {"all that is missing at once", "t.sh",
+     "a.py --num-layers $L --hidden-size $H \\\n--num-attention-heads $(cat heads) --lr $LR $1\n",
+     "",
+     "t.sh:2:45: error: 7 values are not in this file: $1, L, H, --num-attention-heads, "
+     "--seq-length, --micro-batch-size, the vocabulary\n"
+     "  --num-attention-heads $(cat heads) --lr $LR $1\n"
+     "                                              ^\n"
+     "  hint: give them with --define L=VALUE --define H=VALUE --arguments \"VALUE\" --with "
+     "\"--num-attention-heads VALUE --seq-length VALUE --micro-batch-size VALUE --vocab-size "
+     "VALUE\""},
+    {"a model that is only named", "t.sh",
+     "megatron sft --model Qwen --tensor_model_parallel_size 2 --micro_batch_size 1 "
+     "--max_length 8 --sequence_parallel true\n",
+     "",
+     "t.sh: error: the sizes of the model are not in the file\n"
+     "  hint: give its config.json with --model CONFIG.json"},
     {"an argument under a condition", "t.sh",
-     "ARGS=(--num-layers 8)\nif [ $A = 1 ]; then\n  ARGS+=(--bf16)\nfi\na.py ${ARGS[@]}\n", "",
+     "ARGS=(" + small_model + ")\nif [ $A = 1 ]; then\n  ARGS+=(--fp16)\nfi\na.py ${ARGS[@]}\n", "",
      "t.sh:3:10: error: this depends on a condition: A is not set in this file\n"
-     "    ARGS+=(--bf16)\n"
+     "    ARGS+=(--fp16)\n"
      "           ^\n"
      "  hint: set it with --define A=VALUE"},
     {"other arguments under a condition", "t.sh",
-     "ARGS=\"--num-layers 8\"\nMORE=\"--bf16\"\nif [ $A = 1 ]; then\n  MORE=\"--lr 1\"\nfi\n"
-     "a.py $ARGS $MORE\n",
+     "ARGS=\"" + small_model +
+         "\"\nMORE=\"--bf16\"\nif [ $A = 1 ]; then\n  MORE=\"--lr 1\"\nfi\n"
+         "a.py $ARGS $MORE\n",
      "",
      "t.sh:4:9: error: this depends on a condition: A is not set in this file\n"
      "    MORE=\"--lr 1\"\n"
      "          ^\n"
      "  hint: set it with --define A=VALUE"},
-    {"a variable that may hold arguments", "t.sh", "a.py --num-layers 8 $EXTRA\n", "",
-     "t.sh:1:21: error: EXTRA is not set in this file, and may hold arguments\n"
-     "  a.py --num-layers 8 $EXTRA\n"
-     "                      ^\n"
+    {"a variable that may hold arguments", "t.sh", "a.py " + small_model + " \\\n$EXTRA\n", "",
+     "t.sh:2:1: error: EXTRA is not set in this file, and may hold arguments\n"
+     "  $EXTRA\n"
+     "  ^\n"
      "  hint: set it with --define EXTRA=VALUE"},
     {"the same behind a list of values", "t.sh",
-     "a.py --num-layers 8 --data-path a $EXTRA --bf16\n", "",
-     "t.sh:1:35: error: EXTRA is not set in this file, and may hold arguments\n"
-     "  a.py --num-layers 8 --data-path a $EXTRA --bf16\n"
-     "                                    ^\n"
+     "a.py " + small_model + " \\\n--data-path a $EXTRA --bf16\n", "",
+     "t.sh:2:15: error: EXTRA is not set in this file, and may hold arguments\n"
+     "  --data-path a $EXTRA --bf16\n"
+     "                ^\n"
      "  hint: set it with --define EXTRA=VALUE"},
+    {"an argument that is not modelled", "t.txt", small_model + "\n--bf16 --window-size 128,0\n",
+     "",
+     "t.txt:2:8: error: --window-size 128,0 is not modelled: attention over a window is not read "
+     "from arguments\n"
+     "  --bf16 --window-size 128,0\n"
+     "         ^\n"
+     "  hint: a plan without it can be imported from a copy of the file"},
+    {"several of them", "t.txt",
+     small_model + "\n--is-hybrid-model --hybrid-override-pattern M*E --optimizer adam\n", "",
+     "t.txt:2:19: error: --hybrid-override-pattern M*E is not modelled: layers of Mamba are not "
+     "modelled; nor --is-hybrid-model\n"
+     "  --is-hybrid-model --hybrid-override-pattern M*E --optimizer adam\n"
+     "                    ^\n"
+     "  hint: a plan without it can be imported from a copy of the file"},
+    {"a recipe in Python", "t.py", "recipe()\n", "",
+     "t.py: error: is Python, and its plan is known when it runs\n"
+     "  hint: import the log of such a run with moesim import megatron-log"},
+    {"a job of torchtitan", "t.toml", "[parallelism]\n", "",
+     "t.toml: error: is no Megatron command: a torchtitan job holds its plan in [parallelism] and "
+     "its model in the code that `flavor` names\n"
+     "  hint: copy workloads/mixtral-8x7b/scenario.toml and enter the degrees there"},
+    {"a file of Hydra", "t.yaml", "defaults:\n  - _self_\n  - train: 16b_a3b\n", "",
+     "t.yaml:3:12: error: the plan is in another file\n"
+     "    - train: 16b_a3b\n"
+     "             ^\n"
+     "  hint: import train/16b_a3b.yaml"},
     {"a word that is no argument", "t.sh", "a.py --num-layers 8 9\n", "",
      "t.sh:1:21: error: \"9\" is no argument and no value of one\n"
      "  a.py --num-layers 8 9\n"
@@ -86,23 +127,29 @@ const std::vector<Refusal> refusals = {
      "t.txt:1:1: error: --num-layers has no value\n"
      "  --num-layers --bf16\n"
      "  ^"},
-    {"a missing size", "t.txt", "--num-layers 8\n", "",
+    {"a missing size", "t.txt",
+     "--num-layers 8 --num-attention-heads 4 --seq-length 8 --micro-batch-size 1 --vocab-size 9\n",
+     "",
      "t.txt: error: --hidden-size is missing\n"
      "  hint: add it to the file, or give it with --with \"--hidden-size VALUE\""},
-    {"a word for a number", "t.txt", "--num-layers many\n", "",
-     "t.txt:1:14: error: --num-layers must be a whole number, not \"many\"\n"
+    {"a word for a number", "t.txt", small_model + "\n--num-layers many\n", "",
+     "t.txt:2:14: error: --num-layers must be a whole number, not \"many\"\n"
      "  --num-layers many\n"
      "               ^"},
-    {"a number out of range", "t.txt", "--num-layers 0\n", "",
-     "t.txt:1:14: error: --num-layers must be 1 to 1000000000, not 0\n"
+    {"a number out of range", "t.txt", small_model + "\n--num-layers 0\n", "",
+     "t.txt:2:14: error: --num-layers must be 1 to 1000000000, not 0\n"
      "  --num-layers 0\n"
      "               ^"},
     {"a vocabulary that only the tokenizer knows", "t.txt",
-     "--num-layers 8 --hidden-size 64 --num-attention-heads 4\n", "",
+     "--num-layers 8 --hidden-size 64 --num-attention-heads 4 --seq-length 8 --micro-batch-size 1 "
+     "--tokenizer-model $T\n",
+     "",
      "t.txt: error: the size of the vocabulary is not in the file: the tokenizer has it\n"
      "  hint: give it with --with \"--vocab-size N\""},
     {"a recipe whose value is not set", "t.yaml",
-     "MODEL_ARGS:\n  --num-layers: 8\n  --hidden-size: ${H}\n", "",
+     "MODEL_ARGS:\n  --num-layers: 8\n  --hidden-size: ${H}\n  --num-attention-heads: 4\n"
+     "  --seq-length: 8\n  --micro-batch-size: 1\n  --vocab-size: 9\n",
+     "",
      "t.yaml:3:18: error: H is not set in this file\n"
      "    --hidden-size: ${H}\n"
      "                   ^\n"

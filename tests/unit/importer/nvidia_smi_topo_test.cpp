@@ -200,8 +200,6 @@ TEST_CASE("without NVLink the scale-up network is PCIe") {
   CHECK(spec.node.scale_up_interconnect == "pcie");
   CHECK(spec.node.scale_up.value == Approx(31.5e9));
   CHECK(spec.node.nics == 0);
-  CHECK(read_back(import_topo(matrix(4, "SYS", 0), "h100-sxm")).node.scale_up.value ==
-        Approx(63e9));
   CHECK(read_back(import_topo(matrix(1, "", 1), "h100-sxm")).node.scale_up_interconnect == "pcie");
 }
 
@@ -220,7 +218,7 @@ TEST_CASE("of GPU pairs with different links the least is taken") {
   CHECK(has_remark(bridged, "1 pair without NVLink, 2 pairs NV12. PCIe is taken for all."));
   CHECK(read_back(bridged).node.scale_up_interconnect == "pcie");
 
-  CHECK(has_remark(import_topo(matrix(4, "NV4", 0), "a100-sxm"),
+  CHECK(has_remark(import_topo(matrix(8, "NV4", 0), "a100-sxm"),
                    "NV4 is fewer than the 12 NVLinks of a100-sxm"));
 }
 
@@ -301,4 +299,59 @@ TEST_CASE("every sample matrix is read and reads back, or is refused with a reas
     }
   }
   CHECK(read > 0);
+}
+
+TEST_CASE("a mesh without a switch adds up the links to all peers") {
+  const ImportedTopology topology = import_topo(matrix(4, "NV4", 0), "a100-sxm");
+  // 3 peers x 4 links x 25 GB/s.
+  CHECK(read_back(topology).node.scale_up.value == Approx(300e9));
+  CHECK(has_remark(topology, "one peer gets 100 of the 300 GB/s"));
+  CHECK_FALSE(has_remark(topology, "is fewer than"));
+  // Without a name the kind is that with 3 x 4 = 12 links.
+  CHECK(read_back(import_topo(matrix(4, "NV4", 0))).gpu.kind == "a100-sxm");
+  // 7 peers x 4 links are more than a GPU has: a switch joins them.
+  CHECK(read_back(import_topo(matrix(8, "NV4", 0), "a100-sxm")).node.scale_up.value ==
+        Approx(100e9));
+}
+
+TEST_CASE("a matrix without the NVLinks that a GPU has is refused") {
+  CHECK(topo_message(matrix(2, "PHB", 0), "h100-sxm") ==
+        "topo.txt:2:10: error: 18 NVLinks are expected of h100-sxm, the matrix shows none: was it "
+        "`nvidia-smi topo -mp`?\n"
+        "  GPU0\t X \tPHB\t0-23\t0\t\tN/A\n"
+        "      \t   \t^\n"
+        "  hint: give what `nvidia-smi topo -m` prints; for GPUs without NVLink name their kind "
+        "with --gpu");
+  CHECK(read_back(import_topo(matrix(2, "PHB", 0), "l40s")).node.scale_up_interconnect == "pcie");
+}
+
+TEST_CASE("two ports of one card are named") {
+  std::string text = matrix(2, "NV18", 4, "NODE");
+  text = topo_replaced(text, "NIC0\tNODE\tNODE\t X \tNODE", "NIC0\tNODE\tNODE\t X \tPIX");
+  text = topo_replaced(text, "NIC1\tNODE\tNODE\tNODE\t X ", "NIC1\tNODE\tNODE\tPIX\t X ");
+  CHECK(has_remark(import_topo(text, "h100-sxm"),
+                   "NIC0 and NIC1 are two ports of one card each (PIX): 3 cards have 4 ports, and "
+                   "the ports of a card share its PCIe. Where those cards serve storage or "
+                   "management, set nics to 2."));
+  CHECK_FALSE(has_remark(import_topo(matrix(2, "NV18", 4, "NODE"), "h100-sxm"), "two ports"));
+}
+
+TEST_CASE("a line longer than any matrix's is refused") {
+  CHECK(topo_message(std::string(50'000, '['))
+            .find("topo.txt:1:1: error: a line of more than 4000 "
+                  "bytes") == 0);
+}
+
+TEST_CASE("an imported node takes the fabric of another file, with as many nodes") {
+  ImportedTopology topology = import_topo(four_gpus, "h200-sxm");
+  const fs::path topologies = fs::path(MOESIM_SOURCE_DIR) / "topologies";
+  put_into_fabric(topology, topologies / "hgx-h100-ndr400.toml");
+  const TopologySpec spec = read_back(topology);
+  CHECK(spec.node.gpus == 4);
+  CHECK(spec.fabric.kind == FabricKind::rail_optimised);
+  CHECK(spec.fabric.nodes_per_leaf == 32);
+  CHECK(spec.gpus_max == 8192); // 16,384 / 8 nodes of 4
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(put_into_fabric(topology, folder.path() / "absent.toml"),
+                    Catch::Contains("cannot be read"));
 }

@@ -1,5 +1,6 @@
 #include "sim/base/input_error.hpp"
 #include "sim/importer/shell_run.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -28,7 +29,7 @@ std::string gap_of(const std::string& script) {
   for (const ShellCommand& command : run_shell("t.sh", script, {}).commands)
     for (const LocatedText& word : command.words)
       if (word.gap())
-        return word.gap()->message + " | " + word.gap()->hint;
+        return word.gap()->message + " | " + word.gap()->hint();
   return "all is known";
 }
 
@@ -69,9 +70,21 @@ const std::vector<Case> expansions = {
     {"export and local", "export A=1 B=2\nrun $A $B", "[1][2]"},
     {"the script's own arguments, of which there are none", "run a \"$@\" b $* $#", "[a][b][0]"},
     {"a list without values between quotes", "A=()\nrun a \"${A[@]}\" b", "[a][b]"},
-    {"an environment for one command", "A=1 run x", ""},
+    {"an environment for one command", "A=1 run x", "[x]"},
     {"a word in two kinds of quotes", "run \"a\"'b'c\\ d", "[abc d]"},
     {"a backslash between quotes", "run \"a\\n\\$\"", "[a\\n$]"},
+    {"what echo and printf print",
+     "A=(1 2)\nB=$(IFS=,; echo \"${A[*]}\")\n"
+     "printf -v C '[%s]' \"$B\"\nrun $C $(printf '%s:' a b)",
+     "[[1,2]][a:b:]"},
+    {"parts of a path", "run $(dirname a/b/c.sh) $(basename a/b/c.sh)", "[a/b][c.sh]"},
+    {"a value without its ends", "A=a.b.c\nrun ${A%.*} ${A%%.*} ${A#*.} ${A##*.}",
+     "[a.b][a][b.c][c]"},
+    {"a part of a value", "A=abcd\nB=(w x y z)\nrun ${A:1:2} \"${B[@]:2}\" ${A/b/-}",
+     "[bc][y][z][a-cd]"},
+    {"an array by names", "declare -A M=([a]=1 [b]=2)\nM[c]=3\nK=b\nrun ${M[$K]} ${M[c]}",
+     "[2][3]"},
+    {"a value and a count that grow", "(( A = 2, 1 ))\nlet A+=3\nrun $A $((A++)) $A", "[5][5][6]"},
 };
 
 /// Which way a script goes.
@@ -95,6 +108,19 @@ const std::vector<Case> conditions = {
     {"a choice in arithmetic", "A=3\nrun $(( (A > 2) ? A + 1 : 0 )) $(( A > 4 ? 1 : 2 ))",
      "[4][2]"},
     {"a loop over one value", "for A in 8; do B=$A; done\nrun $B", "[8]"},
+    {"a loop over values", "for A in 1 2; do B+=$A; done\nrun $B", "[12]"},
+    {"a loop over a sequence", "for i in $(seq 2 3 8); do B+=($i); done\nrun ${B[@]}", "[2][5][8]"},
+    {"a loop that counts",
+     "for ((i=0; i<4; i++)); do (( i < 1 )) && B+=(0) || B+=(1); done\n"
+     "run ${B[@]}",
+     "[0][1][1][1]"},
+    {"a loop that is left",
+     "for i in 1 2 3; do [ $i = 2 ] && continue; B+=$i; [ $i = 3 ] && "
+     "break; done\nrun $B",
+     "[13]"},
+    {"arguments of a function", "f() { A=$2; shift; B=$1; C=$#; }\nf x y z\nrun $A $B $C",
+     "[y][y][2]"},
+    {"a regular expression", "A=fp8-e4m3\n[[ $A =~ ^fp8 ]] && B=1\nrun $B", "[1]"},
     {"a function", "f() { A=2; return; A=3; }\nA=1\nf\nrun $A", "[2]"},
     {"a function that nobody calls", "function f { A=2; }\nA=1\nrun $A", "[1]"},
     {"the end", "A=1\nif [ $A = 1 ]; then run a; exit 0; fi\nrun b", "[a]"},
@@ -112,7 +138,7 @@ const std::vector<Case> doubts = {
     {"every case", "B=0\ncase $A in x) B=1;; esac\nrun $B", "[1]?"},
     {"a file that may be there", "[ -f x ] && B=1\nrun $B", "[1]?"},
     {"a command as a condition", "if grep -q x y; then B=1; fi\nrun $B", "[1]?"},
-    {"a loop", "for A in 1 2; do B=$A; done\nrun $B", "[$A]?"},
+    {"a loop over it", "for A in $C; do B=$A; done\nrun $B", "[$C]?"},
     {"arithmetic on it", "run $((A * 2))", "[$((A*2))]?"},
 };
 
@@ -140,21 +166,30 @@ TEST_CASE("what a script does not tell stays a gap, and nothing else does") {
 }
 
 TEST_CASE("a definition stands above what the script assigns") {
-  CHECK(words_of("A=1\nrun $A ${A:-2}", {{"A", "8"}}) == "[8][8]");
-  CHECK(words_of("if [ $A = 1 ]; then B=2; fi\nrun $B", {{"A", "1"}}) == "[2]");
-  CHECK(words_of("run $1 ${2:-x}", {{"1", "y"}}) == "[y][x]");
-  CHECK(words_of("for A in 1 2; do run $A; done", {{"A", "2"}}) == "[2]");
+  CHECK(words_of("A=1\nrun $A ${A:-2}", {{{"A", "8"}}, {}}) == "[8][8]");
+  CHECK(words_of("if [ $A = 1 ]; then B=2; fi\nrun $B", {{{"A", "1"}}, {}}) == "[2]");
+  CHECK(words_of("run $1 ${2:-x}", {{{"1", "y"}}, {}}) == "[y][x]");
+  CHECK(words_of("for A in 1 2; do run $A; done", {{{"A", "2"}}, {}}) == "[2]");
+}
+
+TEST_CASE("a script sees the arguments that the user gives it") {
+  const ShellDefinitions given = {{}, std::vector<std::string>{"dsw", "7B"}};
+  CHECK(words_of("run $1 ${2} $# \"$@\" ${3:-x}", given) == "[dsw][7B][2][dsw][7B][x]");
+  CHECK(words_of("while [ $# -gt 0 ]; do A+=$1,; shift; done\nrun $A", given) == "[dsw,7B,]");
+  CHECK(words_of("if [ $1 = dsw ]; then A=1; else A=2; fi\nrun $A", given) == "[1]");
 }
 
 TEST_CASE("a gap says why and what to do") {
   CHECK(gap_of("run $A") == "A is not set in this file | set it with --define A=VALUE");
-  CHECK(gap_of("run $1") == "$1 is an argument of the script | give it with --define 1=VALUE");
+  CHECK(gap_of("run $1") == "$1 is an argument of the script | set it with --arguments \"VALUE\"");
   CHECK(gap_of("run `date`") ==
-        "what a command prints is not known here | write its result into a copy of the file");
+        "what a command prints is not known here | write the value into a copy of the file");
+  CHECK(gap_of("A=$(date)\nrun $A") ==
+        "what a command prints is not known here | set it with --define A=VALUE");
   CHECK(gap_of("B=1\nif [ $A = 1 ]; then B=2; fi\nrun $B") ==
         "this depends on a condition: A is not set in this file | set it with --define A=VALUE");
-  CHECK(gap_of("run ${A%x}") == "${A%x} is more of the shell than is understood here | write its "
-                                "value into a copy of the file");
+  CHECK(gap_of("run ${!A}") == "${!A} is more of the shell than is understood here | write the "
+                               "value into a copy of the file");
 }
 
 TEST_CASE("a variable that a script asks for and nobody sets is empty, and is named") {
@@ -167,7 +202,7 @@ TEST_CASE("a variable that a script asks for and nobody sets is empty, and is na
   REQUIRE(outcome.commands.size() == 1);
   CHECK(outcome.commands[0].words[1].text() == "no");
   CHECK_FALSE(outcome.commands[0].words[1].gap());
-  CHECK(run_shell("t.sh", "[ -z $VP ]\n", {{"VP", "2"}}).unset.empty());
+  CHECK(run_shell("t.sh", "[ -z $VP ]\n", {{{"VP", "2"}}, {}}).unset.empty());
 }
 
 TEST_CASE("every word knows its place, through variables too") {
@@ -180,22 +215,59 @@ TEST_CASE("every word knows its place, through variables too") {
 }
 
 TEST_CASE("a script that the shell would refuse is refused at its place") {
-  CHECK(shell_message("run 'a\nb") == "t.sh:1:5: error: this quote has no end\n"
+  CHECK(shell_message("run 'a\nb") == "t.sh:1:5: error: reached EOF without closing quote '\n"
                                       "  run 'a\n"
                                       "      ^");
-  CHECK(shell_message("A=(a\nb") == "t.sh:1:3: error: this list has no end\n"
+  CHECK(shell_message("A=(a\nb") == "t.sh:1:3: error: reached EOF without matching ( with )\n"
                                     "  A=(a\n"
                                     "    ^");
-  CHECK(shell_message("run ${A") == "t.sh:1:5: error: this bracket has no end\n"
+  CHECK(shell_message("run ${A") == "t.sh:1:5: error: reached EOF without matching ${ with }\n"
                                     "  run ${A\n"
                                     "      ^");
+}
+
+TEST_CASE("a guard is passed, and says so") {
+  const ShellOutcome outcome = run_shell(
+      "t.sh", "A=${A:-}\nB=1\nif [ -z \"$A\" ]; then echo set A; exit 1; fi\nrun $A $B", {});
+  REQUIRE(outcome.notes.size() == 1);
+  CHECK(outcome.notes[0].text == "a guard ends the script here where A is empty: passed; set it "
+                                 "with --define A=VALUE");
+  CHECK(outcome.files->locate(outcome.notes[0].offset).line == 3);
+  const ShellCommand& run = outcome.commands.back();
+  CHECK(run.words[1].gap()->message == "A is empty, and the guard in line 3 then ends the script");
+  CHECK(run.words[1].gap()->define == "A");
+  CHECK_FALSE(run.words[2].gap());
+  // Through a function, and by `||`.
+  CHECK(words_of("die() { echo $1; exit 1; }\n[ -n \"$A\" ] || die no\nrun b") == "[b]");
+  CHECK(words_of("case $# in 0) exit 2;; esac\nrun b") == "[b]");
+  CHECK(words_of("run a\nif [ -z \"$A\" ]; then run b; exit 0; fi\nrun c") == "[b]");
+}
+
+TEST_CASE("a sourced file is followed where it is there, and named where it is not") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path() / "models");
+  folder.write("models/small.sh", "ARGS=(--num-layers $LAYERS)\nSIZE=7\nreturn\nSIZE=8\n");
+  const std::string script = folder.write("train.sh", "").string();
+  const ShellOutcome outcome = run_shell(
+      script,
+      "LAYERS=3\nDIR=\"$(cd -- \"$(dirname -- \"${BASH_SOURCE[0]}\")\" && pwd)\"\n"
+      "source \"$DIR/models/small.sh\"\n. models/small.sh\n. absent.sh\nrun \"${ARGS[@]}\" $SIZE\n",
+      {});
+  const ShellCommand& run = outcome.commands.back();
+  REQUIRE(run.words.size() == 4);
+  CHECK(run.words[2].text() == "3");
+  CHECK(run.words[3].text() == "7");
+  CHECK(outcome.files->locate(run.words[1].offset()).file == folder.path() / "models/small.sh");
+  REQUIRE(outcome.notes.size() == 1);
+  CHECK(outcome.notes[0].text == "not followed: absent.sh: the file is not there");
+  CHECK(outcome.files->locate(outcome.notes[0].offset).line == 5);
 }
 
 TEST_CASE("no script makes the reader grow or run without end") {
   std::string doubling = "A=xxxxxxxxxx\n";
   for (int i = 0; i < 60; ++i)
     doubling += "A=$A$A\n";
-  CHECK(shell_message(doubling).find("A grows beyond 1000000 bytes") != std::string::npos);
+  CHECK(shell_message(doubling).find("the word grows beyond 200000 bytes") != std::string::npos);
   std::string calling = "f0() { :; }\n";
   for (int i = 1; i < 19; ++i)
     calling += "f" + std::to_string(i) + "() { f" + std::to_string(i - 1) + "; f" +
@@ -204,14 +276,22 @@ TEST_CASE("no script makes the reader grow or run without end") {
         std::string::npos);
   CHECK(shell_message("f() { f; }\nf\n") == "no error");
   std::string deep;
-  for (int i = 0; i < 60; ++i)
+  for (int i = 0; i < 200; ++i)
     deep += "if true; then\n";
+  for (int i = 0; i < 200; ++i)
+    deep += "fi\n";
   CHECK(shell_message(deep).find("statements are nested too deep") != std::string::npos);
   CHECK(shell_message("run " + std::string(100'000, '(')) != "no error");
   std::string groups;
   for (int i = 0; i < 100'000; ++i)
     groups += "( ";
-  CHECK(shell_message(groups).find("statements are nested too deep") != std::string::npos);
+  CHECK(shell_message(groups) != "no error");
+  std::string many = "A=" + std::string(100'000, 'x') + "\n";
+  for (int i = 0; i < 100; ++i)
+    many += "B" + std::to_string(i) + "=$A\n";
+  CHECK(shell_message(many).find("the script makes more than 5000000 bytes") != std::string::npos);
+  CHECK(shell_message(std::string(400'000, '#')).find("a script of more than 300000 bytes") !=
+        std::string::npos);
   std::string defaults = "run ";
   for (int i = 0; i < 60; ++i)
     defaults += "${A:-";
