@@ -71,7 +71,7 @@ private:
   /// Reads keys and values; nested tables only group them.
   void read_table(const YamlNode& table) {
     for (const auto& [name, value] : table.entries())
-      if (value.kind() == YamlNode::Kind::map && !find_argument_rule(argument_name(name.text())))
+      if (value.kind() == YamlNode::Kind::map)
         read_table(value);
       else
         read_entry(name, value);
@@ -82,8 +82,6 @@ private:
     if (argument.name == "add-bias-linear")
       return read_bias(std::move(argument), value);
     const ArgumentRule* rule = find_argument_rule(argument.name);
-    if (value.kind() == YamlNode::Kind::map)
-      value.fail(fmt::format("{} cannot be a table", key.text()));
     if (value.kind() == YamlNode::Kind::null || (rule && is_off(value)))
       return; // Megatron's default
     const bool flag = rule && rule->shape == ArgumentShape::flag;
