@@ -62,9 +62,11 @@ private:
   }
 
   /// The arguments of a Primus experiment, whose model is in a file of its own; null for others.
-  static const YamlNode* primus_overrides(const YamlNode& root) {
+  const YamlNode* primus_overrides(const YamlNode& root) {
     const YamlNode* modules = root.find("modules");
     const YamlNode* trainer = modules ? modules->find("pre_trainer") : nullptr;
+    if (const YamlNode* model = trainer ? trainer->find("model") : nullptr)
+      arguments_.model_file = expand(*model).text();
     return trainer ? trainer->find("overrides") : nullptr;
   }
 
