@@ -37,6 +37,8 @@ struct YamlNode::Source {
 
 /// Builds the tree from the parser's events, so that a file which is too deep or too large, or has
 /// a second document, ends the parser at once.
+///
+/// More than 15 methods: one for each event of the parser, which all build one tree.
 struct YamlNode::Builder : YAML::EventHandler {
   struct Open {
     YamlNode node;
