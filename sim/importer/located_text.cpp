@@ -109,13 +109,16 @@ LocatedText LocatedText::with_variables(
     std::size_t end = begin;
     while (std::isalnum(static_cast<unsigned char>((*this)[end])) || (*this)[end] == '_')
       ++end;
-    if ((*this)[i] != '$' || end == begin || (braces && (*this)[end] != '}')) {
+    const std::size_t close = braces && (*this)[end] == ':' ? text().find('}', end) : end;
+    if ((*this)[i] != '$' || end == begin || (braces && (*this)[close] != '}')) {
       expanded.append(*this, i++);
       continue;
     }
     const std::string name = slice(begin, end).text();
-    const std::size_t after = end + (braces ? 1 : 0);
-    const auto value = value_of(name);
+    const std::size_t after = close + (braces ? 1 : 0);
+    auto value = value_of(name);
+    if (!value && close > end)
+      value = slice(end + ((*this)[end + 1] == '-' ? 2 : 1), close).text();
     expanded.append(at(offset(i), value ? *value : slice(i, after).text(),
                        value ? nullptr
                              : std::make_shared<const TextGap>(

@@ -57,7 +57,8 @@ public:
   LocatedText doubted(const Gap& gap) const;
   /// The same text, where --define `name` sets the unknown pieces that nothing else sets.
   LocatedText definable(const std::string& name) const;
-  /// The same text with `${NAME}` and `$NAME` replaced by their values; a gap where one has none.
+  /// The same text with `$NAME`, `${NAME}` and `${NAME:default}` replaced by their values; a gap
+  /// where one has none.
   LocatedText with_variables(
       const std::function<std::optional<std::string>(const std::string&)>& value_of) const;
   /// The parts between blanks.

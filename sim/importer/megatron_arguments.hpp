@@ -111,7 +111,8 @@ public:
   const std::vector<MegatronArgument>& unknown() const { return unknown_; }
   const std::vector<std::string>& remarks() const { return remarks_; }
 
-  std::string file; ///< for errors about missing arguments
+  std::string file;       ///< for errors about missing arguments
+  std::string model_file; ///< name of the file with the sizes of the model; empty: none is named
 
 private:
   const ArgumentValue& only_value(const std::string& name) const;

@@ -172,6 +172,10 @@ bool is_argument_list(const std::string& text) {
 
 [[noreturn]] void refuse_commands(const std::vector<TrainingCommand>& commands,
                                   const ShellOutcome& outcome, const std::string& file) {
+  if (commands.empty() && !outcome.notes.empty())
+    throw InputError(outcome.files->locate(outcome.notes.back().offset),
+                     fmt::format("no command has {}; {}", telling, outcome.notes.back().text),
+                     "give the script that calls Megatron, or put that file beside it");
   if (commands.empty())
     throw InputError({file}, fmt::format("no command of this file has {}", telling),
                      "give a script that calls Megatron, its arguments alone, or its YAML; what "

@@ -147,7 +147,8 @@ void MegatronArguments::refuse_incomplete(bool has_gpus, bool has_model) const {
     needed.insert(needed.begin(), {"num-layers", "hidden-size", "num-attention-heads"});
   else if (!has_model)
     missing.add({{file},
-                 "the sizes of the model are not in the file",
+                 "the sizes of the model are not in the file" +
+                     (model_file.empty() ? "" : ", but in " + model_file),
                  "give its config.json with --model CONFIG.json",
                  "the model",
                  "",

@@ -62,16 +62,18 @@ private:
   }
 
   /// The arguments of a Primus experiment, whose model is in a file of its own; null for others.
-  static const YamlNode* primus_overrides(const YamlNode& root) {
+  const YamlNode* primus_overrides(const YamlNode& root) {
     const YamlNode* modules = root.find("modules");
     const YamlNode* trainer = modules ? modules->find("pre_trainer") : nullptr;
+    if (const YamlNode* model = trainer ? trainer->find("model") : nullptr)
+      arguments_.model_file = expand(*model).text();
     return trainer ? trainer->find("overrides") : nullptr;
   }
 
   /// Reads keys and values; nested tables only group them.
   void read_table(const YamlNode& table) {
     for (const auto& [name, value] : table.entries())
-      if (value.kind() == YamlNode::Kind::map && !find_argument_rule(argument_name(name.text())))
+      if (value.kind() == YamlNode::Kind::map)
         read_table(value);
       else
         read_entry(name, value);
@@ -82,8 +84,6 @@ private:
     if (argument.name == "add-bias-linear")
       return read_bias(std::move(argument), value);
     const ArgumentRule* rule = find_argument_rule(argument.name);
-    if (value.kind() == YamlNode::Kind::map)
-      value.fail(fmt::format("{} cannot be a table", key.text()));
     if (value.kind() == YamlNode::Kind::null || (rule && is_off(value)))
       return; // Megatron's default
     const bool flag = rule && rule->shape == ArgumentShape::flag;

@@ -244,7 +244,7 @@ ShellTruth ShellRunner::run_builtin(const ShellCommand& command) {
     const LocatedText text = formatted_text(words[3], {words.begin() + 4, words.end()});
     variables_.assign(words[2].text(), {doubt_ ? text.doubted(doubt_) : text});
   } else if (name == "source" || name == ".") {
-    follow_source(command);
+    follow_source(command, words.size() > 1 ? words[1] : LocatedText());
   } else if (name == "cd") {
     change_folder(command);
   } else {
@@ -263,6 +263,18 @@ ShellTruth ShellRunner::run_other(ShellCommand command) {
                                        fmt::format("the output of {} is not known here", name)));
     return ShellTruth::ran;
   }
+  if (name == "bash" || name == "sh" || name == "exec")
+    if (const auto script =
+            std::find_if(command.words.begin(), command.words.end(),
+                         [](const LocatedText& word) { return word.text().ends_with(".sh"); });
+        script != command.words.end() && script - command.words.begin() <= 2) {
+      for (const auto& [variable, value] : command.environment)
+        variables_.assign(variable, {value});
+      auto before = variables_.set_arguments(ShellValues(script + 1, command.words.end()));
+      follow_source(command, *script);
+      variables_.set_arguments(std::move(before));
+      return ShellTruth::ran;
+    }
   if (name == "read" || name == "mapfile" || name == "readarray")
     for (const LocatedText& variable : operands_of(command.words))
       variables_.assign(variable.text(),
@@ -294,10 +306,9 @@ void ShellRunner::change_folder(const ShellCommand& command) {
     folder_ = (fs::path(folder_) / operands[0].text()).string();
 }
 
-/// Runs a file that the script sources, if it is there: by its own path, from the folder of the
-/// script, or from one of the folders around it.
-void ShellRunner::follow_source(const ShellCommand& command) {
-  const LocatedText path = command.words.size() > 1 ? command.words[1] : LocatedText();
+/// Follows a file that the script sources or runs, if it is there: by its own path, from the folder
+/// of the script, or from one of the folders around it.
+void ShellRunner::follow_source(const ShellCommand& command, const LocatedText& path) {
   const std::size_t offset = command.words.front().offset();
   const auto skip = [&](const std::string& reason) {
     notes_.push_back({offset, fmt::format("not followed: {}: {}", path.text(), reason)});

@@ -56,7 +56,7 @@ private:
   ShellTruth run_other(ShellCommand command);
   ShellTruth call_function(const ShellNode& body, const ShellCommand& command);
   void end_script(const ShellCommand& command);
-  void follow_source(const ShellCommand& command);
+  void follow_source(const ShellCommand& command, const LocatedText& path);
   void change_folder(const ShellCommand& command);
   LocatedText substitute(const ShellNode& node);
 

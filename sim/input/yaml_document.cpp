@@ -3,16 +3,22 @@
 #include "sim/input/file_text.hpp"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <sstream>
 
 namespace moesim {
 
 namespace {
 
 /// Depth of nested values; configs have about four.
-constexpr int yaml_depth_max = 50;
+constexpr std::size_t yaml_depth_max = 50;
+/// Bytes of a file.
+constexpr std::size_t bytes_max = 1'000'000;
 /// Values of a file, where each alias counts as all values that it repeats. Aliases of aliases can
 /// make a small file describe more than any memory holds.
 constexpr std::size_t values_max = 20'000;
@@ -29,32 +35,106 @@ struct YamlNode::Source {
   std::string text;
 };
 
-struct YamlNode::Builder {
-  std::shared_ptr<const Source> source;
-  std::size_t values = 0;
+/// Builds the tree from the parser's events, so that a file which is too deep or too large, or has
+/// a second document, ends the parser at once.
+///
+/// More than 15 methods: one for each event of the parser, which all build one tree.
+struct YamlNode::Builder : YAML::EventHandler {
+  struct Open {
+    YamlNode node;
+    std::optional<YamlNode> key; ///< of a map: its value comes next
+    YAML::anchor_t anchor;
+  };
 
-  YamlNode build(const YAML::Node& from, int depth) {
+  explicit Builder(std::shared_ptr<const Source> from) : source(std::move(from)) {}
+
+  std::shared_ptr<const Source> source;
+  YamlNode root;
+  std::vector<Open> open;
+  std::map<YAML::anchor_t, YamlNode> anchors;
+  std::size_t values = 0;
+  std::optional<std::size_t> first_document; ///< its offset
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    YamlNode start = node_at(mark);
+    if (first_document == start.offset_) // the parser does not move on
+      start.fail("this is not expected here");
+    if (first_document)
+      start.fail("a second document begins here", "keep one of them in a file of its own");
+    first_document = start.offset_;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    finish(node_at(mark), anchor);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    YamlNode node = node_at(mark);
+    node.kind_ = Kind::scalar;
+    node.text_ = value;
+    node.quoted_ = tag == "!"; // the library's mark for a scalar in quotes
+    finish(std::move(node), anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors.find(anchor);
+    if (found == anchors.end())
+      node_at(mark).fail("this value contains itself");
+    count(found->second, mark);
+    finish(found->second, 0);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    start(mark, Kind::sequence, anchor);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    start(mark, Kind::map, anchor);
+  }
+  void OnSequenceEnd() override { end(); }
+  void OnMapEnd() override { end(); }
+
+  YamlNode node_at(const YAML::Mark& mark) {
     YamlNode node;
     node.source_ = source;
-    node.offset_ = offset_of(from.Mark());
-    if (depth > yaml_depth_max)
-      node.fail(fmt::format("values are nested more than {} deep", yaml_depth_max));
+    node.offset_ = offset_of(mark);
     if (++values > values_max)
       node.fail(fmt::format("the file stands for more than {} values", values_max));
-    if (from.IsScalar()) {
-      node.kind_ = Kind::scalar;
-      node.text_ = from.Scalar();
-      node.quoted_ = from.Tag() == "!"; // the library's mark for a scalar in quotes
-    } else if (from.IsSequence()) {
-      node.kind_ = Kind::sequence;
-      for (const YAML::Node& item : from)
-        node.items_.push_back(build(item, depth + 1));
-    } else if (from.IsMap()) {
-      node.kind_ = Kind::map;
-      for (const auto& entry : from)
-        add_entry(node, build(entry.first, depth + 1), build(entry.second, depth + 1));
-    }
     return node;
+  }
+
+  /// Counts the values that an alias repeats.
+  void count(const YamlNode& node, const YAML::Mark& mark) {
+    node_at(mark);
+    for (const YamlNode& item : node.items_)
+      count(item, mark);
+    for (const auto& [key, value] : node.entries_)
+      count(value, mark);
+  }
+
+  void start(const YAML::Mark& mark, Kind kind, YAML::anchor_t anchor) {
+    YamlNode node = node_at(mark);
+    node.kind_ = kind;
+    if (open.size() >= yaml_depth_max)
+      node.fail(fmt::format("values are nested more than {} deep", yaml_depth_max));
+    open.push_back({std::move(node), std::nullopt, anchor});
+  }
+  void end() {
+    Open done = std::move(open.back());
+    open.pop_back();
+    finish(std::move(done.node), done.anchor);
+  }
+
+  void finish(YamlNode node, YAML::anchor_t anchor) {
+    if (anchor != 0)
+      anchors[anchor] = node;
+    if (open.empty())
+      root = std::move(node);
+    else if (Open& parent = open.back(); parent.node.kind_ == Kind::sequence)
+      parent.node.items_.push_back(std::move(node));
+    else if (parent.key)
+      add_entry(parent.node, *std::exchange(parent.key, std::nullopt), std::move(node));
+    else
+      parent.key = std::move(node);
   }
 
   static void add_entry(YamlNode& map, YamlNode key, YamlNode value) {
@@ -71,20 +151,18 @@ YamlNode YamlNode::read(const std::filesystem::path& path) {
 }
 
 YamlNode YamlNode::parse(const std::string& text, const std::string& name) {
-  Builder builder{std::make_shared<const Source>(Source{name, text})};
-  std::vector<YAML::Node> documents;
+  if (text.size() > bytes_max)
+    throw InputError({name}, fmt::format("is larger than {} bytes", bytes_max));
+  Builder builder(std::make_shared<const Source>(Source{name, text}));
+  std::istringstream stream(text);
   try {
-    documents = YAML::LoadAll(text);
+    for (YAML::Parser parser(stream); parser.HandleNextDocument(builder);) {
+    }
   } catch (const YAML::Exception& error) {
     throw InputError(locate_offset(name, text, offset_of(error.mark)),
                      fmt::format("not YAML: {}", error.msg));
   }
-  if (documents.size() > 1)
-    throw InputError(locate_offset(name, text, offset_of(documents[1].Mark())),
-                     "a second document begins here", "keep one of them in a file of its own");
-  if (documents.empty())
-    return builder.build(YAML::Node(), 1);
-  return builder.build(documents.front(), 1);
+  return builder.first_document ? builder.root : builder.node_at(YAML::Mark());
 }
 
 const YamlNode* YamlNode::find(const std::string& key) const {

@@ -18,6 +18,23 @@ torchrun --nproc_per_node 8 --nnodes 2 pretrain_gpt.py --num-layers 8 --hidden-s
   --position-embedding-type rope --micro-batch-size 1 --global-batch-size 64 --bf16
 SCRIPT
 
+cat >rank0.log <<'LOG'
+------------------------ arguments ------------------------
+  bf16 ............................................ True
+  expert_model_parallel_size ...................... 8
+  global_batch_size ............................... 64
+  hidden_size ..................................... 1024
+  micro_batch_size ................................ 1
+  num_attention_heads ............................. 16
+  num_experts ..................................... 16
+  num_layers ...................................... 8
+  padded_vocab_size ............................... 32000
+  seq_length ...................................... 2048
+  world_size ...................................... 16
+-------------------- end of arguments ---------------------
+ iteration 1/ 10 | elapsed time per iteration (ms): 100.0 |
+LOG
+
 mkdir h100-sxm
 cat >h100-sxm/memory_bound.csv <<'TABLE'
 operation,tokens,hidden,bytes,time_us,noise_percent,samples

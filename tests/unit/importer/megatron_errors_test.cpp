@@ -119,6 +119,19 @@ const std::vector<Refusal> refusals = {
      "    - train: 16b_a3b\n"
      "             ^\n"
      "  hint: import train/16b_a3b.yaml"},
+    {"a file that a script runs, but that is not there", "t.sh", "exec bash \"./run_moe.sh\" $@\n",
+     "",
+     "t.sh:1:1: error: no command has --num-layers; not followed: ./run_moe.sh: the file is not "
+     "there\n"
+     "  exec bash \"./run_moe.sh\" $@\n"
+     "  ^\n"
+     "  hint: give the script that calls Megatron, or put that file beside it"},
+    {"an experiment of Primus without its model", "t.yaml",
+     "modules:\n  pre_trainer:\n    model: ${M:mixtral}.yaml\n    overrides:\n      seq_length: 8\n"
+     "      micro_batch_size: 1\n",
+     "",
+     "t.yaml: error: the sizes of the model are not in the file, but in mixtral.yaml\n"
+     "  hint: give its config.json with --model CONFIG.json"},
     {"a word that is no argument", "t.sh", "a.py --num-layers 8 9\n", "",
      "t.sh:1:21: error: \"9\" is no argument and no value of one\n"
      "  a.py --num-layers 8 9\n"

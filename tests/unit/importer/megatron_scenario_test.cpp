@@ -345,7 +345,7 @@ TEST_CASE("a file of Primus gives its overrides to the model that an option name
   const fs::path file = folder.write(
       "primus.yaml",
       "work_group: ${PRIMUS_TEAM:amd}\nmodules:\n  pre_trainer:\n    framework: megatron\n"
-      "    model: mixtral_8x7B_v0.1.yaml\n    overrides:\n      seq_length: 4096\n"
+      "    model: mixtral_8x7B_v0.1.yaml\n    overrides:\n      seq_length: ${PRIMUS_SEQ:4096}\n"
       "      micro_batch_size: 2\n      expert_model_parallel_size: 8\n");
   const ImportedScenario scenario = read_megatron(file, options);
   CHECK(value_of(scenario, "parallel.expert") == "8");

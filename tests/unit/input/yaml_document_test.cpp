@@ -47,10 +47,18 @@ const std::vector<YamlRefusal> yaml_refusals = {
      "  a: *b\n"
      "     ^"},
     {"two documents", "a: 1\n---\nb: 2\n",
-     "t.yaml:3:1: error: a second document begins here\n"
-     "  b: 2\n"
+     "t.yaml:2:1: error: a second document begins here\n"
+     "  ---\n"
      "  ^\n"
      "  hint: keep one of them in a file of its own"},
+    {"a comma alone, at which the library does not move on", ",",
+     "t.yaml:1:1: error: this is not expected here\n"
+     "  ,\n"
+     "  ^"},
+    {"a value that contains itself", "a: &b [*b]\n",
+     "t.yaml:1:8: error: this value contains itself\n"
+     "  a: &b [*b]\n"
+     "         ^"},
     {"values nested too deep", nested_yaml(51),
      "t.yaml:1:51: error: values are nested more than 50 deep\n  " + nested_yaml(51) + "\n  " +
          std::string(50, ' ') + "^"},
