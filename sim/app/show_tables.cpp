@@ -25,6 +25,9 @@ public:
   void add(const std::string& quantity, double value, const std::string& unit) {
     table_.rows.push_back({quantity, fmt::format("{:.9g}", value), unit});
   }
+  void add(const std::string& quantity, const std::string& text, const std::string& unit) {
+    table_.rows.push_back({quantity, text, unit});
+  }
   void add(const std::string& quantity, std::int64_t value, const std::string& unit) {
     table_.rows.push_back({quantity, std::to_string(value), unit});
   }
@@ -114,6 +117,7 @@ ResultTable show_model(const Scenario& scenario) {
   const std::int64_t sequence = scenario.workload.training.sequence_length;
   const TokenFlops flops = flops_per_token_forward(model, sequence);
   Quantities out;
+  out.add("family_file", family_file(model.family), "");
   out.add("layers", static_cast<std::int64_t>(model.layers.size()), "layers");
   out.add("hidden", model.hidden, "values");
   out.add("experts", model.experts.experts, "experts");

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
+#include <string_view>
 
 namespace moesim {
 
@@ -13,7 +15,9 @@ struct JsonObject::Content {
   std::string name;
   std::string text;
   nlohmann::json json;
-  int line = 0; ///< number in the file, if the text is one line of it; else 0
+  int line = 0;            ///< number in the file, if the text is one line of it; else 0
+  std::size_t begin = 0;   ///< of the text from which keys are looked for
+  std::string holder = ""; ///< the key that holds this object; empty for a whole file
 
   InputLocation locate(std::size_t offset) const {
     InputLocation where = locate_offset(name, text, offset);
@@ -21,11 +25,59 @@ struct JsonObject::Content {
       where.line = line;
     return where;
   }
-  /// The position of the whole object: its line, if the text is one line; else the file.
-  InputLocation whole() const { return line > 0 ? locate(0) : InputLocation{name}; }
+  /// The position of the whole object: the key that holds it, or its line, if the text is one line;
+  /// else the file.
+  InputLocation whole() const {
+    return line > 0 || !holder.empty() ? locate(begin) : InputLocation{name};
+  }
+  /// The value of a key, which may be dotted; null if it is absent.
+  const nlohmann::json* find(const std::string& key) const {
+    const nlohmann::json* node = &json;
+    std::istringstream parts(key);
+    for (std::string part; std::getline(parts, part, '.');) {
+      const auto found = node->find(part);
+      if (!node->is_object() || found == node->end() || found->is_null())
+        return nullptr;
+      node = &*found;
+    }
+    return node;
+  }
+  /// The offset of a key's name in the text; `npos` if it is absent.
+  std::size_t offset(const std::string& key) const {
+    std::size_t from = begin;
+    std::istringstream parts(key);
+    for (std::string part; from != std::string::npos && std::getline(parts, part, '.');)
+      from = text.find('"' + part + '"', from);
+    return from;
+  }
 };
 
 namespace {
+
+/// The text with a string in place of each number that JSON does not know, so that positions stay
+/// and a reader of numbers refuses it.
+std::string without_non_numbers(std::string text) {
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"')
+      quoted = !quoted;
+    else if (quoted && text[at] == '\\')
+      ++at;
+    if (quoted)
+      continue;
+    for (const std::string_view word : {"-Infinity", "Infinity", "NaN"})
+      if (text.compare(at, word.size(), word) == 0) {
+        text.replace(at, word.size(), "\"\"" + std::string(word.size() - 2, ' '));
+        at += word.size() - 1;
+        break;
+      }
+  }
+  return text;
+}
+
+std::string item_text(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 /// The items of a list as numbers. Errors name `key`.
 std::vector<double> numbers_of(const JsonObject& object, const std::string& key,
@@ -53,7 +105,7 @@ JsonObject JsonObject::parse(const std::string& text, const std::string& name, i
   content->text = text;
   content->line = line;
   try {
-    content->json = nlohmann::json::parse(text);
+    content->json = nlohmann::json::parse(without_non_numbers(text));
   } catch (const nlohmann::json::parse_error& error) {
     // The library's message repeats the position and its own error number; ours has both already.
     const std::string what = error.what();
@@ -70,12 +122,11 @@ JsonObject JsonObject::parse(const std::string& text, const std::string& name, i
 }
 
 bool JsonObject::has(const std::string& key) const {
-  const auto found = content_->json.find(key);
-  return found != content_->json.end() && !found->is_null();
+  return content_->find(key) != nullptr;
 }
 
 InputLocation JsonObject::where(const std::string& key) const {
-  const std::size_t offset = content_->text.find('"' + key + '"');
+  const std::size_t offset = content_->offset(key);
   if (offset == std::string::npos)
     return content_->whole();
   return content_->locate(offset);
@@ -89,7 +140,7 @@ void JsonObject::fail(const std::string& key, const std::string& message,
 std::string JsonObject::text(const std::string& key) const {
   if (!has(key))
     fail(key, fmt::format("the key \"{}\" is missing", key));
-  const auto& value = content_->json[key];
+  const auto& value = *content_->find(key);
   if (!value.is_string())
     fail(key, fmt::format("{} must be a string", key));
   return value.get<std::string>();
@@ -102,7 +153,7 @@ std::string JsonObject::text_or(const std::string& key, const std::string& other
 std::int64_t JsonObject::integer(const std::string& key, std::int64_t least) const {
   if (!has(key))
     fail(key, fmt::format("the key \"{}\" is missing", key));
-  const auto& value = content_->json[key];
+  const auto& value = *content_->find(key);
   if (!value.is_number_integer())
     fail(key, fmt::format("{} must be a whole number", key));
   const auto number = value.get<std::int64_t>();
@@ -119,23 +170,23 @@ std::int64_t JsonObject::integer_or(const std::string& key, std::int64_t otherwi
 bool JsonObject::flag_or(const std::string& key, bool otherwise) const {
   if (!has(key))
     return otherwise;
-  const auto& value = content_->json[key];
+  const auto& value = *content_->find(key);
   if (!value.is_boolean())
     fail(key, fmt::format("{} must be true or false", key));
   return value.get<bool>();
 }
 
 std::vector<double> JsonObject::numbers(const std::string& key) const {
-  const auto list = content_->json.find(key);
-  if (list == content_->json.end() || !list->is_array())
+  const auto* list = content_->find(key);
+  if (!list || !list->is_array())
     fail(key, fmt::format("{} must be a list of numbers", key));
   return numbers_of(*this, key, *list);
 }
 
 std::vector<std::vector<double>> JsonObject::number_lists(const std::string& key) const {
   std::vector<std::vector<double>> lists;
-  const auto outer = content_->json.find(key);
-  if (outer == content_->json.end() || !outer->is_array())
+  const auto* outer = content_->find(key);
+  if (!outer || !outer->is_array())
     fail(key, fmt::format("{} must be a list of lists of numbers", key));
   for (const auto& list : *outer) {
     if (!list.is_array())
@@ -149,7 +200,7 @@ std::vector<std::int64_t> JsonObject::integers(const std::string& key) const {
   if (!has(key))
     return {};
   std::vector<std::int64_t> values;
-  const auto& list = content_->json[key];
+  const auto& list = *content_->find(key);
   if (!list.is_array())
     fail(key, fmt::format("{} must be a list", key));
   for (const auto& value : list) {
@@ -158,6 +209,38 @@ std::vector<std::int64_t> JsonObject::integers(const std::string& key) const {
     values.push_back(value.get<std::int64_t>());
   }
   return values;
+}
+
+std::vector<std::string> JsonObject::items(const std::string& key) const {
+  const auto* value = content_->find(key);
+  std::vector<std::string> items;
+  if (!value)
+    return items;
+  if (value->is_array()) {
+    for (const auto& item : *value)
+      items.push_back(item_text(item));
+  } else if (const std::string text = item_text(*value); !value->is_string()) {
+    items.push_back(text);
+  } else if (text.find(',') != std::string::npos) {
+    std::istringstream parts(text);
+    for (std::string part; std::getline(parts, part, ',');)
+      items.push_back(part.substr(std::min(part.find_first_not_of(' '), part.size())));
+  } else {
+    for (const char letter : text)
+      items.emplace_back(1, letter);
+  }
+  return items;
+}
+
+std::optional<JsonObject> JsonObject::object(const std::string& key) const {
+  const auto* value = content_->find(key);
+  if (!value || !value->is_object())
+    return std::nullopt;
+  auto inner = std::make_shared<Content>(*content_);
+  inner->json = *value;
+  inner->begin = content_->offset(key);
+  inner->holder = key;
+  return JsonObject(std::move(inner));
 }
 
 void read_json_lines(const std::filesystem::path& path,

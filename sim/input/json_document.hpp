@@ -6,13 +6,16 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace moesim {
 
-/// A JSON object as other tools publish it. Keys that nobody asks for are ignored; a missing size
-/// is an error. Every error names the file, and the position of the key if the key is there.
+/// A JSON object as other tools publish it, with `Infinity`, `-Infinity` and `NaN` as Python writes
+/// them: none of these is a number here. A key may be dotted: `a.b` is the key b of the object a.
+/// Keys that nobody asks for are ignored; a missing size is an error. Every error names the file,
+/// and the position of the key if the key is there.
 class JsonObject {
 public:
   /// Throws InputError if the file cannot be read, is not JSON, or is not an object.
@@ -36,6 +39,11 @@ public:
   std::vector<double> numbers(const std::string& key) const;
   /// A list of lists of numbers, which must be there.
   std::vector<std::vector<double>> number_lists(const std::string& key) const;
+  /// The items of a list as text; of a text with commas its parts, of another its characters; of a
+  /// number or a flag the value alone. Empty if the key is absent.
+  std::vector<std::string> items(const std::string& key) const;
+  /// The object that a key holds; nothing if it holds none.
+  std::optional<JsonObject> object(const std::string& key) const;
   InputLocation where(const std::string& key) const;
   [[noreturn]] void fail(const std::string& key, const std::string& message,
                          const std::string& hint = "") const;
@@ -43,7 +51,7 @@ public:
 private:
   struct Content;
   explicit JsonObject(std::shared_ptr<Content> content);
-  std::shared_ptr<Content> content_;
+  std::shared_ptr<const Content> content_;
 };
 
 /// Calls `visit` with the object of each line of a file, in order; blank lines are left out. Throws

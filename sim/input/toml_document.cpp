@@ -26,13 +26,6 @@ std::string line_of(const std::string& text, int line) {
   return content;
 }
 
-/// A plain value, or one of any type.
-TomlValue value_of(const toml::node& node, InputLocation where) {
-  const std::string toml = one_line(node);
-  const bool plain = !node.is_array() && !node.is_table();
-  return {plain ? text_of(node) : toml, node.is_string(), toml, std::move(where)};
-}
-
 } // namespace
 
 struct TomlDocument::Content {
@@ -271,6 +264,10 @@ bool TomlTable::flag_or(const std::string& key, bool otherwise) const {
   if (!node->is_boolean())
     fail(key, fmt::format("{} must be true or false, not {}", key, type_name(*node)));
   return node->as_boolean()->get();
+}
+
+std::string TomlTable::json(const std::string& key) const {
+  return json_of(require(state_->find(key), *this, key, state_->in_table()));
 }
 
 TomlValue TomlTable::any_value(const std::string& key) const {

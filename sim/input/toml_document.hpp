@@ -96,6 +96,8 @@ public:
   bool flag_or(const std::string& key, bool otherwise) const;
   /// A plain value of any type.
   TomlValue value(const std::string& key) const;
+  /// A value of any type, as JSON.
+  std::string json(const std::string& key) const;
   /// A value of any type.
   TomlValue any_value(const std::string& key) const;
   /// The values of a non-empty array, of any type.

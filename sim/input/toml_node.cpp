@@ -1,7 +1,6 @@
 #include "sim/input/toml_node.hpp"
 
 #include "sim/base/check.hpp"
-#include "sim/input/toml_document.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -58,6 +57,18 @@ std::string one_line(const toml::node& node) {
   // Without flags a string is on one line, its line breaks escaped.
   out << toml::toml_formatter(node, toml::format_flags::none);
   return out.str();
+}
+
+std::string json_of(const toml::node& node) {
+  std::ostringstream out;
+  out << toml::json_formatter(node);
+  return out.str();
+}
+
+TomlValue value_of(const toml::node& node, InputLocation where) {
+  const std::string toml = one_line(node);
+  const bool plain = !node.is_array() && !node.is_table();
+  return {plain ? text_of(node) : toml, node.is_string(), toml, std::move(where)};
 }
 
 std::string toml_string(const std::string& text) {

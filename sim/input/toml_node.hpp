@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/input/toml_document.hpp"
+
 #include <toml++/toml.h>
 
 #include <string>
@@ -13,5 +15,9 @@ std::string type_name(const toml::node& node);
 std::string text_of(const toml::node& node);
 /// A value of any type on one line, as a file may hold it.
 std::string one_line(const toml::node& node);
+/// A value of any type as JSON.
+std::string json_of(const toml::node& node);
+/// A plain value, or one of any type.
+TomlValue value_of(const toml::node& node, InputLocation where);
 
 } // namespace moesim

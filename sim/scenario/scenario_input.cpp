@@ -27,7 +27,9 @@ std::optional<std::int64_t> optional_count(const TomlTable& table, const std::st
 ModelInput parse_model(const TomlTable& table, const fs::path& folder) {
   ModelInput model;
   model.config = folder / table.text("config");
-  model.published = read_named(table, "config", model.config, read_model);
+  const std::string family = table.text_or("family", "");
+  model.published = read_named(table, "config", model.config,
+                               [&](const fs::path& file) { return read_model(file, family); });
   ModelOverrides& overrides = model.overrides;
   overrides.layers = optional_count(table, "layers", {1, layers_max});
   overrides.experts = optional_count(table, "experts", {0, count.high});

@@ -56,8 +56,8 @@ PlanProblem problem_of(const Scenario& scenario, ModelSpec model) {
 // named here too.
 
 json members(const LayerSpec& layer) {
-  const auto& [moe, attention_blocks, dense_hidden, window] = layer;
-  return json::array({moe, attention_blocks, dense_hidden, window});
+  const auto& [moe, attention_blocks, dense_hidden, window, chunk, attention] = layer;
+  return json::array({moe, attention_blocks, dense_hidden, window, chunk, attention});
 }
 
 json members(const FaultSpec& fault) {
@@ -70,18 +70,21 @@ json members(const CudaGraphs& graphs) {
   return json::array({full_iteration, attention, router, preprocess, dense});
 }
 
+json members(const AttentionSpec& attention) {
+  const auto& [kind, heads, kv_heads, head_dim, value_dim, qkv_bias, output_bias, sinks, qk_norm,
+               wide_qk_norm, output_gate, tied_values, q_lora_rank, kv_lora_rank, rope_dim,
+               index_heads, index_dim, index_top, convolution, time_rank] = attention;
+  return json::array({kind,        heads,       kv_heads,    head_dim,     value_dim,
+                      qkv_bias,    output_bias, sinks,       qk_norm,      wide_qk_norm,
+                      output_gate, tied_values, q_lora_rank, kv_lora_rank, rope_dim,
+                      index_heads, index_dim,   index_top,   convolution,  time_rank});
+}
+
 template <typename Items> json all_of(const Items& items) {
   json list = json::array();
   for (const auto& item : items)
     list.push_back(members(item));
   return list;
-}
-
-json members(const AttentionSpec& attention) {
-  const auto& [kind, heads, kv_heads, head_dim, value_dim, qkv_bias, output_bias, sinks, qk_norm,
-               q_lora_rank, kv_lora_rank, rope_dim] = attention;
-  return json::array({kind, heads, kv_heads, head_dim, value_dim, qkv_bias, output_bias, sinks,
-                      qk_norm, q_lora_rank, kv_lora_rank, rope_dim});
 }
 
 json members(const ExpertSpec& expert) {
@@ -92,10 +95,12 @@ json members(const ExpertSpec& expert) {
 }
 
 json members(const ModelSpec& model) {
-  const auto& [name, family, hidden, vocabulary, tied_embeddings, feed_forward_matrices, attention,
-               experts, layers, mtp_layers] = model;
+  const auto& [name, family, hidden, vocabulary, tied_embeddings, feed_forward_matrices,
+               embedding_is_active, head_is_active, attention, more_attention, experts, layers,
+               mtp_layers] = model;
   return json::array({name, family, hidden, vocabulary, tied_embeddings, feed_forward_matrices,
-                      members(attention), members(experts), all_of(layers), mtp_layers});
+                      embedding_is_active, head_is_active, members(attention),
+                      all_of(more_attention), members(experts), all_of(layers), mtp_layers});
 }
 
 json members(const TrainingSpec& training) {

@@ -1,39 +1,101 @@
+#include "sim/base/check.hpp"
 #include "sim/workload/model_spec.hpp"
 
 namespace moesim {
 
 namespace {
 
-/// Weights of the projections of one attention block; a token takes one multiply-add for each
-/// weight.
-std::int64_t attention_matrices(const ModelSpec& model) {
-  const AttentionSpec& a = model.attention;
-  if (a.kind == AttentionKind::grouped_query)
-    return model.hidden * (a.heads * a.head_dim + a.kv_heads * (a.head_dim + a.value_dim)) +
-           a.heads * a.value_dim * model.hidden;
-  const std::int64_t query = a.q_lora_rank > 0
-                                 ? a.q_lora_rank * (model.hidden + a.heads * a.head_dim)
-                                 : model.hidden * a.heads * a.head_dim;
-  const std::int64_t nope = a.head_dim - a.rope_dim;
-  return query + model.hidden * (a.kv_lora_rank + a.rope_dim) +
-         a.kv_lora_rank * a.heads * (nope + a.value_dim) + a.heads * a.value_dim * model.hidden;
+/// Weights of the projections of plain attention.
+std::int64_t grouped_query_matrices(std::int64_t hidden, const AttentionSpec& a) {
+  const std::int64_t queries = a.heads * a.head_dim;
+  const std::int64_t output = a.heads * a.value_dim;
+  const std::int64_t query =
+      a.q_lora_rank > 0 ? a.q_lora_rank * (hidden + queries) : hidden * queries;
+  const std::int64_t keys_and_values =
+      hidden * a.kv_heads * (a.head_dim + (a.tied_values ? 0 : a.value_dim));
+  return query + keys_and_values + (a.output_gate ? 2 : 1) * hidden * output;
 }
 
-/// Norms and biases of one attention block.
-std::int64_t attention_vectors(const ModelSpec& model) {
-  const AttentionSpec& a = model.attention;
-  std::int64_t vectors = model.hidden; // the norm before the block
-  if (a.kind == AttentionKind::latent)
-    vectors += a.q_lora_rank + a.kv_lora_rank;
+/// Weights of the lightning indexer: its queries, its one key, and the weights of its heads
+/// (deepseek-ai/DeepSeek-V3.2-Exp: inference/model.py, Indexer).
+std::int64_t indexer_matrices(std::int64_t hidden, const AttentionSpec& a) {
+  return a.index_heads * a.index_dim * a.q_lora_rank + hidden * (a.index_dim + a.index_heads);
+}
+
+std::int64_t latent_matrices(std::int64_t hidden, const AttentionSpec& a) {
+  const std::int64_t query = a.q_lora_rank > 0 ? a.q_lora_rank * (hidden + a.heads * a.head_dim)
+                                               : hidden * a.heads * a.head_dim;
+  const std::int64_t nope = a.head_dim - a.rope_dim;
+  return query + hidden * (a.kv_lora_rank + a.rope_dim) +
+         a.kv_lora_rank * a.heads * (nope + a.value_dim) + a.heads * a.value_dim * hidden +
+         (a.index_heads > 0 ? indexer_matrices(hidden, a) : 0);
+}
+
+/// Weights of the projections of one attention block; a token takes one multiply-add for each
+/// weight.
+std::int64_t attention_matrices(std::int64_t hidden, const AttentionSpec& a) {
+  const std::int64_t keys = a.kv_heads * a.head_dim;
+  const std::int64_t values = a.heads * a.value_dim;
+  switch (a.kind) {
+  case AttentionKind::grouped_query:
+    return grouped_query_matrices(hidden, a);
+  case AttentionKind::latent:
+    return latent_matrices(hidden, a);
+  case AttentionKind::gated_delta: // queries, keys, values, gates; two numbers a head; the output
+    return hidden * (2 * keys + 2 * values + 2 * a.heads) + values * hidden;
+  case AttentionKind::lightning: // queries, keys, values, gates; the output
+    return hidden * (2 * a.heads * a.head_dim + 2 * values) + values * hidden;
+  case AttentionKind::mamba1: // channels and gates; time steps and both ends of the state
+    return hidden * 2 * values + values * (a.time_rank + 2 * a.head_dim) + a.time_rank * values +
+           values * hidden;
+  case AttentionKind::mamba2: // channels and gates, both ends of the state, time steps
+    return hidden * (2 * values + 2 * keys + a.heads) + values * hidden;
+  }
+  INVARIANT(false, "an attention of kind {}", static_cast<int>(a.kind));
+}
+
+/// Norms and biases inside plain or latent attention.
+std::int64_t projection_vectors(std::int64_t hidden, const AttentionSpec& a) {
+  std::int64_t vectors = a.q_lora_rank + a.kv_lora_rank;
   if (a.qk_norm)
     vectors += 2 * a.head_dim;
+  if (a.wide_qk_norm)
+    vectors += (a.heads + a.kv_heads) * a.head_dim;
   if (a.qkv_bias)
     vectors += a.heads * a.head_dim + a.kv_heads * (a.head_dim + a.value_dim);
   if (a.output_bias)
-    vectors += model.hidden;
+    vectors += hidden;
   if (a.sinks)
     vectors += a.heads;
+  if (a.index_heads > 0) // a norm with a bias on the indexer's key
+    vectors += 2 * a.index_dim;
   return vectors;
+}
+
+/// Norms, biases, convolutions and decays of one attention block, and the norm before it.
+std::int64_t attention_vectors(std::int64_t hidden, const AttentionSpec& a) {
+  const std::int64_t keys = a.kv_heads * a.head_dim;
+  const std::int64_t values = a.heads * a.value_dim;
+  switch (a.kind) {
+  case AttentionKind::grouped_query:
+  case AttentionKind::latent:
+    return hidden + projection_vectors(hidden, a);
+  case AttentionKind::gated_delta: // the convolution, two decays a head, a norm of a head
+    return hidden + a.convolution * (2 * keys + values) + 2 * a.heads + a.value_dim;
+  case AttentionKind::lightning: // a norm of the output
+    return hidden + values;
+  case AttentionKind::mamba1: // the convolution and its bias, biases of time steps, decays, skips;
+                              // norms of time steps and of both ends of the state
+    return hidden + values * (a.convolution + 1) + values + values * a.head_dim + values +
+           a.time_rank + 2 * a.head_dim;
+  case AttentionKind::mamba2: // the convolution and its bias, three numbers a head, a norm
+    return hidden + (values + 2 * keys) * (a.convolution + 1) + 3 * a.heads + values;
+  }
+  INVARIANT(false, "an attention of kind {}", static_cast<int>(a.kind));
+}
+
+std::int64_t attention_parameters(const ModelSpec& model, const AttentionSpec& a) {
+  return attention_matrices(model.hidden, a) + attention_vectors(model.hidden, a);
 }
 
 std::int64_t feed_forward_matrices(const ModelSpec& model, std::int64_t width) {
@@ -44,20 +106,15 @@ Flops twice(std::int64_t multiply_adds) {
   return {2.0 * static_cast<double>(multiply_adds)};
 }
 
-/// Published active counts differ in the input embedding, which is a look-up. Mixtral's 12.9 B is
-/// reached with it (12.88 B; without 12.75 B), DeepSeek-V3's 37 B (36.7 B in README_WEIGHTS.md of
-/// deepseek-ai/DeepSeek-V3) comes nearest without it (36.63 B; with it 37.55 B), and so do its
-/// relatives with latent attention: DeepSeek-V2 (21 B), V2-Lite (2.4 B), Kimi-K2 (32 B).
-bool counts_embedding_as_active(const ModelSpec& model) {
-  return model.attention.kind != AttentionKind::latent;
-}
-
 } // namespace
 
 LayerParameters layer_parameters(const ModelSpec& model, const LayerSpec& layer) {
   const ParameterCount count = count_blocks(model);
   LayerParameters sum;
-  sum.shared_by_tokens = layer.attention_blocks * count.attention + count.norm;
+  sum.shared_by_tokens =
+      layer.attention_blocks * attention_parameters(model, model.attention_of(layer));
+  if (layer.has_feed_forward())
+    sum.shared_by_tokens += count.norm;
   if (layer.moe) {
     sum.shared_by_tokens += count.router + count.shared;
     sum.routed_experts = model.experts.experts * count.expert;
@@ -79,7 +136,7 @@ ParameterCount count_blocks(const ModelSpec& model) {
   ParameterCount count;
   count.embedding = model.vocabulary * model.hidden;
   count.head = model.tied_embeddings ? 0 : model.vocabulary * model.hidden;
-  count.attention = attention_matrices(model) + attention_vectors(model);
+  count.attention = attention_parameters(model, model.attention);
   count.norm = model.hidden;
   count.router = e.experts * (model.hidden + (e.router_bias ? 1 : 0));
   count.expert = feed_forward_matrices(model, e.expert_hidden);
@@ -101,8 +158,10 @@ ParameterCount count_parameters(const ModelSpec& model) {
     if (layer.moe)
       count.active += model.experts.experts_per_token * count.expert;
   }
-  if (!counts_embedding_as_active(model) && !model.tied_embeddings)
+  if (!model.embedding_is_active && !model.tied_embeddings)
     count.active -= count.embedding;
+  if (!model.head_is_active)
+    count.active -= model.tied_embeddings ? count.embedding : count.head;
   return count;
 }
 
@@ -111,14 +170,14 @@ Flops TokenFlops::total() const {
 }
 
 TokenFlops flops_per_token_forward(const ModelSpec& model, std::int64_t sequence) {
-  const AttentionSpec& a = model.attention;
   const ExpertSpec& e = model.experts;
   TokenFlops flops;
-  // Scores and weighted values against a causal mean of half the sequence.
-  const Flops scores = twice(a.heads * (a.head_dim + a.value_dim) * sequence) / 2.0;
   const auto add_layer = [&](const LayerSpec& layer) {
-    flops.attention +=
-        static_cast<double>(layer.attention_blocks) * (twice(attention_matrices(model)) + scores);
+    const AttentionSpec& a = model.attention_of(layer);
+    // Scores and weighted values against a causal mean of half the sequence.
+    const Flops scores = twice(a.heads * (a.head_dim + a.value_dim) * sequence) / 2.0;
+    flops.attention += static_cast<double>(layer.attention_blocks) *
+                       (twice(attention_matrices(model.hidden, a)) + scores);
     if (layer.moe) {
       flops.router += twice(e.experts * model.hidden);
       flops.expert += twice(e.experts_per_token * feed_forward_matrices(model, e.expert_hidden));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/base/enumeration.hpp"
 #include "sim/base/units.hpp"
 
 #include <cstdint>
@@ -10,26 +11,53 @@
 
 namespace moesim {
 
-/// The kind of a layer's attention.
-enum class AttentionKind {
+/// The kind of a layer's attention, or of what mixes its tokens instead.
+enum class AttentionKind : std::uint8_t {
   grouped_query, ///< multi-head, grouped-query and multi-query: kv_heads ≤ heads
-  latent         ///< multi-head latent attention of DeepSeek-V2/V3 (arXiv 2405.04434, section 2.1)
+  latent,        ///< multi-head latent attention of DeepSeek-V2/V3 (arXiv 2405.04434, section 2.1)
+  gated_delta,   ///< gated delta net of Qwen3-Next (arXiv 2412.06464)
+  lightning,     ///< lightning attention of MiniMax-Text-01 (arXiv 2501.08313, section 2.2)
+  mamba1,        ///< selective state space (arXiv 2312.00752)
+  mamba2         ///< state space duality (arXiv 2405.21060)
 };
 
-/// Sizes of the attention block, the same in every layer.
+/// The names in family files.
+inline constexpr auto attention_kind_names =
+    std::to_array<Named<AttentionKind>>({{AttentionKind::grouped_query, "grouped-query"},
+                                         {AttentionKind::latent, "latent"},
+                                         {AttentionKind::gated_delta, "gated-delta"},
+                                         {AttentionKind::lightning, "lightning"},
+                                         {AttentionKind::mamba1, "mamba-1"},
+                                         {AttentionKind::mamba2, "mamba-2"}});
+static_assert(names_each(attention_kind_names));
+
+/// Sizes of one kind of attention of a model.
 struct AttentionSpec {
   AttentionKind kind = AttentionKind::grouped_query;
-  std::int64_t heads = 0;
+  std::int64_t heads = 0; ///< of gated delta nets and of Mamba those of the values
+  /// Heads of keys and values; of gated delta nets those of keys, of Mamba-2 the groups that share
+  /// their state's projections.
   std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;  ///< query/key width of a head; for latent: nope + rope
-  std::int64_t value_dim = 0; ///< value width of a head
+  /// Query/key width of a head; for latent: nope + rope; of Mamba the width of the state.
+  std::int64_t head_dim = 0;
+  std::int64_t value_dim = 0; ///< value width of a head; of Mamba-1 the channels, of one head
   bool qkv_bias = false;
   bool output_bias = false;
   bool sinks = false;           ///< a learned logit for each head (GPT-OSS)
   bool qk_norm = false;         ///< a norm of head_dim on queries and keys (Qwen3)
-  std::int64_t q_lora_rank = 0; ///< latent only; 0: queries are projected at full rank
+  bool wide_qk_norm = false;    ///< a norm of all heads on queries and on keys (MiniMax-M2)
+  bool output_gate = false;     ///< a gate on the output, as wide as it (Qwen3-Next)
+  bool tied_values = false;     ///< keys are the values too (Gemma 4)
+  std::int64_t q_lora_rank = 0; ///< latent and Step-3; 0: queries are projected at full rank
   std::int64_t kv_lora_rank = 0;
-  std::int64_t rope_dim = 0; ///< latent only: the part of head_dim that carries the position
+  std::int64_t rope_dim = 0;    ///< latent only: the part of head_dim that carries the position
+  std::int64_t index_heads = 0; ///< heads of the lightning indexer (DeepSeek-V3.2); 0: none
+  std::int64_t index_dim = 0;   ///< width of a head of the indexer
+  std::int64_t index_top = 0;   ///< tokens that the indexer leaves to a token
+  std::int64_t convolution = 0; ///< tokens of the short convolution of gated delta nets and Mamba
+  std::int64_t time_rank = 0;   ///< Mamba-1: rank of the projection of its time steps
+
+  bool operator==(const AttentionSpec&) const = default;
 };
 
 /// One transformer layer.
@@ -38,6 +66,10 @@ struct LayerSpec {
   std::int64_t attention_blocks = 1; ///< 2 in a T5 decoder layer: self- and cross-attention
   std::int64_t dense_hidden = 0;     ///< width of the dense feed-forward; 0 in an MoE layer
   std::int64_t window = 0;           ///< tokens that a token attends to at most; 0: all before it
+  std::int64_t chunk = 0;            ///< tokens attend inside chunks of this length; 0: no chunks
+  std::size_t attention = 0;         ///< of ModelSpec::attention_of
+
+  bool has_feed_forward() const { return moe || dense_hidden > 0; }
 };
 
 /// Sizes of the experts, the same in every MoE layer.
@@ -57,12 +89,17 @@ struct ExpertSpec {
 /// A model as its published config.json describes it.
 struct ModelSpec {
   std::string name;   ///< folder or file name, for reports
-  std::string family; ///< the config's model_type
+  std::string family; ///< the name in a family file by which the config was read
   std::int64_t hidden = 0;
   std::int64_t vocabulary = 0;
   bool tied_embeddings = false;
   std::int64_t feed_forward_matrices = 3; ///< 3: gate, up, down; 2: up, down (T5, Switch)
-  AttentionSpec attention;
+  /// Published counts of active parameters leave out the input embedding, a look-up, or the head
+  /// too.
+  bool embedding_is_active = true;
+  bool head_is_active = true;
+  AttentionSpec attention;                   ///< of layers whose `attention` is 0
+  std::vector<AttentionSpec> more_attention; ///< of layers whose `attention` is 1, 2, …
   ExpertSpec experts;
   std::vector<LayerSpec> layers;
   /// Multi-token prediction (DeepSeek-V3, arXiv 2412.19437, section 2.2): number of layers that
@@ -71,6 +108,9 @@ struct ModelSpec {
   std::int64_t mtp_layers = 0;
 
   bool is_moe() const;
+  const AttentionSpec& attention_of(const LayerSpec& layer) const {
+    return layer.attention == 0 ? attention : more_attention[layer.attention - 1];
+  }
 };
 
 /// Most layers of a model; no model of today has more.
@@ -79,6 +119,9 @@ constexpr std::int64_t layers_max = 10'000;
 /// The reason why the sizes exceed those of any model, so that its counts would not be exact; "" if
 /// they do not.
 std::string find_size_fault(const ModelSpec& model);
+
+/// The kind of layers of a model whose kernels are not modelled, as words; "" if there are none.
+std::string find_untimed_layers(const ModelSpec& model);
 
 /// The optional keys of a scenario's `[model]` that replace sizes of the config.
 struct ModelOverrides {
@@ -90,10 +133,14 @@ struct ModelOverrides {
   std::optional<std::int64_t> mtp_layers;     ///< nothing: 0
 };
 
-/// Reads a Hugging Face `config.json`: Mixtral, DeepSeek-V2/V3, Qwen2/3-MoE, Switch, dense Llama
-/// and their like. Unknown keys are ignored; a missing size, a family that is not supported and
-/// sizes that contradict each other throw InputError.
-ModelSpec read_model(const std::filesystem::path& config);
+/// Reads a Hugging Face `config.json` of a family of `workloads/families/`, or the language model
+/// that it nests. `family` stands for the config's own `model_type`; empty: the config's. Unknown
+/// keys are ignored; a missing size, a family without a file, a key of an architecture that is not
+/// known and sizes that contradict each other throw InputError.
+ModelSpec read_model(const std::filesystem::path& config, const std::string& family = "");
+
+/// The family file by which a model was read, from the root of the project; "" of one not read.
+std::string family_file(const std::string& family);
 
 /// Applies overrides. A layer whose only expert takes every token becomes the dense layer of its
 /// width, as DeepSpeed (Megatron-DeepSpeed: megatron/model/transformer.py@1e3fc81d5, num_experts <=
@@ -117,8 +164,8 @@ struct ParameterCount {
   std::int64_t shared = 0;    ///< the shared experts of one layer, gate included
   std::int64_t norm = 0; ///< the norm before a feed-forward; the final norm is counted in total
   std::int64_t total = 0;
-  /// Parameters that one token uses, with the head. The input embedding counts for all models but
-  /// those with latent attention, as in their published counts.
+  /// Parameters that one token uses. Families differ in whether the input embedding and the head
+  /// count, as their published counts do.
   std::int64_t active = 0;
 };
 ParameterCount count_parameters(const ModelSpec& model);

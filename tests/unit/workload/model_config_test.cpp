@@ -1,14 +1,17 @@
 #include "sim/base/input_error.hpp"
+#include "sim/workload/model_family.hpp"
 #include "sim/workload/model_spec.hpp"
 
+#include "tests/unit/workload/small_configs.hpp"
+
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,55 +19,6 @@ using namespace moesim;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Writes a config into a folder named after its test, so that tests can run side by side.
-fs::path config_of(const std::string& test, const std::string& text) {
-  const fs::path folder = fs::temp_directory_path() / ("moesim_model_config_" + test);
-  fs::create_directories(folder);
-  std::ofstream(folder / "config.json") << text;
-  return folder / "config.json";
-}
-
-const std::string mixtral = R"({"model_type": "mixtral", "hidden_size": 64, "vocab_size": 100,
- "num_hidden_layers": 3, "num_attention_heads": 8, "num_key_value_heads": 2,
- "intermediate_size": 96, "num_local_experts": 4, "num_experts_per_tok": 2})";
-
-const std::string deepseek = R"({"model_type": "deepseek_v3", "hidden_size": 64, "vocab_size": 100,
- "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 8,
- "intermediate_size": 256, "moe_intermediate_size": 32, "n_routed_experts": 16,
- "n_shared_experts": 2, "num_experts_per_tok": 4, "first_k_dense_replace": 1, "moe_layer_freq": 1,
- "q_lora_rank": null, "kv_lora_rank": 16, "qk_nope_head_dim": 12, "qk_rope_head_dim": 4,
- "v_head_dim": 10, "n_group": 4, "topk_group": 2, "topk_method": "noaux_tc"})";
-
-/// Qwen3-MoE with a dense layer by step and one by list.
-const std::string qwen = R"({"model_type": "qwen3_moe", "hidden_size": 64, "vocab_size": 100,
- "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 16,
- "intermediate_size": 256, "moe_intermediate_size": 32, "num_experts": 16,
- "num_experts_per_tok": 4, "decoder_sparse_step": 2, "mlp_only_layers": [3]})";
-
-const std::string switch_base = R"({"model_type": "switch_transformers", "d_model": 64, "d_kv": 8,
- "d_ff": 128, "num_heads": 8, "vocab_size": 100, "num_layers": 4, "num_decoder_layers": 4,
- "num_experts": 8, "num_selected_experts": 1, "encoder_sparse_step": 2,
- "decoder_sparse_step": 2})";
-
-/// The text with `old` in place of `now`.
-std::string with(std::string text, const std::string& old, const std::string& now) {
-  const std::size_t at = text.find(old);
-  if (at == std::string::npos)
-    throw std::logic_error("the text does not hold " + old);
-  return text.replace(at, old.size(), now);
-}
-
-std::string without(const std::string& text, const std::string& key) {
-  return with(text, '"' + key + '"', "\"_\"");
-}
-
-std::vector<bool> expert_layers(const ModelSpec& model) {
-  std::vector<bool> moe;
-  for (const LayerSpec& layer : model.layers)
-    moe.push_back(layer.moe);
-  return moe;
-}
 
 std::string message_of(const std::string& text) {
   const fs::path path = config_of("refused", text);
@@ -76,17 +30,20 @@ std::string message_of(const std::string& text) {
   return "no error";
 }
 
-template <typename Change> ModelSpec overridden(const ModelSpec& model, Change change) {
-  ModelOverrides overrides;
-  change(overrides);
-  return override_model(model, overrides);
-}
-
 struct Refusal {
   std::string rule;
   std::string text;
   std::string message;
 };
+
+/// Every name that a family file reads.
+std::string supported() {
+  std::vector<std::string> names;
+  for (const ModelFamily& family : shipped_families().families)
+    names.insert(names.end(), family.reads.begin(), family.reads.end());
+  std::sort(names.begin(), names.end());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
 
 /// One row for each rule.
 const std::vector<Refusal> refusals = {
@@ -107,14 +64,38 @@ const std::vector<Refusal> refusals = {
      "config.json:1:2: error: the family \"mixtrall\" is not supported\n"
      "  {\"model_type\": \"mixtrall\"}\n"
      "   ^\n"
-     "  hint: did you mean \"mixtral\"? supported: deepseek, deepseek_v2, deepseek_v3, gpt_oss, "
-     "kimi_k2, llama, megatron, minicpm, mistral, mixtral, olmoe, phimoe, qwen2, qwen2_moe, "
-     "qwen3, qwen3_moe, switch_transformers"},
-    {"a nested language model", "{\"text_config\": {}, \"model_type\": \"llama4\"}",
-     "config.json:1:2: error: a config that nests its language model is not supported\n"
-     "  {\"text_config\": {}, \"model_type\": \"llama4\"}\n"
+     "  hint: did you mean \"mixtral\"? supported: " +
+         supported()},
+    {"a family without a file that reads like another", with(mixtral, "\"mixtral\"", "\"new_moe\""),
+     "config.json:1:2: error: the family \"new_moe\" is not supported\n"
+     "  {\"model_type\": \"new_moe\", \"hidden_size\": 64, \"vocab_size\": 100,\n"
      "   ^\n"
-     "  hint: save the text_config object as a config of its own"},
+     "  hint: reads like \"mixtral\": --set model.family=\"mixtral\""},
+    {"a key of an architecture that the family does not have",
+     with(mixtral, "\"mixtral\"", "\"mixtral\", \"index_topk\": 2048"),
+     "config.json:1:27: error: index_topk stands for a sparse attention with an indexer, which "
+     "mixtral.toml does not have\n"
+     "  {\"model_type\": \"mixtral\", \"index_topk\": 2048, \"hidden_size\": 64, \"vocab_size\": "
+     "100,\n"
+     "                            ^\n"
+     "  hint: a family file of its own says how to read it"},
+    {"a kind of layers that the family does not know",
+     with(mixtral, "\"mixtral\"", "\"mixtral\", \"layer_types\": [\"odd\"]"),
+     "config.json:1:27: error: layer_types: mixtral.toml does not know layers of the kind \"odd\"\n"
+     "  {\"model_type\": \"mixtral\", \"layer_types\": [\"odd\"], \"hidden_size\": 64, "
+     "\"vocab_size\": 100,\n"
+     "                            ^"},
+    {"a missing size of a nested language model",
+     "{\"text_config\": " + without(mixtral, "num_local_experts") + "}",
+     "config.json:1:2: error: the key \"num_local_experts\" is missing\n"
+     "  {\"text_config\": {\"model_type\": \"mixtral\", \"hidden_size\": 64, \"vocab_size\": 100,\n"
+     "   ^"},
+    {"a size that differs from layer to layer",
+     with(mixtral, "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": [1, 2, 2]"),
+     "config.json:3:51: error: num_experts_per_tok differs from layer to layer, which is not "
+     "modelled\n"
+     "   \"intermediate_size\": 96, \"num_local_experts\": 4, \"num_experts_per_tok\": [1, 2, 2]}\n"
+     "                                                    ^"},
     {"more experts a token than there are",
      with(mixtral, "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 5"),
      "config.json:3:51: error: a token cannot go to 5 of 4 experts\n"
@@ -127,8 +108,8 @@ const std::vector<Refusal> refusals = {
      "                                                     ^"},
     {"a hidden size that is no multiple of the heads",
      with(mixtral, "\"hidden_size\": 64", "\"hidden_size\": 65"),
-     "config.json:2:26: error: hidden_size 65 is no multiple of 8 heads, and head_dim is not "
-     "given\n"
+     "config.json:2:26: error: hidden_size 65 is no multiple of num_attention_heads 8, and "
+     "head_dim is not given\n"
      "   \"num_hidden_layers\": 3, \"num_attention_heads\": 8, \"num_key_value_heads\": 2,\n"
      "                           ^"},
     {"groups that do not divide the experts", with(deepseek, "\"n_group\": 4", "\"n_group\": 3"),
@@ -260,79 +241,54 @@ TEST_CASE("MiniCPM is dense or not by its number of experts") {
   CHECK(read_model(config_of("minicpm", experts)).experts.experts == 4);
 }
 
+TEST_CASE("a nested language model is read itself, under its own family or the outer one") {
+  const std::string nested =
+      "{\"model_type\": \"a_vl_moe\", \"vision_config\": {\"hidden_size\": 5}, "
+      "\"tie_word_embeddings\": true, \"text_config\": " +
+      mixtral + "}";
+  const ModelSpec model = read_model(config_of("nested", nested));
+  CHECK(model.family == "mixtral");
+  CHECK(model.hidden == 64);
+  CHECK(model.tied_embeddings); // said for the whole
+  const std::string outer =
+      "{\"model_type\": \"mixtral\", \"llm_config\": " + without(mixtral, "model_type") + "}";
+  CHECK(read_model(config_of("nested_outer", outer)).experts.experts == 4);
+}
+
+TEST_CASE("numbers as Python writes them do not hide a config") {
+  const std::string text =
+      with(mixtral, "\"mixtral\"", "\"mixtral\", \"limits\": [0.0, Infinity, -Infinity, NaN]");
+  CHECK(read_model(config_of("python", text)).hidden == 64);
+}
+
+TEST_CASE("a family that is given stands for the config's own") {
+  const fs::path config = config_of("given", with(mixtral, "\"mixtral\"", "\"new_moe\""));
+  const ModelSpec model = read_model(config, "mixtral");
+  CHECK(model.experts.experts == 4);
+  CHECK(family_file(model.family) == "workloads/families/mixtral.toml");
+}
+
+TEST_CASE("layers of another kind have heads and windows of their own") {
+  const std::string mimo = with(deepseek, "\"deepseek_v3\"",
+                                "\"mimo_v2_flash\", \"head_dim\": 24, \"swa_head_dim\": 24, "
+                                "\"swa_num_key_value_heads\": 4, \"sliding_window\": 128, "
+                                "\"moe_layer_freq\": [0, 1, 1, 1], "
+                                "\"hybrid_layer_pattern\": [0, 1, 1, 0]");
+  const ModelSpec model = read_model(
+      config_of("mimo", with(without(mimo, "kv_lora_rank"), "\"moe_layer_freq\": 1,", "")));
+  CHECK(model.attention.kv_heads == 8);
+  CHECK(model.attention_of(model.layers[1]).kv_heads == 4);
+  CHECK(model.layers[0].window == 0);
+  CHECK(model.layers[2].window == 128);
+  CHECK(model.layers[3].attention == 0);
+  CHECK(expert_layers(model) == std::vector<bool>{false, true, true, true});
+}
+
 TEST_CASE("every config that cannot be read is refused with the key at fault") {
   for (const Refusal& row : refusals) {
     INFO(row.rule);
     CHECK(message_of(row.text) == row.message);
   }
-}
-
-TEST_CASE("overrides replace sizes, and shared experts follow the width") {
-  const ModelSpec model = read_model(config_of("override", deepseek));
-  const ModelSpec wider = overridden(model, [](ModelOverrides& o) {
-    o.layers = 6;
-    o.experts = 32;
-    o.experts_per_token = 8;
-    o.expert_hidden = 64;
-  });
-  CHECK(wider.layers.size() == 6);
-  CHECK(wider.layers.back().moe);
-  CHECK(wider.experts.experts == 32);
-  CHECK(wider.experts.experts_per_token == 8);
-  CHECK(wider.experts.expert_hidden == 64);
-  CHECK(wider.experts.shared_hidden == 2 * 64);
-  CHECK(overridden(model, [](ModelOverrides& o) { o.layers = 1; }).layers.size() == 1);
-  CHECK(overridden(model, [](ModelOverrides& o) { o.shared_experts = 0; }).experts.shared_hidden ==
-        0);
-}
-
-TEST_CASE(
-    "one expert alone makes a layer dense, of its width; a shared expert keeps it an MoE layer") {
-  const ModelSpec model = read_model(config_of("one", qwen));
-  const auto with = [&](std::int64_t experts, std::int64_t shared) {
-    return overridden(model, [&](ModelOverrides& overrides) {
-      overrides.experts = experts;
-      overrides.experts_per_token = 1;
-      overrides.shared_experts = shared;
-    });
-  };
-  const ModelSpec one = with(1, 0);
-  CHECK_FALSE(one.is_moe());
-  CHECK(one.layers.at(1).dense_hidden == 32);
-  CHECK(one.layers.front().dense_hidden == 256);
-  CHECK(with(1, 1).is_moe());
-  CHECK(with(8, 0).is_moe());
-}
-
-TEST_CASE("overrides that make no sense are refused with the reason") {
-  const ModelSpec moe = read_model(config_of("nonsense", deepseek));
-  CHECK_THROWS_WITH(overridden(moe, [](ModelOverrides& o) { o.experts_per_token = 17; }),
-                    "a token cannot go to 17 of 16 experts");
-  CHECK_THROWS_WITH(overridden(moe, [](ModelOverrides& o) { o.experts = 18; }),
-                    "18 experts cannot be split into the config's 4 groups");
-  CHECK_THROWS_WITH(overridden(dense_twin(moe), [](ModelOverrides& o) { o.experts = 8; }),
-                    "moesim_model_config_nonsense dense twin is dense: it has no experts to "
-                    "override");
-}
-
-TEST_CASE(
-    "the dense twin keeps the parameters of the experts, the active twin those of one token") {
-  const ModelSpec moe = read_model(config_of("twins", mixtral));
-  const ParameterCount count = count_parameters(moe);
-  const std::int64_t routers = 3 * count.router;
-  const ModelSpec dense = dense_twin(moe);
-  CHECK_FALSE(dense.is_moe());
-  CHECK(dense.layers[0].dense_hidden == 4 * 96);
-  CHECK(count_parameters(dense).total == count.total - routers);
-  const ModelSpec active = active_dense_twin(moe);
-  CHECK(active.layers[0].dense_hidden == 2 * 96);
-  CHECK(count_parameters(active).total == count.active - routers);
-}
-
-TEST_CASE("twins keep dense layers as they are and shared experts as a part of their width") {
-  const ModelSpec dense = dense_twin(read_model(config_of("shared_twins", deepseek)));
-  CHECK(dense.layers[0].dense_hidden == 256);
-  CHECK(dense.layers[1].dense_hidden == 16 * 32 + 64);
 }
 
 TEST_CASE("every sample config is read, or refused with a message") {
