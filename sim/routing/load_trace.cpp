@@ -7,6 +7,7 @@
 #include "sim/routing/token_trace.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -28,20 +29,33 @@ constexpr const char* known_formats =
     "known are SGLang's .csv or a folder of its expert_distribution_rank<r>_*.csv, D2-MoE's .json, "
     "Megatron-LM's folder of rank<r>.jsonl or one .jsonl, and ESFT's folder of *layer<NN>.txt";
 
+/// The column with one of some names. Other columns of a recording are of no concern.
+std::size_t column_of(const CsvTable& table, const fs::path& path,
+                      const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (table.has_column(name))
+      return table.column(name);
+  throw InputError({path.string(), 1, 1},
+                   fmt::format("a recording needs the column {}", fmt::join(names, " or ")),
+                   fmt::format("this file has {}", fmt::join(table.columns(), ", ")));
+}
+
 /// Adds the counts of one file.
 void add_sglang(const fs::path& path, std::int64_t experts, Counts& trace) {
   const CsvTable table = CsvTable::read(path);
-  table.expect_columns({"layer_id", "expert_id", "count"});
+  const std::size_t layers = column_of(table, path, {"layer_id", "layer"});
+  const std::size_t of_expert = column_of(table, path, {"expert_id", "expert"});
+  const std::size_t tokens = column_of(table, path, {"count", "tokens"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const std::size_t column = table.column("expert_id");
-    const std::int64_t expert = table.integer(row, column);
+    const std::int64_t expert = table.integer(row, of_expert);
     if (expert < 0 || expert >= experts)
-      throw InputError(table.where(row, column), fmt::format("the model has no expert {}", expert),
+      throw InputError(table.where(row, of_expert),
+                       fmt::format("the model has no expert {}", expert),
                        fmt::format("its experts are 0 to {}", experts - 1));
-    const double count = table.number(row, table.column("count"));
+    const double count = table.number(row, tokens);
     if (count < 0.0)
-      throw InputError(table.where(row, table.column("count")), "a count is below zero");
-    std::vector<double>& counts = trace[table.integer(row, table.column("layer_id"))];
+      throw InputError(table.where(row, tokens), "a count is below zero");
+    std::vector<double>& counts = trace[table.integer(row, layers)];
     counts.resize(static_cast<std::size_t>(experts));
     counts[static_cast<std::size_t>(expert)] += count;
   }

@@ -8,8 +8,9 @@
 namespace moesim {
 
 /// Reads a recording. A file, by the end of its name:
-/// - `.csv`: layer_id, expert_id, count, as SGLang records it; a missing count is 0, repeated
-///   rows (several ranks in one file) add up;
+/// - `.csv`: layer_id, expert_id, count, as SGLang records it, or layer, expert, tokens;
+///   other columns are of no concern; a missing count is 0, repeated rows (several ranks in one
+///   file) add up;
 /// - `.json`: a list of counts for each layer, as D2-MoE publishes it;
 /// - `.jsonl`: the file of Megatron-LM's recorder on one rank that holds all experts.
 /// A folder, by the names of its files; names of no format are ignored:

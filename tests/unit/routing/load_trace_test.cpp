@@ -45,6 +45,18 @@ TEST_CASE("a recording of SGLang adds up its rows, and what it lacks is nothing"
   CHECK(trace.layers == Layers{{1, {{0, 2, 7}}}, {2, {{6, 4, 0}}}});
 }
 
+TEST_CASE("a recording may have other columns, and columns by their short names") {
+  const TemporaryFolder folder;
+  CHECK(read_load_trace(
+            folder.write("t.csv", "layer,expert,tokens,rank,note\n0,0,5,0,a\n0,2,7,0,b\n"),
+            three_experts())
+            .layers == Layers{{0, {{5, 0, 7}}}});
+  CHECK_THROWS_WITH(
+      read_load_trace(folder.write("u.csv", "layer,expert,share\n0,0,5\n"), three_experts()),
+      Catch::Contains("u.csv:1:1: error: a recording needs the column count or tokens") &&
+          Catch::Contains("this file has layer, expert, share"));
+}
+
 TEST_CASE("files of SGLang in a folder add up, and others beside them are left alone") {
   const TemporaryFolder folder;
   const std::string header = "layer_id,expert_id,count\n";
