@@ -9,6 +9,7 @@
 #include "sim/cost/estimate.hpp"
 #include "sim/cost/measured_tables.hpp"
 #include "sim/cost/sustained_throughput.hpp"
+#include "sim/cost/table_source.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -17,33 +18,6 @@
 #include <utility>
 
 namespace moesim {
-
-namespace {
-
-/// The table that times one kind of kernel on a GPU.
-template <typename Grid> struct Source {
-  Grid grid;
-  std::optional<PeakRates> measured_on; ///< nothing: times are not scaled
-  bool other_device = false;            ///< measured on another GPU kind, or at other peaks
-  std::string stand_in;                 ///< the other GPU kind; empty for the kind's own table
-  std::array<double, enumerator_count<ErrorCase>> errors{};
-
-  double error(ErrorCase error_case) const { return errors[index(error_case)]; }
-  void add_shape_error(bool inside, Estimate& estimate) const {
-    if (inside)
-      estimate.depends_on(CostBasis::measured, error(ErrorCase::inside));
-    else
-      estimate.depends_on(CostBasis::beyond_table, error(ErrorCase::edge));
-  }
-};
-
-/// Casts that were timed with a GPU's GEMMs.
-struct CastSource {
-  CastGrid grid;
-  double slowdown = 1.0; ///< memory time of this GPU over that of the table's
-};
-
-} // namespace
 
 struct ComputeCost::Tables {
   DevicePeaks peaks;
@@ -262,7 +236,10 @@ Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
   AttentionChoice choice{.latent_by_rule = false,
                          .backward_by_rule = kernel.kind == KernelKind::attention_backward};
   Estimate estimate;
-  if (attention) {
+  if (kernel.selected > 0 || kernel.value_dim == 0) { // of an indexer's tokens, or its scores
+    choice.latent_by_rule = false;
+    estimate = roofline(kernel, constants.sparse_attention_efficiency);
+  } else if (attention) {
     choice = choose_attention(attention->grid, kernel);
     const TimeGrid::Shape shape = {
         static_cast<double>(kernel.batch), static_cast<double>(kernel.sequence),
@@ -306,6 +283,11 @@ Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return attention_time(kernel);
+  case KernelKind::token_scan: {
+    Estimate estimate = streamed(kernel.bytes, kernel.launches);
+    estimate.divide_by(constants.scan_efficiency_ratio);
+    return estimate;
+  }
   case KernelKind::memory_bound:
     break;
   }
