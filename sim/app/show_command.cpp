@@ -49,8 +49,7 @@ void add_stage(CLI::App& show, const std::string& name, const std::string& what,
         ->check(CLI::NonNegativeNumber);
   const bool needs_plan = name == "schedule" || name == "routing" || name == "memory";
   command->callback([options, make, name, needs_plan, &context] {
-    const ModelUse use = name == "model" ? ModelUse::counted : ModelUse::simulated;
-    Scenario scenario = read_scenario(options->scenario, options->settings, use);
+    Scenario scenario = read_scenario(options->scenario, options->settings);
     if (scenario.search && needs_plan) {
       scenario = under_best_plan(
           scenario, load_costs(context.calibration, scenario.topology, scenario.workload.training));

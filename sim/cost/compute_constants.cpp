@@ -60,6 +60,8 @@ std::vector<Entry> entries_of(ComputeConstants& constants) {
       number("attention_backward_efficiency_ratio", "ratio",
              constants.attention_backward_efficiency_ratio),
       number("attention_mla_efficiency_ratio", "ratio", constants.attention_mla_efficiency_ratio),
+      number("sparse_attention_efficiency", "ratio", constants.sparse_attention_efficiency),
+      number("scan_efficiency_ratio", "ratio", constants.scan_efficiency_ratio),
       number("expert_kernel_beside_compute_ratio", "ratio",
              constants.expert_kernel_beside_compute_ratio),
       number("all_to_all_beside_compute_ratio", "ratio", constants.all_to_all_beside_compute_ratio),

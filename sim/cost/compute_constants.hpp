@@ -49,6 +49,9 @@ struct ComputeConstants {
   Uncertain attention_roofline_efficiency;
   Uncertain attention_backward_efficiency_ratio; ///< backward over forward efficiency
   Uncertain attention_mla_efficiency_ratio;      ///< over the table at the width of the values
+  Uncertain
+      sparse_attention_efficiency; ///< share of the peak, of the tokens that an indexer leaves
+  Uncertain scan_efficiency_ratio; ///< rate of a scan's bytes over that of streaming kernels
   double sm_loss_slowdown = 1.0; ///< slow-down of a compute beside a communication that holds SMs,
                                  ///< over that of the SMs that are left, each less 1
   double gemm_bandwidth_slowdown = 0.0; ///< slow-down of a GEMM, less 1, for all of the memory

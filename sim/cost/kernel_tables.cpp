@@ -193,7 +193,10 @@ Estimate ComputeCost::Tables::attention_time(const Kernel& kernel) const {
   AttentionChoice choice{.latent_by_rule = false,
                          .backward_by_rule = kernel.kind == KernelKind::attention_backward};
   Estimate estimate;
-  if (attention) {
+  if (kernel.selected > 0 || kernel.value_dim == 0) { // of an indexer's tokens, or its scores
+    choice.latent_by_rule = false;
+    estimate = roofline(kernel, constants.sparse_attention_efficiency);
+  } else if (attention) {
     choice = choose_attention(attention->grid, kernel);
     const TimeGrid::Shape shape = {
         static_cast<double>(kernel.batch), static_cast<double>(kernel.sequence),
@@ -258,6 +261,11 @@ Estimate ComputeCost::Tables::estimate(const Kernel& kernel) const {
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return attention_time(kernel);
+  case KernelKind::token_scan: {
+    Estimate estimate = streamed(kernel.bytes, kernel.launches);
+    estimate.divide_by(constants.scan_efficiency_ratio);
+    return estimate;
+  }
   case KernelKind::memory_bound:
     break;
   }

@@ -32,6 +32,7 @@ double SustainedThroughput::rate_of(const Kernel& kernel) const {
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return ratio.value;
+  case KernelKind::token_scan:
   case KernelKind::memory_bound:
     break;
   }

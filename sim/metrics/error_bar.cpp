@@ -22,6 +22,8 @@ const char* name_of(KernelKind kind) {
     return "attention";
   case KernelKind::attention_backward:
     return "attention backward";
+  case KernelKind::token_scan:
+    return "scans over tokens";
   case KernelKind::memory_bound:
     break;
   }

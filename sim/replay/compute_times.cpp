@@ -13,7 +13,7 @@ const ComputeTimes::ListTime& ComputeTimes::of_list(std::uint32_t list) const {
   for (const Kernel& kernel : works_.kernel_lists[list]) {
     time.kernels.push_back(cost_.time(kernel));
     time.total += time.kernels.back().time;
-    if (kernel.kind == KernelKind::memory_bound)
+    if (kernel.kind == KernelKind::memory_bound || kernel.kind == KernelKind::token_scan)
       time.streaming += time.kernels.back().time;
   }
   return time;

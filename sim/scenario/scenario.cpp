@@ -30,14 +30,6 @@ ModelSpec resolve_model(const ModelInput& input, const TomlTable& table) {
   }
 }
 
-/// Throws for a model with layers that have no times.
-void check_times(const ModelSpec& model, const TomlTable& table) {
-  if (const std::string layers = find_untimed_layers(model); !layers.empty())
-    throw IllegalScenario(table.where("config"),
-                          fmt::format("{}: {} have no times here yet", model.name, layers),
-                          "`moesim show model` counts its parameters and operations");
-}
-
 /// Throws, at the key at fault, for a plan that cannot run.
 void check_plan(const Workload& workload, const ScenarioTables& tables) {
   if (const auto routing = find_routing_fault(workload))
@@ -122,12 +114,10 @@ TopologySpec resolve_cluster(const ClusterInput& cluster) {
   return topology;
 }
 
-Scenario resolve_scenario(const ScenarioInput& input, ModelUse use) {
+Scenario resolve_scenario(const ScenarioInput& input) {
   Scenario scenario;
   Workload& workload = scenario.workload;
   workload.model = resolve_model(input.model, input.tables.model);
-  if (use == ModelUse::simulated)
-    check_times(workload.model, input.tables.model);
   scenario.topology = resolve_cluster(input.cluster);
   check_nvfp4(input, scenario.topology);
   workload.training = input.training;
@@ -146,9 +136,9 @@ Scenario resolve_scenario(const ScenarioInput& input, ModelUse use) {
   return scenario;
 }
 
-Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings,
-                       ModelUse use) {
-  return resolve_scenario(parse_scenario(path, settings), use);
+Scenario read_scenario(const std::filesystem::path& path,
+                       const std::vector<std::string>& settings) {
+  return resolve_scenario(parse_scenario(path, settings));
 }
 
 } // namespace moesim

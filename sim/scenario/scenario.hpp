@@ -40,19 +40,13 @@ struct Scenario {
   std::vector<std::filesystem::path> inputs;
 };
 
-/// The use of a scenario's model.
-enum class ModelUse : std::uint8_t {
-  simulated, ///< its kernels are timed
-  counted    ///< its parameters and operations are counted
-};
-
 /// Resolves an input: sizes of the model and of the nodes, layers of each stage, an automatic
 /// expert degree, domains for the placement of experts, whether the host posts the messages of
 /// dispatch. The result depends on the input and on the files that it names (a recording, an
 /// explicit graph) alone. A router is not trained here, but when its loads are first used
 /// (trained_loads_of). Throws InputError if values contradict each other, IllegalScenario if the
-/// plan cannot run, or if layers of a model to be simulated have no times.
-Scenario resolve_scenario(const ScenarioInput& input, ModelUse use = ModelUse::simulated);
+/// plan cannot run.
+Scenario resolve_scenario(const ScenarioInput& input);
 
 /// Whether the host posts the messages of dispatch and combine to other scale-up domains: UCCL-EP
 /// leaves them to it on any NIC, DeepEP on EFA, to which a GPU cannot post its own.
@@ -63,7 +57,6 @@ bool host_posts(const Workload& workload, const TopologySpec& topology);
 TopologySpec resolve_cluster(const ClusterInput& cluster);
 
 /// Reads a scenario file under `--set` assignments and resolves it. Throws as both steps do.
-Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings,
-                       ModelUse use = ModelUse::simulated);
+Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings);
 
 } // namespace moesim

@@ -11,16 +11,31 @@ namespace moesim {
 
 namespace {
 
-/// A memory-bound kernel that reads and writes `values` bf16 values in total.
+/// The norm of the residual stream.
+Kernel norm(KernelPart part, const Sizes& s) {
+  return touch(part, 2 * s.tokens_per_rank * s.hidden);
+}
+
+/// A kernel of a module; the backward pass runs it again if the plan recomputes the module.
+Kernel of_module(const Workload& workload, RecomputeModule module, Kernel kernel) {
+  kernel.repeated = workload.plan.recomputes(module);
+  return kernel;
+}
+
+} // namespace
+
+std::int64_t heads_per_rank(std::int64_t heads, std::int64_t tensor) {
+  return std::max<std::int64_t>(1, heads / tensor);
+}
+
 Kernel touch(KernelPart part, std::int64_t values) {
   return memory_bound(part, Bytes{values * bf16_bytes});
 }
 
-/// The norm of the residual stream, and the add that ends a block.
-Kernel norm(KernelPart part, const Sizes& s) {
-  return touch(part, 2 * s.tokens_per_rank * s.hidden);
+Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& s) {
+  return of_module(workload, RecomputeModule::norm, norm(part, s));
 }
-/// With dropout it writes a mask of one byte a value, which its gradient reads.
+
 Kernel residual(const Workload& workload, KernelPart part, const Sizes& s) {
   const std::int64_t values = s.tokens_per_rank * s.hidden;
   Kernel kernel = touch(part, 3 * values);
@@ -31,27 +46,11 @@ Kernel residual(const Workload& workload, KernelPart part, const Sizes& s) {
   return kernel;
 }
 
-/// Splits `heads` over the tensor-parallel group; a rank holds at least one.
-std::int64_t heads_per_rank(std::int64_t heads, std::int64_t tensor) {
-  return std::max<std::int64_t>(1, heads / tensor);
-}
-
-/// A kernel of a module; the backward pass runs it again if the plan recomputes the module.
-Kernel of_module(const Workload& workload, RecomputeModule module, Kernel kernel) {
-  kernel.repeated = workload.plan.recomputes(module);
-  return kernel;
-}
-/// A GEMM of all tokens of the micro-batch with a k × n weight.
 Kernel token_gemm(KernelPart part, const Sizes& s, std::int64_t n, std::int64_t k) {
   Kernel kernel = gemm(part, s.precision, s.tokens, n, k);
   kernel.cast = s.cast;
   return kernel;
 }
-Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& s) {
-  return of_module(workload, RecomputeModule::norm, norm(part, s));
-}
-
-} // namespace
 
 Sizes sizes_of(const Workload& workload) {
   Sizes sizes;
@@ -94,54 +93,6 @@ TokenFanOut fan_out_of(const Workload& workload) {
 
 bool dispatches_in_place(const Workload& workload) {
   return workload.plan.expert > 1 && workload.communication.dispatcher == Dispatcher::node_limited;
-}
-
-/// The kernels from queries, keys and values to attention's output.
-std::vector<Kernel> core_attention_kernels(const Workload& workload, const Sizes& s) {
-  if (workload.training.attention == AttentionKernels::unfused)
-    return unfused_attention_kernels(workload, s);
-  const AttentionSpec& a = workload.model.attention;
-  return {
-      attention_forward({workload.training.micro_batch, workload.training.sequence_length,
-                         heads_per_rank(a.heads, s.tensor), heads_per_rank(a.kv_heads, s.tensor),
-                         a.head_dim, a.value_dim, workload.plan.context, s.window})};
-}
-
-std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& s) {
-  const AttentionSpec& a = workload.model.attention;
-  const std::int64_t heads = heads_per_rank(a.heads, s.tensor);
-  const std::int64_t kv_heads = heads_per_rank(a.kv_heads, s.tensor);
-  const auto projection = [&](std::int64_t n, std::int64_t k) {
-    return token_gemm(KernelPart::attention, s, n, k);
-  };
-  const auto up_projection = [&](const Kernel& kernel) {
-    return a.kind == AttentionKind::latent
-               ? of_module(workload, RecomputeModule::mla_projection, kernel)
-               : kernel;
-  };
-  std::vector<Kernel> kernels{layer_norm(workload, KernelPart::attention, s)};
-  if (a.kind == AttentionKind::latent) {
-    const std::int64_t nope = a.head_dim - a.rope_dim;
-    if (a.q_lora_rank > 0)
-      kernels.push_back(projection(a.q_lora_rank, s.hidden));
-    kernels.push_back(up_projection(
-        projection(heads * a.head_dim, a.q_lora_rank > 0 ? a.q_lora_rank : s.hidden)));
-    kernels.push_back(projection(a.kv_lora_rank + a.rope_dim, s.hidden));
-    kernels.push_back(up_projection(projection(heads * (nope + a.value_dim), a.kv_lora_rank)));
-  } else {
-    kernels.push_back(
-        projection(heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim), s.hidden));
-  }
-  const std::int64_t queries_and_keys = s.tokens * (heads + kv_heads) * a.head_dim;
-  if (a.qk_norm)
-    kernels.push_back(touch(KernelPart::attention, 2 * queries_and_keys));
-  // Rotary embedding reads and writes queries and keys.
-  kernels.push_back(up_projection(touch(KernelPart::attention, 2 * queries_and_keys)));
-  for (const Kernel& kernel : core_attention_kernels(workload, s))
-    kernels.push_back(of_module(workload, RecomputeModule::core_attention, kernel));
-  kernels.push_back(projection(s.hidden, heads * a.value_dim));
-  kernels.push_back(residual(workload, KernelPart::attention, s));
-  return kernels;
 }
 
 /// A feed-forward of `width` on all tokens of the micro-batch: gate, up and activation (or up and

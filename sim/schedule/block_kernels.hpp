@@ -21,7 +21,7 @@ struct Sizes {
   std::int64_t tensor = 1;
   Precision precision = Precision::bf16;  ///< precision of GEMMs
   CastBytes cast;                         ///< casts before GEMMs
-  std::int64_t window = 0;                ///< LayerSpec::window
+  LayerSpec layer = {};                   ///< of attention: its kind, window and chunks
   std::shared_ptr<const ExpertLoad> load; ///< load of the layer; null: all experts have the same
                                           ///< load
   std::optional<std::int64_t> rank;       ///< rank of the expert-parallel group; nothing: the
@@ -51,6 +51,18 @@ std::int64_t router_scores(const Workload& workload, const Sizes& sizes);
 /// Whether dispatch reads tokens in their layer's layout and combine writes sums to it (DeepEP,
 /// HybridEP). Then no separate kernel packs or adds them at their source.
 bool dispatches_in_place(const Workload& workload);
+
+/// Heads of a rank of tensor parallelism; at least one.
+std::int64_t heads_per_rank(std::int64_t heads, std::int64_t tensor);
+/// A memory-bound kernel that reads and writes `values` bf16 values in total.
+Kernel touch(KernelPart part, std::int64_t values);
+/// The norm before a block. Selective recompute may make it again.
+Kernel layer_norm(const Workload& workload, KernelPart part, const Sizes& sizes);
+/// The add that ends a block. With dropout it writes a mask of one byte a value, which its gradient
+/// reads.
+Kernel residual(const Workload& workload, KernelPart part, const Sizes& sizes);
+/// A GEMM of all tokens of the micro-batch with a k × n weight.
+Kernel token_gemm(KernelPart part, const Sizes& sizes, std::int64_t n, std::int64_t k);
 
 /// The forward kernels of one rank for one micro-batch: first those of attention.
 std::vector<Kernel> attention_kernels(const Workload& workload, const Sizes& sizes);

@@ -20,7 +20,7 @@ std::uint32_t BlockTable::find(const Key& key, bool repeated, const Fill& fill) 
 }
 
 std::uint32_t BlockTable::simple(Kind kind) {
-  return find({kind, false, 0, 0, nullptr, std::nullopt}, false, [&](Sequence& out) {
+  return find({kind, {}, nullptr, std::nullopt}, false, [&](Sequence& out) {
     const Sizes sizes = sizes_of(workload_);
     if (kind == Kind::embedding)
       out.compute(Label::of("Embedding"), embedding_kernels(sizes));
@@ -35,24 +35,34 @@ void BlockTable::add_layer(std::vector<BlockUse>& uses, std::int64_t number, Lay
                            const LoadChoice& choice) {
   const LayerSpec& spec = workload_.model.layers[static_cast<std::size_t>(number)];
   const bool full = workload_.plan.recompute == Recompute::full;
-  const std::uint32_t attention =
-      find({Kind::attention, false, spec.attention_blocks, spec.window, nullptr, std::nullopt},
-           full, [&](Sequence& out) {
-             Sizes sizes = sizes_of(workload_);
-             sizes.window = spec.window;
-             add_attention(out, spec, workload_, sizes);
-           });
+  bool starts_layer = true;
+  const auto use = [&](std::uint32_t block) {
+    uses.push_back({block, layer, starts_layer});
+    starts_layer = false;
+  };
+  if (spec.attention_blocks > 0) {
+    LayerSpec attention = spec; // as far as attention depends on it
+    attention.moe = false;
+    attention.dense_hidden = 0;
+    use(find({Kind::attention, attention, nullptr, std::nullopt}, full, [&](Sequence& out) {
+      Sizes sizes = sizes_of(workload_);
+      sizes.layer = spec;
+      add_attention(out, spec, workload_, sizes);
+    }));
+  }
+  if (!spec.has_feed_forward())
+    return;
   const auto load = spec.moe ? choice.loads->at(number, choice.micro_batch) : nullptr;
-  const std::uint32_t feed_forward = find(
-      {Kind::feed_forward, spec.moe, spec.dense_hidden, 0, load.get(),
-       load ? choice.expert_rank : std::nullopt},
-      full || (spec.moe && workload_.plan.recomputes(RecomputeModule::moe)), [&](Sequence& out) {
-        add_feed_forward(out, spec, workload_,
-                         spec.moe ? sizes_of_layer(workload_, load, choice.expert_rank)
-                                  : sizes_of(workload_));
-      });
-  uses.push_back({attention, layer, true});
-  uses.push_back({feed_forward, layer, false});
+  use(find({Kind::feed_forward,
+            {spec.moe, 1, spec.dense_hidden},
+            load.get(),
+            load ? choice.expert_rank : std::nullopt},
+           full || (spec.moe && workload_.plan.recomputes(RecomputeModule::moe)),
+           [&](Sequence& out) {
+             add_feed_forward(out, spec, workload_,
+                              spec.moe ? sizes_of_layer(workload_, load, choice.expert_rank)
+                                       : sizes_of(workload_));
+           }));
 }
 
 std::vector<BlockUse> BlockTable::uses(std::int64_t virtual_stage, const LoadChoice& choice) {

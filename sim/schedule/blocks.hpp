@@ -50,8 +50,7 @@ public:
 private:
   enum class Kind : std::uint8_t { embedding, attention, feed_forward, projection, head };
   /// The properties that make two blocks of one workload equal.
-  using Key = std::tuple<Kind, bool, std::int64_t, std::int64_t, const ExpertLoad*,
-                         std::optional<std::int64_t>>;
+  using Key = std::tuple<Kind, LayerSpec, const ExpertLoad*, std::optional<std::int64_t>>;
   std::uint32_t simple(Kind kind);
   void add_layer(std::vector<BlockUse>& uses, std::int64_t number, LayerRef layer,
                  const LoadChoice& choice);

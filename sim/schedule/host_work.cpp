@@ -36,6 +36,7 @@ std::int64_t launches_of(const Kernel& kernel) {
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return 1;
+  case KernelKind::token_scan:
   case KernelKind::memory_bound:
     break;
   }

@@ -2,6 +2,7 @@
 
 #include "sim/schedule/block_kernels.hpp"
 #include "sim/schedule/layer_segments.hpp"
+#include "sim/schedule/mixer_kernels.hpp"
 #include "sim/schedule/unfused_attention.hpp"
 
 #include <algorithm>
@@ -73,12 +74,17 @@ void Kept::add_residual_mask() {
 
 void Kept::add_attention() {
   const Sizes& s = sizes_;
-  const AttentionSpec& a = workload_.model.attention;
+  const AttentionSpec& a = workload_.model.attention_of(s.layer);
   const std::int64_t heads = std::max<std::int64_t>(1, a.heads / s.tensor);
   const std::int64_t kv_heads = std::max<std::int64_t>(1, a.kv_heads / s.tensor);
   const std::int64_t output = s.tokens * heads * a.value_dim;
   add_norm_input(OffloadModule::attention_norm);
   add_residual_mask();
+  if (is_recurrent(a.kind)) {
+    of_module(OffloadModule::projection, [&] { add_norm_output(); });
+    add(mixer_kept(workload_, s));
+    return;
+  }
   const bool unfused = workload_.training.attention == AttentionKernels::unfused;
   if (unfused && !recomputes(RecomputeModule::core_attention)) {
     add(kept_scores(workload_, heads));
@@ -97,6 +103,10 @@ void Kept::add_attention() {
     if (is_quantised(s.precision))
       add_input(output);
   });
+  if (a.output_gate)
+    add_bf16(output);
+  if (a.index_heads > 0)
+    add(indexer_kept(workload_, s));
   if (a.kind == AttentionKind::latent) {
     // The latents before their norms, and after.
     const std::int64_t latents = s.tokens * (a.q_lora_rank + a.kv_lora_rank);
@@ -109,6 +119,8 @@ void Kept::add_attention() {
   of_module(OffloadModule::core_attention, [&] {
     add_bf16(s.tokens * (heads * a.head_dim + kv_heads * (a.head_dim + a.value_dim)));
   });
+  if (a.kind == AttentionKind::grouped_query && a.q_lora_rank > 0)
+    add_input(s.tokens * a.q_lora_rank);
 }
 
 /// Adds the up (and gate) outputs of a feed-forward, in `kept` precision.
@@ -161,7 +173,9 @@ void Kept::add_experts() {
 KeptActivations kept_activations(const Workload& workload, std::int64_t number,
                                  const std::shared_ptr<const ExpertLoad>& load) {
   const LayerSpec& layer = workload.model.layers[static_cast<std::size_t>(number)];
-  Kept kept(workload, layer.moe ? sizes_of_layer(workload, load) : sizes_of(workload));
+  Sizes sizes = layer.moe ? sizes_of_layer(workload, load) : sizes_of(workload);
+  sizes.layer = layer;
+  Kept kept(workload, std::move(sizes));
   if (workload.plan.recompute == Recompute::full) {
     kept.add_bf16(tokens_per_rank(workload) * workload.model.hidden);
     return kept.result();
@@ -170,7 +184,7 @@ KeptActivations kept_activations(const Workload& workload, std::int64_t number,
     kept.add_attention();
   if (layer.moe)
     kept.add_experts();
-  else
+  else if (layer.has_feed_forward())
     kept.add_dense(layer.dense_hidden / workload.plan.tensor);
   return kept.result();
 }

@@ -32,8 +32,11 @@ void add_input_gradient(std::vector<Kernel>& out, const Kernel& k) {
     out.back().same_call = true;
     return;
   case KernelKind::attention_forward:
-    out.push_back(attention_backward(
-        {k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim, k.value_dim, k.context, k.window}));
+    out.push_back(attention_backward({k.batch, k.sequence, k.heads, k.kv_heads, k.head_dim,
+                                      k.value_dim, k.context, k.window, k.selected}));
+    return;
+  case KernelKind::token_scan:
+    out.push_back(token_scan(k.gradient_bytes, scan_gradient_ratio * k.flops, k.launches));
     return;
   case KernelKind::memory_bound:
     if (k.gradient_launches == 0)

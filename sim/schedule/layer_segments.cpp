@@ -38,10 +38,10 @@ std::optional<CollectiveWork> token_reduce(const Workload& workload, const Sizes
 
 /// The keys and values of the full sequence, which ranks of context parallelism pass around a ring
 /// while they attend to those already received (ring attention, arXiv 2310.01889).
-std::optional<CollectiveWork> context_gather(const Workload& workload) {
+std::optional<CollectiveWork> context_gather(const Workload& workload, const Sizes& s) {
   if (workload.plan.context == 1)
     return std::nullopt;
-  const AttentionSpec& a = workload.model.attention;
+  const AttentionSpec& a = workload.model.attention_of(s.layer);
   const std::int64_t kv_heads = std::max<std::int64_t>(1, a.kv_heads / workload.plan.tensor);
   const std::int64_t tokens = workload.training.micro_batch * workload.training.sequence_length;
   return CollectiveWork{.kind = Collective::all_gather,
@@ -88,7 +88,7 @@ void add_tensor_block(Sequence& out, std::string_view block, const KernelList& k
 /// Adds attention, with the ring of keys and values beside its scores.
 void add_attention_block(Sequence& out, const Workload& workload, const Sizes& s) {
   const KernelList kernels = attention_kernels(workload, s);
-  const auto ring = context_gather(workload);
+  const auto ring = context_gather(workload, s);
   if (!ring) {
     add_tensor_block(out, "Attention", kernels, workload, s);
     return;

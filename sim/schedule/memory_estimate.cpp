@@ -106,8 +106,7 @@ Bytes MemoryModel::dispatch_buffers(std::int64_t stage) {
 const MemoryModel::LayerActivations& MemoryModel::layer_activations(std::int64_t number) {
   const LayerSpec& layer = workload_.model.layers[static_cast<std::size_t>(number)];
   const std::shared_ptr<const ExpertLoad> load = layer.moe ? loads_.busiest(number) : nullptr;
-  const auto [known, added] = layers_.try_emplace(
-      {layer.moe, layer.attention_blocks, layer.dense_hidden, layer.window, load.get()});
+  const auto [known, added] = layers_.try_emplace({layer, load.get()});
   if (added) {
     known->second.kept = kept_activations(workload_, number, load);
     if (workload_.plan.recompute == Recompute::full) {
@@ -159,38 +158,30 @@ Bytes MemoryModel::held_activations(std::int64_t stage) {
 /// (TransformerEngine: pytorch/module/base.py, get_dummy_wgrad; Megatron-LM's
 /// gradient-accumulation-fusion).
 Bytes MemoryModel::gradient_placeholders(std::int64_t stage) {
-  constexpr std::int64_t none = -1;
-  std::array<std::int64_t, 2> first = {none, none}; // layer that is dense, that is MoE
+  std::set<LayerSpec> distinct;
   for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
     for (const std::int64_t number :
-         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk))) {
-      const bool moe = workload_.model.layers[static_cast<std::size_t>(number)].moe;
-      if (first[moe] == none)
-        first[moe] = number;
-    }
+         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk)))
+      distinct.insert(workload_.model.layers[static_cast<std::size_t>(number)]);
   const bool head = holds(workload_.plan, stage, workload_.plan.virtual_stage_count() - 1);
-  const auto hidden = [&](std::int64_t number) {
-    return number == none ? none
-                          : workload_.model.layers[static_cast<std::size_t>(number)].dense_hidden;
-  };
-  const auto [known, added] =
-      placeholders_.try_emplace({hidden(first[false]), hidden(first[true]), head});
+  const auto [known, added] = placeholders_.try_emplace({distinct, head});
   if (!added)
     return known->second;
-  const Sizes s = sizes_of(workload_);
+  Sizes s = sizes_of(workload_);
   std::set<std::pair<std::int64_t, std::int64_t>> shapes;
   const auto add = [&](const std::vector<Kernel>& kernels) {
     for (const Kernel& kernel : kernels)
       if (kernel.kind == KernelKind::gemm || kernel.kind == KernelKind::grouped_gemm)
         shapes.emplace(kernel.n, kernel.k);
   };
-  for (const bool moe : {false, true}) {
-    if (first[moe] == none)
+  for (const LayerSpec& layer : distinct) {
+    s.layer = layer;
+    if (layer.attention_blocks > 0)
+      add(attention_kernels(workload_, s));
+    if (!layer.has_feed_forward())
       continue;
-    const LayerSpec& layer = workload_.model.layers[static_cast<std::size_t>(first[moe])];
-    add(attention_kernels(workload_, s));
-    add(moe ? expert_kernels(workload_, s) : dense_kernels(workload_, layer, s));
-    if (moe)
+    add(layer.moe ? expert_kernels(workload_, s) : dense_kernels(workload_, layer, s));
+    if (layer.moe)
       add(feed_forward_kernels(workload_, s, KernelPart::shared_expert,
                                workload_.model.experts.shared_hidden / s.tensor));
   }

@@ -51,7 +51,7 @@ private:
     Bytes whole;
   };
   /// The properties that make two layers keep the same.
-  using LayerKey = std::tuple<bool, std::int64_t, std::int64_t, std::int64_t, const ExpertLoad*>;
+  using LayerKey = std::pair<LayerSpec, const ExpertLoad*>;
   /// Activations that the passes of a stage keep.
   struct StageActivations {
     std::vector<std::int64_t> by_chunk; ///< of one micro-batch, in bytes
@@ -70,8 +70,8 @@ private:
   const ExpertLoads& loads_;
   std::map<LayerKey, LayerActivations> layers_;
   std::map<std::int64_t, Bytes> held_; ///< activations by stage, of the plan's pipeline
-  /// By the first MoE and the first dense layer of a stage, and by whether it has the head.
-  std::map<std::tuple<std::int64_t, std::int64_t, bool>, Bytes> placeholders_;
+  /// By the distinct layers of a stage, and by whether it has the head.
+  std::map<std::pair<std::set<LayerSpec>, bool>, Bytes> placeholders_;
   std::map<const ExpertLoad*, Bytes> buffers_; ///< of a layer with that load; of no all-gather
 };
 

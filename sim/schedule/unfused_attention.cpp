@@ -36,7 +36,7 @@ std::int64_t attention_scores(const Workload& workload, std::int64_t heads) {
 }
 
 std::vector<Kernel> unfused_attention_kernels(const Workload& workload, const Sizes& s) {
-  const AttentionSpec& a = workload.model.attention;
+  const AttentionSpec& a = workload.model.attention_of(s.layer);
   const std::int64_t heads = std::max<std::int64_t>(1, a.heads / s.tensor);
   const std::int64_t kv_heads = std::max<std::int64_t>(1, a.kv_heads / s.tensor);
   const std::int64_t length = workload.training.sequence_length;

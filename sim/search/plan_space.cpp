@@ -44,7 +44,9 @@ std::vector<RecomputeModules> selective_sets(const ModelSpec& model) {
   RecomputeModules cheap = {RecomputeModule::norm};
   if (model.is_moe())
     cheap.insert(RecomputeModule::activation);
-  if (model.attention.kind == AttentionKind::latent)
+  if (std::any_of(model.layers.begin(), model.layers.end(), [&](const LayerSpec& layer) {
+        return model.attention_of(layer).kind == AttentionKind::latent;
+      }))
     cheap.insert(RecomputeModule::mla_projection);
   std::vector<RecomputeModules> sets = {cheap};
   RecomputeModules more = cheap;

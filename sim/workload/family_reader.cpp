@@ -244,6 +244,30 @@ void apply_mixer(const JsonObject& json, const ModelFamily& family, const Family
     }
 }
 
+/// The layers whose items of a pattern choose them; nothing if the config has no such key and the
+/// rule has another way. A number in its place is no pattern.
+std::optional<std::vector<bool>> layers_by_pattern(const JsonObject& config, const LayerRule& rule,
+                                                   std::int64_t count) {
+  for (const std::string& key : rule.patterns) {
+    const std::vector<std::string> items = config.items(key);
+    if (items.size() < 2 && static_cast<std::int64_t>(items.size()) != count)
+      continue;
+    if (static_cast<std::int64_t>(items.size()) < count)
+      config.fail(key, fmt::format("{} has {} items for {} layers", key, items.size(), count));
+    std::vector<bool> chosen;
+    for (std::size_t layer = 0; layer < static_cast<std::size_t>(count); ++layer)
+      chosen.push_back(std::find(rule.items.begin(), rule.items.end(), items[layer]) !=
+                       rule.items.end());
+    return chosen;
+  }
+  const bool other_way = !rule.list.empty() || !rule.first.empty() || !rule.every.empty() ||
+                         !rule.not_every.empty() || rule.patterns.empty();
+  if (!other_way)
+    config.fail(rule.patterns.front(),
+                fmt::format("the key \"{}\" is missing", fmt::join(rule.patterns, "\" or \"")));
+  return std::nullopt;
+}
+
 void check_experts(const JsonObject& json, const SizeReader& reader, const ExpertSpec& e) {
   if (e.experts_per_token > e.experts)
     json.fail(reader.key_of("experts_per_token"),
@@ -255,7 +279,8 @@ void check_experts(const JsonObject& json, const SizeReader& reader, const Exper
 }
 
 void add_keys(const LayerRule& rule, std::set<std::string>& keys) {
-  keys.insert({rule.pattern, rule.list, rule.except});
+  keys.insert({rule.list, rule.except});
+  keys.insert(rule.patterns.begin(), rule.patterns.end());
   for (const ConfigSize* size :
        {&rule.first, &rule.last, &rule.every, &rule.not_every, &rule.offset})
     for (const SizeTerm& term : *size)
@@ -279,16 +304,8 @@ std::vector<bool> chosen_layers(const JsonObject& config, const LayerRule& rule,
   std::vector<bool> chosen(static_cast<std::size_t>(count), false);
   if (rule.none)
     return chosen;
-  const std::vector<std::string> items =
-      rule.pattern.empty() ? std::vector<std::string>{} : config.items(rule.pattern);
-  if (items.size() > 1 || (count == 1 && items.size() == 1)) {
-    if (items.size() < chosen.size())
-      config.fail(rule.pattern,
-                  fmt::format("{} has {} items for {} layers", rule.pattern, items.size(), count));
-    for (std::size_t layer = 0; layer < chosen.size(); ++layer)
-      chosen[layer] = items[layer] == rule.value;
-    return chosen;
-  }
+  if (const auto matched = layers_by_pattern(config, rule, count))
+    return *matched;
   const auto numbers = [&](const std::string& key) {
     std::set<std::int64_t> layers;
     if (!key.empty())

@@ -1,6 +1,7 @@
 #include "sim/workload/kernel.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace moesim {
 
@@ -22,6 +23,8 @@ std::int64_t operand_bytes(Precision precision, std::int64_t values) {
 
 /// Keys for each query, on average.
 double attended(const AttentionShape& shape) {
+  if (shape.selected > 0)
+    return mean_keys(shape.sequence, shape.selected);
   const double causal = static_cast<double>(shape.sequence) / 2.0;
   constexpr std::int64_t block = 128;
   return shape.window > 0 ? std::min(causal, static_cast<double>(shape.window + block)) : causal;
@@ -39,6 +42,7 @@ Kernel attention(KernelKind kind, const AttentionShape& shape, double gemms) {
   kernel.value_dim = shape.value_dim;
   kernel.context = shape.context;
   kernel.window = shape.window;
+  kernel.selected = shape.selected;
   // Scores and weighted values are two GEMMs; a causal mask leaves half of each.
   const double tokens = static_cast<double>(shape.batch * shape.sequence);
   const double width = static_cast<double>(shape.heads * (shape.head_dim + shape.value_dim));
@@ -112,6 +116,25 @@ Kernel attention_backward(const AttentionShape& shape) {
   Kernel kernel = attention(KernelKind::attention_backward, shape, attention_backward_flops_ratio);
   kernel.bytes = kernel.bytes * 2;
   return kernel;
+}
+
+Kernel token_scan(Bytes bytes, Flops flops, std::int64_t launches) {
+  Kernel kernel = memory_bound(KernelPart::attention, bytes);
+  kernel.kind = KernelKind::token_scan;
+  kernel.flops = flops;
+  kernel.gradient_bytes =
+      Bytes{std::llround(scan_gradient_ratio * static_cast<double>(bytes.value))};
+  kernel.launches = launches;
+  kernel.gradient_launches = launches;
+  return kernel;
+}
+
+double mean_keys(std::int64_t sequence, std::int64_t most) {
+  const auto whole = static_cast<double>(sequence);
+  if (most <= 0 || most >= sequence)
+    return whole / 2.0;
+  const auto keys = static_cast<double>(most);
+  return keys * (1.0 - keys / (2.0 * whole));
 }
 
 Kernel memory_bound(KernelPart part, Bytes bytes) {

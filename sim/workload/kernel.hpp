@@ -45,6 +45,7 @@ enum class KernelKind {
   batched_gemm,            ///< `groups` GEMMs of one launch whose operands are both activations
   attention_forward,       ///< causal self-attention over full sequences
   attention_backward,      ///< its gradient
+  token_scan,              ///< a recurrence over the tokens of sequences: gated delta nets, Mamba
   memory_bound ///< norms, activations, routing, permutation, optimizer: time follows bytes
 };
 
@@ -96,19 +97,20 @@ struct Kernel {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t value_dim = 0;
-  std::int64_t context = 1; ///< ranks that share this attention evenly, by its queries
-  std::int64_t window = 0;  ///< tokens that a query attends to at most; 0: all before it
+  std::int64_t context = 1;  ///< ranks that share this attention evenly, by its queries
+  std::int64_t window = 0;   ///< tokens that a query attends to at most; 0: all before it
+  std::int64_t selected = 0; ///< tokens that an indexer leaves to a query; 0: all before it
   /// Floating-point operations. GEMMs: 2·m·n·k·groups. Attention forward: the causal half of
   /// 2·batch·heads·sequence²·(head_dim + value_dim) / context; backward: 2.5 times that. A sliding
   /// window counts the blocks of 128 × 128 scores that it touches: window + 128 keys for each
-  /// query.
+  /// query. With an indexer, query number t from 1 has the lesser of t and `selected`.
   Flops flops;
   /// Bytes read from and written to device memory, each operand once.
   Bytes bytes;
-  /// For `memory_bound`: bytes that its gradient reads and writes.
+  /// For `memory_bound` and `token_scan`: bytes that its gradient reads and writes.
   Bytes gradient_bytes;
-  /// For `memory_bound`: number of consecutive launches that this kernel, or its gradient,
-  /// represents; no launches: no gradient kernel.
+  /// For `memory_bound` and `token_scan`: number of consecutive launches that this kernel, or its
+  /// gradient, represents; no launches: no gradient kernel.
   std::int64_t launches = 1;
   std::int64_t gradient_launches = 1;
   /// The host launches it within the call of the framework that launches the kernel before it.
@@ -148,8 +150,9 @@ struct AttentionShape {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t value_dim = 0;
-  std::int64_t context = 1; ///< ranks that share it evenly, by its queries
-  std::int64_t window = 0;  ///< tokens that a query attends to at most; 0: all before it
+  std::int64_t context = 1;  ///< ranks that share it evenly, by its queries
+  std::int64_t window = 0;   ///< tokens that a query attends to at most; 0: all before it
+  std::int64_t selected = 0; ///< tokens that an indexer leaves to a query; 0: all before it
 };
 /// FLOPs of attention's backward pass over those of its forward pass: five GEMMs instead of two.
 /// FlashAttention-2, arXiv 2307.08691, section 3.1.
@@ -159,5 +162,15 @@ Kernel attention_backward(const AttentionShape& shape);
 /// A memory-bound kernel. Its gradient reads and writes twice the bytes, unless tokens are packed
 /// or sorted: they go back the same way.
 Kernel memory_bound(KernelPart part, Bytes bytes);
+/// Time of the gradient of a scan over that of the scan: chunk_kda of flash-linear-attention takes
+/// 3.3 (RTX 5090, 8,192 tokens, 64 and 96 heads of 128: 15.3 over 3.6 and 23.5 over 5.4 ms for both
+/// passes; MoonshotAI/FlashKDA: BENCHMARK_TRAIN_RTX5090.md@070933c11). It makes the states again.
+inline constexpr double scan_gradient_ratio = 3.3;
+/// A recurrence over tokens that runs in chunks, as `launches` kernels. Its gradient has
+/// `scan_gradient_ratio` times the bytes and FLOPs.
+Kernel token_scan(Bytes bytes, Flops flops, std::int64_t launches);
+/// Keys for each query, on average over a sequence, if a query has `most` at most, itself and those
+/// before it: most · (1 − most / 2·sequence). Half the sequence if 0 or more than it.
+double mean_keys(std::int64_t sequence, std::int64_t most);
 
 } // namespace moesim

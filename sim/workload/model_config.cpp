@@ -38,17 +38,23 @@ bool is_set(const JsonObject& config, const std::string& key) {
 void check_architecture(const JsonObject& config, const ModelFamily& family,
                         const FamilyTable& table) {
   const std::set<std::string> known = keys_of(family);
-  for (const auto& [key, words] : table.architecture)
-    if (!known.contains(key) && is_set(config, key))
-      config.fail(key,
-                  fmt::format("{} stands for {}, which {} does not have", key, words,
-                              family.file.filename().string()),
-                  "a family file of its own says how to read it");
+  const auto refuse = [&](const ArchitectureKeys& keys) {
+    for (const auto& [key, words] : keys)
+      if (!known.contains(key) && is_set(config, key))
+        config.fail(key,
+                    fmt::format("{} stands for {}, which {} does not have", key, words,
+                                family.file.filename().string()),
+                    "a family file of its own says how to read it");
+  };
+  refuse(table.architecture);
+  if (!family.sizes.contains("experts"))
+    refuse(table.experts);
   for (const auto& [key, plain] : table.plain_items) {
     std::vector<std::string> allowed = plain;
+    allowed.insert(allowed.end(), family.plain_items.begin(), family.plain_items.end());
     const auto allow = [&](const LayerRule& rule) {
-      if (rule.pattern == key)
-        allowed.push_back(rule.value);
+      if (std::find(rule.patterns.begin(), rule.patterns.end(), key) != rule.patterns.end())
+        allowed.insert(allowed.end(), rule.items.begin(), rule.items.end());
     };
     for (const FamilyMixer& mixer : family.mixers)
       allow(mixer.layers);
@@ -112,9 +118,9 @@ std::vector<std::string> names_of(const LanguageConfig& config, const std::strin
   return names;
 }
 
-[[noreturn]] void refuse_family(const LanguageConfig& config, const std::string& name,
+[[noreturn]] void refuse_family(const LanguageConfig& config, const std::string& name, bool given,
                                 const FamilyTable& table) {
-  const std::string structure = nearest_structure(config, table);
+  const std::string structure = given ? "" : nearest_structure(config, table);
   std::vector<std::string> names;
   for (const ModelFamily& family : table.families)
     names.insert(names.end(), family.reads.begin(), family.reads.end());
@@ -145,7 +151,7 @@ ModelSpec read_model(const std::filesystem::path& path, const std::string& famil
     return table.find(candidate) != nullptr;
   });
   if (name == names.end())
-    refuse_family(config, family_name.empty() ? names.back() : family_name, table);
+    refuse_family(config, names.back(), !family_name.empty(), table);
   ModelSpec model = read_as(config, *table.find(*name), table);
   model.family = *name;
   const std::filesystem::path full = std::filesystem::absolute(path).lexically_normal();

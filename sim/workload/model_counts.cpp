@@ -1,4 +1,5 @@
 #include "sim/base/check.hpp"
+#include "sim/workload/kernel.hpp"
 #include "sim/workload/model_spec.hpp"
 
 namespace moesim {
@@ -106,6 +107,44 @@ Flops twice(std::int64_t multiply_adds) {
   return {2.0 * static_cast<double>(multiply_adds)};
 }
 
+/// Scores and weighted values of one token against `keys` others.
+Flops score_flops(std::int64_t heads, std::int64_t width, double keys) {
+  return twice(heads * width) * keys;
+}
+
+/// FLOPs of one token beside the projections: scores and weighted values of the pairs that its
+/// attention leaves, or the recurrence and its convolution. Those of recurrences are Megatron-LM's
+/// (training/training.py, num_floating_point_operations): 4 multiply-adds a value of the state of a
+/// gated delta net, 7 operations a value of that of Mamba. Lightning attention updates and reads
+/// its state, 2 multiply-adds a value. An indexer scores all pairs.
+Flops mixing_flops(const AttentionSpec& a, const LayerSpec& layer, std::int64_t sequence) {
+  const std::int64_t keys = a.kv_heads * a.head_dim;
+  const std::int64_t values = a.heads * a.value_dim;
+  switch (a.kind) {
+  case AttentionKind::grouped_query:
+  case AttentionKind::latent: {
+    double left = mean_keys(sequence, a.index_top > 0 ? a.index_top : layer.window);
+    if (layer.chunk > 0 && layer.chunk < sequence) { // whole chunks, and one of what is left
+      const auto rest = static_cast<double>(sequence % layer.chunk);
+      const auto chunk = static_cast<double>(layer.chunk);
+      const auto whole = static_cast<double>(sequence) - rest;
+      left = (whole * chunk + rest * rest) / (2.0 * static_cast<double>(sequence));
+    }
+    return score_flops(a.heads, a.head_dim + a.value_dim, left) +
+           score_flops(a.index_heads, a.index_dim, mean_keys(sequence, 0));
+  }
+  case AttentionKind::gated_delta:
+    return twice(4 * values * a.head_dim + a.convolution * (2 * keys + values));
+  case AttentionKind::lightning:
+    return twice(2 * values * a.head_dim);
+  case AttentionKind::mamba1:
+    return twice(a.convolution * values) + 3.5 * twice(values * a.head_dim);
+  case AttentionKind::mamba2:
+    return twice(a.convolution * (2 * keys + values)) + 3.5 * twice(values * a.head_dim);
+  }
+  INVARIANT(false, "an attention of kind {}", static_cast<int>(a.kind));
+}
+
 } // namespace
 
 LayerParameters layer_parameters(const ModelSpec& model, const LayerSpec& layer) {
@@ -174,15 +213,15 @@ TokenFlops flops_per_token_forward(const ModelSpec& model, std::int64_t sequence
   TokenFlops flops;
   const auto add_layer = [&](const LayerSpec& layer) {
     const AttentionSpec& a = model.attention_of(layer);
-    // Scores and weighted values against a causal mean of half the sequence.
-    const Flops scores = twice(a.heads * (a.head_dim + a.value_dim) * sequence) / 2.0;
-    flops.attention += static_cast<double>(layer.attention_blocks) *
-                       (twice(attention_matrices(model.hidden, a)) + scores);
+    flops.attention +=
+        static_cast<double>(layer.attention_blocks) *
+        (twice(attention_matrices(model.hidden, a)) + mixing_flops(a, layer, sequence));
     if (layer.moe) {
       flops.router += twice(e.experts * model.hidden);
       flops.expert += twice(e.experts_per_token * feed_forward_matrices(model, e.expert_hidden));
       flops.shared += twice(feed_forward_matrices(model, e.shared_hidden));
     } else {
+      // A layer without a feed-forward has the width 0.
       flops.dense += twice(feed_forward_matrices(model, layer.dense_hidden));
     }
   };

@@ -54,7 +54,8 @@ ConfigSize optional_size(const TomlTable& table, const std::string& key) {
 
 std::vector<std::string> texts(const TomlTable& table, const std::string& key) {
   std::vector<std::string> list;
-  for (const TomlValue& value : table.list(key))
+  for (const TomlValue& value :
+       table.is_list(key) ? table.list(key) : std::vector{table.value(key)})
     list.push_back(value.text);
   return list;
 }
@@ -93,9 +94,10 @@ ConfigFlag parse_flag(const TomlTable& table, const std::string& key) {
 LayerRule parse_rule(const TomlTable& table) {
   LayerRule rule;
   rule.none = table.flag_or("none", false);
-  rule.pattern = table.text_or("pattern", "");
-  if (!rule.pattern.empty())
-    rule.value = table.value("is").text;
+  if (table.has("pattern")) {
+    rule.patterns = texts(table, "pattern");
+    rule.items = texts(table, "is");
+  }
   rule.list = table.text_or("list", "");
   rule.first = optional_size(table, "first");
   rule.last = optional_size(table, "last");
@@ -169,6 +171,8 @@ void parse_architecture(const TomlTable& root, ModelFamily& family) {
       family.mixers.push_back(parse_mixer(name, mixers->table(name)));
     mixers->finish();
   }
+  if (root.has("plain_items"))
+    family.plain_items = texts(root, "plain_items");
   if (root.has("ignores"))
     for (const std::string& key : texts(root, "ignores"))
       family.ignores.insert(key);
@@ -200,6 +204,9 @@ void read_architecture(const fs::path& file, FamilyTable& table) {
   const TomlTable keys = root.table("keys");
   for (const std::string& key : keys.keys())
     table.architecture[key] = keys.text(key);
+  const TomlTable experts = root.table("experts");
+  for (const std::string& key : experts.keys())
+    table.experts[key] = experts.text(key);
   const TomlTable plain = root.table("plain_items");
   for (const std::string& key : plain.keys())
     table.plain_items[key] = texts(plain, key);

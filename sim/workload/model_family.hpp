@@ -33,11 +33,13 @@ struct ConfigFlag {
 };
 
 /// A choice of layers by their numbers from 0. Of the ways that are given, the first that the
-/// config has keys for decides: `pattern`, `list`, then the numbers. No way at all: every layer.
+/// config has keys for decides: `patterns`, `list`, then the numbers. No way at all: every layer.
 struct LayerRule {
   bool none = false;
-  std::string pattern = ""; ///< a key with an item for each layer; those that equal `value`
-  std::string value = "";
+  /// Keys with an item for each layer, of which configs have one, and the items that choose a
+  /// layer.
+  std::vector<std::string> patterns = {};
+  std::vector<std::string> items = {};
   std::string list = "";     ///< a key with the numbers of the layers
   ConfigSize first = {};     ///< the first layer
   ConfigSize last = {};      ///< the last layer; -1: that of the model
@@ -89,7 +91,8 @@ struct ModelFamily {
   std::vector<FamilyStack> stacks;
   std::optional<LayerRule> dense_layers; ///< given: a layer has attention or a feed-forward
   std::vector<FamilyMixer> mixers;
-  std::set<std::string> ignores; ///< keys that stand for an architecture, and do not here
+  std::vector<std::string> plain_items; ///< items that stand for the family's first attention
+  std::set<std::string> ignores;        ///< keys that stand for an architecture, and do not here
   std::vector<PublishedModel> published;
 };
 
@@ -100,6 +103,7 @@ using ArchitectureKeys = std::map<std::string, std::string>;
 struct FamilyTable {
   std::vector<ModelFamily> families; ///< by file name
   ArchitectureKeys architecture;
+  ArchitectureKeys experts; ///< keys that only families with experts read
   /// Items of a key with an item for each layer that stand for plain attention.
   std::map<std::string, std::vector<std::string>> plain_items;
 

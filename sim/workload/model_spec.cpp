@@ -54,27 +54,6 @@ std::string find_size_fault(const ModelSpec& model) {
              : "";
 }
 
-std::string find_untimed_layers(const ModelSpec& model) {
-  for (const LayerSpec& layer : model.layers) {
-    const AttentionSpec& a = model.attention_of(layer);
-    if (a.kind != AttentionKind::grouped_query && a.kind != AttentionKind::latent)
-      return fmt::format("layers of the kind {}", name_of(attention_kind_names, a.kind));
-    if (a.index_top > 0)
-      return "layers with a sparse attention and its indexer";
-    if (layer.chunk > 0)
-      return "layers with attention inside chunks";
-    if (layer.attention > 0)
-      return "layers of several kinds of attention";
-    if (layer.attention_blocks == 0 || !layer.has_feed_forward())
-      return "layers without attention or without a feed-forward";
-    if (a.output_gate || a.tied_values)
-      return "layers whose attention has a gate, or keys that are the values";
-    if (a.kind == AttentionKind::grouped_query && a.q_lora_rank > 0)
-      return "layers whose queries have a low rank";
-  }
-  return "";
-}
-
 ModelSpec override_model(ModelSpec model, const ModelOverrides& overrides) {
   const bool experts_asked = overrides.experts || overrides.experts_per_token ||
                              overrides.expert_hidden || overrides.shared_experts;

@@ -3,6 +3,7 @@
 #include "sim/base/enumeration.hpp"
 #include "sim/base/units.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -20,6 +21,11 @@ enum class AttentionKind : std::uint8_t {
   mamba1,        ///< selective state space (arXiv 2312.00752)
   mamba2         ///< state space duality (arXiv 2405.21060)
 };
+
+/// Whether tokens are mixed by a recurrence rather than by scores of pairs.
+constexpr bool is_recurrent(AttentionKind kind) {
+  return kind != AttentionKind::grouped_query && kind != AttentionKind::latent;
+}
 
 /// The names in family files.
 inline constexpr auto attention_kind_names =
@@ -70,6 +76,7 @@ struct LayerSpec {
   std::size_t attention = 0;         ///< of ModelSpec::attention_of
 
   bool has_feed_forward() const { return moe || dense_hidden > 0; }
+  auto operator<=>(const LayerSpec&) const = default;
 };
 
 /// Sizes of the experts, the same in every MoE layer.
@@ -119,9 +126,6 @@ constexpr std::int64_t layers_max = 10'000;
 /// The reason why the sizes exceed those of any model, so that its counts would not be exact; "" if
 /// they do not.
 std::string find_size_fault(const ModelSpec& model);
-
-/// The kind of layers of a model whose kernels are not modelled, as words; "" if there are none.
-std::string find_untimed_layers(const ModelSpec& model);
 
 /// The optional keys of a scenario's `[model]` that replace sizes of the config.
 struct ModelOverrides {
@@ -181,8 +185,8 @@ LayerParameters layer_parameters(const ModelSpec& model, const LayerSpec& layer)
 /// Parameters of one layer of multi-token prediction, its projection and norms included.
 LayerParameters mtp_layer_parameters(const ModelSpec& model);
 
-/// Forward FLOPs of one token, a multiply-add counted as two, causal attention counted half. A
-/// layer with a sliding window counts as one without.
+/// Forward FLOPs of one token, a multiply-add counted as two, causal attention counted half, and of
+/// windows, chunks and indexers the pairs that they leave.
 struct TokenFlops {
   Flops attention; ///< projections and scores
   Flops router;

@@ -202,6 +202,36 @@ std::optional<PlanFault> find_offload_fault(const ParallelPlan& plan, const Mode
   return std::nullopt;
 }
 
+/// Layers with heads of their own, and those that no framework splits.
+std::optional<PlanFault> find_mixer_fault(const ParallelPlan& plan, const ModelSpec& model,
+                                          const TrainingSpec& training) {
+  for (const LayerSpec& layer : model.layers) {
+    const AttentionSpec& a = model.attention_of(layer);
+    const bool recurrent = is_recurrent(a.kind);
+    const bool chunked = layer.chunk > 0 && layer.chunk < training.sequence_length;
+    if (plan.context > 1 && (recurrent || chunked || a.index_heads > 0))
+      return PlanFault{"parallel", "context",
+                       fmt::format("context {} is not modelled with {}", plan.context,
+                                   recurrent ? fmt::format("layers of the kind {}",
+                                                           name_of(attention_kind_names, a.kind))
+                                   : chunked ? "attention inside chunks"
+                                             : "an indexer's sparse attention"),
+                       "use context = 1"};
+    if (plan.tensor > 1 && (a.index_heads > 0 || a.kind == AttentionKind::mamba1))
+      return PlanFault{"parallel", "tensor",
+                       fmt::format("tensor {} is not modelled with {}", plan.tensor,
+                                   a.index_heads > 0 ? "an indexer's sparse attention"
+                                                     : "layers of the kind mamba-1"),
+                       "use tensor = 1"};
+    if (a.heads % plan.tensor != 0)
+      return PlanFault{
+          "parallel", "tensor",
+          fmt::format("{} heads of a layer cannot be split over tensor {}", a.heads, plan.tensor),
+          fmt::format("the nearest degree that can is {}", nearest_divisor(a.heads, plan.tensor))};
+  }
+  return std::nullopt;
+}
+
 /// Unfused attention has the kernels of multi-head and grouped-query attention over whole
 /// sequences.
 std::optional<PlanFault> find_attention_fault(const ParallelPlan& plan, const ModelSpec& model,
@@ -217,14 +247,23 @@ std::optional<PlanFault> find_attention_fault(const ParallelPlan& plan, const Mo
     return std::nullopt;
   }
   const std::string hint = "use attention = \"fused\"";
-  if (model.attention.kind == AttentionKind::latent)
+  const auto has = [&](const auto& is_so) {
+    return std::any_of(model.layers.begin(), model.layers.end(), [&](const LayerSpec& layer) {
+      return is_so(layer, model.attention_of(layer));
+    });
+  };
+  if (has([](const LayerSpec&, const AttentionSpec& a) { return is_recurrent(a.kind); }))
+    return fault("attention", "unfused attention beside layers without scores is not modelled",
+                 hint);
+  if (has([](const LayerSpec&, const AttentionSpec& a) { return a.kind == AttentionKind::latent; }))
     return fault("attention", "unfused multi-head latent attention is not modelled", hint);
   if (plan.context > 1)
     return fault("attention",
                  fmt::format("unfused attention is not modelled with context {}", plan.context),
                  hint);
-  const auto windowed = [](const LayerSpec& layer) { return layer.window > 0; };
-  if (std::any_of(model.layers.begin(), model.layers.end(), windowed))
+  if (has([](const LayerSpec& layer, const AttentionSpec&) {
+        return layer.window > 0 || layer.chunk > 0;
+      }))
     return fault("attention", "unfused attention with a sliding window is not modelled", hint);
   return std::nullopt;
 }
@@ -324,6 +363,8 @@ std::optional<PlanFault> find_plan_fault(const ParallelPlan& plan, const ModelSp
   if (auto fault = find_schedule_fault(plan, training))
     return fault;
   if (auto fault = find_offload_fault(plan, model))
+    return fault;
+  if (auto fault = find_mixer_fault(plan, model, training))
     return fault;
   if (auto fault = find_attention_fault(plan, model, training))
     return fault;

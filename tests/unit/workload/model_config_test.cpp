@@ -79,6 +79,15 @@ const std::vector<Refusal> refusals = {
      "100,\n"
      "                            ^\n"
      "  hint: a family file of its own says how to read it"},
+    {"experts of a dense family", with(mixtral, "\"mixtral\"", "\"llama\""),
+     "config.json:3:27: error: num_local_experts stands for experts, which llama.toml does not "
+     "have\n"
+     "   \"intermediate_size\": 96, \"num_local_experts\": 4, \"num_experts_per_tok\": 2}\n"
+     "                            ^\n"
+     "  hint: a family file of its own says how to read it"},
+    {"layers of several kinds without their pattern",
+     with(without(deepseek, "kv_lora_rank"), "\"deepseek_v3\"", "\"nemotron_h\", \"head_dim\": 8"),
+     "config.json: error: the key \"hybrid_override_pattern\" or \"layers_block_type\" is missing"},
     {"a kind of layers that the family does not know",
      with(mixtral, "\"mixtral\"", "\"mixtral\", \"layer_types\": [\"odd\"]"),
      "config.json:1:27: error: layer_types: mixtral.toml does not know layers of the kind \"odd\"\n"
@@ -226,7 +235,8 @@ TEST_CASE("a GPT-OSS config has sinks, biases everywhere, and windows in every o
 
 TEST_CASE("a dense config has no experts, and may leave out what equals its heads") {
   const std::string llama =
-      without(with(mixtral, "\"mixtral\"", "\"llama\""), "num_key_value_heads");
+      without(without(with(mixtral, "\"mixtral\"", "\"llama\""), "num_key_value_heads"),
+              "num_local_experts");
   const ModelSpec model = read_model(config_of("llama", llama));
   CHECK_FALSE(model.is_moe());
   CHECK(model.experts.experts == 0);
@@ -266,6 +276,33 @@ TEST_CASE("a family that is given stands for the config's own") {
   const ModelSpec model = read_model(config, "mixtral");
   CHECK(model.experts.experts == 4);
   CHECK(family_file(model.family) == "workloads/families/mixtral.toml");
+}
+
+TEST_CASE("a family that is given and has no file is refused with the nearest name") {
+  const fs::path config = config_of("given_wrong", mixtral);
+  CHECK_THROWS_WITH(read_model(config, "mixtrall"), Catch::Contains("did you mean \"mixtral\"?"));
+}
+
+TEST_CASE("layers that have attention, experts or a dense feed-forward have nothing else") {
+  const std::string kinds =
+      with(without(deepseek, "kv_lora_rank"), "\"deepseek_v3\"",
+           "\"nemotron_h\", \"head_dim\": 8, \"layers_block_type\": [\"mamba\", \"moe\", "
+           "\"attention\", \"mlp\"], \"mamba_num_heads\": 4, \"mamba_head_dim\": 16, "
+           "\"n_groups\": 2, \"ssm_state_size\": 16, \"conv_kernel\": 4");
+  const ModelSpec model = read_model(config_of("kinds", kinds));
+  const auto has_attention = [&](std::size_t layer) {
+    return model.layers[layer].attention_blocks > 0;
+  };
+  CHECK(has_attention(0));
+  CHECK(model.attention_of(model.layers[0]).kind == AttentionKind::mamba2);
+  CHECK_FALSE(model.layers[0].has_feed_forward());
+  CHECK_FALSE(has_attention(1));
+  CHECK(model.layers[1].moe);
+  CHECK(model.attention_of(model.layers[2]).kind == AttentionKind::grouped_query);
+  CHECK_FALSE(model.layers[2].has_feed_forward());
+  CHECK_FALSE(has_attention(3));
+  CHECK(model.layers[3].dense_hidden == 256);
+  CHECK(model.feed_forward_matrices == 2);
 }
 
 TEST_CASE("layers of another kind have heads and windows of their own") {

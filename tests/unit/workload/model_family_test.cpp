@@ -145,11 +145,11 @@ TEST_CASE("layers are chosen by steps, numbers, patterns and lists") {
         std::vector<bool>{false, true, false, true});
   CHECK(chosen_of(R"({"enum": "1, 3"})", {.list = "enum"}, 4) ==
         std::vector<bool>{false, true, false, true});
-  CHECK(chosen_of(R"({"kinds": "MEM*"})", {.pattern = "kinds", .value = "M"}, 4) ==
+  CHECK(chosen_of(R"({"kinds": "MEM*"})", {.patterns = {"kinds"}, .items = {"M"}}, 4) ==
         std::vector<bool>{true, false, true, false});
-  CHECK(chosen_of(R"({"kinds": [0, 1, 1, 0]})", {.pattern = "kinds", .value = "1"}, 4) ==
+  CHECK(chosen_of(R"({"kinds": [0, 1, 1, 0]})", {.patterns = {"kinds"}, .items = {"1"}}, 4) ==
         std::vector<bool>{false, true, true, false});
   // A number where others have a list: the steps decide.
-  CHECK(chosen_of(R"({"kinds": 1})", {.pattern = "kinds", .value = "1", .every = {{"2"}}}, 4) ==
-        std::vector<bool>{true, false, true, false});
+  CHECK(chosen_of(R"({"kinds": 1})", {.patterns = {"kinds"}, .items = {"1"}, .every = {{"2"}}},
+                  4) == std::vector<bool>{true, false, true, false});
 }
