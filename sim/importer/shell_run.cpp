@@ -40,12 +40,6 @@ void flatten_test(const ShellNode& node, ShellWords& words, ShellValues& flat) {
   }
 }
 
-ShellTruth negated(ShellTruth truth) {
-  return truth == ShellTruth::no    ? ShellTruth::yes
-         : truth == ShellTruth::yes ? ShellTruth::no
-                                    : truth;
-}
-
 } // namespace
 
 ShellRunner::ShellRunner(const ShellDefinitions& definitions)
@@ -96,37 +90,24 @@ ShellTruth ShellRunner::run_statement(const ShellNode& statement) {
 }
 
 ShellTruth ShellRunner::run_node(const ShellNode& node) {
+  static const std::map<std::string, ShellTruth (ShellRunner::*)(const ShellNode&)> kinds = {
+      {"CallExpr", &ShellRunner::run_call},      {"DeclClause", &ShellRunner::run_declaration},
+      {"IfClause", &ShellRunner::run_condition}, {"CaseClause", &ShellRunner::run_choice},
+      {"BinaryCmd", &ShellRunner::run_binary},   {"WhileClause", &ShellRunner::run_while},
+      {"ForClause", &ShellRunner::run_for},      {"ArithmCmd", &ShellRunner::run_arithmetic},
+      {"TestClause", &ShellRunner::run_test}};
   const std::string type = node.type();
-  if (type == "CallExpr")
-    return run_call(node);
-  if (type == "DeclClause")
-    return run_declaration(node);
-  if (type == "IfClause")
-    return run_condition(node);
-  if (type == "CaseClause")
-    return run_choice(node);
-  if (type == "BinaryCmd")
-    return run_binary(node);
-  if (type == "WhileClause")
-    return run_while(node);
-  if (type == "ForClause")
-    return run_for(node);
-  if (type == "ArithmCmd")
-    return run_arithmetic(node.child("X"));
+  if (const auto kind = kinds.find(type); kind != kinds.end())
+    return (this->*kind->second)(node);
   if (type == "Block" || type == "Subshell")
     return run(node.children("Stmts"));
   if (type == "TimeClause" && !node.child("Stmt").empty())
     return run_statement(node.child("Stmt"));
-  if (type == "LetClause")
-    for (const ShellNode& expression : node.children("Exprs"))
-      run_arithmetic(expression);
+  for (const ShellNode& expression : node.children("Exprs")) // of `let`
+    words_.evaluate(expression);
   if (type == "FuncDecl")
     functions_.insert_or_assign(node.child("Name").text("Value"), node.child("Body"));
-  if (type != "TestClause")
-    return ShellTruth::ran;
-  ShellValues words;
-  flatten_test(node.child("X"), words_, words);
-  return decide(words);
+  return ShellTruth::ran;
 }
 
 // --- undecided conditions ---
@@ -337,8 +318,14 @@ ShellTruth ShellRunner::decide(const ShellValues& words) {
   return test.truth;
 }
 
-ShellTruth ShellRunner::run_arithmetic(const ShellNode& expression) {
-  const ShellNumber number = words_.evaluate(expression);
+ShellTruth ShellRunner::run_test(const ShellNode& node) {
+  ShellValues words;
+  flatten_test(node.child("X"), words_, words);
+  return decide(words);
+}
+
+ShellTruth ShellRunner::run_arithmetic(const ShellNode& node) {
+  const ShellNumber number = words_.evaluate(node.child("X"));
   if (number.value)
     return *number.value != 0 ? ShellTruth::yes : ShellTruth::no;
   reason_ = number.gap ? *number.gap : TextGap{"arithmetic that cannot be worked out", ""};

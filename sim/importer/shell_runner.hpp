@@ -47,7 +47,8 @@ private:
   ShellTruth run_for(const ShellNode& node);
   ShellTruth run_counted(const ShellNode& loop, const std::vector<ShellNode>& body);
   bool run_turn(const std::vector<ShellNode>& body);
-  ShellTruth run_arithmetic(const ShellNode& expression);
+  ShellTruth run_arithmetic(const ShellNode& node);
+  ShellTruth run_test(const ShellNode& node);
   ShellTruth decide(const ShellValues& words);
 
   ShellTruth run_call(const ShellNode& node);
