@@ -52,7 +52,10 @@ ShellOutcome ShellRunner::take_outcome() {
 }
 
 void ShellRunner::run_file(const std::string& file, const std::string& text) {
-  const ShellNode script = ShellNode::parse(text, file, files_->add(file, text));
+  run_script(ShellNode::parse(text, file, files_->add(file, text)));
+}
+
+void ShellRunner::run_script(const ShellNode& script) {
   declare(script);
   run(script.children("Stmts"));
   if (leap_ == Leap::call)
@@ -85,6 +88,8 @@ ShellTruth ShellRunner::run_statement(const ShellNode& statement) {
     return ShellTruth::ran;
   ++depth_;
   const ShellTruth truth = run_node(statement.child("Cmd"));
+  for (const ShellNode& redirection : statement.children("Redirs"))
+    run_document(redirection.child("Hdoc"));
   --depth_;
   return statement.flag("Negated") ? negated(truth) : truth;
 }
@@ -108,6 +113,22 @@ ShellTruth ShellRunner::run_node(const ShellNode& node) {
   if (type == "FuncDecl")
     functions_.insert_or_assign(node.child("Name").text("Value"), node.child("Body"));
   return ShellTruth::ran;
+}
+
+/// Follows a here-document that trains, as a job for sbatch. Its lines keep their numbers.
+void ShellRunner::run_document(const ShellNode& document) {
+  const std::string text = document.empty() ? "" : words_.expand_whole(document).text();
+  if (text.find("--num-layers") == std::string::npos || output_ || ++sources_ > sources_max)
+    return;
+  const InputLocation where = files_->locate(document.begin());
+  const std::string lines = std::string(static_cast<std::size_t>(where.line - 1), '\n') + text;
+  ShellNode script;
+  try {
+    script = ShellNode::parse(lines, where.file, files_->add(where.file, lines));
+  } catch (const InputError& error) { // it is no script
+    notes_.push_back({document.begin(), "not followed: a here-document: " + error.message()});
+  }
+  run_script(script);
 }
 
 // --- undecided conditions ---

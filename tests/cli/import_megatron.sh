@@ -103,6 +103,7 @@ expect "$work/log/config.json" '"vocab_size": 1024'
 expect "$work/out" 'quantity,measured,predicted,error_percent'
 expect "$work/out" 'step_time_ms,41,'
 expect "$work/err" 'median of 3 of 5 lines'
+[[ $(wc -l <"$work/out") == 2 ]] || fail "one table, and nothing else" "$work/out"
 predicted=$("$moesim" simulate "$work/log/scenario.toml" --no-twins --format csv 2>/dev/null | cut -d, -f3 | tail -n 1)
 [[ $(grep '^step_time_ms' "$work/out" | cut -d, -f3) == "${predicted:0:4}"* ]] || fail "prediction" "$work/out"
 
