@@ -5,7 +5,7 @@
 
 namespace moesim::microbench {
 
-/// The text of `calibration/devices.csv` that this program was built with.
+/// The text of `calibration/gpus.csv` that this program was built with.
 std::string_view device_table();
 
 /// Where the measurements of a GPU belong.

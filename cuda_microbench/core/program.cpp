@@ -163,7 +163,7 @@ void print_directions(const std::string& folder, const Device& device, const Dev
   if (!kind.is_known)
     fmt::print(stderr,
                "{0} is no kind that moesim knows: for a topology with gpu.kind = \"{1}\" add the "
-               "row {1},… with its peaks to calibration/devices.csv\n",
+               "row {1},… with its peaks to calibration/gpus.csv\n",
                device.name, kind.name);
 }
 

@@ -1,12 +1,15 @@
 #include "sim/app/commands.hpp"
 
+#include "sim/base/check.hpp"
 #include "sim/base/input_error.hpp"
 #include "sim/base/scratch_folder.hpp"
 #include "sim/calibrate/calibration_folder.hpp"
+#include "sim/calibrate/deepep_log.hpp"
 #include "sim/calibrate/make_calibration.hpp"
 #include "sim/calibrate/nccl_log.hpp"
 #include "sim/calibrate/residuals.hpp"
 #include "sim/cost/network_cost.hpp"
+#include "sim/input/file_text.hpp"
 #include "sim/input/toml_document.hpp"
 #include "sim/platform/topology_spec.hpp"
 #include "sim/study/calibration_effects.hpp"
@@ -16,6 +19,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <set>
 
 namespace moesim {
 
@@ -31,15 +35,21 @@ struct CalibrateOptions {
   TableFormat format = TableFormat::table;
 };
 
-std::vector<Measurement> read_log(const std::string& path, const CalibrateOptions& options) {
-  std::optional<Collective> given;
-  if (!options.collective.empty())
-    given = collective_named(options.collective);
-  NcclLog log = read_nccl_log(path, given);
+NodeSpec node_of_log(const std::string& path, const CalibrateOptions& options) {
   if (options.topology.empty())
     throw InputError({path}, "a log does not name its links",
                      "say --topology topologies/hgx-h100-ndr400.toml, or your own file");
-  const NodeSpec node = read_topology(options.topology).node;
+  return read_topology(options.topology).node;
+}
+
+/// The measurements of a log of nccl-tests.
+std::vector<Measurement> read_collective_log(const std::string& path, const std::string& text,
+                                             const CalibrateOptions& options) {
+  std::optional<Collective> given;
+  if (!options.collective.empty())
+    given = collective_named(options.collective);
+  NcclLog log = parse_nccl_log(text, path, given);
+  const NodeSpec node = node_of_log(path, options);
   log.hosts = options.domains > 0 ? options.domains : domains_of(log, node);
   return log_measurements(log, links_of(node), options.in_switch);
 }
@@ -68,23 +78,68 @@ ResultTable error_table(const std::vector<TableError>& errors) {
   return table;
 }
 
-CalibrationInputs read_inputs(const CalibrateOptions& options) {
+void append(std::vector<Measurement>& to, const std::vector<Measurement>& rows) {
+  to.insert(to.end(), rows.begin(), rows.end());
+}
+
+void read_log(const std::string& path, const CalibrateOptions& options,
+              const std::filesystem::path& known, CalibrationInputs& inputs) {
+  const std::string text = read_file(path);
+  if (is_deepep_log(text)) {
+    const NodeSpec node = node_of_log(path, options);
+    append(inputs.token_exchanges, deepep_measurements(parse_deepep_log(text, path), node,
+                                                       options.domains, NetworkCost::load(known)));
+    return;
+  }
+  const std::vector<Measurement> rows = read_collective_log(path, text, options);
+  for (const Measurement& row : rows)
+    inputs.logged.insert(curve_name(row));
+  append(inputs.measurements, rows);
+}
+
+CalibrationInputs read_inputs(const CalibrateOptions& options, const std::filesystem::path& known) {
   CalibrationInputs inputs;
   if (!options.topology.empty())
     inputs.links = links_of(read_topology(options.topology).node);
   for (const std::string& path : options.measurements) {
-    if (is_kernel_table(path)) {
+    if (is_kernel_table(path))
       inputs.tables.emplace_back(path);
-      continue;
-    }
-    const bool table = std::filesystem::path(path).extension() == ".csv";
-    for (Measurement& read : table ? read_measurements(path) : read_log(path, options)) {
-      if (!table)
-        inputs.logged.insert(curve_name(read));
-      inputs.measurements.push_back(std::move(read));
-    }
+    else if (std::filesystem::path(path).extension() == ".csv")
+      append(inputs.measurements, read_measurements(path));
+    else
+      read_log(path, options, known, inputs);
   }
   return inputs;
+}
+
+/// The communication of a step that takes the costs of a collective.
+std::string used_by(Collective collective) {
+  switch (collective.pattern) {
+  case Pattern::all_to_all:
+    return "the dispatchers alltoall and hierarchical";
+  case Pattern::all_gather:
+  case Pattern::reduce_scatter:
+    return "tensor, context and data parallelism; the dispatcher allgather";
+  case Pattern::all_reduce:
+    return "gradients of zero_stage 0; tensor parallelism without sequence parallelism";
+  case Pattern::point_to_point:
+    return "pipeline parallelism";
+  case Pattern::dispatch:
+  case Pattern::combine:
+    return fmt::format("the dispatcher node-limited with dispatch_library {}",
+                       name_of(library_names, collective.library));
+  }
+  INVARIANT(false, "pattern of {}", collective_name(collective));
+}
+
+/// Says which communication takes the curves that logs changed, since a plan may have none of it.
+void print_uses(const CalibrationInputs& inputs) {
+  std::set<CurveName> curves = inputs.logged;
+  for (const Measurement& row : inputs.token_exchanges)
+    curves.insert(curve_name(row));
+  for (const auto& [interconnect, collective] : curves)
+    std::cerr << fmt::format("{} on {} counts for: {}\n", collective_name(collective), interconnect,
+                             used_by(collective));
 }
 
 ResultTable constants_table(const CalibrationResult& result) {
@@ -155,15 +210,17 @@ void print_effects(const CalibrationInputs& inputs, const std::string& device,
 }
 
 void calibrate_and_print(const CalibrateOptions& options, const AppContext& context) {
-  const CalibrationInputs inputs = read_inputs(options);
   const std::filesystem::path folder = options.folder;
   const std::filesystem::path known = std::filesystem::absolute(context.calibration);
+  const CalibrationInputs inputs = read_inputs(options, known);
   const ScratchFolder before; // the folder may be the known one
   assemble_calibration(known, {}, before.path());
   const CalibrationResult result = make_calibration(known, inputs, folder);
-  if (!inputs.measurements.empty())
-    std::cout << render(residual_table(table_residuals(NetworkCost(result.findings.curves),
-                                                       inputs.measurements)),
+  std::vector<Measurement> collectives = inputs.measurements;
+  append(collectives, inputs.token_exchanges);
+  if (!collectives.empty())
+    std::cout << render(residual_table(
+                            table_residuals(NetworkCost(result.findings.curves), collectives)),
                         options.format)
               << '\n';
   std::cout << render(error_table(result.findings.tables), options.format);
@@ -172,8 +229,10 @@ void calibrate_and_print(const CalibrateOptions& options, const AppContext& cont
   AppContext shown = context;
   shown.calibration = before.path();
   for (const auto& [device, found] : result.devices)
-    print_effects({found.tables, inputs.measurements, inputs.logged, inputs.links}, device, options,
-                  shown);
+    print_effects(
+        {found.tables, inputs.measurements, inputs.token_exchanges, inputs.logged, inputs.links},
+        device, options, shown);
+  print_uses(inputs);
   std::cerr << fmt::format("written: {0}, a folder for --calibration; in words: {0}/REPORT.md\n",
                            folder.string());
 }
@@ -191,7 +250,8 @@ void add_calibrate_command(CLI::App& app, const AppContext& context) {
   command
       ->add_option("measurements", options->measurements,
                    "Tables of collectives (.csv, columns as calibration/measurements), outputs of "
-                   "nccl-tests (any other name), and DEVICE/gemm.csv, DEVICE/expert_gemm.csv, ...: "
+                   "nccl-tests and of DeepEP's test_intranode.py and test_internode.py (any other "
+                   "name), and DEVICE/gemm.csv, DEVICE/expert_gemm.csv, ...: "
                    "tables of kernel times as cuda_microbench writes them")
       ->type_name("MEASUREMENT")
       ->required();

@@ -193,8 +193,7 @@ void print_diagnostics(const Prediction& prediction,
 void print_prediction(const SimulateOptions& options, const Prediction& prediction) {
   if (options.format == TableFormat::json) {
     std::cout << render_record(as_row(prediction.result, options.settings), prediction.diagnostics);
-    print_diagnostics(prediction,
-                      [](const std::string& name) { return name == straddling_warning; });
+    print_diagnostics(prediction, [](const std::string& name) { return name == warning_name; });
     return;
   }
   std::cout << (options.format == TableFormat::table

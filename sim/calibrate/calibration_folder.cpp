@@ -20,7 +20,7 @@ const std::vector<std::string> measured_tables = {
     "launch.csv",      "all_to_all.csv", "collectives.csv", "interference.csv", "sustained.csv"};
 /// Files of costs in a calibration, beside the folders of its devices.
 constexpr const char* cost_files[] = {
-    "compute_constants.csv", "compute_errors.csv", "devices.csv",
+    "compute_constants.csv", "compute_errors.csv", "gpus.csv",
     "host_proxies.csv",      "hosts.csv",          "network.csv",
     "network_startup.csv",   "proxy_messages.csv", "sustained_throughput.csv"};
 

@@ -17,7 +17,7 @@ a step's time.
 - **inside**: every measured shape that has neighbours on both sides, left out, from the others
 - **edge**: the largest size of each axis, left out, from the next smaller one
 - **other-experts**: all rows of an expert size, from the tables of the nearest other size
-- **other-device**: each device's table from the first one that it borrows from in `devices.csv`,
+- **other-device**: each device's table from the first one that it borrows from in `gpus.csv`,
   scaled by peak and memory bandwidth
 
 Without rows a case takes the largest error that its table has in any other.

@@ -30,7 +30,8 @@ public:
       : calibration_(std::move(calibration)),
         folder_(calibration_ / device / measured_folder), peaks_{device,        row.peaks.bf16,
                                                                  row.peaks.fp8, row.peaks.memory,
-                                                                 row.sms,       row.scale_up} {}
+                                                                 row.sms,       row.scale_up},
+        experts_(read_measured_experts(calibration_ / device)) {}
 
   std::vector<MeasuredConstant> run() {
     fs::remove(file());
@@ -56,13 +57,18 @@ private:
                           error_percent > 0.0 ? std::max(error_percent, least_error_percent) : 0.0,
                           fmt::format("measured/{}, {} rows", table, rows)});
   }
+  void add_share(const char* name, const BandwidthShare& found, const std::string& table) {
+    add(name, "ratio", found.share, std::max(found.error_percent, least_error_percent), table,
+        found.rows);
+  }
   /// Adds the median of measured over predicted times, if there are any.
   void add_ratio(const char* name, const std::string& table, const std::vector<double>& ratios) {
     if (!ratios.empty())
       add(name, "ratio", median(ratios), 0.0, table, ratios.size());
   }
   void add_streaming();
-  void add_accumulation(const std::optional<StreamingFit>& streaming, double copy_share);
+  void add_accumulation(const std::optional<StreamingFit>& streaming,
+                        const std::optional<BandwidthShare>& copies);
   void add_launch();
   void add_casts(const ComputeCost& cost);
   void add_router(const ComputeCost& cost);
@@ -73,6 +79,7 @@ private:
   fs::path calibration_;
   fs::path folder_;
   DevicePeaks peaks_;
+  MeasuredExperts experts_;
   std::vector<MeasuredConstant> constants_;
 };
 
@@ -94,20 +101,21 @@ void Fit::write() const {
 
 void Fit::add_streaming() {
   const std::optional<StreamingFit> streaming = fit_streaming(folder_, peaks_.memory_bandwidth);
-  const double copy_share = copy_bandwidth_share(folder_, peaks_.memory_bandwidth);
+  const std::optional<BandwidthShare> copies = copy_share(folder_, peaks_.memory_bandwidth);
   if (streaming) {
     add("memory_bandwidth_share", "ratio", streaming->share, streaming->error_percent,
         "memory_bound.csv", streaming->rows);
     if (streaming->fixed_time_us > 0.0)
       add("kernel_fixed_time", "us", streaming->fixed_time_us, streaming->error_percent,
           "memory_bound.csv", streaming->rows);
-  } else if (copy_share > 0.0) {
-    add("memory_bandwidth_share", "ratio", copy_share, least_error_percent, "copy.csv", 1);
+  } else if (copies) {
+    add_share("memory_bandwidth_share", *copies, "copy.csv");
   }
-  add_accumulation(streaming, copy_share);
+  add_accumulation(streaming, copies);
 }
 
-void Fit::add_accumulation(const std::optional<StreamingFit>& streaming, double copy_share) {
+void Fit::add_accumulation(const std::optional<StreamingFit>& streaming,
+                           const std::optional<BandwidthShare>& copies) {
   std::vector<double> shares;
   const auto add_shares = [&](const std::vector<AccumulatedTime>& times) {
     for (const AccumulatedTime& time : times)
@@ -115,13 +123,12 @@ void Fit::add_accumulation(const std::optional<StreamingFit>& streaming, double 
         shares.push_back(time.bytes / time.seconds / peaks_.memory_bandwidth.value);
   };
   add_shares(read_measured_gemms(folder_.parent_path()).accumulated);
-  add_shares(read_measured_experts(folder_.parent_path()).accumulated);
+  add_shares(experts_.accumulated);
   constexpr const char* name = "accumulation_bandwidth_share";
-  if (!shares.empty())
-    add(name, "ratio", median(shares), least_error_percent, "gemm.csv and expert_gemm.csv",
-        shares.size());
-  else if (copy_share > 0.0)
-    add(name, "ratio", copy_share, least_error_percent, "copy.csv", 1);
+  if (const std::optional<BandwidthShare> sums = share_of(shares))
+    add_share(name, *sums, "gemm.csv and expert_gemm.csv");
+  else if (copies)
+    add_share(name, *copies, "copy.csv");
   else if (streaming)
     add(name, "ratio", streaming->share, streaming->error_percent, "memory_bound.csv",
         streaming->rows);
@@ -203,7 +210,7 @@ void Fit::add_permute(const ComputeCost& cost) {
   for (std::size_t row = 0; row < table->rows(); ++row) {
     const std::int64_t tokens = whole_at(*table, row, table->column("tokens"));
     const std::int64_t value_bytes =
-        table->view(row, table->column("precision")) == "bf16" ? bf16_bytes : 1;
+        table->choice(row, table->column("precision"), {"bf16", "fp8"}) == "bf16" ? bf16_bytes : 1;
     const std::int64_t moved = tokens * (1 + whole_at(*table, row, table->column("top_k")));
     const Kernel kernel =
         memory_bound(KernelPart::permute,
@@ -225,7 +232,7 @@ void Fit::add_interference(const ComputeCost& cost) {
 
 void Fit::add_imbalance() {
   std::vector<double> slopes;
-  for (const UnevenTime& uneven : read_measured_experts(folder_.parent_path()).uneven)
+  for (const UnevenTime& uneven : experts_.uneven)
     slopes.push_back((uneven.ratio - 1.0) / (uneven.busiest - 1.0));
   if (!slopes.empty())
     add("grouped_gemm_imbalance_slope", "ratio", std::max(0.0, median(slopes)), 0.0,
@@ -241,7 +248,7 @@ std::vector<MeasuredConstant> fit_device_constants(const fs::path& calibration,
   const std::map<std::string, DeviceRow> rows = read_devices(calibration);
   const auto row = rows.find(device);
   if (row == rows.end())
-    throw InputError({(calibration / "devices.csv").string()},
+    throw InputError({(calibration / "gpus.csv").string()},
                      fmt::format("no row for the measured GPU \"{}\"", device),
                      "add one with its datasheet rates, as those of the others");
   return Fit(calibration, device, row->second).run();

@@ -33,7 +33,7 @@ struct MeasuredConstant {
 /// - expert_gemm.csv, Zipf's loads over equal ones: `grouped_gemm_imbalance_slope`.
 /// - launch.csv, `host_launch`: `host_call_time`.
 ///
-/// Throws InputError for a malformed table, and for a device without a row in devices.csv.
+/// Throws InputError for a malformed table, and for a device without a row in gpus.csv.
 std::vector<MeasuredConstant> fit_device_constants(const std::filesystem::path& calibration,
                                                    const std::string& device);
 

@@ -1,16 +1,19 @@
 #include "sim/calibrate/exchange_fit.hpp"
 
 #include "sim/base/median.hpp"
+#include "sim/calibrate/network_fit.hpp"
 #include "sim/cost/collective_table.hpp"
 #include "sim/cost/measured_tables.hpp"
 #include "sim/cost/network_cost.hpp"
 #include "sim/cost/table_rows.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 namespace moesim {
 
@@ -73,8 +76,16 @@ void expect_links(const CsvTable& table, std::size_t row, const char* column,
                   const std::string& interconnect) {
   if (interconnect.empty())
     throw InputError(table.where(row, table.column(column)),
-                     "neither the file nor the GPU's row of devices.csv names the links",
+                     "neither the file nor the GPU's row of gpus.csv names the links",
                      "say --topology topologies/hgx-h100-ndr400.toml, or your own file");
+}
+
+/// The names of the tables of some rows, each once, with spaces between.
+std::string joined_tables(const std::vector<Measurement>& rows) {
+  std::set<std::string> names;
+  for (const Measurement& row : rows)
+    names.insert(row.table);
+  return fmt::format("{}", fmt::join(names, " "));
 }
 
 std::int64_t ranks_at(const CsvTable& table, std::size_t row, const char* column) {
@@ -147,6 +158,26 @@ std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& e
         stretch(curve, ratio);
   }
   return curves;
+}
+
+std::vector<NetworkCurve> stretch_token_exchanges(const std::vector<Measurement>& rows,
+                                                  const std::vector<NetworkCurve>& known) {
+  std::map<CurveName, std::vector<Measurement>> by_curve;
+  for (const Measurement& row : rows)
+    by_curve[curve_name(row)].push_back(row);
+  const NetworkCost costs(known);
+  std::map<CurveName, NetworkCurve> curves;
+  for (const NetworkCurve& curve : known)
+    curves[{curve.interconnect, curve.collective}] = curve;
+  for (const auto& [name, own] : by_curve) {
+    NetworkCurve curve = costs.curve(name.first, name.second);
+    std::tie(curve.interconnect, curve.collective) = name;
+    stretch(curve, ratio_to(costs, own));
+    curve.tables = joined_tables(own);
+    curve.provenance = "fitted";
+    curves[name] = curve;
+  }
+  return in_table_order(curves);
 }
 
 } // namespace moesim

@@ -28,4 +28,10 @@ std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& e
                                                const std::vector<NetworkCurve>& known,
                                                const std::set<CurveName>& measured);
 
+/// Scales the curve of each dispatch and combine by the median ratio of measured to predicted time
+/// over its rows, as one run has one size or two. A curve that is not known is its stand-in's,
+/// scaled.
+std::vector<NetworkCurve> stretch_token_exchanges(const std::vector<Measurement>& rows,
+                                                  const std::vector<NetworkCurve>& known);
+
 } // namespace moesim

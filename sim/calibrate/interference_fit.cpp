@@ -84,8 +84,8 @@ InterferenceFit fit_interference(const std::filesystem::path& folder, const Comp
                  {"operation", "held_sms", "held_bandwidth_percent", "m", "n", "k", "time_us"});
   if (!table || peaks.sms == 0)
     return {};
-  const double copy_share = copy_bandwidth_share(folder, peaks.memory_bandwidth);
-  const std::vector<HeldRow> rows = read_held_rows(*table, copy_share > 0.0 ? copy_share : 1.0);
+  const std::optional<BandwidthShare> copies = copy_share(folder, peaks.memory_bandwidth);
+  const std::vector<HeldRow> rows = read_held_rows(*table, copies ? copies->share : 1.0);
   const auto alone = alone_times(rows, cost);
   const auto all = static_cast<double>(peaks.sms);
   const auto lost = [&](const HeldRow& row) { return all / (all - row.sms) - 1.0; };

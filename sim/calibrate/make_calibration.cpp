@@ -84,7 +84,8 @@ void fit_links(const fs::path& folder, const CalibrationInputs& inputs,
   findings.curves = stretch_interconnect(own.exchanges, findings.curves, measured);
   if (!rows.empty())
     findings.curves = fit_network(rows, findings.curves);
-  if (inputs.measurements.empty() && rows.empty())
+  findings.curves = stretch_token_exchanges(inputs.token_exchanges, findings.curves);
+  if (inputs.measurements.empty() && rows.empty() && inputs.token_exchanges.empty())
     return;
   keep_known_errors(findings.curves, before);
   write_file(folder / "network.csv", network_csv(findings.curves));

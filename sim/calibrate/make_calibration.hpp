@@ -15,12 +15,13 @@ namespace moesim {
 
 /// The inputs of a calibration, beside the costs that are known.
 struct CalibrationInputs {
-  std::vector<std::filesystem::path> tables; ///< of kernel times
-  std::vector<Measurement> measurements;     ///< of collectives
+  std::vector<std::filesystem::path> tables = {}; ///< of kernel times
+  std::vector<Measurement> measurements = {};     ///< of collectives
+  std::vector<Measurement> token_exchanges = {};  ///< of DeepEP's kernels, by their own tests
   /// The curves of `measurements` that the user measured: no other measurement scales them.
-  std::set<CurveName> logged;
-  std::optional<RankLinks> links; ///< of the measured ranks; nothing: those inside a node, of the
-                                  ///< row of devices.csv
+  std::set<CurveName> logged = {};
+  std::optional<RankLinks> links = std::nullopt; ///< of the measured ranks; nothing: those inside a
+                                                 ///< node, of the row of gpus.csv
 };
 
 /// The tables of one device that were given, and the constants fitted to them.
@@ -36,9 +37,9 @@ struct CalibrationResult {
 };
 
 /// Makes `out` a folder that --calibration takes: the costs of `known`, changed by the inputs. The
-/// network is fitted to the measurements, then to all_to_all.csv and collectives.csv;
-/// constants of a device, and its throughput under long load, to its tables. Nothing is written to
-/// `out`, which may be `known`, before all has succeeded.
+/// network is fitted to the measurements, then to all_to_all.csv and collectives.csv, then scaled
+/// to the token exchanges; constants of a device, and its throughput under long load, to its
+/// tables. Nothing is written to `out`, which may be `known`, before all has succeeded.
 ///
 /// Throws InputError for what a table, a fit or a file lacks; positions are in the given files.
 CalibrationResult make_calibration(const std::filesystem::path& known,

@@ -1,7 +1,6 @@
 #include "sim/calibrate/nccl_log.hpp"
 
 #include "sim/base/input_error.hpp"
-#include "sim/input/file_text.hpp"
 
 #include <fmt/format.h>
 
@@ -19,6 +18,7 @@ namespace {
 constexpr std::size_t result_columns = 8; ///< time, algbw, busbw, error; out of place and in place
 constexpr std::size_t least_columns = 11; ///< size, count, type before them
 constexpr std::size_t most_columns = 13;  ///< with operation and root
+constexpr std::size_t most_rank_digits = 7;
 
 struct Token {
   std::string text;
@@ -43,10 +43,11 @@ std::optional<double> number_of(const std::string& text) {
   return error == std::errc{} && rest == end ? std::optional(value) : std::nullopt;
 }
 
-/// Position where the tool's own text begins, after the prefix of mpirun --tag-output or srun
-/// --label.
+/// Position where the tool's own text begins, after the prefix of mpirun --tag-output
+/// ("[1,0]<stdout>:"), mpirun -l ("[0] ", "[node1:0] ") or srun --label ("0: ").
 std::size_t text_start(const std::string& line) {
-  static const std::regex prefix(R"(^(\[\d+,\d+\]<std(out|err)>:|\s*\d+: ))");
+  static const std::regex prefix(
+      R"(^(\[\d+,\d+\](<std(out|err)>)?:?|\[([\w.-]+:)?\d+\]:? |\s*\d+: ))");
   std::smatch match;
   return std::regex_search(line, match, prefix) ? static_cast<std::size_t>(match.length()) : 0;
 }
@@ -95,8 +96,9 @@ public:
                        in_table_ ? "the run ended before its first result"
                                  : "is this the output of a program of nccl-tests?");
     log_.name = name;
-    const std::optional<Collective> collective =
-        given ? given : (named_ ? named_ : collective_in(name));
+    std::optional<Collective> collective = given ? given : (named_ ? named_ : collective_in(name));
+    if (!collective)
+      collective = collective_of_sums();
     if (!collective)
       throw InputError({file_, 1, 1}, "the log does not name its collective",
                        "say which with --collective");
@@ -107,6 +109,20 @@ public:
   }
 
 private:
+  /// The collective that adds values up with the printed ratio of bandwidths; nothing if the values
+  /// are not added up, or the ranks are not listed.
+  std::optional<Collective> collective_of_sums() const {
+    if (!sums_ || listed_ranks_ < 2)
+      return std::nullopt;
+    const NcclLog::Row& last = log_.rows.back();
+    for (const Collective collective : {Collective::all_reduce, Collective::reduce_scatter})
+      if (std::abs(last.bus_bandwidth / last.algorithm_bandwidth /
+                       bus_factor(collective, listed_ranks_) -
+                   1.0) < 0.02)
+        return collective;
+    return std::nullopt;
+  }
+
   [[noreturn]] void refuse(const std::string& line, int column, const std::string& message,
                            const std::string& hint = "") const {
     throw InputError({file_, number_, column, line}, message, hint);
@@ -124,7 +140,11 @@ private:
     std::smatch match;
     if (!std::regex_search(line, match, device))
       return;
-    listed_ranks_ = std::max<std::int64_t>(listed_ranks_, std::stoll(match[1]) + 1);
+    const std::string rank = match[1];
+    if (rank.size() > most_rank_digits)
+      refuse(line, static_cast<int>(match.position(1)) + 1,
+             fmt::format("{} is not the number of a rank", rank));
+    listed_ranks_ = std::max<std::int64_t>(listed_ranks_, std::stoll(rank) + 1);
     hosts_.insert(match[2]);
     if (log_.gpu.empty())
       log_.gpu = match[3];
@@ -165,6 +185,7 @@ private:
       refuse(line, results[3].column, fmt::format("{} wrong results", results[3].text));
     if (row.size == 0.0)
       return;
+    sums_ = tokens[3].text == "sum";
     const double bandwidth = row.size / row.time.value / 1e9;
     if (row.algorithm_bandwidth > 1.0 && std::abs(row.algorithm_bandwidth / bandwidth - 1.0) > 0.02)
       refuse(line, results[1].column,
@@ -197,6 +218,7 @@ private:
   std::string file_;
   int number_ = 0;
   bool in_table_ = false;
+  bool sums_ = false; ///< the values are added up
   std::optional<Collective> named_;
   std::int64_t listed_ranks_ = 0;
   std::set<std::string> hosts_;
@@ -212,10 +234,6 @@ NcclLog parse_nccl_log(const std::string& text, const std::string& name,
   for (std::string line; std::getline(lines, line);)
     reader.read_line(line);
   return reader.finish(std::filesystem::path(name).stem().string(), given);
-}
-
-NcclLog read_nccl_log(const std::filesystem::path& path, std::optional<Collective> given) {
-  return parse_nccl_log(read_file(path), path.string(), given);
 }
 
 RankLinks links_of(const NodeSpec& node) {

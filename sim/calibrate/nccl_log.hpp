@@ -3,7 +3,6 @@
 #include "sim/calibrate/measurement.hpp"
 #include "sim/platform/topology_spec.hpp"
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,10 +29,10 @@ struct NcclLog {
 /// Reads the output of all_reduce_perf and its like, in all layouts since 2.0: with and without
 /// reduction operation and root, an error count or column, N/A; behind prefixes of mpirun and srun;
 /// NCCL's own lines between. The collective is `given`, or the one that the log or the file's name
-/// states. The number of ranks comes from the list of devices, or from the ratio of bus to
-/// algorithm bandwidth. Throws InputError, with the line, for a cut row, wrong results, a failed
-/// run, a bandwidth that is not size over time, or a log without rows, collective or ranks.
-NcclLog read_nccl_log(const std::filesystem::path& path, std::optional<Collective> given);
+/// states, or that adds values up with the printed ratio of bandwidths. The number of ranks comes
+/// from the list of devices, or from the ratio of bus to algorithm bandwidth. Throws InputError,
+/// with the line, for a cut row, wrong results, a failed run, a bandwidth that is not size over
+/// time, or a log without rows, collective or ranks.
 NcclLog parse_nccl_log(const std::string& text, const std::string& name,
                        std::optional<Collective> given);
 

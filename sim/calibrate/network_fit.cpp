@@ -25,7 +25,6 @@ constexpr double slope_penalty = 1e-6;
 constexpr double limit_message = 16.0 * 1024 * 1024;
 
 using Rows = std::vector<const Measurement*>;
-using CurveKey = std::pair<std::string, Collective>;
 
 /// The start-up of one table.
 struct StartPoint {
@@ -79,9 +78,9 @@ public:
       startups_[{curve.interconnect, curve.collective}] = {curve.base.value, curve.per_peer.value};
   }
 
-  void fit(const std::map<CurveKey, Rows>& curves, Tier tier) {
-    std::map<CurveKey, std::vector<StartPoint>> points;
-    std::map<CurveKey, std::vector<StartPoint>> pooled;
+  void fit(const std::map<CurveName, Rows>& curves, Tier tier) {
+    std::map<CurveName, std::vector<StartPoint>> points;
+    std::map<CurveName, std::vector<StartPoint>> pooled;
     for (const auto& [key, rows] : curves) {
       if (rows.front()->tier != tier)
         continue;
@@ -92,7 +91,7 @@ public:
     for (const auto& [key, own] : points) {
       const std::vector<StartPoint>& pool = pooled[pool_of(key, tier)];
       if (own.empty())
-        startups_[key] = {0.0, 0.0};
+        startups_.try_emplace(key, 0.0, 0.0);
       else if (!same_peers(own))
         startups_[key] = fit_line(own);
       else
@@ -100,7 +99,7 @@ public:
     }
   }
 
-  std::pair<double, double> of(const CurveKey& key) const {
+  std::pair<double, double> of(const CurveName& key) const {
     const auto found = startups_.find(key);
     return found == startups_.end() ? std::pair(0.0, 0.0) : found->second;
   }
@@ -118,7 +117,7 @@ public:
 private:
   /// The pool of curves that share a slope, whose start-ups count the same peers. Outside there are
   /// two pools: collectives that pass from domain to domain, and those that reach each rank.
-  static CurveKey pool_of(const CurveKey& key, Tier tier) {
+  static CurveName pool_of(const CurveName& key, Tier tier) {
     const bool by_rank = outside_peers(key.second, {4, 2}) == 2;
     return {key.first,
             tier == Tier::scale_out && by_rank ? Collective::all_to_all : Collective::all_reduce};
@@ -146,7 +145,7 @@ private:
     return points;
   }
 
-  std::map<CurveKey, std::pair<double, double>> startups_;
+  std::map<CurveName, std::pair<double, double>> startups_;
 };
 
 /// A point of the fit of the share.
@@ -238,7 +237,7 @@ double rounded(double value, double unit) {
   return std::round(value / unit) * unit;
 }
 
-NetworkCurve fit_curve(const CurveKey& key, const Rows& rows, const StartupFit& startups) {
+NetworkCurve fit_curve(const CurveName& key, const Rows& rows, const StartupFit& startups) {
   NetworkCurve curve;
   std::tie(curve.interconnect, curve.collective) = key;
   double slowest = rows.front()->use().capacity.value;
@@ -301,7 +300,7 @@ void describe(NetworkCurve& curve, const Rows& rows, const StartupFit& startups)
 
 std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measurements,
                                       const std::vector<NetworkCurve>& known) {
-  std::map<CurveKey, Rows> rows;
+  std::map<CurveName, Rows> rows;
   for (const Measurement& row : measurements)
     if (row.fit)
       rows[{row.interconnect(), row.curve_collective()}].push_back(&row);
@@ -310,19 +309,24 @@ std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measuremen
   StartupFit startups(known);
   startups.fit(rows, Tier::scale_up);
   startups.fit(rows, Tier::scale_out);
-  std::map<CurveKey, NetworkCurve> curves;
+  std::map<CurveName, NetworkCurve> curves;
   for (const NetworkCurve& curve : known)
     curves[{curve.interconnect, curve.collective}] = curve;
   for (const auto& [key, own] : rows) {
     curves[key] = fit_curve(key, own, startups);
     describe(curves[key], own, startups);
   }
+  std::vector<NetworkCurve> ordered = in_table_order(curves);
+  set_errors(ordered, measurements);
+  return ordered;
+}
+
+std::vector<NetworkCurve> in_table_order(const std::map<CurveName, NetworkCurve>& curves) {
   std::vector<NetworkCurve> ordered;
   for (const std::string& interconnect : interconnect_names())
     for (const CollectiveRow& row : collective_rows())
       if (const auto found = curves.find({interconnect, row.collective}); found != curves.end())
         ordered.push_back(found->second);
-  set_errors(ordered, measurements);
   return ordered;
 }
 

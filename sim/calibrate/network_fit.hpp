@@ -3,6 +3,7 @@
 #include "sim/calibrate/measurement.hpp"
 #include "sim/cost/network_curve.hpp"
 
+#include <map>
 #include <vector>
 
 namespace moesim {
@@ -13,8 +14,8 @@ namespace moesim {
 /// Start-up. A table's start-up is the median time of its rows of at most 16 KiB; if its tier is
 /// the network, less the start-up inside the domain. A table without such rows is not used. Base
 /// and per_peer, neither negative, follow by least squares of the relative error of base + per_peer
-/// × peers. A curve whose tables all have the same number of peers takes its slope from all tables
-/// of its interconnect together.
+/// × peers. A curve without such rows keeps the start-up that is known. A curve whose tables all
+/// have the same number of peers takes its slope from all tables of its interconnect together.
 ///
 /// Share. A row is used if at least 15 % of its time remains after the start-up. The logarithm of
 /// bytes / (capacity × remaining time) is fitted by a chain of straight lines over the logarithm of
@@ -33,5 +34,8 @@ namespace moesim {
 /// fit.
 std::vector<NetworkCurve> fit_network(const std::vector<Measurement>& measurements,
                                       const std::vector<NetworkCurve>& known);
+
+/// Curves in the order of interconnects, then collectives.
+std::vector<NetworkCurve> in_table_order(const std::map<CurveName, NetworkCurve>& curves);
 
 } // namespace moesim

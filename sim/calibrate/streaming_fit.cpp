@@ -62,7 +62,18 @@ std::optional<StreamingFit> fit_streaming(const std::filesystem::path& folder,
                       percentile(errors, 0.9), rows.size()};
 }
 
-double copy_bandwidth_share(const std::filesystem::path& folder, BytesPerSecond peak) {
+std::optional<BandwidthShare> share_of(const std::vector<double>& shares) {
+  if (shares.empty())
+    return std::nullopt;
+  BandwidthShare found{median(shares), 0.0, shares.size()};
+  std::vector<double> errors;
+  for (const double share : shares)
+    errors.push_back(100.0 * std::abs(found.share / share - 1.0));
+  found.error_percent = percentile(errors, 0.9);
+  return found;
+}
+
+std::optional<BandwidthShare> copy_share(const std::filesystem::path& folder, BytesPerSecond peak) {
   constexpr double smallest = 64.0 * 1024 * 1024; // smaller ones may stay in the cache
   const auto table = read_table(folder / "copy.csv", {"kind", "bytes", "time_us"});
   std::vector<double> shares;
@@ -72,7 +83,7 @@ double copy_bandwidth_share(const std::filesystem::path& folder, BytesPerSecond 
       shares.push_back(2.0 * bytes / seconds_at(*table, row, table->column("time_us")) /
                        peak.value); // read and written
   }
-  return shares.empty() ? 0.0 : median(shares);
+  return share_of(shares);
 }
 
 } // namespace moesim

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 /// The share of a GPU's memory bandwidth that memory-bound kernels reach.
 namespace moesim {
@@ -24,8 +25,18 @@ struct StreamingFit {
 /// Nothing if there are none. Throws InputError for a malformed table.
 std::optional<StreamingFit> fit_streaming(const std::filesystem::path& folder, BytesPerSecond peak);
 
-/// The median share of the peak that copies within the device reach, of at least 64 MiB, by
-/// copy.csv in `folder`; 0 if there are none. Throws InputError for a malformed table.
-double copy_bandwidth_share(const std::filesystem::path& folder, BytesPerSecond peak);
+/// The share of the memory bandwidth that some kernels reached, each measured by itself.
+struct BandwidthShare {
+  double share = 0.0;         ///< median
+  double error_percent = 0.0; ///< 90th percentile of the distance from it
+  std::size_t rows = 0;
+};
+
+/// The median of `shares` and its spread. Nothing if there are none.
+std::optional<BandwidthShare> share_of(const std::vector<double>& shares);
+
+/// The share of the peak that copies within the device reach, of at least 64 MiB, by copy.csv in
+/// `folder`. Nothing if there are none. Throws InputError for a malformed table.
+std::optional<BandwidthShare> copy_share(const std::filesystem::path& folder, BytesPerSecond peak);
 
 } // namespace moesim

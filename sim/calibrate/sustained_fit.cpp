@@ -2,6 +2,7 @@
 
 #include "sim/base/median.hpp"
 #include "sim/base/output_file.hpp"
+#include "sim/cost/compute_constants.hpp"
 #include "sim/cost/measured_tables.hpp"
 #include "sim/cost/table_rows.hpp"
 
@@ -38,8 +39,9 @@ Ratios read_ratios_of_states(const CsvTable& table) {
     const auto size = [&](const char* column) {
       return table.positive_number(row, table.column(column));
     };
-    States& states =
-        shapes[{table.text(row, table.column("precision")), size("m"), size("n"), size("k")}];
+    States& states = shapes[{
+        table.choice(row, table.column("precision"), {"bf16", "fp8", "fp8_per_tensor", "mxfp8"}),
+        size("m"), size("n"), size("k")}];
     states.row = row;
     const std::string state = table.choice(row, table.column("state"), {"cold", "hot"});
     (state == "cold" ? states.cold : states.hot) = size("time_us");
@@ -78,7 +80,11 @@ void fit_sustained(const fs::path& calibration, const std::string& device) {
   const Ratios ratios = read_ratios_of_states(*table);
   const fs::path path = calibration / "sustained_throughput.csv";
   const CsvTable rows = CsvTable::read(path);
-  std::array<std::string, 2> known = {"1.0", ""};
+  // A device without a row takes the constant of all.
+  std::array<std::string, 2> known = {
+      fmt::format("{}", ComputeConstants::read(calibration / "compute_constants.csv")
+                            .sustained_throughput_ratio.value),
+      ""};
   for (std::size_t row = 0; row < rows.rows(); ++row)
     if (rows.view(row, rows.column("device")) == device)
       known = {rows.text(row, rows.column("ratio")),

@@ -3,6 +3,7 @@
 #include "sim/base/median.hpp"
 #include "sim/cost/compute_devices.hpp"
 #include "sim/cost/device_grids.hpp"
+#include "sim/cost/lent_tables.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -212,8 +213,7 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
     if (from.gemm[number])
       for (const auto& [shape, seconds] : own.gemm_points[number])
         if (const auto found = from.gemm[number]->at(shape); found.measured) {
-          const Kernel kernel =
-              gemm(KernelPart::dense, precision, whole(shape[0]), whole(shape[1]), whole(shape[2]));
+          const Kernel kernel = gemm_of_shape(precision, shape);
           errors("any", "gemm", precision, ErrorCase::other_device)
               .push_back(error_of(found.seconds * rate_ratio(kernel, there, here), seconds));
         }
@@ -227,9 +227,7 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
   if (from.attention.forward)
     for (const auto& [shape, seconds] : own.attention_points)
       if (const auto found = from.attention.forward->at(shape); found.measured) {
-        const Kernel kernel =
-            attention_forward({whole(shape[0]), whole(shape[1]), whole(shape[2]), whole(shape[3]),
-                               whole(shape[4]), whole(shape[4])});
+        const Kernel kernel = attention_of_shape(shape);
         errors("any", "attention", Precision::bf16, ErrorCase::other_device)
             .push_back(error_of(found.seconds * rate_ratio(kernel, there, here), seconds));
       }

@@ -70,6 +70,7 @@ std::vector<Entry> entries_of(ComputeConstants& constants) {
       number("host_operator_time", "us", constants.host_operator_time_us),
       number("host_launch_time", "us", constants.host_launch_time_us),
       number("sustained_throughput_ratio", "ratio", constants.sustained_throughput_ratio),
+      number("unlisted_gpu_throughput_ratio", "ratio", constants.unlisted_gpu_throughput_ratio),
   };
   const std::vector<Entry> sms = sms_entries(constants);
   entries.insert(entries.end(), sms.begin(), sms.end());
@@ -148,8 +149,8 @@ ComputeConstants::sms_on(const std::string& interconnect) const {
     return {interconnect, sms_pcie};
   if (interconnect == "nvlink3")
     return {interconnect, sms_nvlink3};
-  if (interconnect == "nvlink4")
-    return {interconnect, sms_nvlink4};
+  if (interconnect == "nvlink4" || interconnect == "xgmi")
+    return {"nvlink4", sms_nvlink4};
   return {"nvlink5", sms_nvlink5};
 }
 

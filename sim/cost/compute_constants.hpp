@@ -58,7 +58,10 @@ struct ComputeConstants {
                                         ///< graphs
   Uncertain host_launch_time_us;        ///< time of a further kernel launch in the same call
   Uncertain sustained_throughput_ratio; ///< long runs over the tables' boost clocks
-  CommunicationSms sms_pcie;            ///< by the interconnect of the scale-up domain
+  /// The same of a GPU kind that gpus.csv does not list, over tables of another scaled to its
+  /// peaks.
+  Uncertain unlisted_gpu_throughput_ratio;
+  CommunicationSms sms_pcie; ///< by the interconnect of the scale-up domain
   CommunicationSms sms_nvlink3;
   CommunicationSms sms_nvlink4;
   CommunicationSms sms_nvlink5;

@@ -18,7 +18,7 @@ namespace moesim {
 
 /// The datasheet figures of a GPU kind that the roofline needs; they come from the topology file.
 struct DevicePeaks {
-  std::string kind;    ///< "a100-sxm", "h100-sxm", …: a folder or a row of `calibration/`
+  std::string kind;    ///< "a100-sxm", "h100-sxm", …
   FlopsPerSecond bf16; ///< dense peak of bf16 GEMMs
   FlopsPerSecond fp8;  ///< dense peak of fp8 GEMMs; equals `bf16` without fp8 arithmetic
   BytesPerSecond memory_bandwidth;
@@ -62,18 +62,18 @@ struct KernelTime {
 };
 
 /// Times of kernels on one kind of GPU. They come from the measured tables of
-/// `calibration/<kind>/`; for missing tables from those of the kinds that `calibration/devices.csv`
-/// names; else from a roofline over the datasheet. Times of another kind, or measured at other
+/// `calibration/<kind>/`; for missing tables from those of the kinds that `calibration/gpus.csv`
+/// names, or, for a kind that it does not list, of the kind with the nearest peaks; else from a
+/// roofline over the datasheet. Times of another kind, or measured at other
 /// peaks than the topology's, are scaled by the ratio of max(FLOPs / peak, bytes / memory
 /// bandwidth) of both.
 class ComputeCost {
 public:
   /// Reads the tables of `peaks.kind` below `calibration`. A missing file is not an error: the
-  /// roofline times its kernels. Throws InputError for a malformed table, for a kind that has
-  /// neither a folder nor a row in `devices.csv` and for an unknown host, both where `peaks` says
-  /// that they are named, and for a table whose error is not known. Kernels must be of the
-  /// `precisions`, which include bf16. Rows of other precisions are not read; `moesim calibrate`
-  /// finds wrong numbers there.
+  /// roofline times its kernels. Throws InputError for a malformed table, for a misspelt kind
+  /// and for an unknown host, both where `peaks` says that they are named, and for a table whose
+  /// error is not known. Kernels must be of the `precisions`, which include bf16. Rows of other
+  /// precisions are not read; `moesim calibrate` finds wrong numbers there.
   static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks,
                           Precisions precisions = enumerators<Precision>);
   ComputeCost(ComputeCost&&) noexcept;
@@ -85,6 +85,10 @@ public:
 
   /// The same in a short run, as a benchmark has it: at the clocks of the tables.
   Seconds benchmark_time(const Kernel& kernel) const;
+
+  /// The kind whose tables serve a GPU kind that gpus.csv does not list; empty for a listed kind,
+  /// and where no kind is near.
+  const std::string& nearest_of_unlisted() const;
 
   /// The times of the node's host.
   const HostCost& host() const;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <sstream>
 
 namespace moesim {
@@ -87,11 +88,11 @@ std::vector<std::string> measured_kinds(const fs::path& calibration) {
 }
 
 std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
-  if (!fs::exists(calibration / "devices.csv"))
+  if (!fs::exists(calibration / "gpus.csv"))
     return {};
   const std::vector<std::string> measured = measured_kinds(calibration);
   const auto found =
-      read_table(calibration / "devices.csv",
+      read_table(calibration / "gpus.csv",
                  {"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
                   "board_power_w", "driver_names", "provenance", "source"},
                  {scale_up_columns[0], scale_up_columns[1], scale_up_columns[2]});
@@ -119,26 +120,60 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
   return rows;
 }
 
-std::vector<TableFolder> find_table_folders(const fs::path& calibration, const NamedRow& named) {
-  const std::string& kind = named.name;
+bool is_known_kind(const fs::path& calibration, const std::string& kind) {
+  return read_devices(calibration).contains(kind) || holds(measured_kinds(calibration), kind);
+}
+
+void check_spelling(const fs::path& calibration, const NamedRow& kind, const PeakRates& rates) {
+  std::vector<std::string> known;
+  bool misspelt = false;
+  for (const auto& [name, row] : read_devices(calibration)) {
+    known.push_back(name);
+    misspelt |= same_rates(row.peaks, rates) && !suggest_name(kind.name, {name}).empty();
+  }
+  if (misspelt)
+    fail_unknown("gpu.kind", kind, known, calibration / "gpus.csv");
+}
+
+std::string nearest_kind(const fs::path& calibration, const PeakRates& rates) {
+  const auto has_fp8 = [](const PeakRates& peaks) { return peaks.fp8 > peaks.bf16; };
+  const std::vector<std::string> measured = measured_kinds(calibration);
+  std::string nearest;
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [kind, row] : read_devices(calibration)) {
+    if (!holds(measured, kind) || has_fp8(row.peaks) != has_fp8(rates))
+      continue;
+    const double distance = std::hypot(std::log(row.peaks.bf16 / rates.bf16),
+                                       std::log(row.peaks.memory / rates.memory));
+    if (distance < least) {
+      least = distance;
+      nearest = kind;
+    }
+  }
+  return nearest;
+}
+
+std::vector<TableFolder> find_table_folders(const fs::path& calibration, const std::string& kind,
+                                            const PeakRates& rates) {
   const std::map<std::string, DeviceRow> rows = read_devices(calibration);
-  std::vector<std::string> known = measured_kinds(calibration);
   const auto peaks = [&](const std::string& name) -> std::optional<PeakRates> {
     const auto row = rows.find(name);
     return row == rows.end() ? std::nullopt : std::optional(row->second.peaks);
   };
   std::vector<TableFolder> folders;
-  if (holds(known, kind))
+  if (holds(measured_kinds(calibration), kind))
     folders.push_back({calibration / kind, peaks(kind), false});
-  if (const auto row = rows.find(kind); row != rows.end())
-    for (const std::string& name : row->second.borrows)
-      folders.push_back({calibration / name, peaks(name), true});
-  else if (folders.empty()) {
-    for (const auto& [device, unused] : rows)
-      if (!holds(known, device))
-        known.push_back(device);
-    fail_unknown("gpu.kind", named, known, calibration / "devices.csv");
+  std::vector<std::string> lenders;
+  if (const auto row = rows.find(kind); row != rows.end()) {
+    lenders = row->second.borrows;
+  } else if (folders.empty()) {
+    if (const std::string nearest = nearest_kind(calibration, rates); !nearest.empty()) {
+      lenders = rows.at(nearest).borrows;
+      lenders.insert(lenders.begin(), nearest);
+    }
   }
+  for (const std::string& name : lenders)
+    folders.push_back({calibration / name, peaks(name), true});
   return folders;
 }
 

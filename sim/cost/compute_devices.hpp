@@ -36,7 +36,7 @@ struct TableFolder {
   bool borrowed = false; ///< measured on another GPU kind
 };
 
-/// One row of `devices.csv`.
+/// One row of `gpus.csv`.
 struct DeviceRow {
   std::vector<std::string> borrows; ///< kinds whose tables are borrowed, the nearest first
   PeakRates peaks;
@@ -46,18 +46,31 @@ struct DeviceRow {
   BytesPerSecond scale_up_capacity; ///< of one GPU, one direction
 };
 
-/// The rows of `calibration/devices.csv` by kind; none if there is no such file. Throws InputError
+/// The rows of `calibration/gpus.csv` by kind; none if there is no such file. Throws InputError
 /// if it is malformed, repeats a kind, or names tables that are not there.
 std::map<std::string, DeviceRow> read_devices(const std::filesystem::path& calibration);
 
 /// The kinds that have a folder with tables below `calibration`, by name.
 std::vector<std::string> measured_kinds(const std::filesystem::path& calibration);
 
-/// Folders to search for a table of `kind`, in order: its own below `calibration`, then those that
-/// its row of `devices.csv` names. Without folders a roofline times the kernels. Throws InputError,
-/// with the known kinds, for a kind that has neither folder nor row, and for the errors of
+/// Whether a kind has a row in `gpus.csv` or a folder of its own.
+bool is_known_kind(const std::filesystem::path& calibration, const std::string& kind);
+
+/// Throws InputError, where it is named, for a kind that is not known and whose name and rates are
+/// both those of a row of `gpus.csv`, but for a few letters: a copy of a topology file, misspelt.
+void check_spelling(const std::filesystem::path& calibration, const NamedRow& kind,
+                    const PeakRates& rates);
+
+/// The kind of `gpus.csv` with tables of its own whose datasheet rates are nearest to `rates`, by
+/// the distance of their logarithms: of those with fp8 arithmetic if the rates have it, else of
+/// those without. Empty if there is none.
+std::string nearest_kind(const std::filesystem::path& calibration, const PeakRates& rates);
+
+/// Folders to search for a table of `kind`, whose rates are `rates`, in order: its own below
+/// `calibration`, then those that its row of `gpus.csv` names. A kind that is not known takes those
+/// of the nearest kind. Without folders a roofline times the kernels. Throws the errors of
 /// read_devices.
 std::vector<TableFolder> find_table_folders(const std::filesystem::path& calibration,
-                                            const NamedRow& kind);
+                                            const std::string& kind, const PeakRates& rates);
 
 } // namespace moesim

@@ -19,6 +19,16 @@ std::array<Precision, 2> with_bf16(Precision precision) {
 
 } // namespace
 
+Kernel gemm_of_shape(Precision precision, const TimeGrid::Shape& shape) {
+  return gemm(KernelPart::dense, precision, whole_size(shape[0]), whole_size(shape[1]),
+              whole_size(shape[2]));
+}
+
+Kernel attention_of_shape(const TimeGrid::Shape& shape) {
+  return attention_forward({whole_size(shape[0]), whole_size(shape[1]), whole_size(shape[2]),
+                            whole_size(shape[3]), whole_size(shape[4]), whole_size(shape[4])});
+}
+
 std::vector<Lender> lenders_of(const std::filesystem::path& calibration, const std::string& kind) {
   const std::map<std::string, DeviceRow> rows = read_devices(calibration);
   const auto row = rows.find(kind);
@@ -35,9 +45,7 @@ TimeTable lent_gemms(const std::vector<Lender>& lenders, Precision precision) {
   for (const Lender& lender : lenders) {
     TimeTable table = product_tables(lender.folder, with_bf16(precision))[precision].products;
     for (auto& [shape, seconds] : table)
-      seconds *= rate_ratio(gemm(KernelPart::dense, precision, whole_size(shape[0]),
-                                 whole_size(shape[1]), whole_size(shape[2])),
-                            lender.there, lender.here);
+      seconds *= rate_ratio(gemm_of_shape(precision, shape), lender.there, lender.here);
     if (!table.empty())
       return table;
   }
@@ -65,10 +73,7 @@ TimeTable lent_attention(const std::vector<Lender>& lenders) {
   for (const Lender& lender : lenders) {
     TimeTable table = read_attention_table(lender.folder);
     for (auto& [shape, seconds] : table)
-      seconds *= rate_ratio(
-          attention_forward({whole_size(shape[0]), whole_size(shape[1]), whole_size(shape[2]),
-                             whole_size(shape[3]), whole_size(shape[4]), whole_size(shape[4])}),
-          lender.there, lender.here);
+      seconds *= rate_ratio(attention_of_shape(shape), lender.there, lender.here);
     if (!table.empty())
       return table;
   }

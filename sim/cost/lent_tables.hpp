@@ -11,6 +11,11 @@
 /// measured a part of it. Times are scaled by rate_ratio.
 namespace moesim {
 
+/// The kernels that the shapes of published tables stand for: m × n × k, and the axes of
+/// read_attention_table.
+Kernel gemm_of_shape(Precision precision, const TimeGrid::Shape& shape);
+Kernel attention_of_shape(const TimeGrid::Shape& shape);
+
 /// A GPU kind that lends its tables.
 struct Lender {
   std::filesystem::path folder;
@@ -18,7 +23,7 @@ struct Lender {
   PeakRates here; ///< of the kind that borrows
 };
 
-/// The kinds that the row of `kind` in devices.csv borrows from, the nearest first; none without a
+/// The kinds that the row of `kind` in gpus.csv borrows from, the nearest first; none without a
 /// row. Throws the errors of read_devices.
 std::vector<Lender> lenders_of(const std::filesystem::path& calibration, const std::string& kind);
 

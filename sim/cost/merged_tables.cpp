@@ -27,12 +27,15 @@ TimeTable merge_times(const TimeTable& measured, const TimeTable& published,
     ratios[part(shape)].push_back(all.back());
   }
   const double otherwise = all.empty() ? 1.0 : median(all);
+  std::map<TimeGrid::Shape, double> medians;
+  for (const auto& [of, own] : ratios)
+    medians[of] = median(own);
   TimeTable merged = measured;
   for (const auto& [shape, seconds] : published) {
     if (shapes.contains(shape))
       continue;
-    const auto near = ratios.find(part(shape));
-    merged.push_back({shape, seconds * (near == ratios.end() ? otherwise : median(near->second))});
+    const auto near = medians.find(part(shape));
+    merged.push_back({shape, seconds * (near == medians.end() ? otherwise : near->second)});
   }
   return merged;
 }

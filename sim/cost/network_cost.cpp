@@ -42,6 +42,7 @@ const std::vector<std::string>& nearest_interconnects(const std::string& interco
       {"nvlink4", {"nvlink4", "nvlink3", "nvlink5"}},
       {"nvlink5", {"nvlink5", "nvlink4", "nvlink3"}},
       {"nvlink6", {"nvlink6", "nvlink5", "nvlink4", "nvlink3"}},
+      {"xgmi", {"xgmi", "nvlink4", "nvlink3", "nvlink5"}},
       {"pcie", {"pcie", "nvlink3", "nvlink4", "nvlink5"}},
       {"infiniband", {"infiniband", "roce", "efa"}},
       {"roce", {"roce", "infiniband", "efa"}},

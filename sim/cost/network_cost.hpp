@@ -22,9 +22,9 @@ struct NetworkEfficiency {
 /// `network_startup.csv` of `calibration/`: time = start-up + bytes / (link capacity × efficiency).
 /// An interconnect without a measurement of a collective takes the costs of another ring on it
 /// (all-gather, reduce-scatter and all-reduce are similar), else those of the nearest interconnect:
-/// the NVLink generations by their distance, the older first; PCIe those of NVLink; InfiniBand,
-/// RoCE and EFA each other's. Without any, other all-reduces take the costs of rings, and
-/// HybridEP's kernels those of DeepEP.
+/// the NVLink generations by their distance, the older first; PCIe those of NVLink, and AMD's xGMI
+/// those of NVLink 4; InfiniBand, RoCE and EFA each other's. Without any, other all-reduces take
+/// the costs of rings, and HybridEP's kernels those of DeepEP.
 class NetworkCost {
 public:
   explicit NetworkCost(std::vector<NetworkCurve> curves);
@@ -43,6 +43,9 @@ public:
 
   /// All measured curves.
   const std::vector<NetworkCurve>& curves() const { return curves_; }
+
+  /// The curve that gives the costs of a collective on an interconnect: its own or its stand-in's.
+  const NetworkCurve& curve(const std::string& interconnect, Collective collective) const;
 
   /// Whether a collective was measured on the interconnect itself. An all-reduce by a tree is an
   /// option only if it was.
@@ -71,7 +74,6 @@ private:
   std::size_t nearest_curve(const std::string& interconnect, Collective collective) const;
   /// The curve of a collective on an interconnect; null if there is none.
   const NetworkCurve* find(const std::string& interconnect, Collective collective) const;
-  const NetworkCurve& curve(const std::string& interconnect, Collective collective) const;
 
   static constexpr std::size_t no_curve = static_cast<std::size_t>(-1);
   std::vector<NetworkCurve> curves_;

@@ -63,8 +63,8 @@ bool NetworkCurve::bound_by_kernel(const TierUse& use) const {
 }
 
 const std::vector<std::string>& interconnect_names() {
-  static const std::vector<std::string> names = {"nvlink3", "nvlink4",    "nvlink5", "nvlink6",
-                                                 "pcie",    "infiniband", "roce",    "efa"};
+  static const std::vector<std::string> names = {
+      "nvlink3", "nvlink4", "nvlink5", "nvlink6", "xgmi", "pcie", "infiniband", "roce", "efa"};
   return names;
 }
 

@@ -6,8 +6,8 @@ namespace moesim {
 
 namespace {
 
-const std::vector<std::string> scale_up_interconnects = {"nvlink3", "nvlink4", "nvlink5", "nvlink6",
-                                                         "pcie"};
+const std::vector<std::string> scale_up_interconnects = {"nvlink3", "nvlink4", "nvlink5",
+                                                         "nvlink6", "xgmi",    "pcie"};
 const std::vector<std::string> nic_interconnects = {"infiniband", "roce", "efa"};
 
 void parse_gpu(const Overridden& table, TopologyInput& input) {
@@ -21,6 +21,7 @@ void parse_gpu(const Overridden& table, TopologyInput& input) {
     input.fp8 = tflops(*fp8);
   gpu.memory_bandwidth = gbyte_per_s(table.number("memory_gbyte_per_s", positive_number));
   gpu.sms = table.integer("sms", positive_count);
+  gpu.board_power_w = table.optional_number("board_power_w", positive_number).value_or(0.0);
   table.file().text_or("source", "");
   table.file().finish();
 }

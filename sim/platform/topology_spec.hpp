@@ -19,6 +19,7 @@ struct GpuSpec {
   FlopsPerSecond fp8;  ///< dense peak; the bf16 peak where the hardware has no fp8
   BytesPerSecond memory_bandwidth;
   std::int64_t sms = 0;          ///< streaming multiprocessors
+  double board_power_w = 0.0;    ///< the most that it draws; 0: that of its row of gpus.csv
   InputLocation kind_place = {}; ///< of `kind`, for errors
 };
 

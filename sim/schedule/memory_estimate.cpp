@@ -66,6 +66,12 @@ MemoryModel::MemoryModel(Workload workload, const ExpertLoads& loads)
     : workload_(std::move(workload)), loads_(loads) {}
 
 void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
+  const auto pipeline_of = [](const ParallelPlan& of) {
+    return std::tie(of.schedule.name, of.pipeline, of.virtual_stages, of.overlap_batches,
+                    of.layers_per_stage);
+  };
+  if (pipeline_of(plan) != pipeline_of(workload_.plan))
+    held_.clear();
   workload_.plan = plan;
   if (workload_.communication.dispatcher != dispatcher)
     buffers_.clear();
@@ -131,6 +137,21 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
     sum.by_chunk.push_back(bytes.value);
   }
   return sum;
+}
+
+/// Activations that a stage holds at most: those of its passes under way, and of one layer. Full
+/// recompute keeps one layer's activations while it repeats the layer; an offloaded layer is back
+/// in GPU memory during its backward pass.
+Bytes MemoryModel::held_activations(std::int64_t stage) {
+  const auto [known, added] = held_.try_emplace(stage);
+  if (!added)
+    return known->second;
+  const ParallelPlan& plan = workload_.plan;
+  const StageActivations kept = stage_activations(stage);
+  const std::int64_t micro_batches = plan.micro_batches(workload_.training);
+  const StageOrder order = pipeline_order(plan, stage, enough_micro_batches(plan, micro_batches));
+  return known->second =
+             Bytes{most_kept(order, kept.by_chunk)} + kept.largest_layer + kept.largest_on_host;
 }
 
 /// Placeholders of the gradients of weights: the GEMMs add them to the gradients of the step
@@ -221,13 +242,7 @@ MemoryEstimate MemoryModel::of_stage(std::int64_t stage) {
   memory.stage = stage;
   memory.framework = framework_bytes;
   add_parameters(memory, stage);
-  const StageActivations kept = stage_activations(stage);
-  const std::int64_t micro_batches = plan.micro_batches(workload_.training);
-  const StageOrder order = pipeline_order(plan, stage, enough_micro_batches(plan, micro_batches));
-  memory.activations = Bytes{most_kept(order, kept.by_chunk)};
-  // Full recompute keeps one layer's activations while it repeats the layer. An offloaded layer is
-  // back in GPU memory during its backward pass.
-  memory.activations += kept.largest_layer + kept.largest_on_host;
+  memory.activations = held_activations(stage);
   if (holds(plan, stage, plan.virtual_stage_count() - 1)) // logits and their gradient
     memory.activations += Bytes{(1 + workload_.model.mtp_layers) * s.tokens *
                                 workload_.model.vocabulary / s.tensor * 2 * bf16_bytes};

@@ -61,6 +61,7 @@ private:
 
   const LayerActivations& layer_activations(std::int64_t number);
   StageActivations stage_activations(std::int64_t stage);
+  Bytes held_activations(std::int64_t stage);
   void add_parameters(MemoryEstimate& memory, std::int64_t stage);
   Bytes gradient_placeholders(std::int64_t stage);
   Bytes dispatch_buffers(std::int64_t stage);
@@ -68,6 +69,7 @@ private:
   Workload workload_;
   const ExpertLoads& loads_;
   std::map<LayerKey, LayerActivations> layers_;
+  std::map<std::int64_t, Bytes> held_; ///< activations by stage, of the plan's pipeline
   /// By the first MoE and the first dense layer of a stage, and by whether it has the head.
   std::map<std::tuple<std::int64_t, std::int64_t, bool>, Bytes> placeholders_;
   std::map<const ExpertLoad*, Bytes> buffers_; ///< of a layer with that load; of no all-gather

@@ -32,7 +32,7 @@ std::vector<CalibrationEffect> calibration_effects(const std::filesystem::path& 
           {file, steps[number].name, before[number], step_ms(steps[number], scratch.path())});
   };
   for (const std::filesystem::path& table : inputs.tables)
-    add(table.filename().string(), {{table}, {}, {}, inputs.links});
+    add(table.filename().string(), {.tables = {table}, .links = inputs.links});
   add("all", inputs);
   return effects;
 }

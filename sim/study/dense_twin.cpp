@@ -132,7 +132,7 @@ json members(const Workload& workload) {
 }
 
 json members(const GpuSpec& gpu) {
-  const auto& [kind, memory, bf16, fp8, memory_bandwidth, sms, kind_place] = gpu;
+  const auto& [kind, memory, bf16, fp8, memory_bandwidth, sms, board_power_w, kind_place] = gpu;
   return json::array({kind, memory.value, bf16.value, fp8.value, memory_bandwidth.value, sms});
 }
 

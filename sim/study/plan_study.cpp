@@ -21,15 +21,24 @@ struct PlanFacts {
 
 /// Throws InputError, where the kind of some candidate's GPUs is named, if its board power is not
 /// known.
-void check_gpu_kinds(const SweepPlan& plan, const std::map<std::string, DeviceRow>& devices,
-                     const std::filesystem::path& calibration) {
-  std::vector<std::string> known;
-  for (const auto& [kind, row] : devices)
-    known.push_back(kind);
+void check_board_power(const SweepPlan& plan, const std::map<std::string, DeviceRow>& devices,
+                       const std::filesystem::path& calibration) {
   for (const SweepPoint& point : plan.points)
     if (point.scenario)
-      if (const GpuSpec& gpu = point.scenario->topology.gpu; !devices.contains(gpu.kind))
-        fail_unknown("gpu.kind", {gpu.kind, gpu.kind_place}, known, calibration / "devices.csv");
+      if (const GpuSpec& gpu = point.scenario->topology.gpu;
+          gpu.board_power_w == 0.0 && !devices.contains(gpu.kind)) {
+        check_spelling(calibration, {gpu.kind, gpu.kind_place},
+                       {gpu.bf16, gpu.fp8, gpu.memory_bandwidth});
+        throw InputError(gpu.kind_place,
+                         fmt::format("gpu.kind: gpus.csv has no row \"{}\" that says its board "
+                                     "power, which the energy of a training needs",
+                                     gpu.kind),
+                         "give board_power_w in the table [gpu]");
+      }
+}
+
+double board_power_of(const GpuSpec& gpu, const std::map<std::string, DeviceRow>& devices) {
+  return gpu.board_power_w > 0.0 ? gpu.board_power_w : devices.at(gpu.kind).board_power_w;
 }
 
 void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& answer,
@@ -51,7 +60,7 @@ void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& 
                                               static_cast<double>(training.sequence_length),
                            .gpus = row.gpus,
                            .idle_gpus = answer.result.idle_gpus,
-                           .board_power_w = facts.devices.at(gpu.kind).board_power_w,
+                           .board_power_w = board_power_of(gpu, facts.devices),
                            .price = file.prices[number]});
   row.memory_headroom_gib = gib(gpu.memory) - answer.result.memory_gib_per_gpu;
   fill_equal_plans(answer.best_plans, step.high, row);
@@ -109,7 +118,7 @@ std::string rounded(const TableReader& results, std::size_t row, const std::stri
 ReportTable run_plan(const PlanFile& file, const SweepOptions& options,
                      const SweepObserver& observe) {
   const PlanFacts facts{read_devices(options.calibration), scored_steps(options.calibration)};
-  check_gpu_kinds(file.sweep, facts.devices, options.calibration); // before the search
+  check_board_power(file.sweep, facts.devices, options.calibration); // before the search
   const std::map<std::size_t, PointAnswer> answers = run_points(file.sweep, options, observe);
   const std::vector<PlanRow> rows = plan_rows(file, answers, facts);
   std::string text = csv_line(plan_header(file)) + "\n";

@@ -203,6 +203,17 @@ void note_default_graphs(const Scenario& scenario, Prediction& prediction) {
                        "by kernel; training.cuda_graph_scope names others");
 }
 
+/// Says whose times a GPU kind has that no table lists.
+void note_unlisted_gpu(const Scenario& scenario, const Costs& costs, Prediction& prediction) {
+  const std::string& nearest = costs.compute.nearest_of_unlisted();
+  if (!nearest.empty())
+    prediction.diagnostics.emplace_back(
+        warning_name,
+        fmt::format("gpu.kind \"{}\" is not in gpus.csv: its kernels take the times of {}, "
+                    "scaled by the peaks of the topology file, with a wide interval",
+                    scenario.topology.gpu.kind, nearest));
+}
+
 /// Says what it costs that groups straddle scale-up domains: replays the step with groups placed
 /// whole, where that can be.
 void note_straddling(const Scenario& scenario, const Costs& costs, const ExpertLoads& loads,
@@ -216,9 +227,8 @@ void note_straddling(const Scenario& scenario, const Costs& costs, const ExpertL
                   scenario.topology.node.scale_up_gpus);
   const std::optional<TopologySpec> whole = whole_topology(scenario.topology, plan);
   if (!whole) {
-    prediction.diagnostics.emplace_back(straddling_warning, straddle +
-                                                                "; this cluster cannot place "
-                                                                "them whole");
+    prediction.diagnostics.emplace_back(warning_name, straddle + "; this cluster cannot place "
+                                                                 "them whole");
     return;
   }
   Workload workload = scenario.workload;
@@ -231,7 +241,7 @@ void note_straddling(const Scenario& scenario, const Costs& costs, const ExpertL
   result.straddling_ms = result.step_time_ms - whole_ms;
   const std::int64_t held = whole->gpus_max;
   prediction.diagnostics.emplace_back(
-      straddling_warning,
+      warning_name,
       fmt::format("{}; a step of {:.1f} ms, and of {:.1f} ms with groups placed whole: {:+.1f} ms "
                   "({:+.1f} %). That leaves {} GPUs idle{}",
                   straddle, result.step_time_ms, whole_ms, result.straddling_ms,
@@ -266,6 +276,7 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
       {"activities", std::to_string(replay.activities)},
       {"bottleneck_use_percent", fmt::format("{:.1f}", prediction.bottleneck_use_percent)}};
   note_idle_gpus(scenario, prediction);
+  note_unlisted_gpu(scenario, costs, prediction);
   note_straddling(scenario, costs, loads, prediction);
   if (replay.approximate)
     prediction.diagnostics.emplace_back(

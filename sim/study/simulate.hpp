@@ -15,8 +15,8 @@ struct PlanRank {
   std::string plan; ///< as plan_settings
 };
 
-/// The diagnostic that says what straddling scale-up domains costs a step.
-inline constexpr const char* straddling_warning = "warning";
+/// The name of diagnostics that a person should see in any format.
+inline constexpr const char* warning_name = "warning";
 
 /// A prediction, with what stands beside it on stderr: facts that do not belong into results.csv.
 struct Prediction {
@@ -25,7 +25,7 @@ struct Prediction {
   double extrapolated_share = 0.0; ///< of the step time: computes that no measured table covers
   /// The fastest plans of a search, fastest first; empty for a fixed plan.
   std::vector<PlanRank> best_plans = {};
-  /// "dense_twin_plan" → "tensor 8, …", "operations" → "16464", straddling_warning → …, in order.
+  /// "dense_twin_plan" → "tensor 8, …", "operations" → "16464", warning_name → …, in order.
   std::vector<std::pair<std::string, std::string>> diagnostics;
 };
 

@@ -51,9 +51,22 @@ sed 's/kind = "h100-sxm"/kind = "h100-smx"/' "$cluster" >"$work/odd.toml"
 expect 'odd.toml:6:8: error: gpu.kind: "h100-smx" is not one of' "$moesim" simulate "$scenario" \
   --set "cluster.topology=$work/odd.toml"
 expect 'did you mean "h100-sxm"?' "$moesim" simulate "$scenario" --set "cluster.topology=$work/odd.toml"
+# Another name with other peaks is a GPU of one's own, marked as such.
+sed 's/kind = "h100-sxm"/kind = "own"/; s/^bf16_tflops = .*/bf16_tflops = 500/' "$cluster" >"$work/own.toml"
+"$moesim" simulate "$scenario" --no-twins --set "cluster.topology=$work/own.toml" --format csv \
+  >"$work/out" 2>"$work/err"
+grep -q '^warning: gpu.kind "own" is not in gpus.csv: .* of h100-sxm' "$work/err"
+grep -q 'the table of h100-sxm' "$work/out"
 expect '--set cluster.host=graze:1:14: error: host: "graze" is not one of' "$moesim" simulate \
   "$scenario" --set cluster.host=graze
 expect 'did you mean "grace"?' "$moesim" simulate "$scenario" --set cluster.host=graze
+cat >"$work/own-plan.toml" <<TOML
+model = {config = "$source/workloads/mixtral-8x7b/config.json"}
+training = {tokens = 1e9, sequence_length = 4096, global_batch = 64}
+candidate = [{topology = "own.toml", gpus = 16, price_per_gpu_hour = 1}]
+TOML
+expect 'own.toml:6:8: error: gpu.kind: gpus.csv has no row "own" that says its board power' \
+  "$moesim" plan "$work/own-plan.toml" --out "$work/no"
 cat >"$work/odd-plan.toml" <<TOML
 model = {config = "$source/workloads/mixtral-8x7b/config.json"}
 training = {tokens = 1e9, sequence_length = 4096, global_batch = 64}

@@ -49,6 +49,11 @@ cat >all_reduce.log <<'LOG'
      8388608       2097152     float     sum      -1    60.00  139.81  139.81      0    60.00  139.81  139.81      0
    134217728      33554432     float     sum      -1   500.00  268.44  268.44      0   500.00  268.44  268.44      0
 LOG
+cat >internode.log <<'LOG'
+[config] num_tokens=4096, hidden=7168, num_topk_groups=4, num_topk=8
+[tuning] Best dispatch (FP8): SMs 24, NVL chunk 32, RDMA chunk 32: 57.03 GB/s (RDMA), 114.50 GB/s (NVL)
+[tuning] Best combine: SMs 24, NVL chunk 1, RDMA chunk 16: 57.18 GB/s (RDMA), 114.25 GB/s (NVL)
+LOG
 
 # first_values SWEEP: keeps the first value of each axis of a sweep.
 first_values() {

@@ -43,7 +43,7 @@ Costs ideal_costs() {
   folder.write("network.csv", full_efficiency());
   folder.write("network_startup.csv", no_startup());
   folder.write(
-      "devices.csv",
+      "gpus.csv",
       "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,driver_names,"
       "provenance,source\n"
       "ideal,none,1000,1000,1000000,1000,none,assumption,every kernel is a roofline\n");

@@ -48,11 +48,11 @@ constexpr Schedule gpipe = {.name = "gpipe", .order = order_of_gpipe};
 
 } // namespace
 
-TEST_CASE("a GPU is a row of devices.csv and a topology file") {
+TEST_CASE("a GPU is a row of gpus.csv and a topology file") {
   const TemporaryFolder folder;
   fs::copy(calibration_folder, folder.path(), fs::copy_options::recursive);
-  folder.write("devices.csv",
-               text_of(calibration_folder / "devices.csv") +
+  folder.write("gpus.csv",
+               text_of(calibration_folder / "gpus.csv") +
                    "x1-sxm,h200-sxm,1978.8,3957.8,9600,700,none,132,nvlink4,450,assumption,"
                    "twice an H200\n");
   const fs::path h200 = project / "topologies/hgx-h200-ndr400.toml";

@@ -18,7 +18,7 @@ inline std::string toy_constants() {
         "grouped_gemm_ratio", "grouped_weight_gradient_ratio", "grouped_bias_efficiency_ratio",
         "cast_time_ratio", "mx_grouped_cast_time_ratio", "attention_roofline_efficiency",
         "attention_backward_efficiency_ratio", "attention_mla_efficiency_ratio",
-        "sustained_throughput_ratio"})
+        "sustained_throughput_ratio", "unlisted_gpu_throughput_ratio"})
     add(name, "1,ratio,10");
   for (const char* name : {"router_time_ratio", "permute_time_ratio", "sm_loss_slowdown"})
     add(name, "1,ratio,");

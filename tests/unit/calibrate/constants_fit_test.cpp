@@ -24,9 +24,9 @@ public:
   Toy() {
     fs::create_directories(path() / "toy" / "measured");
     write("compute_constants.csv", toy_constants());
-    write("devices.csv", "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,"
-                         "driver_names,sms,scale_up,scale_up_gbyte_per_s,provenance,source\n"
-                         "toy,none,100,200,1000,500,none,100,nvlink4,450,assumption,none\n");
+    write("gpus.csv", "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,"
+                      "driver_names,sms,scale_up,scale_up_gbyte_per_s,provenance,source\n"
+                      "toy,none,100,200,1000,500,none,100,nvlink4,450,assumption,none\n");
   }
   void measure(const std::string& name, const std::string& text) const {
     write("toy/measured/" + name, text);
@@ -61,10 +61,22 @@ TEST_CASE("streaming kernels give the share of the bandwidth and the time to sta
 TEST_CASE("copies alone stand for all streaming kernels, and for sums of gradients anyway") {
   const Toy toy;
   toy.measure("copy.csv", "kind,bytes,time_us\ndevice_to_device,1000,1\n"
-                          "device_to_device,100000000,250\nhost_to_device,100000000,2000\n");
-  const auto constants = fit_device_constants(toy.path(), "toy"); // 200 MB in 250 us: 800 GB/s
+                          "device_to_device,100000000,250\ndevice_to_device,100000000,200\n"
+                          "device_to_device,100000000,400\nhost_to_device,100000000,2000\n");
+  // 200 MB in 250, 200 and 400 us: 800, 1000 and 500 GB/s.
+  const auto constants = fit_device_constants(toy.path(), "toy");
   CHECK(value_of(constants, "memory_bandwidth_share") == Approx(0.8));
   CHECK(value_of(constants, "accumulation_bandwidth_share") == Approx(0.8));
+  CHECK(constants.front().source == "measured/copy.csv, 3 rows");
+  // The middle one is 20 % less than the first and 60 % more than the last.
+  CHECK(constants.front().error_percent == Approx(60.0));
+}
+
+TEST_CASE("a permutation in a precision that is not known is refused") {
+  const Toy toy;
+  toy.measure("permute.csv", "operation,precision,tokens,hidden,experts,top_k,time_us\n"
+                             "permute,fp4,1000,1000,8,2,10\n");
+  CHECK_THROWS_AS(fit_device_constants(toy.path(), "toy"), InputError);
 }
 
 TEST_CASE("a permutation twice as slow as its bytes doubles that part alone") {

@@ -45,7 +45,7 @@ TEST_CASE("one table alone leaves the error that was known of a collective") {
   const TemporaryFolder out;
   fs::create_directories(given.path() / "h100-sxm");
   const fs::path table = given.write("h100-sxm/all_to_all.csv", exchanges);
-  make_calibration(calibration_folder, {{table}, {}, {}, {}}, out.path());
+  make_calibration(calibration_folder, {.tables = {table}}, out.path());
   const auto before = NetworkCost::load(calibration_folder).curves();
   const auto after = NetworkCost::load(out.path()).curves();
   const NetworkCurve& fitted = curve_of(after, Collective::all_to_all);
@@ -64,7 +64,7 @@ TEST_CASE("an all-to-all in a node scales the other collectives until they are m
                   "collective,distribution,ranks,nodes,bytes,time_us\n"
                   "all_gather,equal,8,1,16384,20\nall_gather,equal,8,1,268435456,700\n"
                   "all_to_all,zipf,8,1,268435456,9999\n");
-  make_calibration(calibration_folder, {{table, collectives}, {}, {}, {}}, out.path());
+  make_calibration(calibration_folder, {.tables = {table, collectives}}, out.path());
   const auto before = NetworkCost::load(calibration_folder).curves();
   const auto after = NetworkCost::load(out.path()).curves();
   const auto share = [](const std::vector<NetworkCurve>& curves, Collective collective) {
@@ -87,12 +87,12 @@ TEST_CASE("rows of several nodes need the topology that names their network") {
                                               "all_gather,equal,16,2,16384,40\n"
                                               "all_gather,equal,16,2,268435456,7000\n");
   const fs::path made = out.path() / "made";
-  CHECK_THROWS_WITH(make_calibration(calibration_folder, {{table}, {}, {}, {}}, made),
+  CHECK_THROWS_WITH(make_calibration(calibration_folder, {.tables = {table}}, made),
                     Catch::Contains(table.string() + ":2:21: error: the file does not name") &&
                         Catch::Contains("--topology"));
   CHECK_FALSE(fs::exists(made));
   const RankLinks links{"nvlink4", gbyte_per_s(450), "infiniband", gbyte_per_s(50)};
-  make_calibration(calibration_folder, {{table}, {}, {}, links}, made);
+  make_calibration(calibration_folder, {.tables = {table}, .links = links}, made);
   CHECK(content_of(made / "network.csv") != content_of(calibration_folder / "network.csv"));
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("the report names the files that constants were fitted to") {
   fs::create_directories(given.path() / "h100-sxm");
   const fs::path table = given.write("h100-sxm/launch.csv", "quantity,time_us\nhost_launch,4.8\n");
   const CalibrationResult result =
-      make_calibration(calibration_folder, {{table}, {}, {}, {}}, out.path());
+      make_calibration(calibration_folder, {.tables = {table}}, out.path());
   CHECK(result.devices.at("h100-sxm").constants.size() == 1);
   CHECK(content_of(out.path() / "REPORT.md").find("measured/launch.csv, 1 rows") !=
         std::string::npos);

@@ -1,6 +1,7 @@
 #include "sim/calibrate/nccl_log.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/input/file_text.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <sstream>
 #include <string>
 
 using namespace moesim;
@@ -30,6 +32,10 @@ std::string refusal(const std::string& text, const std::string& name = "x_all_re
     return error.what();
   }
   return "no error";
+}
+
+NcclLog read_log(const fs::path& path) {
+  return parse_nccl_log(read_file(path), path.string(), std::nullopt);
 }
 
 } // namespace
@@ -84,7 +90,9 @@ TEST_CASE("a log that names its collective needs no file name") {
                          "1000000 1 float sum -1 100 10 5 0 100 10 5 0\n",
                      "run.txt", std::nullopt);
   CHECK(log.collective == Collective::reduce_scatter);
-  CHECK(refusal(devices + header_13 + row_13, "run.txt") ==
+  // Copies of values may be an all-gather or an all-to-all.
+  const std::string copied = "1000000 250000 float none -1 100.0 10.00 5.00 0 99.0 10.10 5.05 0\n";
+  CHECK(refusal(devices + header_13 + copied, "run.txt") ==
         "run.txt:1:1: error: the log does not name its collective\n"
         "  hint: say which with --collective");
 }
@@ -124,6 +132,37 @@ TEST_CASE("a log becomes measurements of the tier that bounds it") {
                   InputError);
 }
 
+TEST_CASE("the prefixes of launchers are read over") {
+  for (const std::string prefix :
+       {"[0] ", "[1,0]<stdout>:", "[1,0]", "0: ", " 3: ", "[node-1.site:0] ", "[0]: "}) {
+    INFO(prefix);
+    std::string text;
+    std::istringstream lines(devices + header_13 + row_13);
+    for (std::string line; std::getline(lines, line);)
+      text += prefix + line + "\n";
+    const NcclLog log = parse_nccl_log(text, "x_all_reduce.log", std::nullopt);
+    CHECK(log.ranks == 2);
+    CHECK(log.rows.size() == 1);
+  }
+}
+
+TEST_CASE("a log of sums names its collective by the ratio of its bandwidths") {
+  // Two ranks: the bus factor of an all-reduce is 2 · 1/2, of a reduce-scatter 1/2.
+  const auto collective_of = [](const std::string& text) {
+    return parse_nccl_log(text, "run.log", std::nullopt).collective;
+  };
+  CHECK(collective_of(devices + header_13 + row_13) == Collective::all_reduce);
+  const std::string halved = "1000000 250000 float sum -1 100.0 10.00 5.00 0 99.0 10.10 5.05 0\n";
+  CHECK(collective_of(devices + header_13 + halved) == Collective::reduce_scatter);
+}
+
+TEST_CASE("a rank beyond all numbers is refused where it stands") {
+  std::string text = devices + header_13 + row_13;
+  text.replace(text.find("Rank  1"), 7, "Rank  77777777777777777777");
+  CHECK(refusal(text).find("x_all_reduce.log:2:10: error: 77777777777777777777 is not the number "
+                           "of a rank") != std::string::npos);
+}
+
 TEST_CASE("published nccl-tests logs are read, their bus bandwidth as nccl-tests defines it") {
   const char* samples = std::getenv("MOESIM_SAMPLES");
   if (samples == nullptr) {
@@ -134,11 +173,11 @@ TEST_CASE("published nccl-tests logs are read, their bus bandwidth as nccl-tests
   for (const auto& entry : fs::directory_iterator(fs::path(samples) / "nccl_tests")) {
     INFO(entry.path());
     if (entry.path().filename().string().find("FAILED") != std::string::npos) {
-      CHECK_THROWS_AS(read_nccl_log(entry.path(), std::nullopt), InputError);
+      CHECK_THROWS_AS(read_log(entry.path()), InputError);
       continue;
     }
     // Some names leave the collective out: redop "none" is an all-gather or an all-to-all.
-    const NcclLog log = read_nccl_log(entry.path(), std::nullopt);
+    const NcclLog log = read_log(entry.path());
     CHECK(log.ranks >= 1);
     for (const NcclLog::Row& row : log.rows)
       if (row.bus_bandwidth > 5.0) {

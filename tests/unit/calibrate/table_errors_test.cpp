@@ -80,7 +80,7 @@ TEST_CASE("tables of a kind that borrows are predicted from those that it borrow
   fs::create_directories(folder.path() / "fast");
   folder.write("fast/gemm.csv", "precision,m,n,k,time_us\nbf16,64,64,64,2\nbf16,128,64,64,3\n");
   folder.write(
-      "devices.csv",
+      "gpus.csv",
       "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,driver_names,"
       "provenance,source\n"
       "toy,fast,1,1,1000,100,none,datasheet,x\nfast,none,2,2,2000,100,none,datasheet,x\n");

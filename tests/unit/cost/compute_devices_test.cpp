@@ -32,7 +32,7 @@ constexpr const char* new_row = "new,old,4,16,1000,100,none,datasheet,for the te
 /// 1/2.
 void write_calibration(const TemporaryFolder& folder, const std::string& rows) {
   fs::copy_file(shipped_tables / "compute_constants.csv", folder.path() / "compute_constants.csv");
-  folder.write("devices.csv", std::string(header) + rows);
+  folder.write("gpus.csv", std::string(header) + rows);
   folder.write("compute_errors.csv", toy_errors("old"));
   fs::create_directories(folder.path() / "old");
   folder.write("old/gemm.csv", "precision,m,n,k,time_us\n"
@@ -53,9 +53,9 @@ double device_microseconds(const KernelTime& time) {
   return time.time.value * 1e6;
 }
 
-std::string message_of(const TemporaryFolder& folder, const std::string& kind) {
+std::string refusal_of_rows(const TemporaryFolder& folder) {
   try {
-    find_table_folders(folder.path(), {kind});
+    read_devices(folder.path());
   } catch (const InputError& error) {
     return error.what();
   }
@@ -112,7 +112,7 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
   fs::create_directories(folder.path() / "new");
   folder.write("new/gemm.csv", "precision,m,n,k,time_us\nbf16,256,64,64,3\n");
   folder.write("compute_errors.csv", toy_errors("old") + toy_errors("new").substr(60));
-  const std::vector<TableFolder> folders = find_table_folders(folder.path(), {"new"});
+  const std::vector<TableFolder> folders = find_table_folders(folder.path(), "new", {});
   REQUIRE(folders.size() == 2);
   CHECK(folders[0].path == folder.path() / "new");
   CHECK_FALSE(folders[0].borrowed);
@@ -128,63 +128,86 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
 TEST_CASE("a kind may be said to have no tables") {
   const TemporaryFolder folder;
   write_calibration(folder, "new,none,4,16,1000,100,none,datasheet,for the test\n");
-  CHECK(find_table_folders(folder.path(), {"new"}).empty());
+  CHECK(find_table_folders(folder.path(), "new", {}).empty());
   CHECK(load(folder, "new", 4.0, 16.0)
             .time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))
             .basis == CostBasis::datasheet);
 }
 
-TEST_CASE("a GPU kind with neither tables nor a row is an error that names the known kinds") {
+TEST_CASE("a GPU kind that no row lists takes the tables of the nearest peaks") {
   const TemporaryFolder folder;
-  write_calibration(folder, new_row);
-  CHECK(message_of(folder, "newer") == (folder.path() / "devices.csv").string() +
-                                           ": error: gpu.kind: \"newer\" is not one of old, new\n"
-                                           "  hint: did you mean \"new\"?");
-  fs::remove(folder.path() / "devices.csv");
-  CHECK(message_of(folder, "gb9000") == (folder.path() / "devices.csv").string() +
-                                            ": error: gpu.kind: \"gb9000\" is not one of old\n"
-                                            "  hint: another needs a row of " +
-                                            (folder.path() / "devices.csv").string());
+  write_calibration(folder,
+                    std::string(old_row) + "far,none,1000,2000,9000,100,none,datasheet,x\n");
+  fs::create_directories(folder.path() / "far");
+  folder.write("far/gemm.csv", "precision,m,n,k,time_us\nbf16,256,64,64,1\nfp8,256,64,64,1\n");
+  folder.write("compute_errors.csv", toy_errors("old") + toy_errors("far").substr(60));
+  const Kernel kernel = gemm(KernelPart::dense, Precision::bf16, 256, 64, 64);
+  const ComputeCost cost = load(folder, "newer", 4.0, 16.0);
+  CHECK(cost.nearest_of_unlisted() == "old");
+  // A quarter of the time at four times the peak, over 0.8 of the rate in long runs.
+  const KernelTime time = cost.time(kernel);
+  CHECK(device_microseconds(time) == Approx(4.194304 / 4 / 0.8).epsilon(1e-9));
+  CHECK(time.basis == CostBasis::other_device);
+  REQUIRE(time.stand_in != nullptr);
+  CHECK(*time.stand_in == "old");
+  CHECK(cost.common_error() == Approx(0.3));
+  CHECK(load(folder, "large", 900.0, 1900.0).nearest_of_unlisted() == "far");
+  CHECK(load(folder, "old", 1.0, 2.0).nearest_of_unlisted().empty());
 }
 
-TEST_CASE("an unknown GPU kind is an error where a topology names it") {
+TEST_CASE("a GPU kind that is near no measured one is timed by the roofline") {
   const TemporaryFolder folder;
-  write_calibration(folder, new_row);
+  write_calibration(folder, old_row);
+  // Without fp8 arithmetic it is of another generation than "old".
+  const ComputeCost cost = load(folder, "ancient", 1.0, 1.0);
+  CHECK(cost.nearest_of_unlisted().empty());
+  CHECK(cost.time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64)).basis ==
+        CostBasis::datasheet);
+}
+
+TEST_CASE("a misspelt GPU kind is an error where a topology names it") {
+  const TemporaryFolder folder;
+  write_calibration(folder, std::string(old_row) + new_row);
+  const NamedRow named{"newer", {"t.toml", 2, 8, "kind = \"newer\""}};
   CHECK_THROWS_WITH(
-      find_table_folders(folder.path(), {"newer", {"t.toml", 2, 8, "kind = \"newer\""}}),
-      "t.toml:2:8: error: gpu.kind: \"newer\" is not one of old, new\n"
+      check_spelling(folder.path(), named, {tflops(4), tflops(16), gbyte_per_s(1000)}),
+      "t.toml:2:8: error: gpu.kind: \"newer\" is not one of new, old\n"
       "  kind = \"newer\"\n"
       "         ^\n"
       "  hint: did you mean \"new\"?");
+  // Other rates are another GPU, another name too.
+  CHECK_NOTHROW(check_spelling(folder.path(), named, {tflops(5), tflops(16), gbyte_per_s(1000)}));
+  CHECK_NOTHROW(
+      check_spelling(folder.path(), {"gb9000"}, {tflops(4), tflops(16), gbyte_per_s(1000)}));
 }
 
-TEST_CASE("malformed rows of devices.csv are refused with their place") {
+TEST_CASE("malformed rows of gpus.csv are refused with their place") {
   const auto message = [](const std::string& row) {
     const TemporaryFolder folder;
     write_calibration(folder, row);
-    const std::string text = message_of(folder, "new");
-    return text.substr(text.find("devices.csv"));
+    const std::string text = refusal_of_rows(folder);
+    return text.substr(text.find("gpus.csv"));
   };
   CHECK(message("new,olt,1,2,1,9,none,assumption,x\n") ==
-        "devices.csv:2:5: error: borrows: \"olt\" is not one of old, none\n"
+        "gpus.csv:2:5: error: borrows: \"olt\" is not one of old, none\n"
         "  new,olt,1,2,1,9,none,assumption,x\n"
         "      ^\n"
         "  hint: did you mean \"old\"?");
-  CHECK(message("new,none,1,,1,9,none,assumption,x\n").rfind("devices.csv:2:12: error: ", 0) == 0);
+  CHECK(message("new,none,1,,1,9,none,assumption,x\n").rfind("gpus.csv:2:12: error: ", 0) == 0);
   CHECK(message("new,none,1,2,1,9,none,assumption,x\nnew,none,1,2,1,9,none,assumption,x\n") ==
-        "devices.csv:3:1: error: device: \"new\" is given twice\n"
+        "gpus.csv:3:1: error: device: \"new\" is given twice\n"
         "  new,none,1,2,1,9,none,assumption,x\n"
         "  ^");
   CHECK(message("new,old,1,2,1,9,none,guess,x\n") ==
-        "devices.csv:2:22: error: provenance: \"guess\" is not one of measured, fitted, published, "
+        "gpus.csv:2:22: error: provenance: \"guess\" is not one of measured, fitted, published, "
         "datasheet, assumption\n"
         "  new,old,1,2,1,9,none,guess,x\n"
         "                       ^");
-  CHECK(message("new,old,,2,1,9,none,assumption,x\n").rfind("devices.csv:2:9: error: ", 0) == 0);
+  CHECK(message("new,old,,2,1,9,none,assumption,x\n").rfind("gpus.csv:2:9: error: ", 0) == 0);
 }
 
 TEST_CASE("every GPU kind of the shipped rows can be timed") {
-  for (const char* kind : {"h800-sxm", "b300-sxm", "gb200", "gb300", "l40s"}) {
+  for (const char* kind : {"h800-sxm", "b300-sxm", "gb200", "gb300", "l40s", "h100-nvl", "rubin"}) {
     INFO(kind);
     const ComputeCost cost =
         ComputeCost::load(shipped_tables, {kind, tflops(2000), tflops(4000), gbyte_per_s(8000)});

@@ -20,7 +20,7 @@ void write_hosts(const TemporaryFolder& folder, const std::string& rows) {
     std::filesystem::copy_file(calibration_folder / name, folder.path() / name,
                                std::filesystem::copy_options::overwrite_existing);
   folder.write(
-      "devices.csv",
+      "gpus.csv",
       "device,borrows,bf16_tflops,fp8_tflops,memory_gbyte_per_s,board_power_w,driver_names,"
       "provenance,source\n"
       "bare,none,1,1,1000,100,none,datasheet,for the test\n");

@@ -41,13 +41,13 @@ std::string diagnostic(const Prediction& prediction, const std::string& wanted) 
 TEST_CASE("a step whose groups straddle domains says what that costs") {
   const Prediction whole = on_racks({});
   const Prediction packed = on_racks({"cluster.placement=packed"});
-  CHECK(diagnostic(whole, straddling_warning).empty());
+  CHECK(diagnostic(whole, warning_name).empty());
   CHECK(std::isnan(whole.result.straddling_ms));
   CHECK(packed.result.idle_gpus == 0.0);
   const double more_ms = packed.result.step_time_ms - whole.result.step_time_ms;
   CHECK(more_ms > 0.0);
   CHECK(packed.result.straddling_ms == more_ms);
-  const std::string warning = diagnostic(packed, straddling_warning);
+  const std::string warning = diagnostic(packed, warning_name);
   CHECK_THAT(warning, Contains("straddle scale-up domains of 72 GPUs"));
   CHECK_THAT(warning,
              Contains(fmt::format("a step of {:.1f} ms, and of {:.1f} ms with groups placed "
