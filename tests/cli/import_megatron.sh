@@ -109,6 +109,13 @@ predicted=$("$moesim" simulate "$work/log/scenario.toml" --no-twins --format csv
 
 "$moesim" import megatron --help >"$work/help"
 expect "$work/help" 'moesim import megatron train.sh --topology'
+# A node from its matrix, in the fabric of a file.
+printf '\tGPU0\tGPU1\tNIC0\nGPU0\t X \tNV18\tPIX\nGPU1\tNV18\t X \tPIX\nNIC0\tPIX\tPIX\t X \n' >"$work/matrix.txt"
+"$moesim" import nvidia-smi-topo "$work/matrix.txt" --gpu h100-sxm --fabric "$cluster" \
+  --out "$work/mine.toml" >"$work/out" 2>"$work/err"
+expect "$work/mine.toml" 'gpus_max = 4096' # 16,384 / 8 nodes of 2
+expect "$work/mine.toml" 'kind = "rail-optimised"'
+
 "$moesim" import --help >"$work/help"
 expect "$work/help" 'megatron-log'
 echo "a launch script was imported and simulated"
