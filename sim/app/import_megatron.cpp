@@ -99,16 +99,18 @@ void print_refusal(const std::string& scenario) {
   }
 }
 
-void write_and_tell(const ImportedScenario& scenario, const std::string& out) {
-  write_imported_scenario(scenario, out);
+/// Writes the scenario, and its name to stdout unless another result goes there.
+void write_and_tell(const ImportedScenario& scenario, const MegatronRequest& request) {
+  write_imported_scenario(scenario, request.out);
   print_gaps(scenario);
-  print_refusal(out);
-  std::cout << out << std::endl; // before a replay may fork
+  print_refusal(request.out);
+  (request.format == TableFormat::table ? std::cout : std::cerr)
+      << request.out << std::endl; // before a replay may fork
 }
 
 void run_import(MegatronRequest& request) {
   request.options.definitions = parse_definitions(request);
-  write_and_tell(read_megatron(request.file, request.options), request.out);
+  write_and_tell(read_megatron(request.file, request.options), request);
 }
 
 /// A measured value beside the predicted one.
@@ -144,7 +146,7 @@ void print_comparison(const LoggedRun& run, const MegatronRequest& request,
 
 void run_log_import(MegatronRequest& request, const AppContext& context) {
   LoggedRun run = read_megatron_log(request.file);
-  write_and_tell(scenario_of(run.arguments, request.options), request.out);
+  write_and_tell(scenario_of(run.arguments, request.options), request);
   if (run.step_time_ms || run.allocated_gib)
     print_comparison(run, request, context);
 }

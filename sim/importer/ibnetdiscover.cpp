@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <string.h>
+
 #include <algorithm>
-#include <cctype>
 
 namespace moesim {
 
@@ -19,35 +20,7 @@ constexpr int ampere = 80;
 
 /// Orders names with digits as numbers: "node2" before "node10".
 bool natural_less(const std::string& a, const std::string& b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  const auto digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
-  while (i < a.size() && j < b.size()) {
-    if (!digit(a[i]) || !digit(b[j])) {
-      if (a[i] != b[j])
-        return a[i] < b[j];
-      ++i;
-      ++j;
-      continue;
-    }
-    const auto end_of = [&](const std::string& text, std::size_t from) {
-      while (from < text.size() && digit(text[from]))
-        ++from;
-      return from;
-    };
-    const std::string left = a.substr(i, end_of(a, i) - i);
-    const std::string right = b.substr(j, end_of(b, j) - j);
-    const auto weight = [](const std::string& text) {
-      return text.substr(std::min(text.find_first_not_of('0'), text.size()));
-    };
-    if (weight(left).size() != weight(right).size())
-      return weight(left).size() < weight(right).size();
-    if (weight(left) != weight(right))
-      return weight(left) < weight(right);
-    i += left.size();
-    j += right.size();
-  }
-  return a.size() - i < b.size() - j;
+  return strverscmp(a.c_str(), b.c_str()) < 0;
 }
 
 /// The name without characters that a table cannot hold.

@@ -36,6 +36,8 @@ const ArgumentRule* find_argument_rule(const std::string& name);
 /// The name under which an argument is known: dashes for underscores, and Megatron-Core's names of
 /// a config for those of the command line.
 std::string argument_name(std::string written);
+/// The flag of a command line that is on where a log or a config has `name` off; "" for others.
+std::string opposite_flag(const std::string& name);
 /// Every known name.
 std::vector<std::string> argument_names();
 /// The size of the vocabulary of a tokenizer or model whose name or path is known; see the sources

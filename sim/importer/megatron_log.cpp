@@ -143,17 +143,12 @@ private:
   }
 
   void add(const std::string& written, const std::string& value, const InputLocation& where) {
-    // Flags that a command line turns off and the log shows turned on.
-    static const std::map<std::string, std::string> opposites = {
-        {"add-bias-linear", "disable-bias-linear"},
-        {"torch-fsdp2-reshard-after-forward", "torch-fsdp2-no-reshard-after-forward"}};
     MegatronArgument argument{argument_name(written), where, {}};
-    const auto opposite = opposites.find(argument.name);
-    if (opposite != opposites.end())
-      argument.name = opposite->second;
-    const bool off = value == "None" || value == "[]" || value == "()" || value.empty() ||
-                     value == (opposite == opposites.end() ? "False" : "True");
-    if (off)
+    const std::string opposite = opposite_flag(argument.name);
+    if (!opposite.empty())
+      argument.name = opposite;
+    if (value == "None" || value == "[]" || value == "()" || value.empty() ||
+        value == (opposite.empty() ? "False" : "True"))
       return;
     const ArgumentRule* rule = find_argument_rule(argument.name);
     if (!rule) {

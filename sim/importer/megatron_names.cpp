@@ -85,18 +85,31 @@ std::string argument_name(std::string written) {
       {"gated-linear-unit", "swiglu"},
       {"encoder-seq-length", "seq-length"},
       {"encoder-num-layers", "num-layers"},
-      {"max-length", "seq-length"},
+      {"max-length", "seq-length"},      // ms-swift
+      {"sequence-length", "seq-length"}, // Megatron-Bridge
+      {"num-nodes", "nnodes"},           // NeMo
+      {"devices", "nproc-per-node"},
       {"qk-nope-head-dim", "qk-head-dim"},
       {"qk-rope-head-dim", "qk-pos-emb-head-dim"},
       {"virtual-pipeline-model-parallel-size", "num-virtual-stages-per-pipeline-rank"},
       {"num-layers-in-first-pipeline-stage", "decoder-first-pipeline-num-layers"},
       {"num-layers-in-last-pipeline-stage", "decoder-last-pipeline-num-layers"},
-      {"actor-num-nodes", "nnodes"},
+      {"actor-num-nodes", "nnodes"}, // slime
       {"actor-num-gpus-per-node", "nproc-per-node"}};
   written.erase(0, std::min(written.find_first_not_of('-'), written.size()));
   std::replace(written.begin(), written.end(), '_', '-');
   const auto other = others.find(written);
   return other == others.end() ? written : other->second;
+}
+
+std::string opposite_flag(const std::string& name) {
+  static const std::map<std::string, std::string> opposites = {
+      {"add-bias-linear", "disable-bias-linear"},
+      {"share-embeddings-and-output-weights", "untie-embeddings-and-output-weights"},
+      {"grad-reduce-in-fp32", "grad-reduce-in-bf16"},
+      {"torch-fsdp2-reshard-after-forward", "torch-fsdp2-no-reshard-after-forward"}};
+  const auto found = opposites.find(name);
+  return found == opposites.end() ? "" : found->second;
 }
 
 std::vector<std::string> argument_names() {

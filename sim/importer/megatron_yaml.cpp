@@ -36,8 +36,13 @@ public:
     const YamlNode* arguments = root.find("MODEL_ARGS");
     if (!arguments)
       arguments = root.find("ARGS");
-    if (!arguments)
-      return read_table(root);
+    if (!arguments) {
+      read_table(root);
+      // A config of Megatron-Bridge has no flag beside the number of groups.
+      if (root.find("_target_") && arguments_.has("num-query-groups"))
+        arguments_.add({"group-query-attention", arguments_.get("num-query-groups").where, {}});
+      return;
+    }
     static const std::set<std::string> about_the_run = {
         "MODEL_ARGS", "ARGS", "ENV_VARS", "DEPENDENCIES", "TEST_TYPE", "METRICS", "MODE"};
     for (const auto& [name, value] : root.entries())
@@ -81,8 +86,14 @@ private:
 
   void read_entry(const YamlNode& key, const YamlNode& value) {
     MegatronArgument argument{argument_name(key.text()), key.where(), {}};
-    if (argument.name == "add-bias-linear")
-      return read_bias(std::move(argument), value);
+    if (const std::string opposite = opposite_flag(argument.name); !opposite.empty()) {
+      argument.name = opposite;
+      if (is_off(value))
+        arguments_.add(std::move(argument));
+      return;
+    }
+    if (key.text() == "_target_" || key.text() == "_call_")
+      return; // Python's names in a config of Megatron-Bridge
     const ArgumentRule* rule = find_argument_rule(argument.name);
     if (value.kind() == YamlNode::Kind::null || (rule && is_off(value)))
       return; // Megatron's default
@@ -96,13 +107,6 @@ private:
     if (rule->shape == ArgumentShape::value && argument.values.empty())
       value.fail(fmt::format("{} has no value", key.text()));
     arguments_.add(std::move(argument));
-  }
-
-  /// Reads keys whose command-line arguments have the opposite sense.
-  void read_bias(MegatronArgument argument, const YamlNode& value) {
-    argument.name = "disable-bias-linear";
-    if (is_off(value))
-      arguments_.add(std::move(argument));
   }
 
   static bool is_word(const YamlNode& value, std::initializer_list<const char*> words) {

@@ -42,29 +42,29 @@ std::optional<std::int64_t> shell_integer(const std::string& text) {
 std::optional<std::int64_t> apply_arithmetic(const std::string& sign, std::int64_t a,
                                              std::int64_t b) {
   std::int64_t result = 0;
-  if (sign == "+")
-    return __builtin_add_overflow(a, b, &result) ? std::nullopt : Integer(result);
-  if (sign == "-")
-    return __builtin_sub_overflow(a, b, &result) ? std::nullopt : Integer(result);
-  if (sign == "*")
-    return __builtin_mul_overflow(a, b, &result) ? std::nullopt : Integer(result);
-  if (sign == "/" || sign == "%") {
-    if (b == 0 || b == -1) // the negation of the smallest number overflows
-      return b == 0 ? std::nullopt : sign == "%" ? Integer(0) : apply_arithmetic("-", 0, a);
-    return sign == "/" ? a / b : a % b;
-  }
-  const bool known = sign == "<" || sign == ">" || sign == "<=" || sign == ">=" || sign == "==" ||
-                     sign == "!=" || sign == "&&" || sign == "||";
-  if (!known)
+  const bool division = sign == "/" || sign == "%";
+  const bool overflows = sign == "+"   ? __builtin_add_overflow(a, b, &result)
+                         : sign == "-" ? __builtin_sub_overflow(a, b, &result)
+                         : sign == "*" ? __builtin_mul_overflow(a, b, &result)
+                                       : division && b == 0;
+  if (overflows)
     return std::nullopt;
-  return sign == "<"    ? a < b
-         : sign == ">"  ? a > b
-         : sign == "<=" ? a <= b
-         : sign == ">=" ? a >= b
-         : sign == "==" ? a == b
-         : sign == "!=" ? a != b
-         : sign == "&&" ? (a != 0 && b != 0)
-                        : (a != 0 || b != 0);
+  if (division && b == -1) // the negation of the smallest number overflows
+    return sign == "%" ? Integer(0) : apply_arithmetic("-", 0, a);
+  if (division)
+    return sign == "/" ? a / b : a % b;
+  static const std::map<std::string, bool (*)(std::int64_t, std::int64_t)> comparisons = {
+      {"<", [](std::int64_t x, std::int64_t y) { return x < y; }},
+      {">", [](std::int64_t x, std::int64_t y) { return x > y; }},
+      {"<=", [](std::int64_t x, std::int64_t y) { return x <= y; }},
+      {">=", [](std::int64_t x, std::int64_t y) { return x >= y; }},
+      {"==", [](std::int64_t x, std::int64_t y) { return x == y; }},
+      {"!=", [](std::int64_t x, std::int64_t y) { return x != y; }},
+      {"&&", [](std::int64_t x, std::int64_t y) { return x != 0 && y != 0; }},
+      {"||", [](std::int64_t x, std::int64_t y) { return x != 0 || y != 0; }}};
+  if (const auto comparison = comparisons.find(sign); comparison != comparisons.end())
+    return comparison->second(a, b);
+  return sign == "+" || sign == "-" || sign == "*" ? Integer(result) : std::nullopt;
 }
 
 ShellNumber ShellWords::evaluate(const ShellNode& expression) {

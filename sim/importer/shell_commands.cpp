@@ -13,9 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Most values of a seq, and files that a script may source.
+/// Most values of a seq.
 constexpr std::int64_t values_max = 10'000;
-constexpr int sources_max = 50;
 
 LocatedText unknown_text(const LocatedText& where, const std::string& message) {
   return LocatedText::at(where.offset(), "?",

@@ -40,12 +40,6 @@ void flatten_test(const ShellNode& node, ShellWords& words, ShellValues& flat) {
   }
 }
 
-ShellTruth negated(ShellTruth truth) {
-  return truth == ShellTruth::no    ? ShellTruth::yes
-         : truth == ShellTruth::yes ? ShellTruth::no
-                                    : truth;
-}
-
 } // namespace
 
 ShellRunner::ShellRunner(const ShellDefinitions& definitions)
@@ -58,7 +52,10 @@ ShellOutcome ShellRunner::take_outcome() {
 }
 
 void ShellRunner::run_file(const std::string& file, const std::string& text) {
-  const ShellNode script = ShellNode::parse(text, file, files_->add(file, text));
+  run_script(ShellNode::parse(text, file, files_->add(file, text)));
+}
+
+void ShellRunner::run_script(const ShellNode& script) {
   declare(script);
   run(script.children("Stmts"));
   if (leap_ == Leap::call)
@@ -91,42 +88,47 @@ ShellTruth ShellRunner::run_statement(const ShellNode& statement) {
     return ShellTruth::ran;
   ++depth_;
   const ShellTruth truth = run_node(statement.child("Cmd"));
+  for (const ShellNode& redirection : statement.children("Redirs"))
+    run_document(redirection.child("Hdoc"));
   --depth_;
   return statement.flag("Negated") ? negated(truth) : truth;
 }
 
 ShellTruth ShellRunner::run_node(const ShellNode& node) {
+  static const std::map<std::string, ShellTruth (ShellRunner::*)(const ShellNode&)> kinds = {
+      {"CallExpr", &ShellRunner::run_call},      {"DeclClause", &ShellRunner::run_declaration},
+      {"IfClause", &ShellRunner::run_condition}, {"CaseClause", &ShellRunner::run_choice},
+      {"BinaryCmd", &ShellRunner::run_binary},   {"WhileClause", &ShellRunner::run_while},
+      {"ForClause", &ShellRunner::run_for},      {"ArithmCmd", &ShellRunner::run_arithmetic},
+      {"TestClause", &ShellRunner::run_test}};
   const std::string type = node.type();
-  if (type == "CallExpr")
-    return run_call(node);
-  if (type == "DeclClause")
-    return run_declaration(node);
-  if (type == "IfClause")
-    return run_condition(node);
-  if (type == "CaseClause")
-    return run_choice(node);
-  if (type == "BinaryCmd")
-    return run_binary(node);
-  if (type == "WhileClause")
-    return run_while(node);
-  if (type == "ForClause")
-    return run_for(node);
-  if (type == "ArithmCmd")
-    return run_arithmetic(node.child("X"));
+  if (const auto kind = kinds.find(type); kind != kinds.end())
+    return (this->*kind->second)(node);
   if (type == "Block" || type == "Subshell")
     return run(node.children("Stmts"));
   if (type == "TimeClause" && !node.child("Stmt").empty())
     return run_statement(node.child("Stmt"));
-  if (type == "LetClause")
-    for (const ShellNode& expression : node.children("Exprs"))
-      run_arithmetic(expression);
+  for (const ShellNode& expression : node.children("Exprs")) // of `let`
+    words_.evaluate(expression);
   if (type == "FuncDecl")
     functions_.insert_or_assign(node.child("Name").text("Value"), node.child("Body"));
-  if (type != "TestClause")
-    return ShellTruth::ran;
-  ShellValues words;
-  flatten_test(node.child("X"), words_, words);
-  return decide(words);
+  return ShellTruth::ran;
+}
+
+/// Follows a here-document that trains, as a job for sbatch. Its lines keep their numbers.
+void ShellRunner::run_document(const ShellNode& document) {
+  const std::string text = document.empty() ? "" : words_.expand_whole(document).text();
+  if (text.find("--num-layers") == std::string::npos || output_ || ++sources_ > sources_max)
+    return;
+  const InputLocation where = files_->locate(document.begin());
+  const std::string lines = std::string(static_cast<std::size_t>(where.line - 1), '\n') + text;
+  ShellNode script;
+  try {
+    script = ShellNode::parse(lines, where.file, files_->add(where.file, lines));
+  } catch (const InputError& error) { // it is no script
+    notes_.push_back({document.begin(), "not followed: a here-document: " + error.message()});
+  }
+  run_script(script);
 }
 
 // --- undecided conditions ---
@@ -337,8 +339,14 @@ ShellTruth ShellRunner::decide(const ShellValues& words) {
   return test.truth;
 }
 
-ShellTruth ShellRunner::run_arithmetic(const ShellNode& expression) {
-  const ShellNumber number = words_.evaluate(expression);
+ShellTruth ShellRunner::run_test(const ShellNode& node) {
+  ShellValues words;
+  flatten_test(node.child("X"), words_, words);
+  return decide(words);
+}
+
+ShellTruth ShellRunner::run_arithmetic(const ShellNode& node) {
+  const ShellNumber number = words_.evaluate(node.child("X"));
   if (number.value)
     return *number.value != 0 ? ShellTruth::yes : ShellTruth::no;
   reason_ = number.gap ? *number.gap : TextGap{"arithmetic that cannot be worked out", ""};

@@ -20,6 +20,9 @@ enum class ShellTruth {
   ran      ///< a command that is not run here: assumed to succeed, but not as a condition
 };
 
+/// The opposite of `yes` and `no`; the others stay.
+ShellTruth negated(ShellTruth truth);
+
 /// The value of `[ words ]` or `[[ words ]]`, with the reason if it is unknown.
 struct ShellTest {
   ShellTruth truth = ShellTruth::unknown;

@@ -28,10 +28,15 @@ private:
   /// an error.
   enum class Leap { none, turn, loop, call, script, guard };
 
+  /// Most files and here-documents that a script may follow.
+  static constexpr int sources_max = 50;
+
+  void run_script(const ShellNode& script);
   ShellTruth run(const std::vector<ShellNode>& statements);
   ShellTruth run_statement(const ShellNode& statement);
   ShellTruth run_node(const ShellNode& node);
   void declare(const ShellNode& node);
+  void run_document(const ShellNode& document);
 
   void begin_doubt();
   LocatedText::Gap doubt(bool replaces) const;
@@ -47,7 +52,8 @@ private:
   ShellTruth run_for(const ShellNode& node);
   ShellTruth run_counted(const ShellNode& loop, const std::vector<ShellNode>& body);
   bool run_turn(const std::vector<ShellNode>& body);
-  ShellTruth run_arithmetic(const ShellNode& expression);
+  ShellTruth run_arithmetic(const ShellNode& node);
+  ShellTruth run_test(const ShellNode& node);
   ShellTruth decide(const ShellValues& words);
 
   ShellTruth run_call(const ShellNode& node);

@@ -150,14 +150,18 @@ std::string ShellNode::text(const char* member) const {
 }
 
 std::size_t ShellNode::offset(const char* member) const {
+  if (empty())
+    return 0;
   const ShellNode value = child(member).child("Offset");
   return document_->base +
          (value.node_ && value.node_->is_number_unsigned() ? value.node_->get<std::size_t>() : 0);
 }
 
 std::string ShellNode::source(std::size_t begin, std::size_t end) const {
+  if (end <= begin || begin < document_->base)
+    return "";
   const std::size_t first = std::min(begin - document_->base, document_->text.size());
-  return end > begin ? document_->text.substr(first, end - begin) : "";
+  return document_->text.substr(first, end - begin);
 }
 
 } // namespace moesim

@@ -13,6 +13,7 @@ namespace moesim {
 /// gives them. A node that is absent is empty: it has no type, no members and no text.
 class ShellNode {
 public:
+  ShellNode() = default;
   /// The tree of a script in bash. All offsets of the tree are `base` larger than those in `text`.
   /// Throws InputError, with `name` as the file, for a script that is not bash or is larger or
   /// deeper than any real one, and if shfmt is not installed.

@@ -103,11 +103,19 @@ expect "$work/log/config.json" '"vocab_size": 1024'
 expect "$work/out" 'quantity,measured,predicted,error_percent'
 expect "$work/out" 'step_time_ms,41,'
 expect "$work/err" 'median of 3 of 5 lines'
+[[ $(wc -l <"$work/out") == 2 ]] || fail "one table, and nothing else" "$work/out"
 predicted=$("$moesim" simulate "$work/log/scenario.toml" --no-twins --format csv 2>/dev/null | cut -d, -f3 | tail -n 1)
 [[ $(grep '^step_time_ms' "$work/out" | cut -d, -f3) == "${predicted:0:4}"* ]] || fail "prediction" "$work/out"
 
 "$moesim" import megatron --help >"$work/help"
 expect "$work/help" 'moesim import megatron train.sh --topology'
+# A node from its matrix, in the fabric of a file.
+printf '\tGPU0\tGPU1\tNIC0\nGPU0\t X \tNV18\tPIX\nGPU1\tNV18\t X \tPIX\nNIC0\tPIX\tPIX\t X \n' >"$work/matrix.txt"
+"$moesim" import nvidia-smi-topo "$work/matrix.txt" --gpu h100-sxm --fabric "$cluster" \
+  --out "$work/mine.toml" >"$work/out" 2>"$work/err"
+expect "$work/mine.toml" 'gpus_max = 4096' # 16,384 / 8 nodes of 2
+expect "$work/mine.toml" 'kind = "rail-optimised"'
+
 "$moesim" import --help >"$work/help"
 expect "$work/help" 'megatron-log'
 echo "a launch script was imported and simulated"

@@ -292,66 +292,6 @@ TEST_CASE("each argument of the plan has its key") {
   }
 }
 
-TEST_CASE("a tokenizer that is known gives the vocabulary, which is said") {
-  const std::string dense = "--num-layers 4 --hidden-size 512 --num-attention-heads 8 "
-                            "--seq-length 128 --micro-batch-size 2 --bf16 ";
-  const ImportedScenario scenario = import_text(
-      dense + "--tokenizer-model Qwen/Qwen3-30B-A3B --make-vocab-size-divisible-by 1187");
-  // 151,936 = 128 x 1,187.
-  CHECK(scenario.config.find("\"vocab_size\": 151936") != std::string::npos);
-  CHECK(notes_of(scenario, "model")
-            .find("not in the file, assumed: --vocab-size 151936 (vocab_size of the model of "
-                  "--tokenizer-model, line 1)") != std::string::npos);
-  // GPT-2's 50,257 up to a multiple of 128: 393 x 128 = 50,304.
-  CHECK(import_text(dense + "--tokenizer-type GPT2BPETokenizer")
-            .config.find("\"vocab_size\": 50304") != std::string::npos);
-}
-
-TEST_CASE("a command that only names its model takes the sizes of a published config") {
-  const TemporaryFolder folder;
-  ScenarioOptions options;
-  options.topology = write_cluster(folder);
-  options.model = fs::path(MOESIM_SOURCE_DIR) / "workloads/qwen3-30b-a3b/config.json";
-  const fs::path script = folder.write(
-      "swift.sh", "NPROC_PER_NODE=4 NNODES=2 megatron sft --model Qwen/Qwen3-30B-A3B \\\n"
-                  "--tensor_model_parallel_size 2 --expert_model_parallel_size 4 "
-                  "--expert_tensor_parallel_size 1 --sequence_parallel true \\\n"
-                  "--micro_batch_size 1 --global_batch_size 16 --max_length 2048\n");
-  const ImportedScenario scenario = read_megatron(script, options);
-  CHECK(value_of(scenario, "cluster.gpus") == "8"); // 2 nodes of 4
-  CHECK(value_of(scenario, "parallel.expert") == "4");
-  CHECK(value_of(scenario, "training.sequence_length") == "2048");
-  CHECK(scenario.config.empty());
-  write_imported_scenario(scenario, folder.path() / "run" / "scenario.toml");
-  CHECK_FALSE(fs::exists(folder.path() / "run" / "config.json"));
-  const Workload workload = read_scenario(folder.path() / "run" / "scenario.toml", {}).workload;
-  CHECK(count_parameters(workload.model).total == 30'532'122'624);
-}
-
-TEST_CASE("arrays alone are arguments") {
-  const ImportedScenario scenario = import_text(
-      "MODEL_ARGS=(" + small_model + ")\nPATHS=(a b)\nMORE=\"--context-parallel-size 2\"\n");
-  CHECK(value_of(scenario, "parallel.context") == "2");
-  REQUIRE(scenario.remarks.size() == 1);
-  CHECK(scenario.remarks[0].find("no command: the arguments of MODEL_ARGS, MORE are taken (") == 0);
-}
-
-TEST_CASE("a file of Primus gives its overrides to the model that an option names") {
-  const TemporaryFolder folder;
-  ScenarioOptions options;
-  options.topology = write_cluster(folder);
-  options.gpus = 8;
-  options.model = fs::path(MOESIM_SOURCE_DIR) / "workloads/mixtral-8x7b/config.json";
-  const fs::path file = folder.write(
-      "primus.yaml",
-      "work_group: ${PRIMUS_TEAM:amd}\nmodules:\n  pre_trainer:\n    framework: megatron\n"
-      "    model: mixtral_8x7B_v0.1.yaml\n    overrides:\n      seq_length: ${PRIMUS_SEQ:4096}\n"
-      "      micro_batch_size: 2\n      expert_model_parallel_size: 8\n");
-  const ImportedScenario scenario = read_megatron(file, options);
-  CHECK(value_of(scenario, "parallel.expert") == "8");
-  CHECK(value_of(scenario, "training.micro_batch") == "2");
-}
-
 TEST_CASE("a dense model has no experts, no routing and no dispatch") {
   const ImportedScenario dense = import_text("--num-layers 4 --hidden-size 512 "
                                              "--num-attention-heads 8 --vocab-size 1024 "

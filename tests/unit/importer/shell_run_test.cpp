@@ -243,6 +243,17 @@ TEST_CASE("a guard is passed, and says so") {
   CHECK(words_of("run a\nif [ -z \"$A\" ]; then run b; exit 0; fi\nrun c") == "[b]");
 }
 
+TEST_CASE("a here-document that trains is followed, with its lines") {
+  const ShellOutcome outcome = run_shell(
+      "t.sh", "N=4\nsbatch <<EOF\n#!/bin/bash\nrun --num-layers $N \\$M\nEOF\ncat <<E\nrun no\nE\n",
+      {});
+  REQUIRE(outcome.commands.size() == 3); // sbatch, run and cat
+  const ShellCommand& run = outcome.commands[1];
+  CHECK(run.words[2].text() == "4");
+  CHECK(run.words[3].gap()->define == "M");
+  CHECK(outcome.files->locate(run.words[2].offset()).line == 4);
+}
+
 TEST_CASE("a sourced file is followed where it is there, and named where it is not") {
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder.path() / "models");
