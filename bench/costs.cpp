@@ -71,6 +71,7 @@ int main() {
                                         {KernelKind::batched_gemm, "batched products"},
                                         {KernelKind::attention_forward, "attention"},
                                         {KernelKind::attention_backward, "attention backward"},
+                                        {KernelKind::token_scan, "scans"},
                                         {KernelKind::memory_bound, "memory-bound"}});
   static_assert(names_each(kinds));
   for (const char* name : {"mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b"}) {

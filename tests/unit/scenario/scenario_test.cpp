@@ -106,9 +106,9 @@ TEST_CASE("paths are relative to the scenario, and it lists the files that it re
 TEST_CASE("every shipped scenario can run on its cluster") {
   int scenarios = 0;
   for (const auto& entry : fs::directory_iterator(fs::path(source) / "workloads")) {
-    if (!entry.is_directory())
-      continue;
     const fs::path path = entry.path() / "scenario.toml";
+    if (!fs::exists(path)) // a document, or the families of models
+      continue;
     INFO(path);
     CHECK_NOTHROW(read_scenario(path, {}));
     ++scenarios;

@@ -100,7 +100,7 @@ inline std::string message_of(const std::string& text, const Settings& settings,
   folder.write("config.json", config);
   folder.write("broken.json", "{\"model_type\": \"mixtral\",}\n");
   folder.write("empty.json", "{}\n");
-  folder.write("dense.json", with(config, "mixtral", "llama"));
+  folder.write("dense.json", with(with(config, "mixtral", "llama"), "num_local_experts", "_"));
   folder.write("load.csv", "layer_id,expert_id,count\n0,99,5\n");
   folder.write("wrong.toml",
                "source = \"none\"\n[gpu]\nsms = 132\n[node]\n[fabric]\nkind = \"none\"\n");

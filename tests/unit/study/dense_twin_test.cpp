@@ -43,6 +43,7 @@ struct KeyCase {
 /// The twins depend on these keys.
 const std::vector<KeyCase> of_twins = {
     {"model.config", "\"../qwen3-30b-a3b/config.json\""},
+    {"model.family", "\"grok-1\""},
     {"model.layers", "8"},
     {"model.experts", "16"},
     {"model.experts_per_token", "4"},

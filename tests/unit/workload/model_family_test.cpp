@@ -62,7 +62,7 @@ std::string refusal_of(const std::string& family) {
   return "no error";
 }
 
-const std::string plain = R"(reads = ["odd"]
+const std::string plain_family = R"(reads = ["odd"]
 source = "none"
 hidden = "h"
 vocabulary = "v"
@@ -105,7 +105,7 @@ TEST_CASE("every family file has a published model, but that of imported configs
 
 TEST_CASE("a family that a file alone describes is read without a compiler") {
   const TemporaryFolder folder;
-  folder.write("odd.toml", plain);
+  folder.write("odd.toml", plain_family);
   const FamilyTable table = read_families(folder.path());
   REQUIRE(table.find("odd"));
   ModelSpec model;
@@ -117,13 +117,14 @@ TEST_CASE("a family that a file alone describes is read without a compiler") {
 }
 
 TEST_CASE("a malformed family file is refused with its place") {
-  CHECK(refusal_of(plain + "hiden = \"x\"\n") == "odd.toml:10:1: error: unknown key \"hiden\"\n"
-                                                 "  hiden = \"x\"\n"
-                                                 "  ^\n"
-                                                 "  hint: did you mean \"hidden\"?");
+  CHECK(refusal_of(plain_family + "hiden = \"x\"\n") ==
+        "odd.toml:10:1: error: unknown key \"hiden\"\n"
+        "  hiden = \"x\"\n"
+        "  ^\n"
+        "  hint: did you mean \"hidden\"?");
   CHECK(refusal_of("reads = [\"odd\"]\nsource = \"none\"\n") ==
         "odd.toml: error: the family gives no size \"hidden\"");
-  CHECK(refusal_of(plain + "[mixers.m]\nkind = \"mamba\"\nonly = {}\n") ==
+  CHECK(refusal_of(plain_family + "[mixers.m]\nkind = \"mamba\"\nonly = {}\n") ==
         "odd.toml:11:8: error: \"mamba\" is not one of grouped-query, latent, gated-delta, "
         "lightning, mamba-1, mamba-2\n"
         "  kind = \"mamba\"\n"
