@@ -131,7 +131,16 @@ AttentionKind kind_of(const SizeReader& reader, std::optional<AttentionKind> kin
   return reader.flag("latent") ? AttentionKind::latent : AttentionKind::grouped_query;
 }
 
-void read_head_sizes(const SizeReader& reader, AttentionSpec& a) {
+/// The width of a head of a state space.
+std::int64_t split_width(const JsonObject& json, const SizeReader& reader, std::int64_t heads) {
+  const std::int64_t inner = reader.size("inner");
+  if (inner % heads != 0)
+    json.fail(reader.key_of("heads"),
+              fmt::format("{} channels are no multiple of {} heads", inner, heads));
+  return inner / heads;
+}
+
+void read_head_sizes(const JsonObject& json, const SizeReader& reader, AttentionSpec& a) {
   switch (a.kind) {
   case AttentionKind::latent:
     a.kv_lora_rank = reader.size("kv_rank");
@@ -151,7 +160,7 @@ void read_head_sizes(const SizeReader& reader, AttentionSpec& a) {
   case AttentionKind::mamba2:
     a.kv_heads = reader.knows("kv_heads") ? reader.size("kv_heads") : 1;
     a.head_dim = reader.size("head_dim");
-    a.value_dim = reader.size("inner") / a.heads;
+    a.value_dim = split_width(json, reader, a.heads);
     a.time_rank = reader.size_or("time_rank", 0);
     return;
   }
@@ -163,7 +172,7 @@ AttentionSpec read_attention(const JsonObject& json, const SizeReader& reader,
   a.kind = kind_of(reader, kind);
   a.heads = reader.size("heads");
   a.q_lora_rank = reader.size_or("q_rank", 0);
-  read_head_sizes(reader, a);
+  read_head_sizes(json, reader, a);
   a.convolution = reader.size_or("convolution", 0);
   a.index_heads = reader.size_or("index_heads", 0);
   a.index_dim = reader.size_or("index_dim", 0);

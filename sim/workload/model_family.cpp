@@ -1,5 +1,6 @@
 #include "sim/workload/model_family.hpp"
 
+#include "sim/input/named_file.hpp"
 #include "sim/input/toml_document.hpp"
 
 #include <fmt/format.h>
@@ -178,11 +179,18 @@ void parse_architecture(const TomlTable& root, ModelFamily& family) {
       family.ignores.insert(key);
 }
 
-ModelFamily read_family(const fs::path& file) {
+/// Reads a file, and first the one that it is like. `known` has those that are read.
+const ModelFamily& read_family(const fs::path& file, std::map<fs::path, ModelFamily>& known) {
+  const auto [found, added] = known.try_emplace(file);
+  if (!added && found->second.file.empty())
+    throw InputError({file.string()}, "the family is like itself");
+  if (!added)
+    return found->second;
   const TomlTable root = TomlDocument::read(file).root();
   ModelFamily family;
   if (root.has("like"))
-    family = read_family(file.parent_path() / (root.text("like") + ".toml"));
+    family = read_named(root, "like", file.parent_path() / (root.text("like") + ".toml"),
+                        [&](const fs::path& other) { return read_family(other, known); });
   family.file = file;
   family.reads = texts(root, "reads");
   family.published.clear();
@@ -196,7 +204,7 @@ ModelFamily read_family(const fs::path& file) {
   if (family.stacks.empty() || family.stacks.front().layers.empty())
     throw InputError({file.string()}, "the family gives neither layers and moe_layers nor a stack");
   root.finish();
-  return family;
+  return known[file] = std::move(family);
 }
 
 void read_architecture(const fs::path& file, FamilyTable& table) {
@@ -238,13 +246,14 @@ FamilyTable read_families(const fs::path& folder) {
     if (entry.path().extension() == ".toml" && entry.path().filename() != architecture_file)
       files.insert(entry.path());
   FamilyTable table;
+  std::map<fs::path, ModelFamily> known;
   for (const fs::path& file : files) {
-    ModelFamily family = read_family(file);
+    const ModelFamily& family = read_family(file, known);
     for (const std::string& name : family.reads)
       if (const ModelFamily* other = table.find(name))
         throw InputError({file.string()}, fmt::format("{} already reads \"{}\"",
                                                       other->file.filename().string(), name));
-    table.families.push_back(std::move(family));
+    table.families.push_back(family);
   }
   if (const fs::path file = folder / architecture_file; fs::exists(file))
     read_architecture(file, table);

@@ -85,6 +85,14 @@ const std::vector<Refusal> refusals = {
      "   \"intermediate_size\": 96, \"num_local_experts\": 4, \"num_experts_per_tok\": 2}\n"
      "                            ^\n"
      "  hint: a family file of its own says how to read it"},
+    {"channels that their heads do not divide",
+     with(mixtral, "\"mixtral\"",
+          "\"granitemoehybrid\", \"layer_types\": [\"mamba\", \"attention\", \"mamba\"],\n"
+          " \"mamba_n_heads\": 3, \"mamba_expand\": 2, \"mamba_d_state\": 16"),
+     "config.json:2:2: error: 128 channels are no multiple of 3 heads\n"
+     "   \"mamba_n_heads\": 3, \"mamba_expand\": 2, \"mamba_d_state\": 16, \"hidden_size\": 64, "
+     "\"vocab_size\": 100,\n"
+     "   ^"},
     {"layers of several kinds without their pattern",
      with(without(deepseek, "kv_lora_rank"), "\"deepseek_v3\"", "\"nemotron_h\", \"head_dim\": 8"),
      "config.json: error: the key \"hybrid_override_pattern\" or \"layers_block_type\" is missing"},

@@ -122,6 +122,9 @@ TEST_CASE("a malformed family file is refused with its place") {
         "  hiden = \"x\"\n"
         "  ^\n"
         "  hint: did you mean \"hidden\"?");
+  CHECK_THAT(refusal_of("like = \"odd\"\n" + plain_family),
+             Catch::Contains("the family is like itself"));
+  CHECK_THAT(refusal_of("like = \"od\"\n" + plain_family), Catch::Contains("cannot be read"));
   CHECK(refusal_of("reads = [\"odd\"]\nsource = \"none\"\n") ==
         "odd.toml: error: the family gives no size \"hidden\"");
   CHECK(refusal_of(plain_family + "[mixers.m]\nkind = \"mamba\"\nonly = {}\n") ==
