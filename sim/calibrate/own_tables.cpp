@@ -59,7 +59,7 @@ std::vector<TableComparison> compare_own_tables(const fs::path& calibration) {
     const fs::path folder = calibration / device;
     std::map<Precision, ProductTable> products = product_tables(folder);
     MeasuredGemms own = read_measured_gemms(folder);
-    for (const Precision precision : enumerators<Precision>) {
+    for (const Precision precision : tabled_precisions) {
       const TimeTable& points = products[precision].products;
       if (points.empty())
         continue;

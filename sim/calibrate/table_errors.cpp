@@ -120,7 +120,7 @@ public:
 
   std::vector<TableError> measure() {
     const std::vector<std::string> devices = measured_kinds(calibration_);
-    for (const Precision precision : enumerators<Precision>)
+    for (const Precision precision : tabled_precisions)
       for (const char* table : {"gemm", "expert"})
         errors("any", table, precision, ErrorCase::other_device);
     errors("any", "attention", Precision::bf16, ErrorCase::other_device);
@@ -162,7 +162,7 @@ private:
 
 void Collector::add_device(const std::string& device) {
   const DeviceGrids grids = load_grids(device);
-  for (const Precision precision : enumerators<Precision>) {
+  for (const Precision precision : tabled_precisions) {
     if (const TimeTable& points = grids.gemm_points[index(precision)]; !points.empty())
       add_grid_errors(*grids.gemm[index(precision)], points, 3,
                       errors(device, "gemm", precision, ErrorCase::inside),
@@ -208,7 +208,7 @@ void Collector::add_transfer(const DeviceGrids& from, const PeakRates& there,
                              const std::string& device, const PeakRates& here) {
   const DeviceGrids own = load_grids(device);
   const Move move{there, here};
-  for (const Precision precision : enumerators<Precision>) {
+  for (const Precision precision : tabled_precisions) {
     const std::size_t number = index(precision);
     if (from.gemm[number])
       for (const auto& [shape, seconds] : own.gemm_points[number])

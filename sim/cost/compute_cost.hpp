@@ -76,7 +76,7 @@ public:
   /// error is not known. Kernels must be of the `precisions`, which include bf16. Rows of other
   /// precisions are not read; `moesim calibrate` finds wrong numbers there.
   static ComputeCost load(const std::filesystem::path& calibration, const DevicePeaks& peaks,
-                          Precisions precisions = enumerators<Precision>);
+                          Precisions precisions = tabled_precisions);
   ComputeCost(ComputeCost&&) noexcept;
   ComputeCost& operator=(ComputeCost&&) noexcept;
   ~ComputeCost();

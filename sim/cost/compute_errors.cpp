@@ -38,7 +38,8 @@ ComputeErrors ComputeErrors::read(const std::filesystem::path& path) {
   table.expect_columns(
       {"device", "table", "precision", "case", "rows", "median_percent", "p90_percent"});
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const Precision precision = choice(table, row, table.column("precision"), precision_names);
+    const Precision precision =
+        choice(table, row, table.column("precision"), tabled_precision_names);
     const ErrorCase error_case = choice(table, row, table.column("case"), error_case_names);
     const double percent = table.number(row, table.column("p90_percent"));
     if (percent < 0.0)

@@ -20,7 +20,7 @@ TablesByPrecision read_fused(const CsvTable& table, Precisions precisions) {
   TablesByPrecision experts;
   std::map<std::tuple<Precision, double, double>, std::size_t> numbers; // of the layers' tables
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const Precision here = choice_at(table, row, precision, precision_names);
+    const Precision here = choice_at(table, row, precision, tabled_precision_names);
     const std::vector<Precision> served = served_by(here, precisions);
     if (served.empty())
       continue;
@@ -51,7 +51,7 @@ std::map<Precision, TimeTable> read_gemm_tables(const fs::path& folder, Precisio
   const std::size_t time = table->column("time_us");
   std::map<Precision, TimeTable> tables;
   for (std::size_t row = 0; row < table->rows(); ++row) {
-    const Precision precision = choice_at(*table, row, precision_column, precision_names);
+    const Precision precision = choice_at(*table, row, precision_column, tabled_precision_names);
     if (!holds(precisions, precision))
       continue;
     const TimeGrid::Shape shape = reader.shape(row, index(precision));

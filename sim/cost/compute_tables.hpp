@@ -21,7 +21,7 @@ using TimeTable = std::vector<TimeGrid::Point>;
 /// Rows of `gemm.csv` by precision; shapes are (m, n, k). fp8 rows include the cast of the m × k
 /// operand. Empty if the file is missing.
 std::map<Precision, TimeTable> read_gemm_tables(const std::filesystem::path& folder,
-                                                Precisions precisions = enumerators<Precision>);
+                                                Precisions precisions = tabled_precisions);
 
 /// Rows of `attention.csv`, forward; shapes are (batch, sequence, q_heads, kv_heads, head_dim).
 /// Empty if the file is missing.
@@ -49,7 +49,6 @@ struct ExpertTable {
 /// precision, in the order of the file; empty if it is missing. Rows of fp8 serve both recipes of
 /// scales.
 std::map<Precision, std::vector<ExpertTable>>
-read_expert_tables(const std::filesystem::path& folder,
-                   Precisions precisions = enumerators<Precision>);
+read_expert_tables(const std::filesystem::path& folder, Precisions precisions = tabled_precisions);
 
 } // namespace moesim

@@ -26,7 +26,7 @@ struct MeasuredGemms {
   std::vector<AccumulatedTime> accumulated;
 };
 MeasuredGemms read_measured_gemms(const std::filesystem::path& device,
-                                  Precisions precisions = enumerators<Precision>);
+                                  Precisions precisions = tabled_precisions);
 
 /// A grouped GEMM under uneven loads, beside the same tokens under equal loads.
 struct UnevenTime {
@@ -43,7 +43,7 @@ struct MeasuredExperts {
   std::vector<AccumulatedTime> accumulated;
 };
 MeasuredExperts read_measured_experts(const std::filesystem::path& device,
-                                      Precisions precisions = enumerators<Precision>);
+                                      Precisions precisions = tabled_precisions);
 
 /// Rows of `measured/attention.csv`. Shapes are (batch, sequence, q_heads, kv_heads, value_dim).
 /// Times are scaled by FLOPs to those of a forward pass whose query heads are as wide as its value

@@ -27,6 +27,6 @@ struct ProductTable {
 /// shortest one of bf16. The precisions must include bf16. Empty if the file is missing. Throws the
 /// errors of read_gemm_tables.
 std::map<Precision, ProductTable> product_tables(const std::filesystem::path& folder,
-                                                 Precisions precisions = enumerators<Precision>);
+                                                 Precisions precisions = tabled_precisions);
 
 } // namespace moesim

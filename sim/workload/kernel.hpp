@@ -3,6 +3,7 @@
 #include "sim/base/enumeration.hpp"
 #include "sim/base/units.hpp"
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,6 +25,14 @@ inline constexpr auto precision_names =
                                      {Precision::fp8_per_tensor, "fp8_per_tensor"},
                                      {Precision::nvfp4, "nvfp4"}});
 static_assert(names_each(precision_names));
+
+/// The precisions that tables of GEMMs have, and their names there. NVFP4 scales those of fp8.
+inline constexpr std::array tabled_precisions = {Precision::bf16, Precision::fp8,
+                                                 Precision::fp8_per_tensor};
+inline constexpr auto tabled_precision_names =
+    std::to_array<Named<Precision>>({{Precision::bf16, "bf16"},
+                                     {Precision::fp8, "fp8"},
+                                     {Precision::fp8_per_tensor, "fp8_per_tensor"}});
 
 /// Some precisions, in the order of their enumeration.
 using Precisions = std::span<const Precision>;

@@ -48,9 +48,9 @@ TEST_CASE("a recording of SGLang adds up its rows, and what it lacks is nothing"
 TEST_CASE("a recording may have other columns, and columns by their short names") {
   const TemporaryFolder folder;
   CHECK(read_load_trace(
-            folder.write("t.csv", "layer,expert,tokens,rank,note\n0,0,5,0,a\n0,2,7,0,b\n"),
+            folder.write("t.csv", "layer,expert,tokens,rank,note\n1,0,5,0,a\n2,2,7,0,b\n"),
             three_experts())
-            .layers == Layers{{0, {{5, 0, 7}}}});
+            .layers == Layers{{1, {{5, 0, 0}}}, {2, {{0, 0, 7}}}});
   CHECK_THROWS_WITH(
       read_load_trace(folder.write("u.csv", "layer,expert,share\n0,0,5\n"), three_experts()),
       Catch::Contains("u.csv:1:1: error: a recording needs the column count or tokens") &&
