@@ -2,12 +2,16 @@
 
 #include "sim/base/check.hpp"
 #include "sim/base/input_error.hpp"
+#include "sim/base/words.hpp"
 #include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 namespace moesim {
 
@@ -50,21 +54,63 @@ double beside_communication_ms(const StepResult& result) {
 }
 
 struct ComparedStep {
+  std::filesystem::path path;
+  std::vector<std::string> settings;
   NamedInputs inputs;
   StepResult result;
 };
+
+StepResult step_of(const Scenario& scenario, const std::filesystem::path& calibration) {
+  const Costs costs = load_costs(calibration, scenario.topology, scenario.workload.training);
+  return simulate(scenario, costs, {}, Twins::skip, 1).result;
+}
 
 ComparedStep compared_step(const std::filesystem::path& path,
                            const std::vector<std::string>& settings,
                            const std::filesystem::path& calibration) {
   const ScenarioInput input = parse_scenario(path, settings);
   const Scenario scenario = resolve_scenario(input);
-  const Costs costs = load_costs(calibration, scenario.topology, scenario.workload.training);
-  const StepResult result = simulate(scenario, costs, {}, Twins::skip, 1).result;
+  const StepResult result = step_of(scenario, calibration);
   if (result.status != "ok")
     throw InputError({path.string()},
                      fmt::format("its step cannot run: {}: {}", result.status, result.reason));
-  return {named_inputs(input, scenario, result.plan), result};
+  return {path, settings, named_inputs(input, scenario, result.plan), result};
+}
+
+/// Whether a step that does not write a key has every number as it is if it writes this value: its
+/// default is the same, or does not matter.
+bool is_moot(const std::string& key, const std::string& value, const ComparedStep& step,
+             const std::filesystem::path& calibration) {
+  std::vector<std::string> settings = step.settings;
+  for (const std::string& assignment : words(step.result.plan))
+    settings.push_back(assignment); // a search has one choice
+  settings.push_back(key + "=" + value);
+  StepResult written;
+  try {
+    written = step_of(read_scenario(step.path, settings), calibration);
+  } catch (const InputError&) {
+    return false; // it cannot run so, or the key is one of a file
+  }
+  const auto columns = result_columns();
+  return std::all_of(columns.begin(), columns.end(), [&](const ResultColumn& column) {
+    return std::holds_alternative<std::string StepResult::*>(column.member) ||
+           std::string_view(column.name).starts_with("plans_") ||
+           cell_text(written, column) == cell_text(step.result, column);
+  });
+}
+
+/// The inputs that differ, without those that only one step writes and that change nothing in the
+/// other.
+std::vector<InputDifference> differences_that_matter(const ComparedStep& a, const ComparedStep& b,
+                                                     const std::filesystem::path& calibration) {
+  std::vector<InputDifference> inputs = input_differences(a.inputs, b.inputs);
+  std::erase_if(inputs, [&](const InputDifference& input) {
+    if (input.key == "parallel.search" || input.a.empty() == input.b.empty())
+      return false;
+    return input.a.empty() ? is_moot(input.key, input.b, a, calibration)
+                           : is_moot(input.key, input.a, b, calibration);
+  });
+  return inputs;
 }
 
 } // namespace
@@ -89,7 +135,7 @@ StepComparison compare_steps(const std::filesystem::path& a, const std::filesyst
                              const std::filesystem::path& calibration) {
   ComparedStep first = compared_step(a, settings, calibration);
   ComparedStep second = compared_step(b, settings, calibration);
-  return {input_differences(first.inputs, second.inputs),
+  return {differences_that_matter(first, second, calibration),
           part_differences(first.result, second.result), std::move(first.result),
           std::move(second.result)};
 }

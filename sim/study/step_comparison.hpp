@@ -26,6 +26,8 @@ std::vector<PartDifference> part_differences(const StepResult& a, const StepResu
 
 /// Two steps, side by side.
 struct StepComparison {
+  /// The inputs that differ. Left out: those that one step does not write, where the value that the
+  /// other writes changes no number of it.
   std::vector<InputDifference> inputs;
   std::vector<PartDifference> parts;
   StepResult a;

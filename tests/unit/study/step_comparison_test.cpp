@@ -77,6 +77,8 @@ TEST_CASE("two steps are compared with the inputs that they do not share") {
   CHECK(inputs.at("parallel.search") == InputDifference{"parallel.search", "", "best"});
   CHECK(inputs.at("parallel.pipeline") == InputDifference{"parallel.pipeline", "4", "1"});
   CHECK(!inputs.contains("parallel.tensor"));
+  // Not written in the other file, but true by default.
+  CHECK(!inputs.contains("parallel.sequence_parallel"));
 }
 
 TEST_CASE("a step that cannot run is not compared") {
