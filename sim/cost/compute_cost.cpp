@@ -11,6 +11,29 @@
 
 namespace moesim {
 
+namespace {
+
+/// The table that times a kernel where there is one; nothing for memory-bound kernels.
+std::optional<KernelTable> table_of(KernelKind kind) {
+  switch (kind) {
+  case KernelKind::gemm:
+  case KernelKind::batched_gemm:
+    return KernelTable::gemm;
+  case KernelKind::grouped_gemm:
+  case KernelKind::grouped_data_gradient:
+  case KernelKind::grouped_weight_gradient:
+    return KernelTable::grouped_gemm;
+  case KernelKind::attention_forward:
+  case KernelKind::attention_backward:
+    return KernelTable::attention;
+  case KernelKind::memory_bound:
+    break;
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
 ComputeCost::ComputeCost(std::unique_ptr<Tables> tables) : tables_(std::move(tables)) {}
 ComputeCost::ComputeCost(ComputeCost&&) noexcept = default;
 ComputeCost& ComputeCost::operator=(ComputeCost&&) noexcept = default;
@@ -38,6 +61,9 @@ KernelTime ComputeCost::time(const Kernel& kernel, double sustained) const {
                 tables.precisions.end(),
             "no tables of {} were read", name_of(precision_names, tabled));
   Estimate estimate = tables.estimate(executed);
+  const auto& [stretched, by] = stretched_;
+  if (table_of(executed.kind) == stretched && estimate.basis != CostBasis::datasheet)
+    estimate.seconds *= 1.0 + by.ratio + by.errors * std::sqrt(estimate.squared_error);
   estimate.seconds *= tables.constants.time_ratio(executed.part);
   // No kernel is faster than the datasheet's peak.
   const Seconds computed = executed.flops / tables.peak(executed.precision);

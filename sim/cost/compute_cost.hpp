@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace moesim {
 
@@ -62,6 +63,22 @@ struct KernelTime {
   const std::string* stand_in = nullptr;
 };
 
+/// The tables of kernel times, by the kernels that take them.
+enum class KernelTable { gemm, grouped_gemm, attention };
+
+/// The names in results.
+inline constexpr auto kernel_table_names =
+    std::to_array<Named<KernelTable>>({{KernelTable::gemm, "gemm"},
+                                       {KernelTable::grouped_gemm, "grouped_gemm"},
+                                       {KernelTable::attention, "attention"}});
+static_assert(names_each(kernel_table_names));
+
+/// A change of all times that a table gives.
+struct TableStretch {
+  double ratio = 0.0;  ///< added share of each time
+  double errors = 0.0; ///< added multiple of each time's own error (KernelTime::error)
+};
+
 /// Times of kernels on one kind of GPU. They come from the measured tables of
 /// `calibration/<kind>/`; for missing tables from those of the kinds that `calibration/gpus.csv`
 /// names, or, for a kind that it does not list, of the kind with the nearest peaks; else from a
@@ -86,6 +103,10 @@ public:
 
   /// The same in a short run, as a benchmark has it: at the clocks of the tables.
   Seconds benchmark_time(const Kernel& kernel) const;
+
+  /// Stretches the times of one table, and no longer those of others. Times of a roofline stay as
+  /// they are.
+  void stretch(KernelTable table, const TableStretch& by) { stretched_ = {table, by}; }
 
   /// The kind whose tables serve a GPU kind that gpus.csv does not list; empty for a listed kind,
   /// and where no kind is near.
@@ -127,6 +148,7 @@ private:
   /// The time at a share of the tables' clocks.
   KernelTime time(const Kernel& kernel, double sustained) const;
   std::unique_ptr<Tables> tables_;
+  std::pair<KernelTable, TableStretch> stretched_;
 };
 
 } // namespace moesim

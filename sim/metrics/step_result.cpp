@@ -162,4 +162,22 @@ std::string cell_text(const StepResult& result, const ResultColumn& column) {
   return std::isnan(value) ? "" : fmt::format("{:.9g}", value);
 }
 
+std::optional<double> column_at_step_time(const StepResult& result, const ResultColumn& column,
+                                          double step_time_ms) {
+  const auto* member = std::get_if<double StepResult::*>(&column.member);
+  if (!member)
+    return std::nullopt;
+  if (*member == &R::step_time_ms)
+    return step_time_ms;
+  if (*member == &R::savings_kept_percent)
+    return 100.0 * (result.dense_step_time_ms / step_time_ms - 1.0) / (result.ideal_speedup - 1.0);
+  if (*member == &R::moe_tax_percent)
+    return 100.0 * (step_time_ms / result.active_dense_step_time_ms - 1.0);
+  for (const auto rate : {&R::tokens_per_s, &R::tokens_per_s_per_gpu, &R::model_tflops_per_gpu,
+                          &R::mfu_percent, &R::mfu_bf16_percent, &R::actual_speedup})
+    if (*member == rate)
+      return result.*rate * result.step_time_ms / step_time_ms;
+  return std::nullopt;
+}
+
 } // namespace moesim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -101,5 +102,11 @@ std::span<const ResultColumn> result_columns();
 
 /// The text of a cell in all outputs: 9 significant digits, empty for a missing number.
 std::string cell_text(const StepResult& result, const ResultColumn& column);
+
+/// The value of a column if the step took another time and nothing else changed: of step_time_ms,
+/// throughput, utilisation, speed-up, savings kept and the tax. Nothing for other columns, which do
+/// not follow from the step time.
+std::optional<double> column_at_step_time(const StepResult& result, const ResultColumn& column,
+                                          double step_time_ms);
 
 } // namespace moesim

@@ -37,6 +37,13 @@ ordered_json json_row(const ResultTable& table, const std::vector<std::string>& 
   return object;
 }
 
+ordered_json json_rows(const ResultTable& table) {
+  ordered_json list = ordered_json::array();
+  for (const auto& row : table.rows)
+    list.push_back(json_row(table, row));
+  return list;
+}
+
 std::string render_text(const ResultTable& table) {
   std::vector<std::size_t> widths;
   for (const std::string& column : table.columns)
@@ -62,16 +69,19 @@ std::string render_text(const ResultTable& table) {
 std::string render(const ResultTable& table, TableFormat format) {
   if (format == TableFormat::table)
     return render_text(table);
-  if (format == TableFormat::json) {
-    ordered_json list = ordered_json::array();
-    for (const auto& row : table.rows)
-      list.push_back(json_row(table, row));
-    return list.dump(2) + "\n";
-  }
+  if (format == TableFormat::json)
+    return json_rows(table).dump(2) + "\n";
   std::string text = csv_line(table.columns) + "\n";
   for (const auto& row : table.rows)
     text += csv_line(row) + "\n";
   return text;
+}
+
+std::string render_tables(const std::vector<std::pair<std::string, ResultTable>>& tables) {
+  ordered_json object = ordered_json::object();
+  for (const auto& [name, table] : tables)
+    object[name] = json_rows(table);
+  return object.dump(2) + "\n";
 }
 
 std::string render_record(const ResultTable& table,

@@ -18,6 +18,9 @@ struct ResultTable {
 /// row, cells that are numbers as numbers, empty cells as null.
 std::string render(const ResultTable& table, TableFormat format);
 
+/// Several tables as one JSON object: a list, as of `render`, under the name of each.
+std::string render_tables(const std::vector<std::pair<std::string, ResultTable>>& tables);
+
 /// One row as a JSON object, with `diagnostics` as an object inside it.
 std::string render_record(const ResultTable& table,
                           const std::vector<std::pair<std::string, std::string>>& diagnostics);

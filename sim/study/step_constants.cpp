@@ -54,6 +54,46 @@ template <typename ValueOf> std::string changed_text(const CsvTable& table, Valu
   return text;
 }
 
+/// Copies a calibration folder by references to its files and folders; tables that change are
+/// written anew.
+struct CalibrationMirror {
+  const fs::path& from;
+  const fs::path& to;
+  const std::vector<StepConstant>& constants;
+  const std::vector<double>& factors;
+  const std::map<std::string, std::vector<std::size_t>>& changes; ///< constants by file
+
+  std::string changed(const std::string& file) const {
+    const CsvTable table = CsvTable::read(from / file);
+    return changed_text(table, [&](std::size_t row, std::size_t column) {
+      for (const std::size_t number : changes.at(file)) {
+        const StepConstant& constant = constants[number];
+        const auto& rows = constant.rows;
+        if (column == table.column(constant.column) &&
+            std::find(rows.begin(), rows.end(), table.text(row, 0)) != rows.end())
+          return fmt::format("{:.9g}", table.positive_number(row, column) * factors[number]);
+      }
+      return table.text(row, column);
+    });
+  }
+
+  /// `folder` is relative to the calibration.
+  void mirror(const fs::path& folder) const {
+    for (const fs::directory_entry& entry : fs::directory_iterator(from / folder)) {
+      const std::string name = (folder / entry.path().filename()).string();
+      const auto next = changes.lower_bound(name);
+      if (next != changes.end() && next->first == name) {
+        write_file(to / name, changed(name));
+      } else if (next != changes.end() && next->first.starts_with(name + "/")) {
+        fs::create_directory(to / name);
+        mirror(name);
+      } else {
+        fs::create_symlink(fs::absolute(entry.path()), to / name);
+      }
+    }
+  }
+};
+
 } // namespace
 
 std::vector<StepConstant> read_step_constants(const fs::path& calibration) {
@@ -94,26 +134,7 @@ ChangedCalibration::ChangedCalibration(const fs::path& calibration,
   for (std::size_t number = 0; number < constants.size(); ++number)
     if (factors[number] != 1.0)
       changes[constants[number].file].push_back(number);
-  for (const fs::directory_entry& entry : fs::directory_iterator(calibration)) {
-    const std::string name = entry.path().filename().string();
-    const auto changed = changes.find(name);
-    if (changed == changes.end()) {
-      fs::create_symlink(fs::absolute(entry.path()), path() / name);
-      continue;
-    }
-    const CsvTable table = CsvTable::read(entry.path());
-    const auto cell = [&](std::size_t row, std::size_t column) {
-      for (const std::size_t number : changed->second) {
-        const StepConstant& constant = constants[number];
-        const auto& rows = constant.rows;
-        if (column == table.column(constant.column) &&
-            std::find(rows.begin(), rows.end(), table.text(row, 0)) != rows.end())
-          return fmt::format("{:.9g}", table.positive_number(row, column) * factors[number]);
-      }
-      return table.text(row, column);
-    };
-    write_file(path() / name, changed_text(table, cell));
-  }
+  CalibrationMirror{calibration, path(), constants, factors, changes}.mirror("");
 }
 
 } // namespace moesim

@@ -1,6 +1,7 @@
 #include "sim/study/sweep_file.hpp"
 
 #include "sim/metrics/step_result.hpp"
+#include "sim/study/scenario_keys.hpp"
 
 #include <fmt/format.h>
 
@@ -14,26 +15,6 @@ namespace moesim {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A key of the scenario and the table of the sweep file that holds it.
-struct ScenarioKey {
-  std::string dotted;
-  const TomlTable& table;
-  std::string name; ///< in `table`
-};
-
-/// Calls `visit` for every key of a table and of those inside it: dotted keys, quoted keys and
-/// nested tables mean the same.
-template <typename Visit>
-void visit_keys(const TomlTable& table, const std::string& prefix, const Visit& visit) {
-  for (const std::string& name : table.keys()) {
-    const std::string dotted = prefix.empty() ? name : prefix + "." + name;
-    if (table.is_table(name))
-      visit_keys(table.table(name), dotted, visit);
-    else
-      visit(ScenarioKey{dotted, table, name});
-  }
-}
 
 bool names_a_file(const std::string& key) {
   return key == "cluster.topology" || key == "model.config" || key == "routing.trace";

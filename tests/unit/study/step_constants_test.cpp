@@ -53,6 +53,21 @@ TEST_CASE("a changed calibration has other numbers, and all else as it was") {
   CHECK(CsvTable::read(folder.path() / "hosts.csv").number(1, 1) == 3.0);
 }
 
+TEST_CASE("a changed calibration may change a table in a folder") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.path() / "gpu/measured");
+  folder.write("gpu/measured/constants.csv", "constant,value\na,2\nb,3\n");
+  folder.write("gpu/measured/gemm.csv", "m\n1\n");
+  folder.write("gpu/attention.csv", "m\n2\n");
+  const ChangedCalibration changed(folder.path(),
+                                   {{"a", "gpu/measured/constants.csv", {"a"}, "value"}}, {1.5});
+  const CsvTable table = CsvTable::read(changed.path() / "gpu/measured/constants.csv");
+  CHECK(table.number(0, 1) == 3.0);
+  CHECK(table.number(1, 1) == 3.0);
+  CHECK(CsvTable::read(changed.path() / "gpu/measured/gemm.csv").number(0, 0) == 1.0);
+  CHECK(CsvTable::read(changed.path() / "gpu/attention.csv").number(0, 0) == 2.0);
+}
+
 TEST_CASE("a constant that its table does not have is refused at its place") {
   const TemporaryFolder folder;
   const auto refused = [&](const std::string& rows, const std::string& text) {
