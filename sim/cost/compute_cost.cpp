@@ -26,6 +26,7 @@ std::optional<KernelTable> table_of(KernelKind kind) {
   case KernelKind::attention_forward:
   case KernelKind::attention_backward:
     return KernelTable::attention;
+  case KernelKind::token_scan:
   case KernelKind::memory_bound:
     break;
   }
