@@ -99,7 +99,8 @@ refuse '--until is required' "${nic[@]}"
 awk -F, 'NR > 2 && $6 > last {exit 1} {last = $6}' "$work/effects.csv"
 grep -q '^  1. .*: cuda_microbench' "$work/err"
 cp -r "$source/calibration" "$work/calibration"
-sed -i 's/^h100-sxm,0.854,/h100-sxm,0.92232,/' "$work/calibration/sustained_throughput.csv" # + 8 %
+awk -F, -v OFS=, '$1 == "h100-sxm" { $2 *= 1.08 } { print }' \
+  "$source/calibration/sustained_throughput.csv" >"$work/calibration/sustained_throughput.csv"
 faster=$("$moesim" --calibration "$work/calibration" simulate "$mixtral/scenario.toml" \
   --no-twins --format json 2>"$work/log" | sed -n 's/.*"step_time_ms": \(.*\),/\1/p')
 grep -q "^sustained_throughput h100-sxm,fitted,8,[0-9.]*,$faster," "$work/effects.csv"
