@@ -50,6 +50,11 @@ std::vector<Measurement> read_collective_log(const std::string& path, const std:
     given = collective_named(options.collective);
   NcclLog log = parse_nccl_log(text, path, given);
   const NodeSpec node = node_of_log(path, options);
+  if (options.domains > 0 && log.hosts > 0 && node.scale_up_gpus == node.gpus &&
+      options.domains != log.hosts)
+    throw InputError({path},
+                     fmt::format("the log lists {} hosts, not {}", log.hosts, options.domains),
+                     "leave --domains out");
   log.hosts = options.domains > 0 ? options.domains : domains_of(log, node);
   return log_measurements(log, links_of(node), options.in_switch);
 }
@@ -272,7 +277,7 @@ void add_calibrate_command(CLI::App& app, const AppContext& context) {
       ->check(CLI::ExistingFile);
   logs->add_option("--domains", options->domains,
                    "Nodes or NVLink domains (default: by the topology and the hosts that it lists)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000));
   logs->add_flag("--in-switch", options->in_switch, "Its all-reduce sums in the NVLink switches");
   add_format_option(*command, options->format);
   command->callback([options, &context] { calibrate_and_print(*options, context); });

@@ -40,14 +40,14 @@ void stretch(NetworkCurve& curve, double ratio) {
   curve.per_peer = curve.per_peer * ratio;
 }
 
-/// The median ratio of measured to predicted time; 1 if no row is large enough.
-double ratio_to(const NetworkCost& costs, const std::vector<Measurement>& exchanges) {
+/// The ratios of measured to predicted time of rows that are large enough; 1 if none is.
+std::vector<double> ratios_to(const NetworkCost& costs, const std::vector<Measurement>& exchanges) {
   std::vector<double> ratios;
   for (const Measurement& row : exchanges)
     if (row.size >= smallest_compared)
       ratios.push_back(row.time /
                        collective_time(costs, row.collective, row.bytes, row.group, row.links));
-  return ratios.empty() ? 1.0 : median(ratios);
+  return ratios.empty() ? std::vector{1.0} : ratios;
 }
 
 /// A measurement of NCCL by cuda_microbench.
@@ -151,11 +151,36 @@ std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& e
   const NetworkCost costs(known);
   std::vector<NetworkCurve> curves = known;
   for (const auto& [interconnect, rows] : by_interconnect) {
-    const double ratio = ratio_to(costs, rows);
+    const double ratio = median(ratios_to(costs, rows));
     for (NetworkCurve& curve : curves)
       if (curve.interconnect == interconnect &&
           !measured.contains({interconnect, curve.collective}))
         stretch(curve, ratio);
+  }
+  return curves;
+}
+
+std::vector<NetworkCurve> slow_other_all_reduces(const std::vector<Measurement>& rows,
+                                                 const std::vector<NetworkCurve>& known) {
+  const NetworkCost costs(known);
+  std::vector<NetworkCurve> curves = known;
+  for (const Collective other :
+       {Collective::all_reduce, Collective::all_reduce_tree, Collective::all_reduce_in_switch}) {
+    std::map<CurveName, std::vector<Measurement>> by_curve;
+    for (Measurement row : rows) {
+      if (row.collective.pattern != Pattern::all_reduce || row.collective == other)
+        continue;
+      row.collective = other;
+      row.bytes = collective_bytes(other, row.size, row.group);
+      by_curve[curve_name(row)].push_back(row);
+    }
+    for (const auto& [name, own] : by_curve) {
+      const std::vector<double> ratios = ratios_to(costs, own);
+      const double ratio = *std::max_element(ratios.begin(), ratios.end());
+      for (NetworkCurve& curve : curves)
+        if (ratio > 1.0 && CurveName{curve.interconnect, curve.collective} == name)
+          stretch(curve, ratio);
+    }
   }
   return curves;
 }
@@ -172,7 +197,7 @@ std::vector<NetworkCurve> stretch_token_exchanges(const std::vector<Measurement>
   for (const auto& [name, own] : by_curve) {
     NetworkCurve curve = costs.curve(name.first, name.second);
     std::tie(curve.interconnect, curve.collective) = name;
-    stretch(curve, ratio_to(costs, own));
+    stretch(curve, median(ratios_to(costs, own)));
     curve.tables = joined_tables(own);
     curve.provenance = "fitted";
     curves[name] = curve;

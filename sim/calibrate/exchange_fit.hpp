@@ -28,6 +28,12 @@ std::vector<NetworkCurve> stretch_interconnect(const std::vector<Measurement>& e
                                                const std::vector<NetworkCurve>& known,
                                                const std::set<CurveName>& measured);
 
+/// Slows the algorithms of an all-reduce that `rows` did not measure, so that none is faster than
+/// the measured one was: NCCL chose what it measured, and a prediction takes the fastest. Rows of
+/// other collectives count for nothing.
+std::vector<NetworkCurve> slow_other_all_reduces(const std::vector<Measurement>& rows,
+                                                 const std::vector<NetworkCurve>& known);
+
 /// Scales the curve of each dispatch and combine by the median ratio of measured to predicted time
 /// over its rows, as one run has one size or two. A curve that is not known is its stand-in's,
 /// scaled.

@@ -84,6 +84,10 @@ void fit_links(const fs::path& folder, const CalibrationInputs& inputs,
   findings.curves = stretch_interconnect(own.exchanges, findings.curves, measured);
   if (!rows.empty())
     findings.curves = fit_network(rows, findings.curves);
+  for (const Measurement& row : inputs.measurements)
+    if (inputs.logged.contains(curve_name(row)))
+      rows.push_back(row);
+  findings.curves = slow_other_all_reduces(rows, findings.curves);
   findings.curves = stretch_token_exchanges(inputs.token_exchanges, findings.curves);
   if (inputs.measurements.empty() && rows.empty() && inputs.token_exchanges.empty())
     return;

@@ -37,6 +37,8 @@ ImportedValue gpus_of(const Arguments& arguments, const ScenarioOptions& options
 }
 
 ImportedValue precision_of(const Arguments& arguments) {
+  if (arguments.has("fp4-format"))
+    return {"precision", "\"nvfp4\"", ValueOrigin::read, arguments.source_of("fp4-format")};
   if (arguments.has("fp8-format"))
     return {"precision", "\"fp8\"", ValueOrigin::read, arguments.source_of("fp8-format")};
   if (arguments.has("bf16"))

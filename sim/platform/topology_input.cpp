@@ -14,6 +14,8 @@ void parse_gpu(const Overridden& table, TopologyInput& input) {
   GpuSpec& gpu = input.written.gpu;
   gpu.kind = table.file().text("kind");
   gpu.kind_place = table.file().where("kind");
+  if (gpu.kind.empty())
+    table.file().fail("kind", "a GPU needs a name", "\"h100-sxm\", or one of your own");
   gpu.memory =
       Bytes{std::llround(table.number("memory_gib", positive_number) * 1024.0 * 1024.0 * 1024.0)};
   gpu.bf16 = tflops(table.number("bf16_tflops", positive_number));

@@ -227,6 +227,16 @@ void note_unlisted_gpu(const Scenario& scenario, const Costs& costs, Prediction&
                     scenario.topology.gpu.kind, nearest));
 }
 
+/// Says that fp8 without its arithmetic runs as bf16.
+void note_missing_fp8(const Scenario& scenario, Prediction& prediction) {
+  const GpuSpec& gpu = scenario.topology.gpu;
+  if (is_quantised(scenario.workload.training.precision) && gpu.fp8 <= gpu.bf16)
+    prediction.diagnostics.emplace_back(
+        warning_name, fmt::format("{} gives no fp8_tflops of its GPU: products take the time of "
+                                  "bf16, without casts",
+                                  scenario.topology.name));
+}
+
 /// Says what it costs that groups straddle scale-up domains: replays the step with groups placed
 /// whole, where that can be.
 void note_straddling(const Scenario& scenario, const Costs& costs, const ExpertLoads& loads,
@@ -290,6 +300,7 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
       {"bottleneck_use_percent", fmt::format("{:.1f}", prediction.bottleneck_use_percent)}};
   note_idle_gpus(scenario, prediction);
   note_unlisted_gpu(scenario, costs, prediction);
+  note_missing_fp8(scenario, prediction);
   note_straddling(scenario, costs, loads, prediction);
   if (replay.approximate)
     prediction.diagnostics.emplace_back(

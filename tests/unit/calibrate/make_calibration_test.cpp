@@ -78,6 +78,38 @@ TEST_CASE("an all-to-all in a node scales the other collectives until they are m
   CHECK(curve_of(after, Collective::all_gather).tables == "h100-sxm/collectives.csv");
 }
 
+TEST_CASE("no algorithm of an all-reduce is faster than the one that was measured") {
+  const TemporaryFolder out;
+  const RankLinks links{"nvlink4", gbyte_per_s(450), "infiniband", gbyte_per_s(50)};
+  // 32 ranks on 4 nodes at a bus bandwidth of 60 GB/s: 2 · 31/32 · size / 60 GB/s.
+  CalibrationInputs inputs;
+  for (const double size : {64e6, 256e6, 1e9}) {
+    Measurement row;
+    row.table = row.source = "slow_all_reduce";
+    row.links = links;
+    row.group = {32, 4};
+    row.tier = Tier::scale_out;
+    row.collective = Collective::all_reduce;
+    row.size = size;
+    row.bytes = collective_bytes(row.collective, size, row.group);
+    row.time = Seconds{2.0 * 31.0 / 32.0 * size / 60e9};
+    row.fit = true;
+    inputs.logged.insert(curve_name(row));
+    inputs.measurements.push_back(row);
+  }
+  make_calibration(calibration_folder, inputs, out.path());
+  const NetworkCost costs = NetworkCost::load(out.path());
+  const Measurement& largest = inputs.measurements.back();
+  // A tree is no option on InfiniBand, where none was measured.
+  for (const Collective algorithm : {Collective::all_reduce, Collective::all_reduce_in_switch}) {
+    INFO(collective_name(algorithm));
+    const Seconds time =
+        collective_time(costs, algorithm, collective_bytes(algorithm, largest.size, largest.group),
+                        largest.group, links);
+    CHECK(time / largest.time > 0.95);
+  }
+}
+
 TEST_CASE("rows of several nodes need the topology that names their network") {
   const TemporaryFolder given;
   const TemporaryFolder out;

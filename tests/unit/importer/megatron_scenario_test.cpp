@@ -245,6 +245,7 @@ const std::vector<Row> plan_rows = {
     {"--recompute-activations", "parallel.recompute_modules", "[\"core_attn\"]"},
     {"", "parallel.recompute", "\"none\""},
     {"", "training.precision", "\"bf16\""},
+    {"--fp4-format e2m1", "training.precision", "\"nvfp4\""},
     {"--fp8-format hybrid", "training.precision", "\"fp8\""},
     {"--fp8-format hybrid", "training.fp8_recipe", "\"per-tensor\""},
     {"--fp8-format e4m3 --fp8-recipe tensorwise", "training.fp8_recipe", "\"per-tensor\""},
