@@ -154,8 +154,7 @@ std::vector<Measurement> deepep_measurements(const DeepEpLog& log, const NodeSpe
   for (const DeepEpLog::Best& best : log.best) {
     if (best.rdma > 0.0 && domains < 2)
       throw InputError({log.file, best.line, 1},
-                       "the test ran between nodes, and does not say how "
-                       "many",
+                       "the test ran between nodes, and does not say how many",
                        "say it with --domains");
     Measurement measured;
     measured.group.domains = best.rdma > 0.0 ? domains : 1;

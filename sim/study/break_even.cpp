@@ -14,7 +14,7 @@ namespace moesim {
 namespace {
 
 constexpr std::size_t grid_points = 5;
-/// Of the knob, by ratio: the ends of the last bracket are nearer to each other.
+/// Largest ratio, less 1, of the ends of the last bracket.
 constexpr double knob_tolerance = 0.01;
 /// Replays that cut a bracket along a line; those after them halve it.
 constexpr std::size_t line_cuts = 4;

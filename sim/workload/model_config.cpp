@@ -83,7 +83,7 @@ ModelSpec read_as(const LanguageConfig& config, const ModelFamily& family,
 }
 
 /// The name of the family that reads the config and knows most of its keys; "" if none reads it.
-/// Of those that know as many, the one with the fewest sizes, flags and keys.
+/// Families that know equally many rank by how few sizes, flags and keys they have.
 std::string nearest_structure(const LanguageConfig& config, const FamilyTable& table) {
   std::string nearest;
   std::pair<std::int64_t, std::int64_t> best{0, 0};

@@ -113,7 +113,7 @@ TEST_CASE("times are the median after the warm-up, and memory the most of a rank
   CHECK(run.tflops_per_gpu.value() == 35.0);
   CHECK(run.allocated_gib.value() == 2.0); // 2,048 MiB
   CHECK(read_text(block("") + iteration(1, "7.5")).step_time_ms.value() == 7.5);
-  // Of 40 lines a tenth is warm-up.
+  // A tenth of 40 lines is warm-up.
   std::string many = block("");
   for (int i = 0; i < 40; ++i)
     many += iteration(i, i < 4 ? "900" : "50");

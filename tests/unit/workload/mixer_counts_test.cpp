@@ -32,7 +32,7 @@ const AttentionSpec plain = {.heads = 4, .kv_heads = 2, .head_dim = 3, .value_di
 } // namespace
 
 TEST_CASE("a query of a window meets the keys of its window, and fewer at the start") {
-  // Of 16 queries the first 4 meet half of 4 keys on average, the other 12 meet 4: 56 / 16.
+  // The first 4 of 16 queries meet half of 4 keys on average, the other 12 meet 4: 56 / 16.
   CHECK(mean_keys(16, 4) == 3.5);
   CHECK(mean_keys(16, 0) == 8.0);
   CHECK(mean_keys(16, 16) == 8.0);
