@@ -34,8 +34,8 @@ TEST_CASE("a key of the cluster stands in place of the one of the topology file"
         std::vector<InputDifference>{
             {"cluster.scale_up_gpus", "", "4"},
             {"model.layers", "32", "16"},
-            // Half of the layers are gone: 16 x 1,451,270,144 of 46,702,792,704 parameters. One layer
-            // has (46,702,792,704 - 2 x 32,000 x 4,096 - 4,096) / 32 = 1,451,270,144.
+            // 16 of 32 layers are gone. One of them has 1,451,270,144 parameters:
+            // (46,702,792,704 - 2 x 32,000 x 4,096 - 4,096) / 32.
             {"model.parameters_active", "12879925248", "6571036672"},
             {"model.parameters_total", "46702792704", "23482470400"},
             {"node.nic_gbit_per_s", "400", "800"}});
