@@ -115,18 +115,18 @@ void add_other_experts(const ExpertGrid& left_out, const std::vector<ExpertGrid>
 class Collector {
 public:
   explicit Collector(fs::path calibration)
-      : calibration_(std::move(calibration)),
+      : calibration_(std::move(calibration)), kinds_(GpuKinds::read(calibration_)),
         rules_(attention_rules(ComputeConstants::read(calibration_ / "compute_constants.csv"))) {}
 
   std::vector<TableError> measure() {
-    const std::vector<std::string> devices = measured_kinds(calibration_);
+    const std::vector<std::string>& devices = kinds_.measured;
     for (const Precision precision : tabled_precisions)
       for (const char* table : {"gemm", "expert"})
         errors("any", table, precision, ErrorCase::other_device);
     errors("any", "attention", Precision::bf16, ErrorCase::other_device);
     for (const std::string& device : devices)
       add_device(device);
-    for (const auto& [device, row] : read_devices(calibration_))
+    for (const auto& [device, row] : kinds_.rows)
       if (std::find(devices.begin(), devices.end(), device) != devices.end())
         add_neighbour(device, row);
     return summary();
@@ -146,7 +146,7 @@ private:
     return errors_[{device, table, precision, error_case}];
   }
   DeviceGrids load_grids(const std::string& device) const {
-    return DeviceGrids::load(calibration_ / device, rules_, lenders_of(calibration_, device));
+    return DeviceGrids::load(calibration_ / device, rules_, lenders_of(kinds_, device));
   }
   void add_device(const std::string& device);
   void add_experts(const std::string& device, Precision precision, const DeviceGrids& grids);
@@ -156,6 +156,7 @@ private:
   std::vector<TableError> summary() const;
 
   fs::path calibration_;
+  GpuKinds kinds_;
   AttentionRules rules_;
   std::map<Key, Errors> errors_;
 };
@@ -196,7 +197,7 @@ void Collector::add_experts(const std::string& device, Precision precision,
 /// Adds the errors of a device's times, predicted from the tables of the first kind that it borrows
 /// from.
 void Collector::add_neighbour(const std::string& device, const DeviceRow& row) {
-  const std::map<std::string, DeviceRow> rows = read_devices(calibration_);
+  const std::map<std::string, DeviceRow>& rows = kinds_.rows;
   for (const std::string& from : row.borrows)
     if (const auto lender = rows.find(from); lender != rows.end()) {
       add_transfer(load_grids(from), lender->second.peaks, device, row.peaks);

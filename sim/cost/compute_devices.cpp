@@ -88,16 +88,19 @@ std::vector<std::string> measured_kinds(const fs::path& calibration) {
 }
 
 std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
+  return GpuKinds::read(calibration).rows;
+}
+
+GpuKinds GpuKinds::read(const fs::path& calibration) {
+  GpuKinds kinds{calibration, {}, measured_kinds(calibration)};
   if (!fs::exists(calibration / "gpus.csv"))
-    return {};
-  const std::vector<std::string> measured = measured_kinds(calibration);
+    return kinds;
   const auto found =
       read_table(calibration / "gpus.csv",
                  {"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
                   "board_power_w", "driver_names", "provenance", "source"},
                  {scale_up_columns[0], scale_up_columns[1], scale_up_columns[2]});
   const CsvTable& table = *found;
-  std::map<std::string, DeviceRow> rows;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t column = table.column("device");
     const std::string& device = table.text(row, column);
@@ -105,7 +108,7 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
     const auto number = [&](const char* name) {
       return table.positive_number(row, table.column(name));
     };
-    DeviceRow read{read_borrows(table, row, measured),
+    DeviceRow read{read_borrows(table, row, kinds.measured),
                    {tflops(number("bf16_tflops")), tflops(number("fp8_tflops")),
                     gbyte_per_s(number("memory_gbyte_per_s"))},
                    number("board_power_w"),
@@ -113,21 +116,21 @@ std::map<std::string, DeviceRow> read_devices(const fs::path& calibration) {
                    "",
                    {}};
     read_scale_up(table, row, read);
-    if (!rows.emplace(device, read).second)
+    if (!kinds.rows.emplace(device, read).second)
       throw InputError(table.where(row, column),
                        fmt::format("device: \"{}\" is given twice", device));
   }
-  return rows;
+  return kinds;
 }
 
-bool is_known_kind(const fs::path& calibration, const std::string& kind) {
-  return read_devices(calibration).contains(kind) || holds(measured_kinds(calibration), kind);
+bool GpuKinds::know(const std::string& kind) const {
+  return rows.contains(kind) || holds(measured, kind);
 }
 
-void check_spelling(const fs::path& calibration, const NamedRow& kind, const PeakRates& rates) {
+void GpuKinds::check_spelling(const NamedRow& kind, const PeakRates& rates) const {
   std::vector<std::string> known;
   bool misspelt = false;
-  for (const auto& [name, row] : read_devices(calibration)) {
+  for (const auto& [name, row] : rows) {
     known.push_back(name);
     misspelt |= same_rates(row.peaks, rates) && !suggest_name(kind.name, {name}).empty();
   }
@@ -135,12 +138,11 @@ void check_spelling(const fs::path& calibration, const NamedRow& kind, const Pea
     fail_unknown("gpu.kind", kind, known, calibration / "gpus.csv");
 }
 
-std::string nearest_kind(const fs::path& calibration, const PeakRates& rates) {
+std::string GpuKinds::nearest(const PeakRates& rates) const {
   const auto has_fp8 = [](const PeakRates& peaks) { return peaks.fp8 > peaks.bf16; };
-  const std::vector<std::string> measured = measured_kinds(calibration);
   std::string nearest;
   double least = std::numeric_limits<double>::infinity();
-  for (const auto& [kind, row] : read_devices(calibration)) {
+  for (const auto& [kind, row] : rows) {
     if (!holds(measured, kind) || has_fp8(row.peaks) != has_fp8(rates))
       continue;
     const double distance = std::hypot(std::log(row.peaks.bf16 / rates.bf16),
@@ -153,23 +155,22 @@ std::string nearest_kind(const fs::path& calibration, const PeakRates& rates) {
   return nearest;
 }
 
-std::vector<TableFolder> find_table_folders(const fs::path& calibration, const std::string& kind,
-                                            const PeakRates& rates) {
-  const std::map<std::string, DeviceRow> rows = read_devices(calibration);
+std::vector<TableFolder> GpuKinds::folders_of(const std::string& kind,
+                                              const PeakRates& rates) const {
   const auto peaks = [&](const std::string& name) -> std::optional<PeakRates> {
     const auto row = rows.find(name);
     return row == rows.end() ? std::nullopt : std::optional(row->second.peaks);
   };
   std::vector<TableFolder> folders;
-  if (holds(measured_kinds(calibration), kind))
+  if (holds(measured, kind))
     folders.push_back({calibration / kind, peaks(kind), false});
   std::vector<std::string> lenders;
   if (const auto row = rows.find(kind); row != rows.end()) {
     lenders = row->second.borrows;
   } else if (folders.empty()) {
-    if (const std::string nearest = nearest_kind(calibration, rates); !nearest.empty()) {
-      lenders = rows.at(nearest).borrows;
-      lenders.insert(lenders.begin(), nearest);
+    if (const std::string near = nearest(rates); !near.empty()) {
+      lenders = rows.at(near).borrows;
+      lenders.insert(lenders.begin(), near);
     }
   }
   for (const std::string& name : lenders)

@@ -53,24 +53,31 @@ std::map<std::string, DeviceRow> read_devices(const std::filesystem::path& calib
 /// The kinds that have a folder with tables below `calibration`, by name.
 std::vector<std::string> measured_kinds(const std::filesystem::path& calibration);
 
-/// Whether a kind has a row in `gpus.csv` or a folder of its own.
-bool is_known_kind(const std::filesystem::path& calibration, const std::string& kind);
+/// The GPU kinds of a calibration folder, read once.
+struct GpuKinds {
+  std::filesystem::path calibration;
+  std::map<std::string, DeviceRow> rows; ///< of gpus.csv
+  std::vector<std::string> measured;     ///< kinds with a folder of tables
 
-/// Throws InputError, where it is named, for a kind that is not known and whose name and rates are
-/// both those of a row of `gpus.csv`, but for a few letters: a copy of a topology file, misspelt.
-void check_spelling(const std::filesystem::path& calibration, const NamedRow& kind,
-                    const PeakRates& rates);
+  /// Throws the errors of read_devices.
+  static GpuKinds read(const std::filesystem::path& calibration);
 
-/// The kind of `gpus.csv` with tables of its own whose datasheet rates are nearest to `rates`, by
-/// the distance of their logarithms: of those with fp8 arithmetic if the rates have it, else of
-/// those without. Empty if there is none.
-std::string nearest_kind(const std::filesystem::path& calibration, const PeakRates& rates);
+  /// Whether a kind has a row or a folder of its own.
+  bool know(const std::string& kind) const;
 
-/// Folders to search for a table of `kind`, whose rates are `rates`, in order: its own below
-/// `calibration`, then those that its row of `gpus.csv` names. A kind that is not known takes those
-/// of the nearest kind. Without folders a roofline times the kernels. Throws the errors of
-/// read_devices.
-std::vector<TableFolder> find_table_folders(const std::filesystem::path& calibration,
-                                            const std::string& kind, const PeakRates& rates);
+  /// Throws InputError, where it is named, for a kind that is not known and whose name and rates
+  /// are both those of a row, but for a few letters: a copy of a topology file, misspelt.
+  void check_spelling(const NamedRow& kind, const PeakRates& rates) const;
+
+  /// The kind with tables of its own whose datasheet rates are nearest to `rates`, by the distance
+  /// of their logarithms: of those with fp8 arithmetic if the rates have it, else of those without.
+  /// Empty if there is none.
+  std::string nearest(const PeakRates& rates) const;
+
+  /// Folders to search for a table of `kind`, whose rates are `rates`, in order: its own, then
+  /// those that its row names. A kind that is not known takes those of the nearest kind. Without
+  /// folders a roofline times the kernels.
+  std::vector<TableFolder> folders_of(const std::string& kind, const PeakRates& rates) const;
+};
 
 } // namespace moesim

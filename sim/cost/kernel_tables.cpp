@@ -39,21 +39,22 @@ ComputeCost::Tables::Tables(const std::filesystem::path& calibration, const Devi
       host(calibration, {device.host, device.host_place}, constants),
       precisions(read.begin(), read.end()) {
   const PeakRates rates{device.bf16, device.fp8, device.memory_bandwidth};
-  const bool known = is_known_kind(calibration, device.kind);
+  const GpuKinds kinds = GpuKinds::read(calibration);
+  const bool known = kinds.know(device.kind);
   if (!known) {
-    check_spelling(calibration, {device.kind, device.kind_place}, rates);
-    nearest_of_unlisted = nearest_kind(calibration, rates);
+    kinds.check_spelling({device.kind, device.kind_place}, rates);
+    nearest_of_unlisted = kinds.nearest(rates);
   }
   sustained = sustained_throughput(calibration, device.kind,
                                    known ? constants.sustained_throughput_ratio
                                          : constants.unlisted_gpu_throughput_ratio);
   const ComputeErrors errors = ComputeErrors::read(calibration / "compute_errors.csv");
-  for (const TableFolder& folder : find_table_folders(calibration, device.kind, rates)) {
+  for (const TableFolder& folder : kinds.folders_of(device.kind, rates)) {
     if (complete())
       break; // nearer kinds have all tables
     DeviceGrids grids =
         DeviceGrids::load(folder.path, attention_rules(constants),
-                          lenders_of(calibration, folder.path.filename().string()), precisions);
+                          lenders_of(kinds, folder.path.filename().string()), precisions);
     for (const Precision precision : precisions) {
       const std::size_t number = index(precision);
       if (!experts[number] && !grids.experts[number].empty())

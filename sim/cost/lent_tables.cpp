@@ -29,15 +29,14 @@ Kernel attention_of_shape(const TimeGrid::Shape& shape) {
                             whole_size(shape[3]), whole_size(shape[4]), whole_size(shape[4])});
 }
 
-std::vector<Lender> lenders_of(const std::filesystem::path& calibration, const std::string& kind) {
-  const std::map<std::string, DeviceRow> rows = read_devices(calibration);
-  const auto row = rows.find(kind);
+std::vector<Lender> lenders_of(const GpuKinds& kinds, const std::string& kind) {
+  const auto row = kinds.rows.find(kind);
   std::vector<Lender> lenders;
-  if (row == rows.end())
+  if (row == kinds.rows.end())
     return lenders;
   for (const std::string& name : row->second.borrows)
-    if (const auto lender = rows.find(name); lender != rows.end())
-      lenders.push_back({calibration / name, lender->second.peaks, row->second.peaks});
+    if (const auto lender = kinds.rows.find(name); lender != kinds.rows.end())
+      lenders.push_back({kinds.calibration / name, lender->second.peaks, row->second.peaks});
   return lenders;
 }
 

@@ -24,8 +24,8 @@ struct Lender {
 };
 
 /// The kinds that the row of `kind` in gpus.csv borrows from, the nearest first; none without a
-/// row. Throws the errors of read_devices.
-std::vector<Lender> lenders_of(const std::filesystem::path& calibration, const std::string& kind);
+/// row.
+std::vector<Lender> lenders_of(const GpuKinds& kinds, const std::string& kind);
 
 /// The GEMMs, without casts, of the first lender that has any of the precision; empty if none has.
 TimeTable lent_gemms(const std::vector<Lender>& lenders, Precision precision);

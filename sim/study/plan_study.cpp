@@ -15,20 +15,18 @@ namespace {
 
 /// The facts that turn a step into a row.
 struct PlanFacts {
-  std::map<std::string, DeviceRow> devices; ///< by GPU kind
+  GpuKinds gpus;
   std::vector<StepTraits> scored;
 };
 
 /// Throws InputError, where the kind of some candidate's GPUs is named, if its board power is not
 /// known.
-void check_board_power(const SweepPlan& plan, const std::map<std::string, DeviceRow>& devices,
-                       const std::filesystem::path& calibration) {
+void check_board_power(const SweepPlan& plan, const GpuKinds& gpus) {
   for (const SweepPoint& point : plan.points)
     if (point.scenario)
       if (const GpuSpec& gpu = point.scenario->topology.gpu;
-          gpu.board_power_w == 0.0 && !devices.contains(gpu.kind)) {
-        check_spelling(calibration, {gpu.kind, gpu.kind_place},
-                       {gpu.bf16, gpu.fp8, gpu.memory_bandwidth});
+          gpu.board_power_w == 0.0 && !gpus.rows.contains(gpu.kind)) {
+        gpus.check_spelling({gpu.kind, gpu.kind_place}, {gpu.bf16, gpu.fp8, gpu.memory_bandwidth});
         throw InputError(gpu.kind_place,
                          fmt::format("gpu.kind: gpus.csv has no row \"{}\" that says its board "
                                      "power, which the energy of a training needs",
@@ -37,8 +35,8 @@ void check_board_power(const SweepPlan& plan, const std::map<std::string, Device
       }
 }
 
-double board_power_of(const GpuSpec& gpu, const std::map<std::string, DeviceRow>& devices) {
-  return gpu.board_power_w > 0.0 ? gpu.board_power_w : devices.at(gpu.kind).board_power_w;
+double board_power_of(const GpuSpec& gpu, const GpuKinds& gpus) {
+  return gpu.board_power_w > 0.0 ? gpu.board_power_w : gpus.rows.at(gpu.kind).board_power_w;
 }
 
 void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& answer,
@@ -60,7 +58,7 @@ void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& 
                                               static_cast<double>(training.sequence_length),
                            .gpus = row.gpus,
                            .idle_gpus = answer.result.idle_gpus,
-                           .board_power_w = board_power_of(gpu, facts.devices),
+                           .board_power_w = board_power_of(gpu, facts.gpus),
                            .price = file.prices[number]});
   row.memory_headroom_gib = gib(gpu.memory) - answer.result.memory_gib_per_gpu;
   fill_equal_plans(answer.best_plans, step.high, row);
@@ -117,8 +115,8 @@ std::string rounded(const TableReader& results, std::size_t row, const std::stri
 
 ReportTable run_plan(const PlanFile& file, const SweepOptions& options,
                      const SweepObserver& observe) {
-  const PlanFacts facts{read_devices(options.calibration), scored_steps(options.calibration)};
-  check_board_power(file.sweep, facts.devices, options.calibration); // before the search
+  const PlanFacts facts{GpuKinds::read(options.calibration), scored_steps(options.calibration)};
+  check_board_power(file.sweep, facts.gpus); // before the search
   const std::map<std::size_t, PointAnswer> answers = run_points(file.sweep, options, observe);
   const std::vector<PlanRow> rows = plan_rows(file, answers, facts);
   std::string text = csv_line(plan_header(file)) + "\n";

@@ -137,21 +137,21 @@ std::vector<std::string> names_of(const LanguageConfig& config, const std::strin
 } // namespace
 
 std::string family_file(const std::string& family) {
-  const ModelFamily* found = shipped_families().find(family);
+  const ModelFamily* found = shipped_families({family}).find(family);
   return found ? "workloads/families/" + found->file.filename().string() : "";
 }
 
 ModelSpec read_model(const std::filesystem::path& path, const std::string& family_name) {
   const LanguageConfig config = read_language(path);
-  const FamilyTable& table = shipped_families();
   const std::vector<std::string> names = names_of(config, family_name);
   if (names.empty())
     config.whole.text("model_type"); // throws
+  const FamilyTable& table = shipped_families(names);
   const auto name = std::find_if(names.begin(), names.end(), [&](const std::string& candidate) {
     return table.find(candidate) != nullptr;
   });
   if (name == names.end())
-    refuse_family(config, names.back(), !family_name.empty(), table);
+    refuse_family(config, names.back(), !family_name.empty(), shipped_families());
   ModelSpec model = read_as(config, *table.find(*name), table);
   model.family = *name;
   const std::filesystem::path full = std::filesystem::absolute(path).lexically_normal();

@@ -1,5 +1,6 @@
 #include "sim/workload/model_family.hpp"
 
+#include "sim/input/file_text.hpp"
 #include "sim/input/named_file.hpp"
 #include "sim/input/toml_document.hpp"
 
@@ -221,6 +222,16 @@ void read_architecture(const fs::path& file, FamilyTable& table) {
   root.finish();
 }
 
+/// Whether the text of a family file has one of some names; true for no names.
+bool may_read(const fs::path& file, const std::vector<std::string>& names) {
+  if (names.empty())
+    return true;
+  const std::string text = read_file(file);
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return text.find('"' + name + '"') != std::string::npos;
+  });
+}
+
 /// The folder `workloads/families` nearest above the program.
 fs::path find_folder() {
   for (fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
@@ -240,10 +251,11 @@ const ModelFamily* FamilyTable::find(const std::string& name) const {
   return nullptr;
 }
 
-FamilyTable read_families(const fs::path& folder) {
+FamilyTable read_families(const fs::path& folder, const std::vector<std::string>& names) {
   std::set<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".toml" && entry.path().filename() != architecture_file)
+    if (entry.path().extension() == ".toml" && entry.path().filename() != architecture_file &&
+        may_read(entry.path(), names))
       files.insert(entry.path());
   FamilyTable table;
   std::map<fs::path, ModelFamily> known;
@@ -261,8 +273,15 @@ FamilyTable read_families(const fs::path& folder) {
 }
 
 const FamilyTable& shipped_families() {
-  static const FamilyTable table = read_families(find_folder());
-  return table;
+  return shipped_families({});
+}
+
+const FamilyTable& shipped_families(const std::vector<std::string>& names) {
+  static std::map<std::vector<std::string>, FamilyTable> tables;
+  const auto known = tables.find(names);
+  return known != tables.end()
+             ? known->second
+             : tables.emplace(names, read_families(find_folder(), names)).first->second;
 }
 
 } // namespace moesim

@@ -111,12 +111,17 @@ struct FamilyTable {
   const ModelFamily* find(const std::string& name) const;
 };
 
-/// Reads every file of a folder. Throws InputError for unknown keys and for two files that read the
-/// same name.
-FamilyTable read_families(const std::filesystem::path& folder);
+/// Reads the files of a folder whose text has one of `names`; without names, all. Throws InputError
+/// for unknown keys and for two files that read the same name.
+FamilyTable read_families(const std::filesystem::path& folder,
+                          const std::vector<std::string>& names = {});
 
-/// The families that ship: of the folder `workloads/families` nearest above the program. Read once.
+/// The families that ship: of the folder `workloads/families` nearest above the program. Each table
+/// is read once.
 const FamilyTable& shipped_families();
+/// Those of them whose files have one of some names in their text. A file that has none is not
+/// parsed.
+const FamilyTable& shipped_families(const std::vector<std::string>& names);
 
 /// Fills the sizes of a model from its config by a family. Throws InputError at the key at fault.
 void read_sizes(const JsonObject& config, const ModelFamily& family, ModelSpec& model);

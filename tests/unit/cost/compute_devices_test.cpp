@@ -127,7 +127,7 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
   fs::create_directories(folder.path() / "new");
   folder.write("new/gemm.csv", "precision,m,n,k,time_us\nbf16,256,64,64,3\n");
   folder.write("compute_errors.csv", toy_errors("old") + toy_errors("new").substr(60));
-  const std::vector<TableFolder> folders = find_table_folders(folder.path(), "new", {});
+  const std::vector<TableFolder> folders = GpuKinds::read(folder.path()).folders_of("new", {});
   REQUIRE(folders.size() == 2);
   CHECK(folders[0].path == folder.path() / "new");
   CHECK_FALSE(folders[0].borrowed);
@@ -143,7 +143,7 @@ TEST_CASE("tables of its own come before borrowed ones, which fill what it lacks
 TEST_CASE("a kind may be said to have no tables") {
   const TemporaryFolder folder;
   write_calibration(folder, "new,none,4,16,1000,100,none,datasheet,for the test\n");
-  CHECK(find_table_folders(folder.path(), "new", {}).empty());
+  CHECK(GpuKinds::read(folder.path()).folders_of("new", {}).empty());
   CHECK(load(folder, "new", 4.0, 16.0)
             .time(gemm(KernelPart::dense, Precision::bf16, 256, 64, 64))
             .basis == CostBasis::datasheet);
@@ -184,16 +184,17 @@ TEST_CASE("a misspelt GPU kind is an error where a topology names it") {
   const TemporaryFolder folder;
   write_calibration(folder, std::string(old_row) + new_row);
   const NamedRow named{"newer", {"t.toml", 2, 8, "kind = \"newer\""}};
-  CHECK_THROWS_WITH(
-      check_spelling(folder.path(), named, {tflops(4), tflops(16), gbyte_per_s(1000)}),
-      "t.toml:2:8: error: gpu.kind: \"newer\" is not one of new, old\n"
-      "  kind = \"newer\"\n"
-      "         ^\n"
-      "  hint: did you mean \"new\"?");
+  CHECK_THROWS_WITH(GpuKinds::read(folder.path())
+                        .check_spelling(named, {tflops(4), tflops(16), gbyte_per_s(1000)}),
+                    "t.toml:2:8: error: gpu.kind: \"newer\" is not one of new, old\n"
+                    "  kind = \"newer\"\n"
+                    "         ^\n"
+                    "  hint: did you mean \"new\"?");
   // Other rates are another GPU, another name too.
-  CHECK_NOTHROW(check_spelling(folder.path(), named, {tflops(5), tflops(16), gbyte_per_s(1000)}));
-  CHECK_NOTHROW(
-      check_spelling(folder.path(), {"gb9000"}, {tflops(4), tflops(16), gbyte_per_s(1000)}));
+  CHECK_NOTHROW(GpuKinds::read(folder.path())
+                    .check_spelling(named, {tflops(5), tflops(16), gbyte_per_s(1000)}));
+  CHECK_NOTHROW(GpuKinds::read(folder.path())
+                    .check_spelling({"gb9000"}, {tflops(4), tflops(16), gbyte_per_s(1000)}));
 }
 
 TEST_CASE("malformed rows of gpus.csv are refused with their place") {
