@@ -83,10 +83,6 @@ ResultTable error_table(const std::vector<TableError>& errors) {
   return table;
 }
 
-void append(std::vector<Measurement>& to, const std::vector<Measurement>& rows) {
-  to.insert(to.end(), rows.begin(), rows.end());
-}
-
 void read_log(const std::string& path, const CalibrateOptions& options,
               const std::filesystem::path& known, CalibrationInputs& inputs) {
   const std::string text = read_file(path);

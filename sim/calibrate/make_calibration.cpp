@@ -23,10 +23,6 @@ struct OwnTimes {
   std::vector<Measurement> collectives; ///< the others
 };
 
-void append(std::vector<Measurement>& to, const std::vector<Measurement>& rows) {
-  to.insert(to.end(), rows.begin(), rows.end());
-}
-
 OwnTimes own_times(const fs::path& folder, const CalibrationInputs& inputs,
                    const std::vector<PlacedTable>& tables) {
   const std::map<std::string, DeviceRow> devices = read_devices(folder);

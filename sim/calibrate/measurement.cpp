@@ -107,6 +107,10 @@ std::int64_t Measurement::peers() const {
   return tier == Tier::scale_up ? group.domain_ranks() - 1 : outside_peers(collective, group);
 }
 
+void append(std::vector<Measurement>& to, const std::vector<Measurement>& rows) {
+  to.insert(to.end(), rows.begin(), rows.end());
+}
+
 CurveName curve_name(const Measurement& measurement) {
   return {measurement.interconnect(), measurement.curve_collective()};
 }

@@ -32,6 +32,9 @@ struct Measurement {
   std::int64_t peers() const;
 };
 
+/// Adds rows behind others.
+void append(std::vector<Measurement>& to, const std::vector<Measurement>& rows);
+
 /// The name of a curve: its interconnect and collective.
 using CurveName = std::pair<std::string, Collective>;
 CurveName curve_name(const Measurement& measurement);

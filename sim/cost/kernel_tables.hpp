@@ -40,18 +40,7 @@ struct ComputeCost::Tables {
              return gemm[index(precision)] && experts[index(precision)];
            });
   }
-  FlopsPerSecond peak(Precision precision) const {
-    switch (precision) {
-    case Precision::bf16:
-      return peaks.bf16;
-    case Precision::fp8:
-    case Precision::fp8_per_tensor:
-      return peaks.fp8;
-    case Precision::nvfp4:
-      break;
-    }
-    return peaks.fp4;
-  }
+  FlopsPerSecond peak(Precision precision) const { return peak_of(peaks, precision); }
   Estimate streamed(Bytes bytes, std::int64_t launches = 1) const;
   Estimate cast_time(const Kernel& kernel) const;
   Estimate roofline(const Kernel& kernel, const Uncertain& efficiency) const;

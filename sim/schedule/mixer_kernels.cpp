@@ -20,6 +20,7 @@ struct MixerWidths {
   std::int64_t values = 0;    ///< all values; their gate is as wide
   std::int64_t convolved = 0; ///< inputs of the convolution, or of the activation in its place
   std::int64_t projected = 0; ///< outputs of the first projection
+  std::int64_t numbers = 0;   ///< decays and steps of its heads, kept in fp32
 };
 
 MixerWidths widths_of(const AttentionSpec& a, std::int64_t tensor) {
@@ -29,10 +30,11 @@ MixerWidths widths_of(const AttentionSpec& a, std::int64_t tensor) {
   w.keys = w.key_heads * a.head_dim;
   w.values = w.heads * a.value_dim;
   w.convolved = w.values + (a.kind == AttentionKind::mamba1 ? 0 : 2 * w.keys);
-  const std::int64_t numbers = a.kind == AttentionKind::gated_delta ? 2 // decay and step of a head
-                               : a.kind == AttentionKind::mamba2    ? 1 // its time step
-                                                                    : 0;
-  w.projected = w.convolved + w.values + numbers * w.heads;
+  if (a.kind == AttentionKind::gated_delta)
+    w.numbers = 2 * w.heads; // decay and step
+  else if (a.kind == AttentionKind::mamba2)
+    w.numbers = w.heads; // time step
+  w.projected = w.convolved + w.values + w.numbers;
   return w;
 }
 
@@ -145,16 +147,11 @@ Bytes mixer_kept(const Workload& workload, const Sizes& s) {
   const AttentionSpec& a = workload.model.attention_of(s.layer);
   const MixerWidths w = widths_of(a, s.tensor);
   std::int64_t values = 2 * w.convolved + 2 * w.values;
-  std::int64_t numbers = 0; // in fp32
-  if (a.kind == AttentionKind::gated_delta) {
+  if (a.kind == AttentionKind::gated_delta)
     values += 64 * w.heads; // the inverse of a chunk's triangle
-    numbers = 2 * w.heads;
-  } else if (a.kind == AttentionKind::mamba2) {
-    numbers = w.heads;
-  } else if (a.kind == AttentionKind::mamba1) {
+  else if (a.kind == AttentionKind::mamba1)
     values += w.values + a.time_rank + 2 * a.head_dim; // time steps, wide and of low rank
-  }
-  return Bytes{s.tokens * (values * bf16_bytes + numbers * single_bytes) +
+  return Bytes{s.tokens * (values * bf16_bytes + w.numbers * single_bytes) +
                token_bytes(s.tokens * w.values, s.precision)};
 }
 

@@ -30,20 +30,6 @@ double model_flops(const Workload& workload) {
          flops_per_token_forward(workload.model, workload.training.sequence_length).total().value;
 }
 
-/// The dense peak of a GPU in a precision.
-FlopsPerSecond peak_of(const GpuSpec& gpu, Precision precision) {
-  switch (precision) {
-  case Precision::bf16:
-    return gpu.bf16;
-  case Precision::fp8:
-  case Precision::fp8_per_tensor:
-    return gpu.fp8;
-  case Precision::nvfp4:
-    break;
-  }
-  return gpu.fp4;
-}
-
 void fill_throughput(const Scenario& scenario, StepResult& result) {
   const Workload& w = scenario.workload;
   const double seconds = result.step_time_ms / 1e3;

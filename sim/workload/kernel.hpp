@@ -69,6 +69,20 @@ enum class GemmPass {
 /// part.
 enum class KernelPart { attention, router, permute, expert, shared_expert, dense, head, optimizer };
 
+/// The dense peak in a precision, of the members bf16, fp8 and fp4 of a GPU's rates.
+template <typename Rates> FlopsPerSecond peak_of(const Rates& rates, Precision precision) {
+  switch (precision) {
+  case Precision::bf16:
+    return rates.bf16;
+  case Precision::fp8:
+  case Precision::fp8_per_tensor:
+    return rates.fp8;
+  case Precision::nvfp4:
+    break;
+  }
+  return rates.fp4;
+}
+
 /// Bytes of `values` in NVFP4, with the scale of each 16.
 constexpr std::int64_t nvfp4_bytes(std::int64_t values) {
   constexpr std::int64_t block = 16;
