@@ -33,6 +33,7 @@ void add_plan_command(CLI::App& app, const AppContext& context);
 void add_compare_command(CLI::App& app, const AppContext& context);
 void add_break_even_command(CLI::App& app, const AppContext& context);
 void add_sensitivity_command(CLI::App& app, const AppContext& context);
+void add_goodput_command(CLI::App& app, const AppContext& context);
 void add_collective_command(CLI::App& app, const AppContext& context);
 void add_show_command(CLI::App& app, const AppContext& context);
 void add_import_command(CLI::App& app, const AppContext& context);

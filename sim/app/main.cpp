@@ -69,6 +69,7 @@ int main(int count, char** arguments) {
     moesim::add_compare_command(app, context);
     moesim::add_break_even_command(app, context);
     moesim::add_sensitivity_command(app, context);
+    moesim::add_goodput_command(app, context);
     moesim::add_collective_command(app, context);
     moesim::add_show_command(app, context);
     moesim::add_import_command(app, context);

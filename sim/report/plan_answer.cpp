@@ -30,21 +30,20 @@ std::string with_interval(const TableReader& results, std::size_t row, const std
 }
 
 /// A cost with its interval, in thousands or millions where that is shorter.
-std::string cost_of(const TableReader& results, std::size_t row) {
-  const double cost = results.number(row, "cost").value_or(0.0);
+std::string cost_of(const TableReader& results, std::size_t row, const std::string& column) {
+  const double cost = results.number(row, column).value_or(0.0);
   const auto [scale, digits, unit] = cost >= 1e6   ? std::tuple{1e6, 2, " million"}
                                      : cost >= 1e3 ? std::tuple{1e3, 1, " thousand"}
                                                    : std::tuple{1.0, 2, ""};
   const auto part = [&, scale = scale, digits = digits](const char* end) {
-    return fmt::format("{:.{}f}",
-                       results.number(row, std::string("cost") + end).value_or(0) / scale, digits);
+    return fmt::format("{:.{}f}", results.number(row, column + end).value_or(0) / scale, digits);
   };
   return fmt::format("<b>{}{}</b> ({}–{})", part(""), unit, part("_low"), part("_high"));
 }
 
 std::string days_and_cost(const TableReader& results, std::size_t row) {
   return fmt::format("{}, at a cost of {}", with_interval(results, row, "days", 1, " days"),
-                     cost_of(results, row));
+                     cost_of(results, row, "cost"));
 }
 
 /// The row with the least value of a column, of those that ran; of equals the first.
@@ -124,17 +123,28 @@ std::string name_cells(const TableReader& results, std::size_t row) {
                      results.text(row, "cluster.gpus"));
 }
 
+/// Cells of the training with failures: goodput, days, cost; empty where a table lacks them.
+std::string goodput_cells(const TableReader& results, std::size_t row) {
+  const auto goodput = results.number(row, "goodput_percent");
+  return goodput ? fmt::format("<td>{:.1f} %<td>{}<td>{}", *goodput,
+                               with_interval(results, row, "effective_days", 1, ""),
+                               cost_of(results, row, "effective_cost"))
+                 : "<td><td><td>";
+}
+
 std::string candidates_table(const TableReader& results) {
   std::string html = "<table class=\"ranges "
                      "verdicts\"><thead><tr><th>candidate<th>GPUs<th>days<th>cost<th>energy, "
-                     "MWh<th>verdict</thead>\n<tbody>\n";
+                     "MWh<th>goodput<th>days with failures<th>cost with "
+                     "failures<th>verdict</thead>\n<tbody>\n";
   for (std::size_t row = 0; row < results.size(); ++row) {
     html += name_cells(results, row);
-    html +=
-        results.is_ok(row)
-            ? fmt::format("<td>{}<td>{}<td>{:.0f}<td>", with_interval(results, row, "days", 1, ""),
-                          cost_of(results, row), results.number(row, "energy_mwh").value_or(0.0))
-            : std::string("<td colspan=\"4\">");
+    html += results.is_ok(row) ? fmt::format("<td>{}<td>{}<td>{:.0f}{}<td>",
+                                             with_interval(results, row, "days", 1, ""),
+                                             cost_of(results, row, "cost"),
+                                             results.number(row, "energy_mwh").value_or(0.0),
+                                             goodput_cells(results, row))
+                               : std::string("<td colspan=\"7\">");
     html += escape_html(results.text(row, "verdict")) + "\n";
   }
   return html + "</tbody></table>\n";
@@ -203,7 +213,8 @@ std::string plan_answer_html(const TableReader& results) {
   }
   return fmt::format(
       "<p class=\"answer\">{}</p>\n<p class=\"counts\">Each under the best plan that was found for "
-      "it, at a constant step time: restarts and evaluations are not counted. In brackets: 90 % "
+      "it, at a constant step time. Goodput is the share of the time that is left for steps beside "
+      "failures, checkpoints, restarts and repairs; evaluations are not counted. In brackets: 90 % "
       "intervals, wider the farther a plan is from any published step. Energy is the "
       "boards' highest power x 1.5 for the node x 1.25 for network, cooling and losses: an "
       "assumption.</p>\n{}{}",

@@ -132,6 +132,8 @@ Scenario resolve_scenario(const ScenarioInput& input) {
     check_plan(workload, input.tables);
   workload.communication.host_posts = host_posts(workload, scenario.topology);
   scenario.fidelity = input.fidelity;
+  scenario.tokens = input.tokens;
+  scenario.failures = input.failures;
   scenario.inputs = files_of(input);
   return scenario;
 }

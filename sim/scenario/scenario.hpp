@@ -2,6 +2,7 @@
 
 #include "sim/platform/topology_spec.hpp"
 #include "sim/scenario/scenario_input.hpp"
+#include "sim/workload/failure_spec.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <cstdint>
@@ -36,6 +37,8 @@ struct Scenario {
   /// for what the choices leave out: GPUs, sequence parallelism, offloading.
   std::optional<PlanChoices> search = std::nullopt;
   GraphsOrigin graphs_origin = GraphsOrigin::default_none;
+  std::optional<double> tokens = std::nullopt; ///< to train in all
+  FailureSpec failures = {};
   /// The files that it was read from: the scenario, the config, the topology, a recording of loads.
   std::vector<std::filesystem::path> inputs;
 };

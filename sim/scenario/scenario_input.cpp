@@ -1,6 +1,7 @@
 #include "sim/scenario/scenario_input.hpp"
 
 #include "sim/input/named_file.hpp"
+#include "sim/scenario/failures_input.hpp"
 #include "sim/scenario/graphs_input.hpp"
 #include "sim/scenario/search_input.hpp"
 
@@ -68,6 +69,8 @@ void parse_training(const TomlTable& table, ScenarioInput& input) {
   TrainingSpec& training = input.training;
   training.sequence_length = table.integer("sequence_length", count);
   training.global_batch = parse_global_batch(table, training.sequence_length);
+  if (table.has("tokens"))
+    input.tokens = table.number("tokens", {1.0, 1e18});
   if (!input.search) {
     training.micro_batch = table.integer_or("micro_batch", count, 1);
     if (table.has("cuda_graph_scope"))
@@ -255,6 +258,7 @@ ScenarioInput parse_tables(const TomlTable& root, const ScenarioTables& tables,
   input.routing = parse_routing(tables.routing, folder);
   parse_communication(tables.communication, input);
   input.fidelity = parse_fidelity(root);
+  input.failures = parse_failures(root);
   root.finish();
   return input;
 }

@@ -3,6 +3,7 @@
 #include "sim/input/toml_document.hpp"
 #include "sim/platform/topology_input.hpp"
 #include "sim/scenario/routing_input.hpp"
+#include "sim/workload/failure_spec.hpp"
 #include "sim/workload/plan_choices.hpp"
 #include "sim/workload/plan_input.hpp"
 #include "sim/workload/workload.hpp"
@@ -58,6 +59,7 @@ struct ScenarioInput {
   ModelInput model;
   ClusterInput cluster;
   TrainingSpec training = {};
+  std::optional<double> tokens = std::nullopt; ///< to train in all
   /// Nothing: what Megatron-Core does by default, or the search chooses.
   std::optional<CudaGraphs> graphs = std::nullopt;
   PlanInput plan = {};
@@ -67,6 +69,7 @@ struct ScenarioInput {
   RoutingInput routing = {};
   CommunicationSpec communication = {}; ///< without `host_posts`
   Fidelity fidelity = Fidelity::folded;
+  FailureSpec failures = {};
   ScenarioTables tables;
 };
 

@@ -101,10 +101,10 @@ std::vector<CandidateTable> read_candidates(const TomlTable& root, const fs::pat
   return candidates;
 }
 
-/// Text of the values on which the steps of all candidates depend: tokens and the deadline only
-/// enter after their search.
+/// Text of the values on which the steps of all candidates depend: tokens, the deadline and
+/// failures only enter after their search.
 std::string shared_inputs(const TomlTable& root) {
-  constexpr std::array tables = {"training", "candidate"};
+  constexpr std::array tables = {"training", "candidate", "failures"};
   return text_without(root, tables) + "[training]\n" +
          text_without(root.table("training"), job_keys);
 }

@@ -33,6 +33,22 @@ constexpr auto columns_of_plans = std::to_array<PlanColumn>({
      &T::energy_mwh, &Spread::value},
     {"energy_mwh_low", "lower end", &T::energy_mwh, &Spread::low},
     {"energy_mwh_high", "upper end", &T::energy_mwh, &Spread::high},
+    {"effective_days", "with failures, checkpoints and restarts (`moesim goodput`): [failures]",
+     &T::days, &Spread::value, &P::effective},
+    {"effective_days_low", "lower end, at the rates of failures as they are", &T::days,
+     &Spread::low, &P::effective},
+    {"effective_days_high", "upper end", &T::days, &Spread::high, &P::effective},
+    {"effective_meets_deadline", "as meets_deadline, of effective_days",
+     &P::effective_meets_deadline},
+    {"effective_cost", "as cost, for effective_days; rented spare hosts are paid for", &T::cost,
+     &Spread::value, &P::effective},
+    {"effective_cost_low", "lower end", &T::cost, &Spread::low, &P::effective},
+    {"effective_cost_high", "upper end", &T::cost, &Spread::high, &P::effective},
+    {"goodput_percent", "days over effective_days", &P::goodput_percent},
+    {"checkpoint_interval_minutes", "the best, or as given", &P::checkpoint_interval_minutes},
+    {"expected_failures", "that stop the job", &P::expected_failures},
+    {"spare_hosts", "as given, or the fewest that keep waiting for repairs below 0.1 %",
+     &P::spare_hosts},
     {"memory_headroom_gib", "memory of a GPU less memory_gib_per_gpu", &P::memory_headroom_gib},
     {"deadline_days", "as the plan file has it", &P::deadline_days},
     {"meets_deadline", "yes: days_high does; likely: days does; unlikely: days_low alone does; no",
@@ -80,15 +96,12 @@ bool dominates(const PlanRow& a, const PlanRow& b) {
   return ran(a) && faster >= 0.0 && cheaper >= 0.0 && faster + cheaper > 0.0;
 }
 
-std::string deadline_word(const PlanRow& row) {
-  const Spread& days = row.training.days;
-  if (!ran(row))
-    return "no";
-  if (days.high <= row.deadline_days)
+std::string deadline_word(const Spread& days, double deadline_days) {
+  if (days.high <= deadline_days)
     return "yes";
-  if (days.value <= row.deadline_days)
+  if (days.value <= deadline_days)
     return "likely";
-  return days.low <= row.deadline_days ? "unlikely" : "no";
+  return days.low <= deadline_days ? "unlikely" : "no";
 }
 
 /// The row of least cost among those that dominate another.
@@ -138,7 +151,7 @@ std::string plan_cell(const PlanRow& row, const PlanColumn& column) {
   if (const auto* text = std::get_if<std::string PlanRow::*>(&column.member))
     return row.*(*text);
   if (const auto* spread = std::get_if<Spread TrainingCost::*>(&column.member))
-    return number_cell(row.training.*(*spread).*column.part);
+    return number_cell(row.*column.cost.*(*spread).*column.part);
   return number_cell(row.*std::get<double PlanRow::*>(column.member));
 }
 
@@ -168,8 +181,12 @@ void fill_equal_plans(const std::vector<PlanRank>& plans, double high_ms, PlanRo
 
 void judge_rows(std::vector<PlanRow>& rows) {
   for (PlanRow& row : rows) {
-    if (!std::isnan(row.deadline_days))
-      row.meets_deadline = deadline_word(row);
+    if (!std::isnan(row.deadline_days)) {
+      const bool able = ran(row);
+      row.meets_deadline = able ? deadline_word(row.training.days, row.deadline_days) : "no";
+      row.effective_meets_deadline =
+          able ? deadline_word(row.effective.days, row.deadline_days) : "no";
+    }
     if (ran(row))
       row.on_pareto_front = better_than(row, rows) ? "no" : "yes";
   }

@@ -17,6 +17,12 @@ struct PlanRow {
   std::string status;
   std::string reason;
   TrainingCost training;
+  TrainingCost effective; ///< with failures and checkpoints; none if it would get nowhere
+  std::string effective_meets_deadline;
+  double goodput_percent = no_value;
+  double checkpoint_interval_minutes = no_value;
+  double expected_failures = no_value;
+  double spare_hosts = no_value;
   double memory_headroom_gib = no_value;
   double deadline_days = no_value;
   std::string meets_deadline;
@@ -33,7 +39,8 @@ struct PlanColumn {
   const char* name;
   const char* description;
   std::variant<double PlanRow::*, std::string PlanRow::*, Spread TrainingCost::*> member;
-  double Spread::*part = nullptr; ///< of a Spread
+  double Spread::*part = nullptr;                   ///< of a Spread
+  TrainingCost PlanRow::*cost = &PlanRow::training; ///< that has the Spread
 };
 
 /// The columns after those of the step, in the order of results.csv.

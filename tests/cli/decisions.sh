@@ -111,4 +111,28 @@ refuse 'did you mean "mfu_percent"?' "$moesim" sensitivity "$mixtral/scenario.to
 refuse 'bottleneck is a text' "$moesim" sensitivity "$mixtral/scenario.toml" --column bottleneck
 refuse 'its step cannot run: out-of-memory' "$moesim" sensitivity "$mixtral/scenario.toml" \
   --set training.micro_batch=16
+# goodput: the times by cause add up to the days with failures; the same seed gives the same bytes.
+trained=("$moesim" goodput "$mixtral/scenario.toml" --set training.tokens=1e12)
+"${trained[@]}" --format csv >"$work/goodput.csv" 2>"$work/err"
+"${trained[@]}" --format csv 2>"$work/err" | cmp - "$work/goodput.csv"
+[[ $(head -1 "$work/goodput.csv") == quantity,value,unit,note ]]
+awk -F, '{v[$1] = $2} /^(simulated_)?lost_/ {lost[/^simulated/] += $2 / 24}
+  function off(x, y) {return x - y > 1e-6 * y || y - x > 1e-6 * y}
+  END {exit off(v["days"] + lost[0], v["effective_days"]) ||
+    off(v["days"] + lost[1], v["simulated_days"]) ||
+    off(100 * v["days"] / v["effective_days"], v["goodput_percent"]) ||
+    v["effective_days"] < v["simulated_days_low"] || v["effective_days"] > v["simulated_days_high"]}
+  ' "$work/goodput.csv"
+"${trained[@]}" --format json --set failures.nic_failure=go-on --set failures.fleet=llama-3 \
+  --set failures.checkpoint=asynchronous >"$work/goodput.json" 2>"$work/err"
+node -e '
+  const rows = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+  const value = (name) => rows.find((row) => row.quantity === name).value;
+  if (value("expected_nic_failures") !== 0) throw new Error("a NIC stops the job");
+  const speed = value("speed_without_nic_percent");
+  if (!(speed > 10 && speed < 100)) throw new Error(`speed ${speed}`);
+' "$work/goodput.json"
+refuse 'training.tokens is missing' "$moesim" goodput "$mixtral/scenario.toml"
+refuse 'did you mean "rsc-1"?' "${trained[@]}" --set failures.fleet=rsc1
+refuse 'gets nowhere' "${trained[@]}" --set failures.gpu_mtbf_hours=2
 echo "every decision has its rows"

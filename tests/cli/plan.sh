@@ -51,6 +51,11 @@ for model in deepseek-v3 mixtral-8x22b; do
   grep -q '^4 of 4 points were finished before' "$work/log"
   cp "$work/$model-one/results.csv" "$work/$model-dearer.csv"
   if cmp -s "$work/$model/results.csv" "$work/$model-dearer.csv"; then exit 1; fi
+  # So do other failures.
+  "${other[@]}" --set "candidate=$dearer" --set failures.fleet=rsc-1 --out "$work/$model-one" \
+    >/dev/null 2>"$work/log"
+  grep -q '^4 of 4 points were finished before' "$work/log"
+  if cmp -s "$work/$model-dearer.csv" "$work/$model-one/results.csv"; then exit 1; fi
   # A new candidate is searched alone, wherever it stands; all give the bytes of a fresh run.
   more="[$(candidate hgx-h200-ndr400 16 'price_per_gpu_hour = 3.0'), ${dearer#[}"
   "${other[@]}" --set "candidate=$more" --out "$work/$model-one" >/dev/null 2>"$work/log"
@@ -80,7 +85,7 @@ grep -q '^  tensor=1 ' "$work/table"
 node -e '
   const [head, ...rows] = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n");
   const names = head.split(",");
-  for (const name of ["days", "gpu_hours", "cost", "energy_mwh"])
+  for (const name of ["days", "gpu_hours", "cost", "energy_mwh", "effective_days", "effective_cost"])
     for (const end of ["", "_low", "_high"])
       if (!names.includes(name + end)) throw new Error(`no column ${name + end}`);
   const cells = rows[0].match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, ""));
@@ -89,6 +94,14 @@ node -e '
   if (Math.abs(value("days") / days - 1) > 1e-6) throw new Error(`${value("days")} is not ${days}`);
   const cost = days * 24 * 16 * 2.0;
   if (Math.abs(value("cost") / cost - 1) > 1e-6) throw new Error(`${value("cost")} is not ${cost}`);
+  const goodput = value("days") / value("effective_days");
+  if (!(goodput > 0.9 && goodput < 1)) throw new Error(`goodput ${goodput}`);
+  if (Math.abs(value("goodput_percent") / goodput - 100) > 1e-5) throw new Error("goodput_percent");
+  // Spare hosts of 8 GPUs are paid for.
+  const gpus = 16 + 8 * value("spare_hosts");
+  const effective = value("effective_days") * 24 * gpus * 2.0;
+  if (Math.abs(value("effective_cost") / effective - 1) > 1e-6)
+    throw new Error(`${value("effective_cost")} is not ${effective}`);
 ' "$work/mixtral-8x22b/results.csv"
 node "$source/tests/report/report_test.mjs" "$work/mixtral-8x22b/report.html" >/dev/null
 

@@ -252,9 +252,11 @@ TEST_CASE("the table of a scenario's keys has those that are read, and no others
   // A read is a member of a table, or one of the reader's own functions on it.
   const std::set<std::string> read_keys =
       names_in(read(source_dir / "sim/scenario/scenario_input.cpp").text +
+                   read(source_dir / "sim/scenario/failures_input.cpp").text +
                    read(source_dir / "sim/scenario/routing_input.cpp").text +
                    read(source_dir / "sim/scenario/search_input.cpp").text,
-               std::regex("(?:table(?:\\.|->)\\w+|optional_count|parse_modules|chosen(?:_or)?)\\("
+               std::regex("(?:table(?:\\.|->)\\w+|optional_(?:count|hours)|minutes_or|"
+                          "parse_modules|chosen(?:_or)?)\\("
                           "\\s*(?:\\*?table,\\s*)?\"([a-z0-9_]+)\""));
   std::string first_cells;
   for (const std::string& line : read(source_dir / "workloads/SCENARIO.md").lines)

@@ -47,7 +47,7 @@ TEST_CASE("a plan's answer names the cheapest, the fastest and those that meet t
   CHECK_THAT(html, Contains("b&lt;c on 16 GPUs is the fastest: <b>30.0 days</b> (25.0–35.0)"));
   CHECK_THAT(html, Contains("1 of 3 meet the deadline of 55 days: b&lt;c on 16 GPUs."));
   CHECK_THAT(html, Contains("The cost intervals of 1 of the others overlap"));
-  CHECK_THAT(html, Contains("<tr><th>d<td>3<td colspan=\"4\">stopped: 3\n"));
+  CHECK_THAT(html, Contains("<tr><th>d<td>3<td colspan=\"7\">stopped: 3\n"));
 }
 
 TEST_CASE("a plan's answer has the plans, their equals and their distance from published steps") {

@@ -99,6 +99,7 @@ const std::vector<KeyCase> of_the_moe = {
     {"communication.dispatch_precision", "\"fp8\""},
     {"communication.overlap", "\"shared-expert\"", {"model.shared_experts=1"}},
     {"communication.wait_for_ranks_us", "5"},
+    {"training.tokens", "1e12"},
 };
 
 std::string both_keys(const KeyCase& key) {
@@ -107,7 +108,7 @@ std::string both_keys(const KeyCase& key) {
   return both_keys(settings);
 }
 
-/// The keys that SCENARIO.md lists, but those of [routing].
+/// The keys that SCENARIO.md lists, but those of [routing] and [failures].
 std::set<std::string> documented_keys() {
   std::set<std::string> keys;
   std::string table;
@@ -115,7 +116,7 @@ std::set<std::string> documented_keys() {
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("## ["))
       table = line.substr(4, line.find(']') - 4);
-    if (!line.starts_with("| `") || table == "routing")
+    if (!line.starts_with("| `") || table == "routing" || table == "failures")
       continue;
     const std::string cell = line.substr(0, line.find('|', 1));
     const std::regex name("`([a-z0-9_]+)`");
@@ -149,6 +150,11 @@ TEST_CASE("no load of experts changes the problem of a twin") {
   CHECK(both_keys(Settings{"routing.load=random", "routing.seed=7"}) == even);
   CHECK(both_keys(Settings{"routing.capacity_factor=1.25"}) == even);
   CHECK(both_keys(Settings{"routing.redundant_experts=8"}) == even);
+}
+
+TEST_CASE("no failure changes the problem of a twin") {
+  const std::string without = both_keys(Settings{});
+  CHECK(both_keys(Settings{"failures.fleet=rsc-1", "failures.spare_hosts=0"}) == without);
 }
 
 TEST_CASE("every number of a cluster changes the problem of a twin") {
