@@ -62,8 +62,8 @@ std::int64_t enough_micro_batches(const ParallelPlan& plan, std::int64_t micro_b
 
 } // namespace
 
-MemoryModel::MemoryModel(Workload workload, const ExpertLoads& loads)
-    : workload_(std::move(workload)), loads_(loads) {}
+MemoryModel::MemoryModel(Workload workload, const ExpertLoads& loads, PipelineOrderTable& orders)
+    : workload_(std::move(workload)), loads_(loads), orders_(orders) {}
 
 void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
   const auto pipeline_of = [](const ParallelPlan& of) {
@@ -71,7 +71,7 @@ void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
                     of.layers_per_stage);
   };
   if (pipeline_of(plan) != pipeline_of(workload_.plan))
-    held_.clear();
+    shares_.clear();
   workload_.plan = plan;
   if (workload_.communication.dispatcher != dispatcher)
     buffers_.clear();
@@ -142,15 +142,20 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
 /// recompute keeps one layer's activations while it repeats the layer; an offloaded layer is back
 /// in GPU memory during its backward pass.
 Bytes MemoryModel::held_activations(std::int64_t stage) {
-  const auto [known, added] = held_.try_emplace(stage);
-  if (!added)
-    return known->second;
   const ParallelPlan& plan = workload_.plan;
   const StageActivations kept = stage_activations(stage);
   const std::int64_t micro_batches = plan.micro_batches(workload_.training);
-  const StageOrder order = pipeline_order(plan, stage, enough_micro_batches(plan, micro_batches));
-  return known->second =
-             Bytes{most_kept(order, kept.by_chunk)} + kept.largest_layer + kept.largest_on_host;
+  const PipelineOrders& orders = orders_.of(plan, enough_micro_batches(plan, micro_batches));
+  return Bytes{most_kept(orders.stages[static_cast<std::size_t>(stage)], kept.by_chunk)} +
+         kept.largest_layer + kept.largest_on_host;
+}
+
+const MemoryModel::StageShare& MemoryModel::share(std::int64_t stage) {
+  const auto [known, added] = shares_.try_emplace(stage);
+  if (added)
+    known->second = {stage_parameters(workload_, stage), held_activations(stage),
+                     gradient_placeholders(stage)};
+  return known->second;
 }
 
 /// Placeholders of the gradients of weights: the GEMMs add them to the gradients of the step
@@ -196,7 +201,7 @@ Bytes MemoryModel::gradient_placeholders(std::int64_t stage) {
 void MemoryModel::add_parameters(MemoryEstimate& memory, std::int64_t stage) {
   const ParallelPlan& plan = workload_.plan;
   const TrainingSpec& training = workload_.training;
-  const StageParameters p = stage_parameters(workload_, stage);
+  const StageParameters& p = share(stage).parameters;
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
       (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) /
@@ -214,7 +219,7 @@ void MemoryModel::add_parameters(MemoryEstimate& memory, std::int64_t stage) {
     memory.gathered = Bytes{2 * largest_layer(workload_, stage) *
                             (training.gradient_bytes() + (plan.zero_stage >= 3 ? bf16_bytes : 0))};
   else
-    memory.gradient_placeholders = gradient_placeholders(stage);
+    memory.gradient_placeholders = share(stage).gradient_placeholders;
 }
 
 Bytes MemoryEstimate::allocated() const {
@@ -233,7 +238,7 @@ MemoryEstimate MemoryModel::of_stage(std::int64_t stage) {
   memory.stage = stage;
   memory.framework = framework_bytes;
   add_parameters(memory, stage);
-  memory.activations = held_activations(stage);
+  memory.activations = share(stage).activations;
   if (holds(plan, stage, plan.virtual_stage_count() - 1)) // logits and their gradient
     memory.activations += Bytes{(1 + workload_.model.mtp_layers) * s.tokens *
                                 workload_.model.vocabulary / s.tensor * 2 * bf16_bytes};
@@ -255,11 +260,13 @@ MemoryEstimate MemoryModel::fullest() {
 
 MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   const ExpertLoads loads(workload);
-  return MemoryModel(workload, loads).of_stage(stage);
+  PipelineOrderTable orders;
+  return MemoryModel(workload, loads, orders).of_stage(stage);
 }
 
 MemoryEstimate fullest_stage(const Workload& workload, const ExpertLoads& loads) {
-  return MemoryModel(workload, loads).fullest();
+  PipelineOrderTable orders;
+  return MemoryModel(workload, loads, orders).fullest();
 }
 
 MemoryEstimate fullest_stage(const Workload& workload) {
