@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <set>
 #include <utility>
 
@@ -41,16 +40,19 @@ std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
   return largest;
 }
 
-/// The numbers of the layers of a virtual stage. On the last one, layers of multi-token prediction
-/// repeat the number of the model's last layer.
-std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtual_stage) {
-  std::vector<std::int64_t> held(static_cast<std::size_t>(
-      workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)]));
-  std::iota(held.begin(), held.end(), first_layer(workload.plan, virtual_stage));
-  if (virtual_stage == workload.plan.virtual_stage_count() - 1)
-    held.insert(held.end(), static_cast<std::size_t>(workload.model.mtp_layers),
-                static_cast<std::int64_t>(workload.model.layers.size()) - 1);
-  return held;
+/// Calls `visit` with the number of each layer of a virtual stage. On the last one, layers of
+/// multi-token prediction repeat the number of the model's last layer.
+template <typename Visit>
+void for_each_layer(const Workload& workload, std::int64_t virtual_stage, const Visit& visit) {
+  const ParallelPlan& plan = workload.plan;
+  const std::int64_t first = first_layer(plan, virtual_stage);
+  const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
+  for (std::int64_t number = first; number < first + count; ++number)
+    visit(number);
+  if (virtual_stage != plan.virtual_stage_count() - 1)
+    return;
+  for (std::int64_t mtp = 0; mtp < workload.model.mtp_layers; ++mtp)
+    visit(static_cast<std::int64_t>(workload.model.layers.size()) - 1);
 }
 
 /// Micro-batches that are enough for a stage to keep its most: the warm-up and the steady state
@@ -83,23 +85,23 @@ void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
 Bytes MemoryModel::dispatch_buffers(std::int64_t stage) {
   const bool gathers = workload_.communication.dispatcher == Dispatcher::all_gather;
   Bytes largest;
-  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
-    for (const std::int64_t layer :
-         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk))) {
-      if (!workload_.model.layers[static_cast<std::size_t>(layer)].moe)
-        continue;
-      const std::shared_ptr<const ExpertLoad> load = loads_.busiest(layer);
-      const auto [known, added] = buffers_.try_emplace(load.get());
-      if (added) {
-        const Sizes s = sizes_of_layer(workload_, load);
-        const std::int64_t far =
-            gathers ? s.tokens_per_rank * workload_.plan.expert
-                    : expert_tokens_per_rank(workload_, s) / workload_.plan.expert_tensor;
-        const std::int64_t own = gathers ? s.tokens_per_rank : routed_tokens_per_rank(workload_, s);
-        known->second = Bytes{2 * (own + far) * s.hidden * bf16_bytes};
-      }
-      largest = std::max(largest, known->second);
+  const auto add = [&](std::int64_t layer) {
+    if (!workload_.model.layers[static_cast<std::size_t>(layer)].moe)
+      return;
+    const std::shared_ptr<const ExpertLoad> load = loads_.busiest(layer);
+    const auto [known, added] = buffers_.try_emplace(load.get());
+    if (added) {
+      const Sizes s = sizes_of_layer(workload_, load);
+      const std::int64_t far =
+          gathers ? s.tokens_per_rank * workload_.plan.expert
+                  : expert_tokens_per_rank(workload_, s) / workload_.plan.expert_tensor;
+      const std::int64_t own = gathers ? s.tokens_per_rank : routed_tokens_per_rank(workload_, s);
+      known->second = Bytes{2 * (own + far) * s.hidden * bf16_bytes};
     }
+    largest = std::max(largest, known->second);
+  };
+  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
+    for_each_layer(workload_, workload_.plan.virtual_stage(stage, chunk), add);
   return largest;
 }
 
@@ -124,7 +126,7 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
   std::int64_t layer = 0;
   for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     Bytes bytes;
-    for (const std::int64_t number : layers_of(workload_, plan.virtual_stage(stage, chunk))) {
+    for_each_layer(workload_, plan.virtual_stage(stage, chunk), [&](std::int64_t number) {
       const LayerActivations& of_layer = layer_activations(number);
       KeptActivations kept = of_layer.kept;
       if (layer++ < plan.offload_layers)
@@ -132,7 +134,7 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
       bytes += kept.on_gpu;
       sum.largest_on_host = std::max(sum.largest_on_host, kept.on_host);
       sum.largest_layer = std::max(sum.largest_layer, of_layer.whole);
-    }
+    });
     sum.by_chunk.push_back(bytes.value);
   }
   return sum;
@@ -165,9 +167,9 @@ const MemoryModel::StageShare& MemoryModel::share(std::int64_t stage) {
 Bytes MemoryModel::gradient_placeholders(std::int64_t stage) {
   std::set<LayerSpec> distinct;
   for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
-    for (const std::int64_t number :
-         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk)))
+    for_each_layer(workload_, workload_.plan.virtual_stage(stage, chunk), [&](std::int64_t number) {
       distinct.insert(workload_.model.layers[static_cast<std::size_t>(number)]);
+    });
   const bool head = holds(workload_.plan, stage, workload_.plan.virtual_stage_count() - 1);
   const auto [known, added] = placeholders_.try_emplace({distinct, head});
   if (!added)
