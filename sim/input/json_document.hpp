@@ -26,6 +26,7 @@ public:
 
   /// True if the key is there and not null.
   bool has(const std::string& key) const;
+  bool is_list(const std::string& key) const;
   std::string text(const std::string& key) const;
   std::string text_or(const std::string& key, const std::string& otherwise) const;
   /// A whole number greater than or equal to `least`.
@@ -33,7 +34,7 @@ public:
   std::int64_t integer_or(const std::string& key, std::int64_t otherwise,
                           std::int64_t least = 0) const;
   bool flag_or(const std::string& key, bool otherwise) const;
-  /// A list of whole numbers; empty if the key is absent.
+  /// A list of whole numbers, also as a text with commas; empty if the key is absent.
   std::vector<std::int64_t> integers(const std::string& key) const;
   /// A list of numbers, which must be there.
   std::vector<double> numbers(const std::string& key) const;
