@@ -16,6 +16,8 @@ namespace moesim {
 /// them: none of these is a number here. A key may be dotted: `a.b` is the key b of the object a.
 /// Keys that nobody asks for are ignored; a missing size is an error. Every error names the file,
 /// and the position of the key if the key is there.
+///
+/// More than 15 methods: a reader for each type of value.
 class JsonObject {
 public:
   /// Throws InputError if the file cannot be read, is not JSON, or is not an object.

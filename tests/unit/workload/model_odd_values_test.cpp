@@ -21,7 +21,8 @@ const std::string odd_glm4 =
     odd_sizes + odd_experts;
 const std::string odd_next = R"({"model_type": "qwen3_next", "num_experts": 4, "head_dim": 8,
  "linear_conv_kernel_dim": 4, "linear_key_head_dim": 8, "linear_num_key_heads": 2,
- "linear_num_value_heads": 4, "linear_value_head_dim": 8, "shared_expert_intermediate_size": 32, )" +
+ "linear_num_value_heads": 4, "linear_value_head_dim": 8,
+ "shared_expert_intermediate_size": 32, )" +
                              odd_sizes + odd_experts;
 const std::string odd_llama = R"({"model_type": "llama", )" + odd_sizes;
 
@@ -67,7 +68,7 @@ TEST_CASE("a list of layers' kinds must reach to the last layer, whatever the fa
 
 TEST_CASE("a step between layers of another kind is at least one") {
   CHECK(refusal_of_config(odd_next, R"("full_attention_interval": 0)") ==
-        "5:1: error: full_attention_interval must be at least 1, not 0");
+        "6:1: error: full_attention_interval must be at least 1, not 0");
   CHECK(refusal_of_config(odd_qwen3, R"("decoder_sparse_step": 0)") ==
         "3:1: error: decoder_sparse_step must be at least 1, not 0");
 }
