@@ -2,6 +2,7 @@
 
 /** Rows of bars with room for their names at the left. */
 function bar_rows(spec, room, count) {
+  spec.encoding.y.axis.labelLimit = room >= 520 ? 280 : 150;
   return { ...spec, width: Math.max(120, room - (room >= 520 ? 380 : 190)), height: Math.max(90, (room >= 520 ? 30 : 26) * count) };
 }
 
@@ -14,7 +15,7 @@ function complete_sensitivity(name, file_spec, room) {
   const all = own ? points : rows_of(embedded("sensitivity"));
   const rows = all.slice(0, most_rows).filter((row) => row.effect_percent >= least_share * all[0].effect_percent);
   const effects = rows.flatMap((row) => [["low", row.low], ["high", row.high]].map(([end, value]) => ({
-    ...row, end: `at the ${end} end of its error`, change_percent: 100 * (value / row.base - 1),
+    ...row, end: `its ${end} end`, change_percent: 100 * (value / row.base - 1),
   })));
   const spec = bar_rows(structuredClone(file_spec), room, rows.length);
   const words = rows[0].of ? `${rows[0].column} of ${rows[0].of}` : rows[0].column;

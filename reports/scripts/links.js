@@ -41,7 +41,7 @@ function least_kept_point(links) {
 /** A chart of some shown points with its data and the selector of its point; the point at first is
  *  the one of `first_row`. */
 function complete_shown_points(name, file_spec, datasets, rows, first_row, room) {
-  const spec = { ...structuredClone(file_spec), width: Math.max(160, room - (file_spec.usermeta.margin ?? 0)) };
+  const spec = { ...structuredClone(file_spec), width: Math.max(120, room - ((file_spec.usermeta.margin ?? 0) * text_size(room)) / 16) };
   const names = values_of(rows, "shown_point");
   const asked = state.get("chart") === name ? state.get("point") : drawn_charts.get(name)?.chosen[0];
   const first = names.find((one) => one === asked) ?? first_row.shown_point;

@@ -113,6 +113,11 @@ export async function check_answer(page) {
       assert.ok(Math.abs(end / value - 1) < 6e-3, `${end} is ${value}`);
     }
   }
+  const constants = await page.$eval("#sensitivity", (element) => JSON.parse(element.textContent));
+  if (constants.rows.length > 0) { // they change the step of the row that the answer names
+    const base = constants.rows[0][constants.columns.indexOf("base")];
+    assert.ok(Math.abs(base / data[numbers[0].row - 1].step_time_ms - 1) < 1e-8, `${base} is its step`);
+  }
   return numbers.length;
 }
 

@@ -124,11 +124,12 @@ async function check_selectors(page) {
 async function check_links_and_buttons(page) {
   const select = page.locator("section.chart .selectors select").first();
   if (await select.count() > 0) {
-    const wished = await select.locator("option").last().evaluate((one) => one.value);
+    const wished = await select.evaluate((one) => [...one.options].find((option) => !option.selected).value);
     await select.selectOption(wished);
+    await page.waitForFunction((value) => [...new URLSearchParams(location.hash.slice(1)).values()].includes(value), wished);
     const address_end = await page.evaluate(() => location.hash);
     await open_page(page, address_end);
-    if (address_end) assert.equal(await select.inputValue(), wished, "the choice of the address");
+    assert.equal(await select.inputValue(), wished, "the choice of the address");
   }
   for (const [format, begin] of [["svg", "<svg"], ["png", "\x89PNG"]]) {
     const [download] = await Promise.all([
