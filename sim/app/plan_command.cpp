@@ -92,6 +92,8 @@ void plan_and_print(const PlanCommandOptions& command, const AppContext& context
   tables.links = write_links(file.sweep, results, options);
   if (command.run.sensitivity)
     tables.sensitivity = write_sensitivity(file.sweep, results, options);
+  else
+    remove_sensitivity(options.folder);
   const ReportOrigin origin =
       sweep_origin(file.sweep, results, context.command_line, version_text());
   write_origin(options.folder, origin);

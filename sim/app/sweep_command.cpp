@@ -70,6 +70,8 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   tables.percentiles = write_percentiles(results, plan.axes, options.folder);
   if (command.run.sensitivity)
     tables.sensitivity = write_sensitivity(plan, results, options);
+  else
+    remove_sensitivity(options.folder);
   const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);

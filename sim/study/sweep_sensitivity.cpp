@@ -61,6 +61,10 @@ ReportTable write_sensitivity(const SweepPlan& plan, const ReportTable& results,
   return table;
 }
 
+void remove_sensitivity(const std::filesystem::path& folder) {
+  std::filesystem::remove(folder / sensitivity_file);
+}
+
 ReportTable read_sensitivity(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / sensitivity_file;
   return std::filesystem::exists(path) ? read_results(path) : ReportTable{};

@@ -19,6 +19,9 @@ ReportTable sensitivity_rows(const SensitivityTable& found, const std::string& c
 ReportTable write_sensitivity(const SweepPlan& plan, const ReportTable& results,
                               const SweepOptions& options);
 
+/// Removes a folder's sensitivity.csv, which a run without it would leave to a later report.
+void remove_sensitivity(const std::filesystem::path& folder);
+
 /// The sensitivity.csv of a folder; an empty table if there is none. Throws InputError if
 /// malformed.
 ReportTable read_sensitivity(const std::filesystem::path& folder);
