@@ -1,4 +1,5 @@
 #include "sim/report/plan_answer.hpp"
+#include "sim/report/report_kind.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -37,17 +38,32 @@ const std::vector<std::string> stopped = {"illegal", "d",  "3",  "",           "
 
 } // namespace
 
-TEST_CASE("a plan's answer names the cheapest, the fastest and those that meet the deadline") {
+TEST_CASE("a plan's answer is the cheapest candidate that meets the deadline") {
   const ReportTable table = candidates({slow, fast, stopped});
   const TableReader reader(table);
-  REQUIRE(is_plan(reader));
+  REQUIRE(report_kind(reader) == ReportKind::plan);
+  CHECK(chosen_candidate(reader) == 1);
   const std::string html = plan_answer_html(reader);
-  CHECK_THAT(html, Contains("a on 8 GPUs is the cheapest: <b>60.0 days</b> (50.0–70.0), at a cost "
-                            "of <b>2.00 million</b> (1.70–2.30)."));
-  CHECK_THAT(html, Contains("b&lt;c on 16 GPUs is the fastest: <b>30.0 days</b> (25.0–35.0)"));
+  CHECK_THAT(html, Contains("<p class=\"answer\">b&lt;c on 16 GPUs trains the model in <a "));
+  CHECK_THAT(html, Contains("data-row=\"2\" data-column=\"days\">30.0 days</a> (25.0–35.0)"));
+  CHECK_THAT(
+      html,
+      Contains("data-row=\"2\" data-column=\"cost\">2.20 million</a> (1.90–2.50 million): the "
+               "cheapest that meets the deadline of 55 days.</p>"));
+  CHECK_THAT(html,
+             Contains("<tr><th>without the deadline<td data-label=\"then\"><span>a on 8 GPUs"));
   CHECK_THAT(html, Contains("1 of 3 meet the deadline of 55 days: b&lt;c on 16 GPUs."));
   CHECK_THAT(html, Contains("The cost intervals of 1 of the others overlap"));
-  CHECK_THAT(html, Contains("<tr><th>d<td>3<td colspan=\"4\">stopped: 3\n"));
+  CHECK_THAT(html, Contains("<td>stopped: 3\n"));
+}
+
+TEST_CASE("a plan's answer says at which price another candidate would be the answer") {
+  std::vector<std::string> rival = slow;
+  rival[6] = "2500000"; // 2.2 million is 12 % less than 2.5 million
+  rival[11] = "yes";
+  const ReportTable table = candidates({fast, rival});
+  CHECK_THAT(plan_answer_html(TableReader(table)),
+             Contains("<tr><th>if its price were 12 % lower<td data-label=\"then\"><span>a on 8"));
 }
 
 TEST_CASE("a plan's answer has the plans, their equals and their distance from published steps") {
@@ -77,5 +93,5 @@ TEST_CASE("a plan of which no candidate can train the model says so") {
 
 TEST_CASE("the results of a sweep are no plan") {
   const ReportTable table{{"status", "cluster.gpus"}, {{"ok", "8"}}};
-  CHECK_FALSE(is_plan(TableReader(table)));
+  CHECK(report_kind(TableReader(table)) == ReportKind::sweep);
 }
