@@ -22,7 +22,7 @@ file(COPY ${SOURCE}/template.html ${SOURCE}/style.css
   ${SOURCE}/../calibration/cross_validation.csv
   ${SOURCE}/../calibration/validation.csv ${SOURCE}/../calibration/validation.svg
   DESTINATION ${DESTINATION})
-set(scripts points contours charts links loads table main)
+set(scripts state theme points contours links loads plans decisions charts table pictures main)
 list(TRANSFORM scripts REPLACE "(.+)" "${SOURCE}/scripts/\\1.js")
 join_files(${DESTINATION}/page.js ${scripts})
 set(libraries vega vega-lite vega-embed) # in the order in which they need one another

@@ -1,7 +1,5 @@
 /* Each chart's spec, completed with the sweep's own axes, and drawn. */
 
-const chart_width = 1210;
-
 /** How an axis is called above a chart. */
 const axis_titles = {
   "cluster.topology": "topology",
@@ -13,47 +11,45 @@ function axis_title(axis) {
   return axis_titles[axis] ?? axis;
 }
 
-const topology_colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#111111", "#56b4e9", "#b8860b", "#5d3a9b", "#882255", "#777777"];
-const topology_shapes = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left", "circle", "square"];
-
-const theme = {
-  background: "#fff",
-  font: "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif",
-  view: { stroke: null },
-  axis: {
-    labelFontSize: 18, titleFontSize: 18, titleFontWeight: 600, labelColor: "#111", titleColor: "#111", labelAngle: 0,
-    gridColor: "#d9d9d9", domainColor: "#111", tickColor: "#111", titlePadding: 10, labelPadding: 6, labelOverlap: true,
-  },
-  header: { labelFontSize: 20, labelFontWeight: 600, labelColor: "#111", labelPadding: 8 },
-  legend: { orient: "top", labelFontSize: 18, titleFontSize: 18, titleFontWeight: 600, labelColor: "#111", titleColor: "#111", symbolSize: 220, labelLimit: 320, columnPadding: 26, offset: 14 },
-  facet: { spacing: 34 },
-};
-
 /** The axes that a chart does not draw: each is held at one value, chosen above the chart. */
 function held_axes(spec) {
   return axes.filter((axis) => !spec.usermeta.draws.includes(axis) && axis_values.get(axis).length > 1);
 }
 
-/** Each combination of held values that occurs, as a map from axis to value, with its points. */
+/** Each combination of held values that occurs, with its points. */
 function choices_of(held) {
   const groups = group_by(ok_rows, (row) => JSON.stringify(held.map((axis) => row[axis])));
   return [...groups.values()].map((rows) => ({ rows, values: held.map((axis) => rows[0][axis]) }));
 }
 
+/** How much of a map its columns or its rows tell: the mean spread of the measure along an axis. */
+function spread_along(rows, axis, measure) {
+  const others = (row) => JSON.stringify(axes.filter((one) => one !== axis).map((one) => row[one]));
+  const spreads = [...group_by(rows, others).values()].map((group) => {
+    const values = group.map((row) => row[measure]).filter((value) => typeof value === "number");
+    return values.length > 1 ? Math.max(...values) - Math.min(...values) : 0;
+  });
+  return spreads.length > 0 ? spreads.reduce((sum, value) => sum + value, 0) / spreads.length : 0;
+}
+
 /** How many of the level lines a choice's points lie on both sides of. */
 function crossed_levels(rows) {
-  const kept = rows.map((row) => row.savings_kept_percent).filter((value) => value !== null);
+  const kept = rows.map((row) => row.savings_kept_percent).filter((value) => typeof value === "number");
   return contour_levels.filter(({ level }) => Math.min(...kept) < level && Math.max(...kept) >= level).length;
 }
 
-/** The combination shown first: the most points, then the most to see, then the fastest NIC. */
+/** The combination shown first is the one that says most: that of a map changes along both of its
+ *  axes, crosses most levels and spreads most; that of another chart has most points and spreads
+ *  most. */
 function first_choice(spec, held) {
-  const nic = held.indexOf("cluster.nic_gbit_per_s");
-  const score = (choice) => [
-    choice.rows.length,
-    spec.usermeta.prefers === "crossings" ? crossed_levels(choice.rows) : 0,
-    nic >= 0 ? choice.values[nic] : 0,
-  ];
+  const measure = spec.usermeta.measure;
+  const score = ({ rows }) => {
+    const numbers = rows.map((row) => row[measure]).filter((value) => typeof value === "number");
+    const spread = numbers.length > 0 ? Math.max(...numbers) - Math.min(...numbers) : 0;
+    if (spec.usermeta.prefers !== "crossings") return [numbers.length, spread];
+    const along = spec.usermeta.draws.map((axis) => spread_along(rows, axis, measure));
+    return [along.filter((one) => one >= 1).length, crossed_levels(rows), numbers.length, Math.min(...along), spread];
+  };
   const better = (a, b) => {
     const [left, right] = [score(a), score(b)];
     const differs = left.findIndex((value, i) => value !== right[i]);
@@ -62,24 +58,27 @@ function first_choice(spec, held) {
   return choices_of(held).reduce((best, choice) => (better(choice, best) ? choice : best));
 }
 
+/** The held values that the address, or an earlier drawing, asks for; else those that say most. */
+function chosen_values(name, spec, held) {
+  const first = first_choice(spec, held).values;
+  const asked = state.get("chart") === name ? state.all() : new URLSearchParams();
+  return held.map((axis, i) => {
+    const wished = asked.get(axis) ?? drawn_charts.get(name)?.chosen[i];
+    return axis_values.get(axis).find((value) => String(value) === String(wished)) ?? first[i];
+  });
+}
+
 /** A selector for each held axis, and the filter that obeys them. */
-function selectors_of(spec, held) {
+function selectors_of(name, spec, held) {
   if (held.length === 0) return { params: [], filters: [] };
-  const first = first_choice(spec, held);
+  const chosen = chosen_values(name, spec, held);
   const params = held.map((axis, i) => ({
     name: `held_${i}`,
-    value: first.values[i],
+    value: chosen[i],
     bind: { input: "select", options: axis_values.get(axis), name: axis_title(axis) },
   }));
   const filters = held.map((axis, i) => ({ filter: `datum[${JSON.stringify(field_of(axis))}] === held_${i}` }));
   return { params, filters };
-}
-
-/** Calls `visit` for every object in a spec, the inner ones first. */
-function walk(node, visit) {
-  if (node === null || typeof node !== "object") return;
-  Object.values(node).forEach((child) => walk(child, visit));
-  if (!Array.isArray(node)) visit(node);
 }
 
 /** Gives an axis the same values, and a topology the same colour and shape, whatever is selected. */
@@ -97,30 +96,32 @@ function fix_domains(spec) {
 }
 
 /** Small multiples share the page's width; a facet of one value becomes a plain chart. */
-function lay_out(spec) {
-  if (!spec.facet) return spec;
+function lay_out(spec, room) {
+  const margin = 5 * text_size(room);
+  if (!spec.facet) return { ...spec, width: Math.max(160, room - margin - (spec.usermeta.margin ?? 0)) };
   const values = values_of(points, spec.facet.field);
   if (values.length <= 1) {
     const { facet, spec: inner, ...outer } = spec;
-    return { ...outer, ...inner, width: chart_width - 130 };
+    return { ...outer, ...inner, width: room - margin };
   }
-  const wished = spec.usermeta.columns;
-  const columns = values.length <= 2 * wished ? Math.min(values.length, wished) : Math.min(5, Math.ceil(values.length / 2));
-  if (values.length > columns) spec.spec.height = Math.min(spec.spec.height, 280);
+  const brief = state.is("summary"); // in one row, if that is possible
+  const fitting = Math.max(1, Math.min(brief ? 5 : spec.usermeta.columns, Math.floor(room / (brief ? 200 : 260))));
+  const columns = Math.min(values.length, values.length <= 2 * fitting ? fitting : Math.min(5, Math.floor(room / 200) || 1));
+  if (brief || values.length > columns) spec.spec.height = Math.min(spec.spec.height, 240);
   spec.facet.sort = values;
   spec.columns = columns;
-  spec.spec.width = Math.floor((chart_width - 90) / columns - 34);
+  spec.spec.width = Math.floor((room - margin) / columns - 26);
   return spec;
 }
 
 /** The spec with its data, selectors and sizes; how many values are held, and what to say of them. */
-function complete(file_spec) {
-  const spec = lay_out(structuredClone(file_spec));
+function complete(name, file_spec, room) {
+  const spec = lay_out(structuredClone(file_spec), room);
   const held = held_axes(spec);
-  const { params, filters } = selectors_of(spec, held);
+  const { params, filters } = selectors_of(name, spec, held);
   const map = spec.usermeta.prefers === "crossings"
     ? heat_map_data("cluster.nic_gbit_per_s", "model.experts", "savings_kept_percent", held) : null;
-  if (map) spec.height = Math.max(200, 96 * map.row_labels.length);
+  if (map) spec.height = Math.max(160, Math.min(560, (room >= 520 ? 84 : 56) * map.row_labels.length));
   if (map) params.push({ name: "column_labels", value: map.column_labels }, { name: "row_labels", value: map.row_labels });
   fix_domains(spec);
   walk(spec, (node) => {
@@ -130,8 +131,8 @@ function complete(file_spec) {
   const used = new Set();
   walk(spec, (node) => node.data?.name && used.add(node.data.name));
   // A copy for each chart: Vega marks the objects it reads, and marked copies would merge.
-  spec.datasets = structuredClone(Object.fromEntries(Object.entries(datasets).filter(([name]) => used.has(name))));
-  return { spec: { ...spec, params, config: theme }, held: held.length, describe: (chosen) => describe_choice(held, chosen) };
+  spec.datasets = structuredClone(Object.fromEntries(Object.entries(datasets).filter(([table]) => used.has(table))));
+  return { spec: { ...spec, params }, held, describe: (chosen) => describe_choice(held, chosen) };
 }
 
 /** In words, which values are shown, and how many points that ran have them. */
@@ -142,31 +143,68 @@ function describe_choice(held, chosen) {
   };
 }
 
-/** Says below the selectors what is shown (paper has no selectors), and if no point has it. */
-function show_choice(line, { words, count }) {
-  line.textContent = count > 0 ? (words && `Shown: ${words}`) : `No point that ran has ${words}: choose another value.`;
-  line.classList.toggle("empty", count === 0);
+const completions = {
+  links: complete_links, loads: complete_loads, percentiles: complete_percentiles,
+  candidates: complete_candidates, sensitivity: complete_sensitivity, comparison: complete_comparison,
+  curve: complete_curve, contour: complete_contour,
+};
+
+/** A chart's spec for a width and colours, ready for Vega-Lite. */
+function chart_spec(name, room, colours) {
+  const file_spec = embedded("specs")[name];
+  const made = (completions[file_spec.usermeta.table] ?? complete)(name, file_spec, room);
+  made.spec.config = theme(room, colours);
+  paint(made.spec, colours);
+  return made;
 }
 
-/** Draws one chart into its section. */
-async function draw_chart(name, file_spec) {
+/** What is drawn, by the name of the chart: its view, the values that its selectors hold, and what
+ *  these say. */
+const drawn_charts = new Map();
+
+/** Says below the selectors what is shown (paper has no selectors), and if no point has it; tells
+ *  readers of the page's text the same. */
+function show_choice(section, title, { words, count }) {
+  const line = section.querySelector(".shown");
+  line.textContent = count > 0 ? (words && `Shown: ${words}`) : `No point that ran has ${words}: choose another value.`;
+  line.classList.toggle("empty", count === 0);
+  const reading = section.querySelector(".reading").textContent;
+  section.querySelector(".view").setAttribute("aria-label", [title, words, reading].filter(Boolean).join(". "));
+}
+
+/** Draws one chart into its section, in place of an earlier drawing. */
+async function draw_chart(name) {
   const section = document.getElementById(name);
-  const completions = { links: complete_links, loads: complete_loads, percentiles: complete_percentiles };
-  const { spec, held, describe } = (completions[file_spec.usermeta.table] ?? complete)(file_spec);
-  const { view } = await vegaEmbed(section.querySelector(".view"), spec, {
+  const place = section.querySelector(".view");
+  const room = state.is("export") ? 1200 : state.is("summary") ? 1100 : Math.max(260, Math.min(1240, place.clientWidth));
+  const { spec, held, describe } = chart_spec(name, room, page_colours());
+  drawn_charts.get(name)?.view.finalize();
+  section.querySelector(".selectors").replaceChildren();
+  const { view } = await vegaEmbed(place, spec, {
     mode: "vega-lite", renderer: "svg", actions: false, ast: true, bind: section.querySelector(".selectors"),
+    tooltip: { theme: page_colours() === dark_colours ? "dark" : "light" },
   });
-  const signals = Array.from({ length: held }, (_, i) => `held_${i}`);
-  const show = () => show_choice(section.querySelector(".shown"), describe(signals.map((signal) => view.signal(signal))));
-  signals.forEach((signal) => view.addSignalListener(signal, show));
+  const title = spec.usermeta.title;
+  const drawn = { view, chosen: [], words: "" };
+  drawn_charts.set(name, drawn);
+  const show = () => {
+    drawn.chosen = held.map((_, i) => view.signal(`held_${i}`));
+    const choice = describe(drawn.chosen);
+    drawn.words = choice.words;
+    show_choice(section, title, choice);
+    const link = { chart: name, ...Object.fromEntries(held.map((axis, i) => [axis, drawn.chosen[i]])) };
+    section.querySelector(".tools a").href = state.link(link);
+    return link;
+  };
+  held.forEach((_, i) => view.addSignalListener(`held_${i}`, () => state.show(show())));
   show();
 }
 
 /** Draws every chart; one that fails says so in its place and does not stop the others. */
 async function draw_charts() {
-  for (const [name, spec] of Object.entries(embedded("specs"))) {
+  for (const name of Object.keys(embedded("specs"))) {
     try {
-      await draw_chart(name, spec);
+      await draw_chart(name);
     } catch (error) {
       console.error(`chart ${name}: ${error}`);
       document.querySelector(`[id="${name}"] .view`).textContent = `This chart could not be drawn: ${error}`;

@@ -46,32 +46,47 @@ function level_segments(cells, columns, rows, level) {
   return segments;
 }
 
-/** The heat map's data for every choice of the other axes: cells, level lines and their labels. */
+/** The heat map's data for every choice of the other axes: cells and level lines. */
 function heat_map_data(column_axis, row_axis, value_column, other_axes) {
   const column_labels = values_of(ok_rows, column_axis);
   const row_labels = values_of(ok_rows, row_axis);
-  const cells = ok_rows.filter((row) => row[value_column] !== null).map((row) => {
+  const cells = ok_rows.filter((row) => typeof row[value_column] === "number").map((row) => {
     const x = column_labels.indexOf(row[column_axis]);
     const y = row_labels.indexOf(row[row_axis]);
     return { ...datum_of(row), value: row[value_column], x, y, left: x - 0.5, right: x + 0.5, low: y - 0.5, high: y + 0.5 };
   });
   const maps = group_by(cells, (cell) => choice_key(cell, other_axes));
   const contours = [];
-  const contour_labels = [];
   for (const members of maps.values()) {
+    const lines = [];
     const choice = Object.fromEntries(other_axes.map((axis) => [field_of(axis), members[0][field_of(axis)]]));
-    for (const { level, label } of contour_levels) {
-      const segments = level_segments(members, column_labels.length, row_labels.length, level);
-      for (const [a, b] of segments) contours.push({ ...choice, level, x: a.x, y: a.y, x2: b.x, y2: b.y });
-      if (segments.length > 0) contour_labels.push({ ...choice, label, ...label_place(segments) });
-    }
+    for (const { level, label } of contour_levels)
+      for (const [a, b] of level_segments(members, column_labels.length, row_labels.length, level))
+        lines.push({ ...choice, level, label, x: a.x, y: a.y, x2: b.x, y2: b.y });
+    contours.push(...lines);
+    for (const cell of members) Object.assign(cell, number_place(cell, lines));
   }
-  return { column_labels, row_labels, datasets: { cells, contours, contour_labels } };
+  return { column_labels, row_labels, datasets: { cells, contours } };
 }
 
-/** A level's label stands at the highest end of its line. */
-function label_place(segments) {
-  return segments.flat().reduce((best, end) => (end.y > best.y ? end : best));
+/** Where the number of a cell stands: the place that is farthest from every level line, its centre
+ *  where that is far enough. Distances in cells, which are twice as wide as they are high. */
+function number_place(cell, lines) {
+  const places = [[0, 0], [-0.3, -0.27], [0.3, -0.27], [-0.3, 0.27], [0.3, 0.27]].map(([right, up]) => {
+    const place = { number_x: cell.x + right, number_y: cell.y + up };
+    return { place, room: Math.min(Infinity, ...lines.map((line) => distance_to(line, place))) };
+  });
+  const far_enough = 0.6;
+  if (places[0].room > far_enough) return places[0].place;
+  return places.reduce((best, one) => (one.room > best.room ? one : best)).place;
+}
+
+/** The distance of a place from a line's segment, across counted double. */
+function distance_to(line, { number_x, number_y }) {
+  const [dx, dy] = [2 * (line.x2 - line.x), line.y2 - line.y];
+  const [px, py] = [2 * (number_x - line.x), number_y - line.y];
+  const along = Math.max(0, Math.min(1, (px * dx + py * dy) / (dx * dx + dy * dy || 1)));
+  return Math.hypot(px - along * dx, py - along * dy);
 }
 
 /** What tells the maps of one chart apart. */

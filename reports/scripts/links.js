@@ -38,15 +38,26 @@ function least_kept_point(links) {
   return links.reduce((least, bin) => (kept(bin) < kept(least) ? bin : least));
 }
 
-/** The chart of links with its data and the selector of its point. */
-function complete_links(file_spec) {
-  const spec = structuredClone(file_spec);
-  const datasets = links_data();
-  const names = values_of(datasets.links, "shown_point");
-  const first = least_kept_point(datasets.links);
+/** A chart of some shown points with its data and the selector of its point; the point at first is
+ *  the one of `first_row`. */
+function complete_shown_points(name, file_spec, datasets, rows, first_row, room) {
+  const spec = { ...structuredClone(file_spec), width: Math.max(120, room - ((file_spec.usermeta.margin ?? 0) * text_size(room)) / 16) };
+  const names = values_of(rows, "shown_point");
+  const asked = state.get("chart") === name ? state.get("point") : drawn_charts.get(name)?.chosen[0];
+  const first = names.find((one) => one === asked) ?? first_row.shown_point;
   walk(spec, (node) => {
     if (node.data?.name) node.transform = [{ filter: "datum.shown_point === held_0" }, ...(node.transform ?? [])];
   });
-  const params = [{ name: "held_0", value: first.shown_point, bind: { input: "select", options: names, name: "point" } }];
-  return { spec: { ...spec, params, datasets: structuredClone(datasets), config: theme }, held: 1, describe: ([name]) => ({ words: name, count: 1 }) };
+  const params = [{ name: "held_0", value: first, bind: { input: "select", options: names, name: "point" } }];
+  return {
+    spec: { ...spec, params, datasets: structuredClone(datasets) },
+    held: ["point"],
+    describe: ([point]) => ({ words: point, count: 1 }),
+  };
+}
+
+/** The chart of links. */
+function complete_links(name, file_spec, room) {
+  const datasets = links_data();
+  return complete_shown_points(name, file_spec, datasets, datasets.links, least_kept_point(datasets.links), room);
 }

@@ -5,23 +5,26 @@ function rows_of(table) {
   return table.rows.map((cells) => Object.fromEntries(cells.map((cell, i) => [field_of(table.columns[i]), cell])));
 }
 
-/** The heat map of loads with its data and the selector of its point. */
-function complete_loads(file_spec) {
+/** The heat map of loads. */
+function complete_loads(name, file_spec, room) {
   const loads = rows_of(embedded("loads")).map((row) => ({ ...row, shown_point: link_point_name(row.point, row.chosen_as) }));
-  const names = values_of(loads, "shown_point");
-  const spec = structuredClone(file_spec);
-  spec.height = Math.max(160, Math.min(560, 14 * values_of(loads, "layer").length));
-  spec.transform = [{ filter: "datum.shown_point === held_0" }];
-  const params = [{ name: "held_0", value: names[0], bind: { input: "select", options: names, name: "point" } }];
-  return { spec: { ...spec, params, datasets: { loads }, config: theme }, held: 1, describe: ([name]) => ({ words: name, count: 1 }) };
+  const made = complete_shown_points(name, file_spec, { loads }, loads, loads[0], room);
+  made.spec.height = Math.max(160, Math.min(560, 14 * values_of(loads, "layer").length));
+  return made;
 }
 
 /** The chart over training: one series for each combination of the axes that it does not draw. */
-function complete_percentiles(file_spec) {
+function complete_percentiles(name, file_spec, room) {
   const drawn = ["routing.step", "routing.seed"];
   const others = axes.filter((axis) => !drawn.includes(axis) && axis_values.get(axis).length > 1);
   const percentiles = rows_of(embedded("percentiles")).map((row) => ({
     ...row, series: others.map((axis) => shown_value(row[field_of(axis)])).join(", ") || "all seeds",
   }));
-  return { spec: { ...structuredClone(file_spec), datasets: { percentiles }, config: theme }, held: 0, describe: () => ({ words: "", count: 1 }) };
+  return drawn_once({ ...structuredClone(file_spec), width: room - 90 }, { percentiles });
+}
+
+/** A chart that holds no value: its spec with its data, without the layers that have none. */
+function drawn_once(spec, datasets, params = []) {
+  if (spec.layer) spec.layer = spec.layer.filter((layer) => datasets[layer.data?.name]?.length !== 0);
+  return { spec: { ...spec, params, datasets: structuredClone(datasets) }, held: [], describe: () => ({ words: "", count: 1 }) };
 }

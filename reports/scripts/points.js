@@ -1,4 +1,3 @@
-"use strict";
 /* The sweep's points, as the charts and the table read them. */
 
 /** The JSON of an element of the page. */
@@ -27,7 +26,12 @@ const table_rows = embedded("data").map((row) =>
   Object.fromEntries(Object.entries(row).map(([column, value]) => [column, shown_value(value)])));
 const table_columns = embedded("columns");
 const axes = embedded("axes").filter((axis) => table_columns.includes(axis));
-const ok_rows = table_rows.filter((row) => row.status === "ok");
+
+/** Whether a row has a result: a table without statuses holds results alone. */
+function is_ok(row) {
+  return (row.status ?? "ok") === "ok";
+}
+const ok_rows = table_rows.filter(is_ok);
 
 /** The axes on which the points that ran differ, and their values. */
 const axis_values = new Map(axes.map((axis) => [axis, values_of(ok_rows, axis)]));
@@ -66,7 +70,7 @@ function waterfall_data() {
 
 /** Two data for each point: the exposed and the hidden part of its all-to-all. */
 function all_to_all_data() {
-  return points.filter((point) => point.ep_total_ms !== null).flatMap((point) => {
+  return points.filter((point) => typeof point.ep_total_ms === "number").flatMap((point) => {
     const hidden = Math.max(0, point.ep_total_ms - point.ep_exposed_ms);
     const share = Math.round((100 * hidden) / (point.ep_total_ms || 1));
     const common = { ...point, hidden_label: point.ep_total_ms > 0 ? `${share} %` : "" };

@@ -1,6 +1,8 @@
 #include "sim/app/commands.hpp"
+#include "sim/app/decision_output.hpp"
 
-#include "sim/study/knob.hpp"
+#include "sim/base/input_error.hpp"
+#include "sim/study/break_even_contour.hpp"
 
 #include <fmt/format.h>
 
@@ -14,12 +16,12 @@ namespace {
 
 struct BreakEvenOptions {
   std::string scenario;
-  std::string knob;
+  ContourKnob knob;
+  ContourKnob and_knob; ///< without a key: one knob
   std::string until;
-  std::optional<double> from;
-  std::optional<double> to;
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
+  std::string folder;
 };
 
 constexpr const char* break_even_footer =
@@ -35,6 +37,9 @@ constexpr const char* break_even_footer =
     "Columns: moesim simulate --help. OP is one of >=, <=, >, <; of texts, as ep_limited_by, == \n"
     "and !=. Values that cannot run or do not fit are skipped with a note. If the condition flips\n"
     "several times, the flip nearest to the scenario's own value is the answer.\n\n"
+    "--and-knob KEY asks at up to five values of a second key: rows with `contour` in the column\n"
+    "`row` are the answers, a line each; those with `point` are the steps that were replayed, and\n"
+    "`holds` whether the condition holds there.\n\n"
     "How much NIC bandwidth keeps the step below 6 s? How many GPUs for a million tokens/s?\n"
     "  moesim break-even workloads/mixtral-8x7b/scenario.toml --knob cluster.nic_gbit_per_s \\\n"
     "    --until 'step_time_ms <= 6000'\n"
@@ -119,13 +124,81 @@ std::string missing_ends(const BreakEven& found, const ColumnCondition& conditio
                                   : "below or above");
 }
 
+/// The answers over two knobs, then every step that was replayed.
+ResultTable contour_table(const std::vector<ContourPoint>& contour, const BreakEvenOptions& options,
+                          const ColumnCondition& condition, bool searched) {
+  ResultTable table{{"knob", "value", "low", "high", "column", "at_value", "and_knob", "and_value",
+                     "row", "holds"},
+                    {}};
+  if (searched)
+    table.columns.emplace_back("plan");
+  const KnobRange range{.key = options.knob.key};
+  for (const bool answers : {true, false})
+    for (const ContourPoint& point : contour) {
+      if (!point.skipped.empty())
+        continue;
+      ResultTable rows = break_even_table(point.found, range, condition, searched);
+      for (std::size_t i = answers ? 0 : 1; i < (answers ? 1 : rows.rows.size()); ++i) {
+        std::vector<std::string> row = rows.rows[i];
+        const bool holds = !answers && condition.holds(point.found.curve[i - 1].result);
+        row.insert(row.begin() + 6, {options.and_knob.key, number_text(point.and_value),
+                                     answers ? "contour" : "point",
+                                     answers ? ""
+                                     : holds ? "yes"
+                                             : "no"});
+        table.rows.push_back(std::move(row));
+      }
+    }
+  return table;
+}
+
+/// Writes the folder of --out: the rows with the condition in the column `until`.
+void write_folder(const BreakEvenOptions& options, ResultTable table,
+                  const ColumnCondition& condition, const AppContext& context) {
+  if (!options.folder.empty() && !condition.of_numbers())
+    throw InputError({"--out"},
+                     fmt::format("{} is a text, which no curve can show", condition.column.name));
+  table.columns.emplace_back("until");
+  for (std::vector<std::string>& row : table.rows)
+    row.push_back(options.until);
+  write_decision(options.folder,
+                 {table,
+                  fmt::format("{}: from which {} on is {}?", options.scenario, options.knob.key,
+                              options.until),
+                  {options.scenario},
+                  {}},
+                 context);
+}
+
+void find_contour(const BreakEvenOptions& options, const ColumnCondition& condition, bool searched,
+                  const AppContext& context) {
+  const std::vector<ContourPoint> contour =
+      break_even_contour(options.scenario, options.settings, options.knob, options.and_knob,
+                         condition, context.calibration);
+  const ResultTable table = contour_table(contour, options, condition, searched);
+  std::cout << render(table, options.format);
+  for (const ContourPoint& point : contour) {
+    const std::string where = fmt::format("{} = {:.9g}", options.and_knob.key, point.and_value);
+    if (!point.skipped.empty())
+      std::cerr << fmt::format("skipped: {}: {}\n", where, point.skipped);
+    else if (!point.found.value)
+      std::cerr << fmt::format("{}: {} holds {} in the range\n", where, options.until,
+                               condition.holds(point.found.curve.front().result) ? "everywhere"
+                                                                                 : "nowhere");
+  }
+  write_folder(options, table, condition, context);
+}
+
 void find_and_print(const BreakEvenOptions& options, const AppContext& context) {
   const ColumnCondition condition = parse_condition(options.until);
-  const Knob knob(options.scenario, options.settings, options.knob);
-  const KnobRange range = knob.range(options.from, options.to);
-  const BreakEven found = break_even_of(knob, range, condition, context.calibration);
   const bool searched = parse_scenario(options.scenario, options.settings).search.has_value();
-  std::cout << render(break_even_table(found, range, condition, searched), options.format);
+  if (!options.and_knob.key.empty())
+    return find_contour(options, condition, searched, context);
+  const Knob knob(options.scenario, options.settings, options.knob.key);
+  const KnobRange range = knob.range(options.knob.from, options.knob.to);
+  const BreakEven found = break_even_of(knob, range, condition, context.calibration);
+  const ResultTable table = break_even_table(found, range, condition, searched);
+  std::cout << render(table, options.format);
   note_skipped(found.skipped);
   std::cerr << sentence(found, range, condition, options.until) << '\n';
   if (const std::string note = missing_ends(found, condition); !note.empty())
@@ -135,6 +208,7 @@ void find_and_print(const BreakEvenOptions& options, const AppContext& context) 
                              "--from and --to\n",
                              found.flips);
   std::cerr << fmt::format("replays: {}\n", found.curve.size());
+  write_folder(options, table, condition, context);
 }
 
 } // namespace
@@ -147,7 +221,7 @@ void add_break_even_command(CLI::App& app, const AppContext& context) {
       ->type_name("SCENARIO.toml")
       ->required();
   command
-      ->add_option("--knob", options->knob,
+      ->add_option("--knob", options->knob.key,
                    "Dotted key of the scenario with a number, as cluster.nic_gbit_per_s")
       ->type_name("KEY")
       ->required();
@@ -155,13 +229,27 @@ void add_break_even_command(CLI::App& app, const AppContext& context) {
       ->type_name("'COLUMN OP VALUE'")
       ->required();
   command
-      ->add_option("--from", options->from,
+      ->add_option("--from", options->knob.from,
                    "Smallest value (default: a quarter of the scenario's own)")
       ->type_name("A");
-  command->add_option("--to", options->to, "Largest value (default: four times the scenario's own)")
+  command
+      ->add_option("--to", options->knob.to,
+                   "Largest value (default: four times the scenario's own)")
       ->type_name("B");
+  CLI::Option* and_knob =
+      command
+          ->add_option("--and-knob", options->and_knob.key,
+                       "A second key with a number: the break-even at up to five values of it")
+          ->type_name("KEY");
+  command->add_option("--and-from", options->and_knob.from, "Its smallest value, as --from")
+      ->type_name("A")
+      ->needs(and_knob);
+  command->add_option("--and-to", options->and_knob.to, "Its largest value, as --to")
+      ->type_name("B")
+      ->needs(and_knob);
   add_settings_option(*command, options->settings);
   add_format_option(*command, options->format);
+  add_decision_folder(*command, options->folder);
   command->footer(break_even_footer);
   command->callback([options, &context] { find_and_print(*options, context); });
 }

@@ -1,4 +1,5 @@
 #include "sim/app/commands.hpp"
+#include "sim/app/decision_output.hpp"
 
 #include "sim/study/step_comparison.hpp"
 
@@ -16,6 +17,7 @@ struct CompareOptions {
   std::string b;
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
+  std::string folder;
 };
 
 constexpr const char* compare_footer =
@@ -84,6 +86,16 @@ void compare_and_print(const CompareOptions& options, const AppContext& context)
   }
   print_step("a", options.a, comparison.a);
   print_step("b", options.b, comparison.b);
+  std::vector<std::string> notes;
+  for (const InputDifference& input : comparison.inputs)
+    notes.push_back(fmt::format("{}: A {}, B {}", input.key, input.a.empty() ? "default" : input.a,
+                                input.b.empty() ? "default" : input.b));
+  write_decision(options.folder,
+                 {parts_table(comparison, decimals_exact),
+                  fmt::format("A: {}; B: {}: where the time goes", options.a, options.b),
+                  {options.a, options.b},
+                  notes},
+                 context);
 }
 
 } // namespace
@@ -96,6 +108,7 @@ void add_compare_command(CLI::App& app, const AppContext& context) {
   command->add_option("b", options->b, "Scenario file (TOML)")->type_name("B.toml")->required();
   add_settings_option(*command, options->settings);
   add_format_option(*command, options->format);
+  add_decision_folder(*command, options->folder);
   command->footer(compare_footer);
   command->callback([options, &context] { compare_and_print(*options, context); });
 }

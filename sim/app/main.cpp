@@ -61,7 +61,13 @@ int main(int count, char** arguments) {
     moesim::AppContext context = find_folders(count, arguments);
     app.add_option("--calibration", context.calibration,
                    "Folder of measured costs (default: the project's, or $MOESIM_CALIBRATION)")
-        ->type_name("DIR");
+        ->type_name("DIR")
+        ->check([](const std::string& folder) {
+          return std::filesystem::is_directory(folder)
+                     ? std::string()
+                     : folder + " is no folder; `moesim calibrate … --out " + folder +
+                           "` makes one, and without the option the project's own counts";
+        });
     app.fallthrough(); // --calibration may follow the sub-command
     moesim::add_simulate_command(app, context);
     moesim::add_sweep_command(app, context);

@@ -17,6 +17,10 @@ void add_run_options(CLI::App& command, RunOptions& options, const std::string& 
   command.add_flag(
       "--restart", options.restart,
       fmt::format("Replace the results that another {}, or another version, left in DIR", file));
+  command.add_flag(
+      "--sensitivity", options.sensitivity,
+      "Also write sensitivity.csv: how far each constant of the costs moves the answer, "
+      "and what to measure before signing (some seconds)");
   add_settings_option(command, options.settings);
   add_format_option(command, options.format);
 }

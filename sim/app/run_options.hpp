@@ -14,12 +14,13 @@ struct RunOptions {
   std::string folder;
   std::size_t jobs = 0; ///< 0: one for each core
   bool restart = false;
+  bool sensitivity = false; ///< write sensitivity.csv
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
 };
 
-/// Adds `--out`, `--jobs`, `--restart`, `--set` and `--format`. `file` names the input file in the
-/// help of `--restart`: "sweep".
+/// Adds `--out`, `--jobs`, `--restart`, `--sensitivity`, `--set` and `--format`. `file` names the
+/// input file in the help of `--restart`: "sweep".
 void add_run_options(CLI::App& command, RunOptions& options, const std::string& file);
 
 /// The part of a sweep's options that these give: folder, calibration, version, jobs, restart.

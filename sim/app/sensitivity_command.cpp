@@ -1,7 +1,8 @@
 #include "sim/app/commands.hpp"
+#include "sim/app/decision_output.hpp"
 
 #include "sim/study/column_condition.hpp"
-#include "sim/study/sensitivity.hpp"
+#include "sim/study/sweep_sensitivity.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ struct SensitivityOptions {
   std::vector<std::string> settings;
   TableFormat format = TableFormat::table;
   bool replan = false;
+  std::string folder;
 };
 
 constexpr const char* sensitivity_footer =
@@ -77,6 +79,13 @@ void measure_and_print(const SensitivityOptions& options, const AppContext& cont
   if (scenario.search && !options.replan)
     std::cerr << "under this plan throughout: --replan searches the best one for each change\n";
   print_advice(found);
+  const ReportTable rows = sensitivity_rows(found, column.name);
+  write_decision(options.folder,
+                 {{rows.columns, rows.rows},
+                  fmt::format("{}: what to measure before signing", options.scenario),
+                  {options.scenario},
+                  {fmt::format("Plan: {}", found.plan)}},
+                 context);
 }
 
 } // namespace
@@ -98,6 +107,7 @@ void add_sensitivity_command(CLI::App& app, const AppContext& context) {
                     "(slow); else the plan is the best one of the constants as they are");
   add_settings_option(*command, options->settings);
   add_format_option(*command, options->format);
+  add_decision_folder(*command, options->folder);
   command->footer(sensitivity_footer);
   command->callback([options, &context] { measure_and_print(*options, context); });
 }

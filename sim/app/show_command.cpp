@@ -49,7 +49,8 @@ void add_stage(CLI::App& show, const std::string& name, const std::string& what,
         ->check(CLI::NonNegativeNumber);
   const bool needs_plan = name == "schedule" || name == "routing" || name == "memory";
   command->callback([options, make, name, needs_plan, &context] {
-    Scenario scenario = read_scenario(options->scenario, options->settings);
+    Scenario scenario = name == "model" ? read_model_alone(options->scenario, options->settings)
+                                        : read_scenario(options->scenario, options->settings);
     if (scenario.search && needs_plan) {
       scenario = under_best_plan(
           scenario, load_costs(context.calibration, scenario.topology, scenario.workload.training));

@@ -10,6 +10,7 @@
 #include "sim/study/sweep_loads.hpp"
 #include "sim/study/sweep_percentiles.hpp"
 #include "sim/study/sweep_report.hpp"
+#include "sim/study/sweep_sensitivity.hpp"
 
 #include <fmt/format.h>
 
@@ -67,6 +68,10 @@ void sweep_and_print(const SweepCommandOptions& command, const AppContext& conte
   tables.links = write_links(plan, results, options);
   tables.loads = write_loads(plan, results, options);
   tables.percentiles = write_percentiles(results, plan.axes, options.folder);
+  if (command.run.sensitivity)
+    tables.sensitivity = write_sensitivity(plan, results, options);
+  else
+    remove_sensitivity(options.folder);
   const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);
@@ -109,21 +114,6 @@ void add_sweep_command(CLI::App& app, const AppContext& context) {
                     "and the other columns of the comparison stay empty");
   command->footer(file_help);
   command->callback([options, &context] { sweep_and_print(*options, context); });
-}
-
-void add_report_command(CLI::App& app, const AppContext& context) {
-  auto folder = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("report", "Write a sweep's report.html again from its tables");
-  command->add_option("folder", *folder, "Folder of the sweep's results")
-      ->type_name("DIR")
-      ->required();
-  command->callback([folder, &context] {
-    const std::filesystem::path path = *folder;
-    const SweepTables tables{read_results(path / "results.csv"), read_links(path), read_loads(path),
-                             read_percentiles(path)};
-    std::cout << write_report(path, tables, read_origin(path), context.assets).string() << '\n';
-  });
 }
 
 } // namespace moesim

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 
 namespace moesim {
@@ -69,7 +70,49 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return previous.back();
 }
 
+/// The words of a name in the order of the alphabet: "gpus_max" and "max_gpus" have the same.
+std::vector<std::string> words_of(const std::string& name) {
+  std::vector<std::string> words(1);
+  for (const unsigned char letter : name)
+    if (std::isalnum(letter))
+      words.back() += static_cast<char>(letter);
+    else
+      words.emplace_back();
+  std::sort(words.begin(), words.end());
+  return words;
+}
+
+/// Whether the letters of a name all stand in another, in their order, from its first on.
+bool abbreviates(const std::string& name, const std::string& whole) {
+  std::size_t matched = 0;
+  for (std::size_t i = 0; i < whole.size() && matched < name.size(); ++i)
+    matched += whole[i] == name[matched] ? 1 : 0;
+  return matched == name.size() && name[0] == whole[0];
+}
+
+/// Fewest letters of a name that is a part of the right one.
+constexpr std::size_t part_letters_min = 5;
+
+/// How far a name is from a known one: the letters to change, but at most 1 if case and punctuation
+/// alone differ or the words stand in another order, and at most 2 if one is a part of the other.
+std::size_t name_distance(const std::string& name, const std::string& known) {
+  const std::size_t changes = edit_distance(name, known);
+  if (changes > 1 && (bare_name(name) == bare_name(known) || words_of(name) == words_of(known)))
+    return 1;
+  const bool part = (name.size() >= part_letters_min && abbreviates(name, known)) ||
+                    (known.size() >= part_letters_min && name.starts_with(known));
+  return part ? std::min<std::size_t>(changes, 2) : changes;
+}
+
 } // namespace
+
+std::string bare_name(const std::string& name) {
+  std::string bare;
+  for (const unsigned char letter : name)
+    if (std::isalnum(letter))
+      bare += static_cast<char>(std::tolower(letter));
+  return bare;
+}
 
 InputError::InputError(const InputLocation& where, const std::string& message,
                        const std::string& hint)
@@ -110,7 +153,7 @@ std::string suggest_name(const std::string& name, const std::vector<std::string>
   const std::string* nearest = nullptr;
   std::size_t best = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(name, candidate);
+    const std::size_t distance = name_distance(name, candidate);
     if (distance < best) {
       best = distance;
       nearest = &candidate;

@@ -58,4 +58,7 @@ InputLocation locate_offset(const std::string& file, const std::string& text, st
 /// near.
 std::string suggest_name(const std::string& name, const std::vector<std::string>& known);
 
+/// A name in lower case, without what is neither a letter nor a digit.
+std::string bare_name(const std::string& name);
+
 } // namespace moesim

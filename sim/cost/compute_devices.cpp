@@ -99,7 +99,8 @@ GpuKinds GpuKinds::read(const fs::path& calibration) {
       read_table(calibration / "gpus.csv",
                  {"device", "borrows", "bf16_tflops", "fp8_tflops", "memory_gbyte_per_s",
                   "board_power_w", "driver_names", "provenance", "source"},
-                 {scale_up_columns[0], scale_up_columns[1], scale_up_columns[2]});
+                 {scale_up_columns[0], scale_up_columns[1], scale_up_columns[2], "memory_gib",
+                  "compute_capability"}); // both for imports alone
   const CsvTable& table = *found;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t column = table.column("device");
@@ -132,7 +133,11 @@ void GpuKinds::check_spelling(const NamedRow& kind, const PeakRates& rates) cons
   bool misspelt = false;
   for (const auto& [name, row] : rows) {
     known.push_back(name);
-    misspelt |= same_rates(row.peaks, rates) && !suggest_name(kind.name, {name}).empty();
+    misspelt |= kind.name != name && bare_name(kind.name) == bare_name(name);
+    const std::size_t longer = std::max(kind.name.size(), name.size());
+    misspelt |= same_rates(row.peaks, rates) &&
+                longer - std::min(kind.name.size(), name.size()) <= 2 && // not a name made of it
+                !suggest_name(kind.name, {name}).empty();
   }
   if (misspelt)
     fail_unknown("gpu.kind", kind, known, calibration / "gpus.csv");

@@ -1,6 +1,8 @@
 #include "sim/importer/imported_topology.hpp"
 
 #include "sim/base/input_error.hpp"
+#include "sim/importer/gpu_table.hpp" // calibration/gpus.csv, as the build writes it
+#include "sim/input/csv_table.hpp"
 
 #include <fmt/format.h>
 
@@ -8,27 +10,53 @@
 
 namespace moesim {
 
-// Figures of the topology files in `topologies/`, which state the sources. NVLink rates are those
-// of one link in one direction: 25 GB/s (generations 3 and 4), 50 GB/s (5).
+namespace {
+
+/// GB/s of one link in one direction.
+double link_gbyte_per_s(const std::string& interconnect) {
+  return interconnect == "nvlink3" || interconnect == "nvlink4" ? 25 : 50;
+}
+
+std::vector<GpuFacts> read_kinds() {
+  const CsvTable table = CsvTable::parse(gpu_kinds_table, "calibration/gpus.csv");
+  std::vector<GpuFacts> kinds;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const auto number = [&](const char* column) {
+      return table.positive_number(row, table.column(column));
+    };
+    const std::size_t capability = table.column("compute_capability");
+    GpuFacts gpu{.kind = table.text(row, table.column("device")),
+                 .scale_up_interconnect = table.text(row, table.column("scale_up")),
+                 .scale_up_gbyte_per_s = number("scale_up_gbyte_per_s"),
+                 .memory_gib = number("memory_gib"),
+                 .bf16_tflops = number("bf16_tflops"),
+                 .fp8_tflops = number("fp8_tflops"),
+                 .memory_gbyte_per_s = number("memory_gbyte_per_s"),
+                 .sms = static_cast<int>(table.integer(row, table.column("sms")))};
+    if (gpu.fp8_tflops <= gpu.bf16_tflops)
+      gpu.fp8_tflops = 0.0;
+    if (gpu.scale_up_interconnect.starts_with("nvlink")) {
+      gpu.nvlink_gbyte_per_s = link_gbyte_per_s(gpu.scale_up_interconnect);
+      gpu.nvlinks = static_cast<int>(gpu.scale_up_gbyte_per_s / gpu.nvlink_gbyte_per_s);
+    }
+    if (!table.view(row, capability).empty())
+      gpu.compute_capability = static_cast<int>(table.integer(row, capability));
+    kinds.push_back(std::move(gpu));
+  }
+  return kinds;
+}
+
+} // namespace
+
 const std::vector<GpuFacts>& known_gpus() {
-  static const std::vector<GpuFacts> gpus = {
-      {"a100-sxm", "nvlink3", 80.0, 312, 0, 2039, 108, 12, 25, 80},
-      {"h100-sxm", "nvlink4", 79.6, 989.4, 1978.9, 3350, 132, 18, 25, 90},
-      {"h800-sxm", "nvlink4", 79.6, 989.4, 1978.9, 3350, 132, 8, 25, 90},
-      {"h200-sxm", "nvlink4", 140.4, 989.4, 1978.9, 4800, 132, 18, 25, 90},
-      {"b200-sxm", "nvlink5", 179.1, 2250, 4500, 8000, 148, 18, 50, 100},
-      {"b300-sxm", "nvlink5", 268.6, 2250, 4500, 8000, 148, 18, 50, 103},
-      {"gb200", "nvlink5", 185.0, 2500, 5000, 8000, 152, 18, 50, 100},
-      {"gb300", "nvlink5", 277.5, 2500, 5000, 8000, 152, 18, 50, 103},
-      {"l40s", "pcie", 45.0, 362.05, 733, 864, 142, 0, 0, 89},
-  };
-  return gpus;
+  static const std::vector<GpuFacts> kinds = read_kinds();
+  return kinds;
 }
 
 const GpuFacts& gpu_facts(const std::string& kind) {
   std::vector<std::string> names;
   for (const GpuFacts& gpu : known_gpus()) {
-    if (gpu.kind == kind)
+    if (bare_name(gpu.kind) == bare_name(kind))
       return gpu;
     names.push_back(gpu.kind);
   }

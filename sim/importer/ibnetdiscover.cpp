@@ -16,7 +16,7 @@ constexpr double switch_latency_us = 0.25;
 constexpr double scale_up_latency_us = 0.25;
 constexpr double pcie4_gbyte_per_s = 31.5;
 constexpr double pcie5_gbyte_per_s = 63.0;
-constexpr int ampere = 80;
+constexpr int ada = 89; ///< the last generation with PCIe 4
 
 /// Orders names with digits as numbers: "node2" before "node10".
 bool natural_less(const std::string& a, const std::string& b) {
@@ -107,8 +107,9 @@ private:
   void add_host(const std::string& host) {
     const std::string hub = host + ".ScaleUpSwitch";
     graph_.vertices.push_back({hub, "scale_up_switch", ""});
-    const double pcie = gpu_.compute_capability <= ampere ? pcie4_gbyte_per_s : pcie5_gbyte_per_s;
-    const double scale_up = gpu_.nvlinks > 0 ? gpu_.nvlinks * gpu_.nvlink_gbyte_per_s : pcie;
+    const bool pcie4 = gpu_.compute_capability > 0 && gpu_.compute_capability <= ada;
+    const double pcie = pcie4 ? pcie4_gbyte_per_s : pcie5_gbyte_per_s;
+    const double scale_up = gpu_.scale_up_gbyte_per_s;
     int number = 0;
     for (const std::string& id : hosts_.at(host)) {
       const std::string gpu = fmt::format("{}.Gpu[{}]", host, number);

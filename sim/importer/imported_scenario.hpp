@@ -41,6 +41,7 @@ struct ImportedModel {
   std::string config; ///< JSON, with the keys of Hugging Face if they exist; empty: a file has it
   ImportedTable table;
   std::int64_t layers = 0;
+  std::vector<std::int64_t> stages; ///< layers of each stage, where the layers tell; else empty
   bool is_moe = false;
 };
 ImportedModel read_megatron_model(const MegatronArguments& arguments);

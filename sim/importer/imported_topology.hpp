@@ -61,22 +61,24 @@ struct ImportOptions {
   std::string gpu_kind; ///< "h100-sxm", …; empty: the kind of the file, else a stated default
 };
 
-/// Facts of a GPU kind that no dump holds, from its datasheet.
+/// Facts of a GPU kind that no dump holds: a row of calibration/gpus.csv.
 struct GpuFacts {
   std::string kind;
   std::string scale_up_interconnect;
+  double scale_up_gbyte_per_s = 0.0; ///< of one GPU, one direction
   double memory_gib = 0.0;
   double bf16_tflops = 0.0; ///< dense
   double fp8_tflops = 0.0;  ///< dense; 0 without fp8 arithmetic
   double memory_gbyte_per_s = 0.0;
   int sms = 0;
-  int nvlinks = 0;                 ///< links of one GPU; 0: PCIe only
+  int nvlinks = 0;                 ///< links of one GPU; 0: PCIe or links of another kind
   double nvlink_gbyte_per_s = 0.0; ///< rate of one link, one direction
-  int compute_capability = 0;      ///< 90 for Hopper
+  int compute_capability = 0;      ///< 90 for Hopper; 0: not NVIDIA's, or not known
 };
-/// Every known kind; the rows state their sources.
+/// Every kind, in the order of the table.
 const std::vector<GpuFacts>& known_gpus();
-/// The facts of a kind. Throws InputError, with the known kinds, for an unknown one.
+/// The facts of a kind, whatever the case and punctuation of its name. Throws InputError, with the
+/// known kinds, for an unknown one.
 const GpuFacts& gpu_facts(const std::string& kind);
 /// The `host` of a node with these GPUs.
 ImportedValue host_beside(const GpuFacts& facts);

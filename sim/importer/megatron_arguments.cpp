@@ -87,7 +87,9 @@ double MegatronArguments::number(const std::string& name) const {
 }
 
 std::string MegatronArguments::text(const std::string& name) const {
-  return only_value(name).text;
+  if (get(name).values.size() < 2)
+    return only_value(name).text;
+  return fmt::format("[{}]", fmt::join(list(name), ","));
 }
 
 std::string MegatronArguments::choice(const std::string& name,
@@ -133,6 +135,8 @@ std::string MegatronArguments::source_of(const std::string& name) const {
 std::string MegatronArguments::position_of(const MegatronArgument& argument) const {
   if (argument.where.file == file)
     return fmt::format("line {}", argument.where.line);
+  if (argument.where.line == 0)
+    return argument.where.file;
   return argument.where.file.starts_with("--")
              ? "given beside the file"
              : fmt::format("{}:{}", argument.where.file, argument.where.line);

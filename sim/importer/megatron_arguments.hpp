@@ -27,8 +27,10 @@ enum class ArgumentUse {
 struct ArgumentRule {
   ArgumentShape shape = ArgumentShape::flag;
   ArgumentUse use = ArgumentUse::without_effect;
-  std::string table; ///< table of the scenario that an approximated argument belongs to
-  std::string note;  ///< effect that a prediction lacks, or the reason of a refusal
+  /// Table of the scenario that an approximated argument belongs to; of a refused one "model" if a
+  /// published config stands for it.
+  std::string table;
+  std::string note;               ///< effect that a prediction lacks, or the reason of a refusal
   std::vector<std::string> inert; ///< values with which the argument changes nothing
 };
 /// The rule of an argument, by its name without the dashes; null for an unknown one.
@@ -82,8 +84,9 @@ public:
   /// Throws one InputError that names all missing and unknown values that the import needs, with
   /// the options that give them. `has_gpus`, `has_model`: whether an option gives these.
   void refuse_incomplete(bool has_gpus, bool has_model) const;
-  /// Throws InputError for arguments that change a step in a way that is not modelled.
-  void refuse_unmodelled() const;
+  /// Throws InputError for arguments that change a step in a way that is not modelled. `has_model`:
+  /// whether an option gives the model, so that arguments of it have no effect.
+  void refuse_unmodelled(bool has_model) const;
 
   bool has(const std::string& name) const { return arguments_.contains(name); }
   const MegatronArgument& get(const std::string& name) const;
@@ -92,6 +95,7 @@ public:
   std::int64_t integer_or(const std::string& name, std::int64_t otherwise,
                           std::int64_t least = 1) const;
   double number(const std::string& name) const;
+  /// The one value, or several in brackets as Python prints a list.
   std::string text(const std::string& name) const;
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
   /// The values of a list, as one text each or as one text with blanks between values.
@@ -124,6 +128,9 @@ private:
   std::vector<std::pair<InputLocation, TextGap>> gaps_;
   std::vector<std::string> remarks_;
 };
+
+/// Adds what slime gives to Megatron without an argument, with a remark. No effect on other runs.
+void add_slime_defaults(MegatronArguments& arguments);
 
 /// Reads the words of a command line, launcher and program included. Throws InputError for a word
 /// that is no argument.

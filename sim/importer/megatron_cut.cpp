@@ -21,6 +21,8 @@ public:
   PipelineCut read() {
     if (has("pipeline-model-parallel-layout"))
       return read_layout();
+    if (!model_.stages.empty())
+      return read_pattern();
     PipelineCut cut;
     cut.source = source_of_cut();
     const bool embedding = has("account-for-embedding-in-pipeline-split");
@@ -37,6 +39,22 @@ public:
 private:
   bool has(const char* name) const { return arguments_.has(name); }
 
+  /// The stages that `|` ends in the pattern of a hybrid model.
+  PipelineCut read_pattern() const {
+    const char* name =
+        has("hybrid-layer-pattern") ? "hybrid-layer-pattern" : "hybrid-override-pattern";
+    return {virtual_stages_of(name, model_.stages.size()), name, model_.stages,
+            arguments_.source_of(name), ""};
+  }
+
+  std::int64_t virtual_stages_of(const std::string& name, std::size_t stages) const {
+    const auto count = static_cast<std::int64_t>(stages);
+    if (count % pipeline_ != 0)
+      arguments_.fail(name, fmt::format("its {} stages cannot be laid on {} pipeline stages", count,
+                                        pipeline_));
+    return count / pipeline_;
+  }
+
   PipelineCut read_layout() {
     const std::string name = "pipeline-model-parallel-layout";
     std::vector<LayoutStage> stages;
@@ -47,11 +65,8 @@ private:
                       "as in Et*3|(tt|)*29m|L: embedding, transformer layers, multi-token "
                       "prediction, loss");
     }
-    const auto count = static_cast<std::int64_t>(stages.size());
-    if (count % pipeline_ != 0)
-      arguments_.fail(name, fmt::format("its {} stages cannot be laid on {} pipeline stages", count,
-                                        pipeline_));
-    PipelineCut cut{count / pipeline_, name, {}, arguments_.source_of(name), ""};
+    PipelineCut cut{
+        virtual_stages_of(name, stages.size()), name, {}, arguments_.source_of(name), ""};
     std::int64_t layers = 0;
     for (const LayoutStage& stage : stages) {
       cut.layers.push_back(stage.layers);

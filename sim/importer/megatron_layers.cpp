@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace moesim {
@@ -139,6 +140,26 @@ private:
   int depth_ = 0;
 };
 
+/// The layers of a list of 0 and 1, or those for which `rule` holds with the number of a text.
+std::vector<bool> parse_layers(const std::string& frequency, std::int64_t layers,
+                               bool (*rule)(std::int64_t, std::int64_t)) {
+  std::vector<bool> chosen;
+  if (frequency.find('[') != std::string::npos) {
+    for (const char entry : RepeatReader(frequency).read_list())
+      chosen.push_back(entry == '1');
+    if (static_cast<std::int64_t>(chosen.size()) != layers)
+      throw std::invalid_argument(
+          fmt::format("it has {} entries for {} layers", chosen.size(), layers));
+    return chosen;
+  }
+  if (frequency.empty() || frequency.size() > 6 ||
+      frequency.find_first_not_of("0123456789") != std::string::npos || std::stoll(frequency) == 0)
+    throw std::invalid_argument("it must be a whole number or a list as ([0]*3+[1]*58)");
+  for (std::int64_t layer = 0; layer < layers; ++layer)
+    chosen.push_back(rule(layer, std::stoll(frequency)));
+  return chosen;
+}
+
 } // namespace
 
 std::vector<LayoutStage> parse_pipeline_layout(const std::string& layout) {
@@ -163,21 +184,34 @@ std::vector<LayoutStage> parse_pipeline_layout(const std::string& layout) {
 }
 
 std::vector<bool> parse_moe_layers(const std::string& frequency, std::int64_t layers) {
-  std::vector<bool> moe;
-  if (frequency.find('[') != std::string::npos) {
-    for (const char entry : RepeatReader(frequency).read_list())
-      moe.push_back(entry == '1');
-    if (static_cast<std::int64_t>(moe.size()) != layers)
-      throw std::invalid_argument(
-          fmt::format("it has {} entries for {} layers", moe.size(), layers));
-    return moe;
-  }
-  if (frequency.empty() || frequency.size() > 6 ||
-      frequency.find_first_not_of("0123456789") != std::string::npos || std::stoll(frequency) == 0)
-    throw std::invalid_argument("it must be a whole number or a list as ([0]*3+[1]*58)");
-  for (std::int64_t layer = 0; layer < layers; ++layer)
-    moe.push_back(layer % std::stoll(frequency) == 0);
-  return moe;
+  return parse_layers(frequency, layers,
+                      [](std::int64_t layer, std::int64_t n) { return layer % n == 0; });
+}
+
+std::vector<bool> parse_layers_but_every(const std::string& frequency, std::int64_t layers) {
+  return parse_layers(frequency, layers,
+                      [](std::int64_t layer, std::int64_t n) { return (layer + 1) % n != 0; });
+}
+
+std::string allocate_hybrid_layers(std::int64_t layers, double attention, double feed_forward) {
+  std::string letters(static_cast<std::size_t>(layers), 'M');
+  const auto spread = [&](char letter, double per_letter) {
+    double left = per_letter;
+    for (char& one : letters)
+      if (one == 'M' && left < 0.5) {
+        one = letter;
+        left += per_letter;
+      } else if (one == 'M') {
+        left -= 1.0;
+      }
+  };
+  const auto count = static_cast<double>(layers);
+  const double attentions = std::nearbyint(count * attention); // of halves the even, as Python
+  const double feed_forwards = std::nearbyint(count * feed_forward);
+  spread('*', (count - attentions) / (attentions + 1.0));
+  if (feed_forwards > 0.0)
+    spread('-', (count - attentions - feed_forwards) / feed_forwards);
+  return letters;
 }
 
 } // namespace moesim

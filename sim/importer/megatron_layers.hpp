@@ -23,4 +23,12 @@ std::vector<LayoutStage> parse_pipeline_layout(const std::string& layout);
 /// another text or a list of another length.
 std::vector<bool> parse_moe_layers(const std::string& frequency, std::int64_t layers);
 
+/// The same of arguments where N stands for all layers but every N-th, counted from 1.
+std::vector<bool> parse_layers_but_every(const std::string& frequency, std::int64_t layers);
+
+/// The letters of a hybrid model's layers that Megatron lays out for shares of attention and of
+/// feed-forwards: M, *, -. Attention is spread evenly between Mamba; then feed-forwards take the
+/// place of Mamba (megatron/core/ssm/mamba_hybrid_layer_allocation.py).
+std::string allocate_hybrid_layers(std::int64_t layers, double attention, double feed_forward);
+
 } // namespace moesim

@@ -155,14 +155,8 @@ private:
       foreign_.push_back(written);
       return;
     }
-    const std::vector<std::string> items = items_of(value);
-    if (rule->shape == ArgumentShape::value)
-      argument.values.push_back(
-          {items.size() == 1 ? items.front() : fmt::format("[{}]", fmt::join(items, ",")),
-           where,
-           {}});
-    else if (rule->shape == ArgumentShape::list)
-      for (const std::string& item : items)
+    if (rule->shape != ArgumentShape::flag)
+      for (const std::string& item : items_of(value))
         argument.values.push_back({item, where, {}});
     run_.arguments.add(std::move(argument));
   }

@@ -19,13 +19,14 @@ struct Missing {
   std::string argument; ///< argument for --with; may be empty
 };
 
+/// Whether an argument counts nodes or processes; those of a node may be the topology's.
 bool counts_gpus(const std::string& name) {
   return name == "nnodes" || name == "nproc-per-node" || name == "world-size";
 }
 
 /// Whether an argument only tells the size of the vocabulary, which may be known without it.
 bool names_tokenizer(const std::string& name) {
-  return name.starts_with("tokenizer") || name == "hf-checkpoint";
+  return name.starts_with("tokenizer") || name == "hf-checkpoint" || name == "patch-tokenizer-type";
 }
 
 /// The values that are missing, each once.
@@ -113,8 +114,8 @@ bool is_inert(const MegatronArgument& argument) {
 }
 
 std::optional<std::pair<std::string, std::int64_t>> MegatronArguments::known_tokenizer() const {
-  for (const char* name :
-       {"tokenizer-model", "tokenizer-name-or-path", "hf-checkpoint", "load", "tokenizer-type"})
+  for (const char* name : {"tokenizer-model", "tokenizer-name-or-path", "hf-checkpoint",
+                           "patch-tokenizer-type", "load", "tokenizer-type"})
     if (has(name))
       for (const ArgumentValue& value : get(name).values)
         if (const auto size = vocabulary_of(value.text))
@@ -136,15 +137,18 @@ void MegatronArguments::refuse_incomplete(bool has_gpus, bool has_model) const {
         continue;
       else if (!counts_gpus(argument->name))
         missing.add_gap(value.where, *value.gap, argument->name);
-      else if (!has_gpus)
+      else if (!has_gpus && argument->name != "nproc-per-node")
         missing.add_gpus(value.where, fmt::format("the number of GPUs is not in this file: {}",
                                                   value.gap->message));
-  if (!has_gpus && !has("nproc-per-node") && !has("world-size"))
+  if (!has_gpus && !has("nnodes") && !has("nproc-per-node") && !has("world-size"))
     missing.add_gpus({file}, "the number of GPUs is not in the file");
   std::vector<const char*> needed = {"seq-length", "micro-batch-size"};
   const bool sizes = has("num-layers") || has("hidden-size") || has("num-attention-heads");
+  const bool pattern = has("hybrid-layer-pattern") || has("hybrid-override-pattern");
+  if (!has_model && sizes && !pattern)
+    needed.insert(needed.begin(), "num-layers");
   if (!has_model && sizes)
-    needed.insert(needed.begin(), {"num-layers", "hidden-size", "num-attention-heads"});
+    needed.insert(needed.end() - 2, {"hidden-size", "num-attention-heads"});
   else if (!has_model)
     missing.add({{file},
                  "the sizes of the model are not in the file" +
@@ -171,11 +175,12 @@ void MegatronArguments::refuse_incomplete(bool has_gpus, bool has_model) const {
   missing.refuse();
 }
 
-void MegatronArguments::refuse_unmodelled() const {
+void MegatronArguments::refuse_unmodelled(bool has_model) const {
   std::vector<std::string> others;
   const MegatronArgument* first = nullptr;
   for (const MegatronArgument* argument : all_of(ArgumentUse::refused)) {
-    if (is_inert(*argument))
+    const std::string& table = find_argument_rule(argument->name)->table;
+    if (is_inert(*argument) || (has_model && table == "model"))
       continue;
     if (first)
       others.push_back("--" + argument->name);

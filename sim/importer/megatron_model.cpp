@@ -1,49 +1,12 @@
-#include "sim/importer/imported_scenario.hpp"
-
+#include "sim/importer/megatron_config.hpp"
 #include "sim/importer/megatron_layers.hpp"
 #include "sim/workload/model_spec.hpp"
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <stdexcept>
 
 namespace moesim {
 
 namespace {
-
-/// Most layers that sim/workload accepts.
-constexpr std::int64_t layers_most = 10'000;
-
-/// Writes the keys of the config in order, and collects the assumptions.
-class ConfigWriter {
-public:
-  void add(const std::string& key, std::int64_t value) {
-    lines_.push_back(fmt::format("  \"{}\": {}", key, value));
-  }
-  void add_text(const std::string& key, const std::string& value) {
-    lines_.push_back(fmt::format("  \"{}\": \"{}\"", key, value));
-  }
-  void add_flag(const std::string& key, bool value) {
-    lines_.push_back(fmt::format("  \"{}\": {}", key, value));
-  }
-  void add_list(const std::string& key, const std::vector<std::int64_t>& values) {
-    lines_.push_back(fmt::format("  \"{}\": [{}]", key, fmt::join(values, ", ")));
-  }
-  /// Returns an assumed size that the file does not state, and notes it at the model.
-  std::int64_t assume(const std::string& argument, std::int64_t value, const std::string& note) {
-    table.values.push_back(
-        {"", "", ValueOrigin::assumed,
-         fmt::format("not in the file, assumed: {} {} ({})", argument, value, note)});
-    return value;
-  }
-  std::string text() const { return fmt::format("{{\n{}\n}}\n", fmt::join(lines_, ",\n")); }
-
-  ImportedTable table{"model", {}};
-
-private:
-  std::vector<std::string> lines_;
-};
 
 /// Vocabulary with Megatron's padding, to a multiple of --make-vocab-size-divisible-by × the tensor
 /// degree, so that all ranks hold the same part.
@@ -54,7 +17,7 @@ std::int64_t padded_vocabulary(const MegatronArguments& arguments, ConfigWriter&
   const std::int64_t size =
       arguments.has("vocab-size") ? arguments.integer("vocab-size") : tokenizer.value().second;
   if (!arguments.has("vocab-size"))
-    config.assume("--vocab-size", size,
+    config.assume("vocab-size", size,
                   "vocab_size of the model of " + arguments.source_of(tokenizer->first));
   const std::int64_t step = arguments.integer_or("make-vocab-size-divisible-by", 128) *
                             arguments.integer_or("tensor-model-parallel-size", 1);
@@ -62,17 +25,12 @@ std::int64_t padded_vocabulary(const MegatronArguments& arguments, ConfigWriter&
 }
 
 void add_latent_attention(const MegatronArguments& arguments, ConfigWriter& config) {
-  const std::string note = "Megatron's default";
-  const auto size = [&](const std::string& argument, std::int64_t otherwise) {
-    return arguments.has(argument) ? arguments.integer(argument)
-                                   : config.assume("--" + argument, otherwise, note);
-  };
   if (arguments.has("q-lora-rank"))
     config.add("q_lora_rank", arguments.integer("q-lora-rank"));
   config.add("kv_lora_rank", arguments.integer("kv-lora-rank"));
-  config.add("qk_nope_head_dim", size("qk-head-dim", 128));
-  config.add("qk_rope_head_dim", size("qk-pos-emb-head-dim", 64));
-  config.add("v_head_dim", size("v-head-dim", 128));
+  config.add("qk_nope_head_dim", config.size("qk-head-dim", 128));
+  config.add("qk_rope_head_dim", config.size("qk-pos-emb-head-dim", 64));
+  config.add("v_head_dim", config.size("v-head-dim", 128));
 }
 
 void add_attention(const MegatronArguments& arguments, std::int64_t hidden, ConfigWriter& config) {
@@ -93,9 +51,9 @@ void add_attention(const MegatronArguments& arguments, std::int64_t hidden, Conf
                    fmt::format("--hidden-size {} is no multiple of {} heads", hidden, heads),
                    "give the width of a head with --kv-channels");
   config.add("head_dim", arguments.integer_or("kv-channels", hidden / heads));
-  config.add_flag("attention_bias", !arguments.has("disable-bias-linear"));
-  config.add_flag("qkv_bias", arguments.has("add-qkv-bias"));
-  config.add_flag("use_qk_norm", arguments.has("qk-layernorm"));
+  config.add("attention_bias", !arguments.has("disable-bias-linear"));
+  config.add("qkv_bias", arguments.has("add-qkv-bias"));
+  config.add("use_qk_norm", arguments.has("qk-layernorm"));
 }
 
 bool is_gated(const MegatronArguments& arguments) {
@@ -106,10 +64,8 @@ bool is_gated(const MegatronArguments& arguments) {
 /// of that, rounded down to a multiple of 64.
 std::int64_t dense_width(const MegatronArguments& arguments, std::int64_t hidden,
                          ConfigWriter& config) {
-  if (arguments.has("ffn-hidden-size"))
-    return arguments.integer("ffn-hidden-size");
-  const std::int64_t width = is_gated(arguments) ? hidden * 8 / 3 / 64 * 64 : hidden * 4;
-  return config.assume("--ffn-hidden-size", width, "Megatron's default for this hidden size");
+  return config.size("ffn-hidden-size", is_gated(arguments) ? hidden * 8 / 3 / 64 * 64 : hidden * 4,
+                     "Megatron's default for this hidden size");
 }
 
 void add_shared_experts(const MegatronArguments& arguments, ConfigWriter& config) {
@@ -117,7 +73,7 @@ void add_shared_experts(const MegatronArguments& arguments, ConfigWriter& config
     return;
   config.add("shared_expert_intermediate_size",
              arguments.integer("moe-shared-expert-intermediate-size", 0));
-  config.add_flag("shared_expert_gate", arguments.has("moe-shared-expert-gate"));
+  config.add("shared_expert_gate", arguments.has("moe-shared-expert-gate"));
 }
 
 void add_router(const MegatronArguments& arguments, ConfigWriter& config) {
@@ -129,20 +85,15 @@ void add_router(const MegatronArguments& arguments, ConfigWriter& config) {
     config.add_text("topk_method", "noaux_tc");
 }
 
-void add_experts(const MegatronArguments& arguments, std::int64_t layers, std::int64_t width,
-                 ConfigWriter& config) {
+void add_experts(const MegatronArguments& arguments, std::int64_t layers, bool hybrid,
+                 std::int64_t width, ConfigWriter& config) {
   config.add("num_experts", arguments.integer("num-experts"));
-  config.add("num_experts_per_tok",
-             arguments.has("moe-router-topk")
-                 ? arguments.integer("moe-router-topk")
-                 : config.assume("--moe-router-topk", 2, "Megatron's default"));
-  config.add("moe_intermediate_size", arguments.has("moe-ffn-hidden-size")
-                                          ? arguments.integer("moe-ffn-hidden-size")
-                                          : width);
+  config.add("num_experts_per_tok", config.size("moe-router-topk", 2));
+  config.add("moe_intermediate_size", arguments.integer_or("moe-ffn-hidden-size", width));
   add_shared_experts(arguments, config);
   add_router(arguments, config);
-  config.add_flag("mlp_bias", !arguments.has("disable-bias-linear"));
-  if (!arguments.has("moe-layer-freq"))
+  config.add("mlp_bias", !arguments.has("disable-bias-linear"));
+  if (!arguments.has("moe-layer-freq") || hybrid)
     return;
   std::vector<std::int64_t> dense;
   try {
@@ -154,38 +105,45 @@ void add_experts(const MegatronArguments& arguments, std::int64_t layers, std::i
     arguments.fail("moe-layer-freq", fmt::format("--moe-layer-freq: {}", error.what()));
   }
   if (!dense.empty())
-    config.add_list("mlp_only_layers", dense);
+    config.add("mlp_only_layers", fmt::format("[{}]", fmt::join(dense, ", ")));
 }
 
 } // namespace
 
 ImportedModel read_megatron_model(const MegatronArguments& arguments) {
-  ConfigWriter config;
+  ConfigWriter config(arguments);
   config.table.values.push_back(
       {"config", "\"config.json\"", ValueOrigin::derived, "from the file's arguments"});
   ImportedModel model;
-  model.layers = arguments.integer("num-layers");
-  if (model.layers > layers_most)
-    arguments.fail("num-layers", fmt::format("--num-layers must be at most {}", layers_most));
-  model.is_moe = arguments.has("num-experts");
+  const LayerKinds kinds = read_layer_kinds(arguments);
+  const bool hybrid = !kinds.letters.empty();
+  model.stages = kinds.stages;
+  model.layers =
+      hybrid ? static_cast<std::int64_t>(kinds.letters.size()) : arguments.integer("num-layers");
+  if (model.layers > layers_max)
+    arguments.fail("num-layers", fmt::format("--num-layers must be at most {}", layers_max));
+  model.is_moe = arguments.has("num-experts") || kinds.has('E');
   const std::int64_t hidden = arguments.integer("hidden-size");
-  config.add_text("model_type", "megatron");
+  config.add_text("model_type", hybrid ? "megatron_hybrid" : "megatron");
   config.add("hidden_size", hidden);
   config.add("num_hidden_layers", model.layers);
   add_attention(arguments, hidden, config);
+  add_mixers(arguments, kinds, model.layers, config);
   const std::int64_t width = dense_width(arguments, hidden, config);
   config.add("intermediate_size", width);
-  config.add_flag("gated_mlp", is_gated(arguments));
+  config.add("gated_mlp", is_gated(arguments));
   if (model.is_moe)
-    add_experts(arguments, model.layers, width, config);
+    add_experts(arguments, model.layers, hybrid, width, config);
   if (arguments.has("mtp-num-layers")) {
     const std::int64_t layers = arguments.integer("mtp-num-layers", 0);
+    if (hybrid && layers > 0)
+      arguments.fail("mtp-num-layers", "multi-token prediction of a hybrid model is not modelled");
     config.add("num_nextn_predict_layers", layers);
     config.table.values.push_back({"mtp_layers", std::to_string(layers), ValueOrigin::read,
                                    arguments.source_of("mtp-num-layers")});
   }
   config.add("vocab_size", padded_vocabulary(arguments, config));
-  config.add_flag("tie_word_embeddings", !arguments.has("untie-embeddings-and-output-weights"));
+  config.add("tie_word_embeddings", !arguments.has("untie-embeddings-and-output-weights"));
   model.config = config.text();
   model.table = std::move(config.table);
   return model;

@@ -31,8 +31,8 @@ ArgumentRule rule_of(const std::string& section) {
   words >> use >> shape >> std::ws;
   ArgumentRule rule{shapes.at(shape), uses.at(use), "", "", {}};
   std::getline(words, rule.note);
-  if (rule.use == ArgumentUse::approximated) {
-    const std::size_t colon = rule.note.find(": ");
+  const std::size_t colon = rule.note.find(": ");
+  if (rule.use == ArgumentUse::approximated || rule.note.starts_with("model: ")) {
     rule.table = rule.note.substr(0, colon);
     rule.note = colon == std::string::npos ? "" : rule.note.substr(colon + 2);
   }
@@ -130,15 +130,16 @@ std::optional<std::int64_t> vocabulary_of(const std::string& tokenizer) {
   // mistralai/Mixtral-8x7B-v0.1, meta-llama/Llama-3.1-8B and Llama-2-7b-hf. The first
   // name that a path contains counts. 0: its family has other sizes than the next row.
   static const Vocabulary known[] = {
-      {"gpt2", 50'257},         {"gpt-oss", 201'088},     {"deepseek-v3", 129'280},
-      {"deepseek-r1", 129'280}, {"deepseek-v2", 102'400}, {"kimi-k2", 163'840},
-      {"moonlight", 163'840},   {"qwen3.5", 0},           {"qwen3", 151'936},
-      {"qwen2.5", 152'064},     {"qwen2", 151'936},       {"qwen1.5", 151'936},
-      {"glm-4.5", 151'552},     {"mixtral", 32'000},      {"llama-3", 128'256},
-      {"llama3", 128'256},      {"llama-2", 32'000},      {"llama2", 32'000}};
-  std::string lower = tokenizer;
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char value) { return static_cast<char>(std::tolower(value)); });
+      {"gpt2", 50'257},        {"gptoss", 201'088},     {"deepseekv3", 129'280},
+      {"deepseekr1", 129'280}, {"deepseekv2", 102'400}, {"kimik2", 163'840},
+      {"moonlight", 163'840},  {"qwen3.5", 0},          {"qwen3", 151'936},
+      {"qwen2.5", 152'064},    {"qwen2", 151'936},      {"qwen1.5", 151'936},
+      {"glm4.5", 151'552},     {"mixtral", 32'000},     {"llama3", 128'256},
+      {"llama2", 32'000}};
+  std::string lower;
+  for (const char value : tokenizer)
+    if (value != '-' && value != '_')
+      lower += static_cast<char>(std::tolower(static_cast<unsigned char>(value)));
   for (const Vocabulary& one : known)
     if (lower.find(one.name) != std::string::npos)
       return one.size > 0 ? std::optional(one.size) : std::nullopt;

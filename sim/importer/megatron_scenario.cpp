@@ -20,16 +20,20 @@ std::int64_t data_degree(const Arguments& arguments, std::int64_t gpus) {
                  arguments.integer_or("context-parallel-size", 1));
 }
 
-ImportedValue gpus_of(const Arguments& arguments, const ScenarioOptions& options) {
+/// The number of GPUs. A launcher that starts a process for each GPU of its node takes those of the
+/// topology's.
+ImportedValue gpus_of(const Arguments& arguments, const ScenarioOptions& options,
+                      const TopologySpec& topology) {
   if (options.gpus)
     return {"gpus", std::to_string(*options.gpus), ValueOrigin::read, "given with --gpus"};
   if (!arguments.has("nproc-per-node") && arguments.has("world-size"))
     return {"gpus", std::to_string(arguments.integer("world-size")), ValueOrigin::read,
             arguments.source_of("world-size")};
-  if (!arguments.has("nproc-per-node"))
-    throw InputError({arguments.file}, "the number of GPUs is not in the file",
-                     "give it with --gpus N");
   const std::int64_t nodes = arguments.integer_or("nnodes", 1);
+  if (!arguments.has("nproc-per-node") || arguments.get("nproc-per-node").values.front().gap)
+    return {"gpus", std::to_string(nodes * topology.node.gpus), ValueOrigin::assumed,
+            fmt::format("{} nodes of the topology, all GPUs of each: the file does not tell them",
+                        nodes)};
   const std::int64_t each = arguments.integer("nproc-per-node");
   return {"gpus", std::to_string(nodes * each), ValueOrigin::derived,
           fmt::format("{} nodes of {} processes, a GPU each: {}", nodes, each,
@@ -250,13 +254,13 @@ ImportedScenario read_megatron(const std::filesystem::path& file, const Scenario
 
 ImportedScenario scenario_of(Arguments& arguments, const ScenarioOptions& options) {
   read_argument_text("--with", options.more_arguments, options.definitions, arguments);
-  arguments.refuse_unmodelled();
+  add_slime_defaults(arguments);
+  arguments.refuse_unmodelled(!options.model.empty());
   arguments.refuse_incomplete(options.gpus.has_value(), !options.model.empty());
   const ImportedModel model = options.model.empty()
                                   ? read_megatron_model(arguments)
                                   : read_published_model(arguments, options.model);
-  const ImportedValue gpus = gpus_of(arguments, options);
-  read_topology(options.topology); // reports a wrong topology now
+  const ImportedValue gpus = gpus_of(arguments, options, read_topology(options.topology));
   ImportedScenario scenario;
   scenario.config = model.config;
   scenario.tables.push_back(model.table);

@@ -24,14 +24,16 @@ bool is_grace(const GpuFacts& facts) {
   return facts.kind.compare(0, 2, "gb") == 0;
 }
 
-/// The kind of this compute capability and number of links, with or without C2C.
+/// The kind of this compute capability and number of links, with or without C2C; one without
+/// NVLink only where no other has the capability.
 const GpuFacts* kind_of_capability(const NcclGpu& gpu, int links) {
   const GpuFacts* best = nullptr;
   int best_score = -1;
   for (const GpuFacts& facts : known_gpus()) {
     if (facts.compute_capability != gpu.compute_capability)
       continue;
-    const int score = (is_grace(facts) == gpu.has_c2c ? 2 : 0) + (facts.nvlinks == links ? 1 : 0);
+    const int score = (facts.nvlinks > 0 ? 4 : 0) + (is_grace(facts) == gpu.has_c2c ? 2 : 0) +
+                      (facts.nvlinks == links ? 1 : 0);
     if (score > best_score) {
       best = &facts;
       best_score = score;

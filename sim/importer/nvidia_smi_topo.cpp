@@ -52,9 +52,10 @@ struct Surroundings {
 };
 
 Surroundings surroundings_of(const GpuFacts& gpu) {
-  if (gpu.compute_capability >= 103)
+  constexpr int professional = 120; // RTX PRO and GB10
+  if (gpu.compute_capability >= 103 && gpu.compute_capability < professional)
     return {"PCIe 6.0 x16", 126, 800, 800, "p6-b300"};
-  if (gpu.compute_capability >= 90)
+  if (gpu.compute_capability >= 90 || gpu.compute_capability == 0)
     return {"PCIe 5.0 x16", 63, 400, 400, "p5, p5en, p6-b200"};
   return {"PCIe 4.0 x16", 31.5, 200, 50, "p4d"};
 }
@@ -63,12 +64,24 @@ ImportedValue number(const char* key, double value, ValueOrigin origin, const st
   return {key, fmt::format("{}", value), origin, note};
 }
 
+/// Whether links that the matrix does not show join the GPUs of a kind.
+bool has_other_links(const GpuFacts& gpu) {
+  return gpu.nvlinks == 0 && gpu.scale_up_interconnect != "pcie";
+}
+
 std::vector<std::string> kinds_with(int nvlinks_min, int nvlinks_max) {
   std::vector<std::string> kinds;
   for (const GpuFacts& gpu : known_gpus())
-    if (gpu.nvlinks >= nvlinks_min && gpu.nvlinks <= nvlinks_max)
+    if (gpu.nvlinks >= nvlinks_min && gpu.nvlinks <= nvlinks_max && !has_other_links(gpu))
       kinds.push_back(gpu.kind);
   return kinds;
+}
+
+/// The kinds with at least this many NVLinks, or that there is none.
+std::string hint_of_links(const char* before, int links) {
+  const std::vector<std::string> kinds = kinds_with(links, 99);
+  return kinds.empty() ? "no GPU has as many: 8 to 18 are usual"
+                       : fmt::format("{}{}", before, fmt::join(kinds, ", "));
 }
 
 /// Peers of a GPU over links of its own, where each pair has as many: a mesh without a switch.
@@ -93,11 +106,11 @@ const GpuFacts& given_gpu(const NvlinkCounts& counts, const std::string& kind) {
                                  gpu.nvlinks, kind),
                      "give what `nvidia-smi topo -m` prints; for GPUs without NVLink name their "
                      "kind with --gpu");
-  if (const int most = counts.most.nvlinks(); most > gpu.nvlinks)
+  if (const int most = counts.most.nvlinks(); most > gpu.nvlinks && !has_other_links(gpu))
     throw InputError(
         counts.most.where,
         fmt::format("NV{} between GPUs, but --gpu {} has {} NVLinks", most, kind, gpu.nvlinks),
-        fmt::format("with as many: {}", fmt::join(kinds_with(most, 99), ", ")));
+        hint_of_links("with as many: ", most));
   return gpu;
 }
 
@@ -109,17 +122,14 @@ const GpuFacts& likely_gpu(const SmiMatrix& matrix, const NvlinkCounts& counts,
   if (const int links = most * mesh_peers(matrix, counts); kinds.empty() && links > 0)
     kinds = kinds_with(links, links);
   if (kinds.empty())
-    throw InputError(
-        counts.most.where,
-        fmt::format("NV{} between GPUs: no known GPU has {} NVLinks, and the matrix "
-                    "names none",
-                    most, most),
-        fmt::format("name the nearest with --gpu: {}", fmt::join(kinds_with(most, 99), ", ")));
+    throw InputError(counts.most.where,
+                     fmt::format("NV{} between GPUs: no known GPU has {} NVLinks, and the matrix "
+                                 "names none",
+                                 most, most),
+                     hint_of_links("name the nearest with --gpu: ", most));
   std::vector<std::string> others(kinds.begin() + 1, kinds.end());
   if (most == 8)
     others.push_back("A800 (not a known kind)");
-  if (most == 18)
-    others.push_back("H20 (not a known kind)");
   remarks.push_back(fmt::format(
       "The matrix names no GPU: {} is assumed from {}{}; say otherwise "
       "with --gpu.",
@@ -134,7 +144,17 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
                   ValueOrigin rates, ImportedTable& node, std::vector<std::string>& remarks) {
   const int links = counts.least.nvlinks();
   const auto gpus = static_cast<double>(matrix.gpus.size());
-  if (links == 0) {
+  if (has_other_links(gpu)) {
+    node.values.push_back({"scale_up", fmt::format("\"{}\"", gpu.scale_up_interconnect), assumed,
+                           fmt::format("the links of {}", gpu.kind)});
+    node.values.push_back(number("scale_up_gpus", gpus, assumed, "the GPUs of the matrix"));
+    node.values.push_back(number("scale_up_gbyte_per_s", gpu.scale_up_gbyte_per_s, assumed,
+                                 "its row of calibration/gpus.csv"));
+    node.values.push_back(number("scale_up_latency_us", 0.25, assumed, "as through one NVSwitch"));
+    remarks.push_back(fmt::format("nvidia-smi tells nothing of the links of {}: they are taken "
+                                  "from its datasheet.",
+                                  gpu.kind));
+  } else if (links == 0) {
     const Surroundings around = surroundings_of(gpu);
     node.values.push_back({"scale_up", "\"pcie\"", derived, "GPUs without NVLink"});
     node.values.push_back(number("scale_up_gpus", gpus, derived,
@@ -164,10 +184,12 @@ void add_scale_up(const SmiMatrix& matrix, const NvlinkCounts& counts, const Gpu
   }
   // More than two GPUs, each pair with all links, share a switch, which since Hopper can sum
   // (NVLink SHARP). The H800 prints no NVLink SHARP channels.
-  const bool adds = links == 18 && gpu.compute_capability >= 90 && gpus > 2;
+  const bool adds = links == 18 && gpu.nvlinks == 18 && gpu.compute_capability >= 90 && gpus > 2;
   node.values.push_back({"in_switch_reduction", adds ? "true" : "false", assumed,
                          adds ? "NVSwitch of this generation has NVLink SHARP"
                               : "no NVSwitch with NVLink SHARP is visible"});
+  if (has_other_links(gpu))
+    return;
   if (counts.pairs.size() > 1)
     remarks.push_back(fmt::format("GPUs connect differently: {}. {} is taken for all.",
                                   listed(counts),

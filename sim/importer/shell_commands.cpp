@@ -310,6 +310,7 @@ void ShellRunner::change_folder(const ShellCommand& command) {
 void ShellRunner::follow_source(const ShellCommand& command, const LocatedText& path) {
   const std::size_t offset = command.words.front().offset();
   const auto skip = [&](const std::string& reason) {
+    words_.expect_arrays();
     notes_.push_back({offset, fmt::format("not followed: {}: {}", path.text(), reason)});
   };
   if (path.gap())

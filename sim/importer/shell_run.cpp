@@ -43,8 +43,8 @@ void flatten_test(const ShellNode& node, ShellWords& words, ShellValues& flat) {
 } // namespace
 
 ShellRunner::ShellRunner(const ShellDefinitions& definitions)
-    : variables_(definitions),
-      words_(*files_, variables_, [this](const ShellNode& node) { return substitute(node); }) {}
+    : variables_(definitions), words_(*files_, variables_, unset_,
+                                      [this](const ShellNode& node) { return substitute(node); }) {}
 
 ShellOutcome ShellRunner::take_outcome() {
   return {files_, std::move(commands_), std::move(unset_), std::move(notes_),

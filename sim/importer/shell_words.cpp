@@ -278,6 +278,10 @@ void ShellWords::expand_parameter(const ShellNode& part, bool quoted, Fields& fi
                           part.source(begin, word.empty() ? part.offset("Rbrace") : word.begin()),
                           values, quoted, fields);
   }
+  if (!values && all && !expects_arrays_) { // the environment holds no arrays
+    unset_.push_back(missing(part));
+    values.emplace();
+  }
   if (!values)
     return fields.add(missing(part));
   if (const ShellNode replacement = part.child("Repl"); !replacement.empty())

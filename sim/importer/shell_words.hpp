@@ -22,8 +22,10 @@ public:
   /// Returns the text that a `$( … )` prints, or a gap.
   using Substitution = std::function<LocatedText(const ShellNode&)>;
 
-  ShellWords(const ShellFiles& files, ShellVariables& variables, Substitution substitute)
-      : files_(files), variables_(variables), substitute_(std::move(substitute)) {}
+  /// `unset` receives the arrays that are taken to be empty.
+  ShellWords(const ShellFiles& files, ShellVariables& variables, ShellValues& unset,
+             Substitution substitute)
+      : files_(files), variables_(variables), unset_(unset), substitute_(std::move(substitute)) {}
 
   /// The words of an expanded word: split at blanks, quotes removed.
   ShellValues expand(const ShellNode& word);
@@ -35,6 +37,8 @@ public:
   /// Marks what the script itself writes as unknown, but not the values of its variables; null: no
   /// longer.
   void doubt_literals(const LocatedText::Gap& gap) { literal_gap_ = gap; }
+  /// Takes arrays that are never set for unknown from now on: a file that may set them is missing.
+  void expect_arrays() { expects_arrays_ = true; }
   /// Names of the variables that were looked up and are empty or not set, since the last call.
   std::vector<std::string> take_missing() { return std::exchange(missing_, {}); }
 
@@ -59,9 +63,11 @@ private:
 
   const ShellFiles& files_;
   ShellVariables& variables_;
+  ShellValues& unset_;
   Substitution substitute_;
   std::vector<std::string> missing_;
   LocatedText::Gap literal_gap_;
+  bool expects_arrays_ = false;
   std::size_t spent_ = 0; ///< bytes of all expansions
   int depth_ = 0;
 };

@@ -95,6 +95,9 @@ void put_into_fabric(ImportedTopology& topology, const fs::path& file) {
   }
   const std::int64_t nodes = spec.gpus_max / spec.node.gpus;
   for (ImportedTable& table : topology.tables)
+    if (table.name == "fabric")
+      table.values.clear();
+  for (ImportedTable& table : topology.tables)
     for (ImportedValue& value : table.values)
       if (table.name == "node" && value.key == "gpus")
         topology.tables.front().values.push_back(

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 /// Throws InputError for a config.json that no import wrote: it must not be overwritten.
 void refuse_foreign(const fs::path& config) {
-  if (fs::exists(config) && JsonObject::read(config).text_or("model_type", "") != "megatron")
+  if (fs::exists(config) &&
+      !JsonObject::read(config).text_or("model_type", "").starts_with("megatron"))
     throw InputError({config.string()}, "is there already, and no import wrote it",
                      "let --out name another folder");
 }

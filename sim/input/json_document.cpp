@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <sstream>
 #include <string_view>
 
@@ -75,6 +76,11 @@ std::string without_non_numbers(std::string text) {
   return text;
 }
 
+/// A value as an error shows it: in quotes if it is text.
+std::string shown(const nlohmann::json& value) {
+  return value.is_structured() ? value.type_name() : value.dump();
+}
+
 std::string item_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -125,6 +131,10 @@ bool JsonObject::has(const std::string& key) const {
   return content_->find(key) != nullptr;
 }
 
+bool JsonObject::is_list(const std::string& key) const {
+  return has(key) && content_->find(key)->is_array();
+}
+
 InputLocation JsonObject::where(const std::string& key) const {
   const std::size_t offset = content_->offset(key);
   if (offset == std::string::npos)
@@ -155,7 +165,7 @@ std::int64_t JsonObject::integer(const std::string& key, std::int64_t least) con
     fail(key, fmt::format("the key \"{}\" is missing", key));
   const auto& value = *content_->find(key);
   if (!value.is_number_integer())
-    fail(key, fmt::format("{} must be a whole number", key));
+    fail(key, fmt::format("{} must be a whole number, not {}", key, shown(value)));
   const auto number = value.get<std::int64_t>();
   if (number < least)
     fail(key, fmt::format("{} must be at least {}, not {}", key, least, number));
@@ -199,14 +209,17 @@ std::vector<std::vector<double>> JsonObject::number_lists(const std::string& key
 std::vector<std::int64_t> JsonObject::integers(const std::string& key) const {
   if (!has(key))
     return {};
-  std::vector<std::int64_t> values;
   const auto& list = *content_->find(key);
-  if (!list.is_array())
-    fail(key, fmt::format("{} must be a list", key));
-  for (const auto& value : list) {
-    if (!value.is_number_integer())
-      fail(key, fmt::format("{} must hold whole numbers", key));
-    values.push_back(value.get<std::int64_t>());
+  if (!list.is_array() && (!list.is_string() || shown(list).find(',') == std::string::npos))
+    fail(key, fmt::format("{} must be a list of whole numbers, not {}", key, shown(list)));
+  std::vector<std::int64_t> values;
+  for (const std::string& item : items(key)) {
+    std::int64_t value = 0;
+    const char* end = item.data() + item.size();
+    const auto [stop, error] = std::from_chars(item.data(), end, value);
+    if (error != std::errc() || stop != end)
+      fail(key, fmt::format("{} must hold whole numbers, not {}", key, item));
+    values.push_back(value);
   }
   return values;
 }

@@ -16,6 +16,8 @@ namespace moesim {
 /// them: none of these is a number here. A key may be dotted: `a.b` is the key b of the object a.
 /// Keys that nobody asks for are ignored; a missing size is an error. Every error names the file,
 /// and the position of the key if the key is there.
+///
+/// More than 15 methods: a reader for each type of value.
 class JsonObject {
 public:
   /// Throws InputError if the file cannot be read, is not JSON, or is not an object.
@@ -26,6 +28,7 @@ public:
 
   /// True if the key is there and not null.
   bool has(const std::string& key) const;
+  bool is_list(const std::string& key) const;
   std::string text(const std::string& key) const;
   std::string text_or(const std::string& key, const std::string& otherwise) const;
   /// A whole number greater than or equal to `least`.
@@ -33,7 +36,7 @@ public:
   std::int64_t integer_or(const std::string& key, std::int64_t otherwise,
                           std::int64_t least = 0) const;
   bool flag_or(const std::string& key, bool otherwise) const;
-  /// A list of whole numbers; empty if the key is absent.
+  /// A list of whole numbers, also as a text with commas; empty if the key is absent.
   std::vector<std::int64_t> integers(const std::string& key) const;
   /// A list of numbers, which must be there.
   std::vector<double> numbers(const std::string& key) const;

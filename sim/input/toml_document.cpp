@@ -194,8 +194,11 @@ namespace {
 
 const toml::node& require(const toml::node* node, const TomlTable& table, const std::string& key,
                           const std::string& in_table) {
-  if (!node)
-    table.fail(key, fmt::format("the key \"{}\" is missing{}", key, in_table));
+  if (!node) {
+    const std::string nearest = suggest_name(key, table.keys());
+    table.fail(key, fmt::format("the key \"{}\" is missing{}", key, in_table),
+               nearest.empty() ? "" : "it has another: " + nearest);
+  }
   return *node;
 }
 

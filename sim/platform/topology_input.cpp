@@ -19,8 +19,13 @@ void parse_gpu(const Overridden& table, TopologyInput& input) {
   gpu.memory =
       Bytes{std::llround(table.number("memory_gib", positive_number) * 1024.0 * 1024.0 * 1024.0)};
   gpu.bf16 = tflops(table.number("bf16_tflops", positive_number));
-  if (const auto fp8 = table.optional_number("fp8_tflops", positive_number))
+  if (const auto fp8 = table.optional_number("fp8_tflops", positive_number)) {
     input.fp8 = tflops(*fp8);
+    if (input.fp8->value < gpu.bf16.value)
+      table.source("fp8_tflops")
+          .fail("fp8_tflops", "fp8_tflops is below bf16_tflops",
+                "leave it out for a GPU without fp8");
+  }
   gpu.fp4 = tflops(table.optional_number("fp4_tflops", positive_number).value_or(0.0));
   gpu.memory_bandwidth = gbyte_per_s(table.number("memory_gbyte_per_s", positive_number));
   gpu.sms = table.integer("sms", positive_count);

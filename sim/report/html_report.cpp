@@ -1,21 +1,19 @@
 #include "sim/report/html_report.hpp"
 
-#include "sim/base/input_error.hpp"
+#include "sim/base/check.hpp"
 #include "sim/input/csv_table.hpp"
+#include "sim/report/decision_answer.hpp"
 #include "sim/report/html_text.hpp"
 #include "sim/report/plan_answer.hpp"
 #include "sim/report/report_answer.hpp"
+#include "sim/report/report_assets.hpp"
+#include "sim/report/report_charts.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
-#include <map>
-#include <set>
 
 namespace moesim {
 namespace {
@@ -69,101 +67,6 @@ Json rows_as_lists(const ReportTable& table) {
   return {{"columns", table.columns}, {"rows", std::move(rows)}};
 }
 
-[[noreturn]] void throw_missing(const std::filesystem::path& asset) {
-  throw InputError(InputLocation{asset.string(), 0, 0, ""}, "this part of the report is missing",
-                   "build the target moesim_report_assets, and give its folder");
-}
-
-std::string read_asset(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream)
-    throw_missing(file);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
-Json parse_chart(const std::filesystem::path& file) {
-  const std::string text = read_asset(file);
-  try {
-    Json chart = Json::parse(text);
-    chart.at("usermeta").at("title").get_ref<const std::string&>();
-    chart.at("usermeta").at("needs").get_ref<const Json::array_t&>();
-    return chart;
-  } catch (const Json::exception& error) {
-    throw InputError(InputLocation{file.string(), 0, 0, ""},
-                     fmt::format("not a chart with usermeta.title and .needs: {}", error.what()));
-  }
-}
-
-/// Whether the points that ran have several values in a column.
-bool varies(const TableReader& results, const std::string& column) {
-  std::set<std::string> values;
-  for (std::size_t row = 0; row < results.size(); ++row)
-    if (results.is_ok(row))
-      values.insert(results.text(row, column));
-  return values.size() > 1;
-}
-
-/// The reason why a chart cannot be drawn from the sweep's tables; empty if it can.
-std::string why_left_out(const Json& chart, const SweepTables& tables) {
-  const Json& meta = chart["usermeta"];
-  const std::string name = meta.value("table", "results");
-  const std::map<std::string, const ReportTable*> others = {
-      {"links", &tables.links}, {"loads", &tables.loads}, {"percentiles", &tables.percentiles}};
-  const auto other = others.find(name);
-  const TableReader results(tables.results);
-  std::vector<std::string> missing;
-  for (const std::string column : meta["needs"])
-    if (other != others.end() ? other->second->rows.empty() || !other->second->has(column)
-                              : !results.ran_with(column))
-      missing.push_back(column);
-  if (!missing.empty())
-    return fmt::format("{} {}",
-                       other != others.end() ? fmt::format("the sweep's {}.csv lacks", name)
-                                             : "no point that ran has",
-                       fmt::join(missing, ", "));
-  for (const std::string& column : meta.value("varies", std::vector<std::string>()))
-    if (!varies(results, column))
-      return fmt::format("{} is the same at all points that ran", column);
-  return "";
-}
-
-std::string chart_section(const std::string& name, const Json& chart, const std::string& left_out) {
-  const std::string title = escape_html(chart["usermeta"]["title"].get<std::string>());
-  if (!left_out.empty())
-    return fmt::format("<p class=\"left-out\">Chart left out, “{}”: {}.</p>\n", title,
-                       escape_html(left_out));
-  return fmt::format("<section class=\"chart\" id=\"{0}\">\n<h2>{1}</h2>\n<p>{2}</p>\n"
-                     "<div class=\"selectors\"></div>\n<p class=\"shown\"></p>\n"
-                     "<div class=\"view\" role=\"img\" aria-label=\"{1}\"></div>\n</section>\n",
-                     escape_html(name), title,
-                     escape_html(chart["usermeta"].value("reading", std::string())));
-}
-
-/// The sections of all charts for the page, and the specs of the drawn ones by the name of their
-/// section.
-std::pair<std::string, Json> charts(const SweepTables& tables,
-                                    const std::filesystem::path& folder) {
-  std::error_code failure;
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failure))
-    if (entry.path().filename().string().ends_with(".vl.json"))
-      files.push_back(entry.path());
-  if (files.empty())
-    throw_missing(folder);
-  std::sort(files.begin(), files.end());
-  std::string sections;
-  Json drawn = Json::object();
-  for (const auto& file : files) {
-    const std::string name = file.stem().stem().string();
-    Json chart = parse_chart(file);
-    const std::string left_out = why_left_out(chart, tables);
-    sections += chart_section(name, chart, left_out);
-    if (left_out.empty())
-      drawn[name] = std::move(chart);
-  }
-  return {sections, drawn};
-}
-
 std::string origin_section(const ReportOrigin& origin) {
   std::string html = fmt::format("<dl>\n<dt>Command<dd><code>{}</code>\n<dt>Version<dd>{}\n"
                                  "<dt>Seed<dd>{}\n</dl>\n",
@@ -180,7 +83,7 @@ std::string notes_section(const std::vector<std::string>& notes) {
   for (const auto& note : notes)
     html += fmt::format("<li>{}\n", escape_html(note));
   return html.empty() ? ""
-                      : "<aside class=\"notes\"><h2>Mind</h2><ul>\n" + html + "</ul></aside>\n";
+                      : "<aside class=\"notes\"><h3>Mind</h3><ul>\n" + html + "</ul></aside>\n";
 }
 
 /// The rows of a table of the assets that `kept` accepts, as rows of HTML with these columns.
@@ -188,7 +91,7 @@ template <typename Kept>
 std::string asset_rows(const std::filesystem::path& file, const std::vector<const char*>& columns,
                        const Kept& kept) {
   if (!std::filesystem::exists(file))
-    throw_missing(file);
+    throw_missing_asset(file);
   const CsvTable table = CsvTable::read(file);
   std::string rows;
   for (std::size_t row = 0; row < table.rows(); ++row) {
@@ -200,6 +103,22 @@ std::string asset_rows(const std::filesystem::path& file, const std::vector<cons
     rows += "\n";
   }
   return rows;
+}
+
+/// How far off a step of a cluster that nobody measured may be: "MoE steps …".
+std::string trust_sentence(const std::filesystem::path& assets) {
+  const CsvTable table = CsvTable::read(assets / "cross_validation.csv");
+  const auto text = [&](std::size_t row, const char* column) {
+    return escape_html(table.text(row, table.column(column)));
+  };
+  for (std::size_t row = 0; row < table.rows(); ++row)
+    if (text(row, "steps") == "MoE")
+      return fmt::format(
+          "<p><b>On a cluster that nobody measured, MoE steps are off by {} % at the "
+          "median, 9 of 10 by at most {} %; {} % lie inside their 90 % "
+          "interval.</b></p>\n",
+          text(row, "median_percent"), text(row, "p90_percent"), text(row, "inside_percent"));
+  return "";
 }
 
 /// The result of `moesim validate` for this version: the tiers of published measurements as a
@@ -216,42 +135,42 @@ std::string validation_section(const std::filesystem::path& assets) {
                                        {"tier", "cases", "median_percent", "p90_percent", "holds"},
                                        [](const std::string&) { return true; });
   return fmt::format(
-      "<p>Published training steps, each predicted by constants that were fitted without its "
-      "source: the error to expect on a cluster that nobody measured. Absolute error in % by "
-      "distinct plan; the bias is positive if predictions are too fast.</p>\n"
-      "<table class=\"tiers\">\n<tr><th>steps<th>plans<th>sources<th>median<th>9 of 10<th>bias"
-      "<th>inside their 90 % interval, %\n{}</table>\n{}"
-      "<p>All published measurements, predicted by this version, whose constants know some of "
-      "them.</p>\n<table class=\"tiers\">\n<tr><th>tier<th>cases<th>median<th>9 of 10"
-      "<th>what it holds\n{}</table>\n",
-      kinds, read_asset(assets / "validation.svg"), tiers);
+      "{}<p class=\"reading\">Published training steps, each predicted by constants that were "
+      "fitted "
+      "without its source: absolute error in % by distinct plan; the bias is positive if "
+      "predictions "
+      "are too fast.</p>\n"
+      "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"errors by kind of "
+      "step\"><table class=\"tiers numbers\">\n<tr><th>steps<th>plans<th>sources<th>median<th>9 of "
+      "10<th>bias<th>inside their 90 % interval, %\n{}</table></div>\n<div class=\"wide plot\" "
+      "tabindex=\"0\" role=\"img\" aria-label=\"Predicted over measured throughput of published "
+      "training steps, each predicted without its source\">{}</div>\n"
+      "<details><summary>All published measurements, predicted by this version, whose constants "
+      "know "
+      "some of them</summary>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" "
+      "aria-label=\"errors by tier\"><table class=\"tiers\">\n<tr><th>tier<th>cases<th>median<th>9 "
+      "of 10<th>what it holds\n{}</table></div></details>\n",
+      trust_sentence(assets), kinds, read_asset(assets / "validation.svg"), tiers);
 }
 
-/// The template with each `{{name}}` replaced once; inserted text is not searched again.
-std::string fill_template(const std::filesystem::path& file,
-                          const std::map<std::string, std::string>& parts) {
-  const std::string text = read_asset(file);
-  std::string page;
-  std::size_t at = 0;
-  for (std::size_t open = text.find("{{"); open != std::string::npos; open = text.find("{{", at)) {
-    const std::size_t close = text.find("}}", open);
-    const auto part = close == std::string::npos
-                          ? parts.end()
-                          : parts.find(text.substr(open + 2, close - open - 2));
-    if (part == parts.end())
-      throw InputError(locate_offset(file.string(), text, open), "no such part of the report");
-    page.append(text, at, open - at).append(part->second);
-    at = close + 2;
+std::string answer_of(const SweepTables& tables, ReportKind kind,
+                      const std::vector<std::string>& axes) {
+  const TableReader results(tables.results);
+  switch (kind) {
+  case ReportKind::sweep:
+    return answer_html(results, axes) + constants_table(tables.sensitivity);
+  case ReportKind::plan:
+    return plan_answer_html(results) + constants_table(tables.sensitivity);
+  case ReportKind::comparison:
+    return comparison_answer_html(results);
+  case ReportKind::sensitivity:
+    return sensitivity_answer_html(results) + constants_table(tables.results);
+  case ReportKind::break_even:
+    return break_even_answer_html(results);
+  case ReportKind::contour:
+    return contour_answer_html(results);
   }
-  return page.append(text, at);
-}
-
-std::string question_of(const TableReader& results) {
-  if (is_plan(results))
-    return "Which cluster trains the model, by when and for how much?";
-  return results.ran_with("savings_kept_percent")
-             ? "How much of the MoE compute saving is left, and what ate the rest?"
-             : "How long is a step, and what fills it?";
+  INVARIANT(false, "a report of no kind");
 }
 
 } // namespace
@@ -259,27 +178,29 @@ std::string question_of(const TableReader& results) {
 std::string render_html_report(const SweepTables& tables, const ReportOrigin& origin,
                                const std::filesystem::path& assets) {
   const TableReader results(tables.results);
-  const auto [chart_sections, chart_specs] = charts(tables, assets / "charts");
-  return fill_template(
-      assets / "template.html",
-      {{"title", escape_html(origin.title)},
-       {"kind", is_plan(results) ? "plan" : "sweep"},
-       {"question", question_of(results)},
-       {"style", read_asset(assets / "style.css")},
-       {"answer", is_plan(results) ? plan_answer_html(results) : answer_html(results, origin.axes)},
-       {"notes", notes_section(origin.notes)},
-       {"charts", chart_sections},
-       {"validation", validation_section(assets)},
-       {"origin", origin_section(origin)},
-       {"data", script_json(rows_as_objects(tables.results))},
-       {"links", script_json(rows_as_lists(tables.links))},
-       {"loads", script_json(rows_as_lists(tables.loads))},
-       {"percentiles", script_json(rows_as_lists(tables.percentiles))},
-       {"axes", script_json(origin.axes)},
-       {"columns", script_json(tables.results.columns)},
-       {"specs", script_json(chart_specs)},
-       {"libraries", read_asset(assets / "libraries.js")},
-       {"page", read_asset(assets / "page.js")}});
+  const ReportKind kind = report_kind(results);
+  const ReportCharts charts = make_charts(tables, kind, assets / "charts");
+  return fill_template(assets / "template.html",
+                       {{"title", escape_html(origin.title)},
+                        {"kind", std::string(name_of(report_kind_names, kind))},
+                        {"style", read_asset(assets / "style.css")},
+                        {"answer", answer_of(tables, kind, origin.axes)},
+                        {"notes", notes_section(origin.notes)},
+                        {"charts", charts.sections},
+                        {"more_charts", charts.more},
+                        {"left_out", charts.left_out},
+                        {"validation", validation_section(assets)},
+                        {"origin", origin_section(origin)},
+                        {"data", script_json(rows_as_objects(tables.results))},
+                        {"links", script_json(rows_as_lists(tables.links))},
+                        {"loads", script_json(rows_as_lists(tables.loads))},
+                        {"percentiles", script_json(rows_as_lists(tables.percentiles))},
+                        {"sensitivity", script_json(rows_as_lists(tables.sensitivity))},
+                        {"axes", script_json(origin.axes)},
+                        {"columns", script_json(tables.results.columns)},
+                        {"specs", script_json(charts.specs)},
+                        {"libraries", read_asset(assets / "libraries.js")},
+                        {"page", read_asset(assets / "page.js")}});
 }
 
 } // namespace moesim

@@ -1,10 +1,12 @@
 #include "sim/report/plan_answer.hpp"
 
+#include "sim/report/answer_text.hpp"
 #include "sim/report/html_text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <tuple>
@@ -20,40 +22,51 @@ std::string candidate_of(const TableReader& results, std::size_t row) {
                      results.text(row, "cluster.gpus"));
 }
 
-/// "41.2 days (37.0–45.3)"; `unit` begins with a space, or is empty.
+/// "41.2 days (37.0–45.3)" of a column with both ends; `unit` begins with a space, or is empty.
 std::string with_interval(const TableReader& results, std::size_t row, const std::string& column,
                           int digits, const std::string& unit) {
-  const auto part = [&](const char* end) {
-    return fmt::format("{:.{}f}", results.number(row, column + end).value_or(0.0), digits);
-  };
-  return fmt::format("<b>{}{}</b> ({}–{})", part(""), unit, part("_low"), part("_high"));
+  return traced(people_number(results.number(row, column).value_or(0.0), digits) + unit, row,
+                column) +
+         interval(results.number(row, column + "_low"), results.number(row, column + "_high"),
+                  digits);
 }
 
-/// A cost with its interval, in thousands or millions where that is shorter.
-std::string cost_of(const TableReader& results, std::size_t row, const std::string& column) {
-  const double cost = results.number(row, column).value_or(0.0);
-  const auto [scale, digits, unit] = cost >= 1e6   ? std::tuple{1e6, 2, " million"}
-                                     : cost >= 1e3 ? std::tuple{1e3, 1, " thousand"}
-                                                   : std::tuple{1.0, 2, ""};
-  const auto part = [&, scale = scale, digits = digits](const char* end) {
-    return fmt::format("{:.{}f}", results.number(row, column + end).value_or(0) / scale, digits);
-  };
-  return fmt::format("<b>{}{}</b> ({}–{})", part(""), unit, part("_low"), part("_high"));
-}
-
-std::string days_and_cost(const TableReader& results, std::size_t row) {
-  return fmt::format("{}, at a cost of {}", with_interval(results, row, "days", 1, " days"),
-                     cost_of(results, row, "cost"));
-}
-
-/// The row with the least value of a column, of those that ran; of equals the first.
-std::optional<std::size_t> least_row(const TableReader& results, const std::string& column) {
+/// The row with the least value of a column, of those that ran, and have a word in `meets_deadline`
+/// unless it is empty; of equals the first.
+std::optional<std::size_t> least_row(const TableReader& results, const std::string& column,
+                                     const std::string& meets = "") {
   std::optional<std::size_t> best;
   for (std::size_t row = 0; row < results.size(); ++row)
     if (const auto value = results.number(row, column); value && results.is_ok(row))
-      if (!best || *value < *results.number(*best, column))
+      if ((meets.empty() || results.text(row, "meets_deadline") == meets) &&
+          (!best || *value < *results.number(*best, column)))
         best = row;
   return best;
+}
+
+/// The row that the report names first, and why.
+struct Choice {
+  std::size_t row = 0;
+  std::string reason;
+};
+
+/// The cheapest candidate that meets the deadline, surely or else at the estimate; the cheapest of
+/// all without a deadline, or if none meets it. Nothing if no candidate can train the model.
+std::optional<Choice> choose_row(const TableReader& results) {
+  const auto cheapest = least_row(results, "cost");
+  if (!cheapest)
+    return std::nullopt;
+  if (!results.number(*cheapest, "deadline_days"))
+    return Choice{*cheapest, "the cheapest"};
+  const std::string& days = results.text(*cheapest, "deadline_days");
+  if (const auto sure = least_row(results, "cost", "yes"))
+    return Choice{*sure, fmt::format("the cheapest that meets the deadline of {} days", days)};
+  if (const auto likely = least_row(results, "cost", "likely"))
+    return Choice{*likely, fmt::format("the cheapest that may meet the deadline of {} days, which "
+                                       "none meets for sure",
+                                       days)};
+  return Choice{*cheapest,
+                fmt::format("the cheapest, but none meets the deadline of {} days", days)};
 }
 
 /// "64, 96 or 128"; `items` must not be empty.
@@ -104,17 +117,72 @@ std::string deadline_sentence(const TableReader& results) {
   return text;
 }
 
-/// How many might be as cheap as the cheapest; nothing if none might.
-std::string overlap_sentence(const TableReader& results, std::size_t cheapest) {
+/// How many might be as cheap as a row; nothing if none might.
+std::string overlap_sentence(const TableReader& results, std::size_t chosen) {
   std::size_t overlapping = 0;
   for (std::size_t row = 0; row < results.size(); ++row)
-    if (row != cheapest && results.is_ok(row) &&
-        results.number(row, "cost_low") <= results.number(cheapest, "cost_high"))
+    if (row != chosen && results.is_ok(row) &&
+        results.number(row, "cost_low") <= results.number(chosen, "cost_high"))
       ++overlapping;
   return overlapping == 0 ? ""
                           : fmt::format(" The cost intervals of {} of the others overlap that of "
-                                        "the cheapest: their order is not certain.",
+                                        "the first answer: their order is not certain.",
                                         overlapping);
+}
+
+/// " With failures, …: 43.1 days (…), 5.3 million (…)."; nothing where a table lacks them.
+std::string failures_sentence(const TableReader& results, std::size_t row) {
+  return results.number(row, "goodput_percent")
+             ? fmt::format(" With failures, checkpoints and restarts: {}, {}.",
+                           with_interval(results, row, "effective_days", 1, " days"),
+                           with_interval(results, row, "effective_cost", 0, ""))
+             : std::string();
+}
+
+/// The rows that ran, the cheapest first; equal ones in the order of the table.
+std::vector<std::size_t> rows_by_cost(const TableReader& results) {
+  std::vector<std::size_t> rows;
+  for (std::size_t row = 0; row < results.size(); ++row)
+    if (results.is_ok(row))
+      rows.push_back(row);
+  std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) {
+    return results.number(a, "cost").value_or(0.0) < results.number(b, "cost").value_or(0.0);
+  });
+  return rows;
+}
+
+/// Another answer if something else counted, or a price were lower: a line each.
+std::string changes_of(const TableReader& results, std::size_t chosen) {
+  std::string rows;
+  const auto add = [&](const std::string& condition, std::optional<std::size_t> row) {
+    if (row && *row != chosen)
+      rows += fmt::format("<tr><th>{}", condition) +
+              fact_cell("then", candidate_of(results, *row), false) +
+              fact_cell("days", with_interval(results, *row, "days", 1, "")) +
+              fact_cell("cost", with_interval(results, *row, "cost", 0, "")) + "\n";
+  };
+  add("if the days count, not the cost", least_row(results, "days"));
+  if (results.number(chosen, "deadline_days"))
+    add("without the deadline", least_row(results, "cost"));
+  const double cost = results.number(chosen, "cost").value_or(0.0);
+  std::vector<std::string> named{results.text(chosen, "candidate")}; // one line a candidate
+  for (const std::size_t row : rows_by_cost(results)) {
+    const std::string& candidate = results.text(row, "candidate");
+    const auto other = results.number(row, "cost");
+    const bool rival = other && *other > cost && results.text(row, "meets_deadline") != "no" &&
+                       std::find(named.begin(), named.end(), candidate) == named.end();
+    if (!rival)
+      continue;
+    named.push_back(candidate);
+    add(fmt::format("if its price were {} lower", percent(100.0 * (1.0 - cost / *other))), row);
+  }
+  return rows.empty() ? ""
+                      : "<h3>What would change it</h3>\n" +
+                            facts_head({{""},
+                                        {"the answer is"},
+                                        {"days (90 % interval)", true},
+                                        {"cost (90 % interval)", true}}) +
+                            rows + "</tbody></table>\n";
 }
 
 /// The first cells of a row: candidate and number of GPUs.
@@ -123,29 +191,39 @@ std::string name_cells(const TableReader& results, std::size_t row) {
                      results.text(row, "cluster.gpus"));
 }
 
-/// Cells of the training with failures: goodput, days, cost; empty where a table lacks them.
-std::string goodput_cells(const TableReader& results, std::size_t row) {
+/// The cells of a candidate that ran: its training, and the same with failures where a table has
+/// them.
+std::string cells_of_ok(const TableReader& results, std::size_t row) {
+  std::string html;
+  for (const auto& [column, digits] : {std::pair{"days", 1}, {"cost", 0}})
+    html += fact_cell(column, with_interval(results, row, column, digits, ""));
   const auto goodput = results.number(row, "goodput_percent");
-  return goodput ? fmt::format("<td>{:.1f} %<td>{}<td>{}", *goodput,
-                               with_interval(results, row, "effective_days", 1, ""),
-                               cost_of(results, row, "effective_cost"))
-                 : "<td><td><td>";
+  html += fact_cell("goodput", goodput ? traced(percent(*goodput), row, "goodput_percent") : "");
+  for (const auto& [column, label, digits] : {std::tuple{"effective_days", "days with failures", 1},
+                                              {"effective_cost", "cost with failures", 0}})
+    html +=
+        fact_cell(label, goodput ? with_interval(results, row, column, digits, "") : std::string());
+  return html + fact_cell("energy, MWh",
+                          traced(people_number(results.number(row, "energy_mwh").value_or(0.0), 0),
+                                 row, "energy_mwh"));
 }
 
-std::string candidates_table(const TableReader& results) {
-  std::string html = "<table class=\"ranges "
-                     "verdicts\"><thead><tr><th>candidate<th>GPUs<th>days<th>cost<th>energy, "
-                     "MWh<th>goodput<th>days with failures<th>cost with "
-                     "failures<th>verdict</thead>\n<tbody>\n";
+std::string candidates_table(const TableReader& results, std::optional<std::size_t> chosen) {
+  std::string html = facts_head({{"candidate"},
+                                 {"GPUs", true},
+                                 {"days (90 % interval)", true},
+                                 {"cost (90 % interval)", true},
+                                 {"goodput", true},
+                                 {"days with failures", true},
+                                 {"cost with failures", true},
+                                 {"energy, MWh", true},
+                                 {"verdict"}});
   for (std::size_t row = 0; row < results.size(); ++row) {
-    html += name_cells(results, row);
-    html += results.is_ok(row) ? fmt::format("<td>{}<td>{}<td>{:.0f}{}<td>",
-                                             with_interval(results, row, "days", 1, ""),
-                                             cost_of(results, row, "cost"),
-                                             results.number(row, "energy_mwh").value_or(0.0),
-                                             goodput_cells(results, row))
-                               : std::string("<td colspan=\"7\">");
-    html += escape_html(results.text(row, "verdict")) + "\n";
+    html += fmt::format("<tr{}><th>{}", chosen == row ? " class=\"chosen\"" : "",
+                        escape_html(results.text(row, "candidate"))) +
+            fact_cell("GPUs", results.text(row, "cluster.gpus"));
+    html += results.is_ok(row) ? cells_of_ok(results, row) : std::string("<td colspan=\"6\">");
+    html += fmt::format("<td>{}\n", escape_html(results.text(row, "verdict")));
   }
   return html + "</tbody></table>\n";
 }
@@ -178,9 +256,10 @@ std::string plans_table(const TableReader& results) {
                "GPU, number of GPUs and degrees was compared with its prediction. A factor of 2 in "
                "one of these adds 1, and so do another kind of GPU and another precision. Each "
                "unit makes the interval 10 % wider.</p>\n"
-               "<table class=\"ranges plans\"><thead><tr><th>candidate<th>GPUs<th>best plan<th>as "
+               "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"plans\"><table "
+               "class=\"facts plans\"><thead><tr><th>candidate<th>GPUs<th>best plan<th>as "
                "fast within its interval<th>distance from a published step</thead>\n<tbody>\n" +
-                   rows + "</tbody></table></details>\n";
+                   rows + "</tbody></table></div></details>\n";
 }
 
 } // namespace
@@ -193,32 +272,32 @@ std::string short_plan(const std::string& plan) {
   return text;
 }
 
-bool is_plan(const TableReader& results) {
-  return results.size() > 0 && !results.text(0, "candidate").empty() &&
-         !results.text(0, "verdict").empty();
+std::optional<std::size_t> chosen_candidate(const TableReader& results) {
+  const auto choice = choose_row(results);
+  return choice ? std::optional(choice->row) : std::nullopt;
 }
 
 std::string plan_answer_html(const TableReader& results) {
-  const auto cheapest = least_row(results, "cost");
-  const auto fastest = least_row(results, "days");
-  std::string text = "No candidate can train the model: the table says what stops each.";
-  if (cheapest && fastest) {
-    text = cheapest == fastest
-               ? fmt::format("{} is the cheapest and the fastest: {}.",
-                             candidate_of(results, *cheapest), days_and_cost(results, *cheapest))
-               : fmt::format("{} is the cheapest: {}. {} is the fastest: {}.",
-                             candidate_of(results, *cheapest), days_and_cost(results, *cheapest),
-                             candidate_of(results, *fastest), days_and_cost(results, *fastest));
-    text += deadline_sentence(results) + overlap_sentence(results, *cheapest);
-  }
-  return fmt::format(
-      "<p class=\"answer\">{}</p>\n<p class=\"counts\">Each under the best plan that was found for "
-      "it, at a constant step time. Goodput is the share of the time that is left for steps beside "
-      "failures, checkpoints, restarts and repairs; evaluations are not counted. In brackets: 90 % "
-      "intervals, wider the farther a plan is from any published step. Energy is the "
-      "boards' highest power x 1.5 for the node x 1.25 for network, cooling and losses: an "
-      "assumption.</p>\n{}{}",
-      text, candidates_table(results), plans_table(results));
+  const auto choice = choose_row(results);
+  if (!choice)
+    return "<p class=\"answer\">No candidate can train the model: the table says what stops "
+           "each.</p>\n" +
+           candidates_table(results, std::nullopt);
+  const std::size_t chosen = choice->row;
+  return fmt::format("<p class=\"answer\">{} trains the model in {} at a cost of {}: {}.{}</p>\n",
+                     candidate_of(results, chosen),
+                     with_interval(results, chosen, "days", 1, " days"),
+                     with_interval(results, chosen, "cost", 0, ""), choice->reason,
+                     failures_sentence(results, chosen)) +
+         candidates_table(results, chosen) + changes_of(results, chosen) +
+         fmt::format(
+             "<p class=\"counts\">In brackets: 90 % intervals, wider the farther a plan is "
+             "from any published step.{}{} Each candidate runs under the best plan that was "
+             "found for it, at a constant step time: restarts and evaluations are not "
+             "counted. Energy is the boards' highest power x 1.5 for the node x 1.25 for "
+             "network, cooling and losses: an assumption.</p>\n",
+             deadline_sentence(results), overlap_sentence(results, chosen)) +
+         plans_table(results);
 }
 
 } // namespace moesim

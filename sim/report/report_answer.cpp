@@ -1,238 +1,21 @@
 #include "sim/report/report_answer.hpp"
 
-#include "sim/base/median.hpp"
-#include "sim/metrics/resource_class.hpp"
+#include "sim/report/answer_text.hpp"
 #include "sim/report/html_text.hpp"
+#include "sim/report/plan_answer.hpp"
+#include "sim/report/report_kind.hpp"
+#include "sim/report/sweep_overview.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <map>
-#include <span>
+#include <iterator>
+#include <optional>
 
 namespace moesim {
 
 namespace {
-
-/// A part of the step or of the saving: its column, and its name in a sentence.
-struct Loss {
-  const char* column;
-  const char* name;
-};
-/// The parts of the step that are not compute, in milliseconds.
-constexpr std::array<Loss, 6> step_losses{{{"ep_exposed_ms", "exposed all-to-all (EP)"},
-                                           {"pp_bubble_ms", "the pipeline bubble (PP)"},
-                                           {"tp_exposed_ms", "exposed tensor parallelism (TP)"},
-                                           {"dp_exposed_ms", "exposed data parallelism (DP)"},
-                                           {"optimizer_ms", "the optimizer"},
-                                           {"other_ms", "other work"}}};
-/// The terms of the lost saving, in percentage points.
-constexpr std::array<Loss, 10> saving_losses{
-    {{"lost_router_percent", "the router and permutation"},
-     {"lost_expert_gemm_percent", "small and grouped GEMMs"},
-     {"lost_imbalance_percent", "uneven loads"},
-     {"lost_ep_scale_up_percent", "the all-to-all inside domains"},
-     {"lost_ep_scale_out_percent", "the all-to-all between domains"},
-     {"lost_pp_percent", "the pipeline bubble"},
-     {"lost_tp_percent", "exposed tensor parallelism"},
-     {"lost_dp_percent", "exposed data parallelism"},
-     {"lost_optimizer_percent", "the optimizer"},
-     {"lost_other_percent", "the host"}}};
-
-/// The axis values of a point as text: "hgx-h100-ndr400, 256 GPUs, 8 experts, 400 Gbit/s per NIC".
-std::string point_text(const TableReader& results, std::size_t row,
-                       const std::vector<std::string>& axes) {
-  std::string text;
-  for (const auto& axis : axes) {
-    const std::string value = shown_value(results.text(row, axis));
-    text += text.empty() ? "" : ", ";
-    text += axis == "cluster.topology"         ? value
-            : axis == "cluster.gpus"           ? value + " GPUs"
-            : axis == "model.experts"          ? value + " experts"
-            : axis == "cluster.nic_gbit_per_s" ? value + " Gbit/s per NIC"
-                                               : axis + " = " + value;
-  }
-  return text.empty() ? "the only point" : text;
-}
-
-/// The largest of some losses of a point: its index and its amount; 0 if none is above 0.
-std::pair<std::size_t, double> largest_loss(const TableReader& results, std::size_t row,
-                                            std::span<const Loss> losses) {
-  std::pair<std::size_t, double> largest{0, 0.0};
-  for (std::size_t i = 0; i < losses.size(); ++i)
-    if (const double lost = results.number(row, losses[i].column).value_or(0.0);
-        lost > largest.second)
-      largest = {i, lost};
-  return largest;
-}
-
-/// A point that ran.
-struct Point {
-  double tokens_per_s = 0.0;
-  std::size_t row = 0;
-};
-
-/// The points that ran, from the fastest to the slowest; equal ones in the order of the table.
-std::vector<Point> ranked_points(const TableReader& results) {
-  std::vector<Point> points;
-  for (std::size_t row = 0; row < results.size(); ++row)
-    if (const auto rate = results.number(row, "tokens_per_s"); rate && results.is_ok(row))
-      points.push_back({*rate, row});
-  std::stable_sort(points.begin(), points.end(),
-                   [](const Point& a, const Point& b) { return a.tokens_per_s > b.tokens_per_s; });
-  return points;
-}
-
-/// The values of a column at some points, from the least to the most.
-std::vector<double> sorted_values(const TableReader& results, const std::vector<Point>& points,
-                                  const std::string& column) {
-  std::vector<double> values;
-  for (const Point& point : points)
-    if (const auto value = results.number(point.row, column))
-      values.push_back(*value);
-  std::sort(values.begin(), values.end());
-  return values;
-}
-
-std::string percent(double value) {
-  value = std::round(value);
-  return fmt::format("{}{:.0f} %", value < 0.0 ? "−" : "", std::abs(value));
-}
-
-/// "192 points: 160 ok, 28 out of memory, 4 illegal."
-std::string count_sentence(const TableReader& results) {
-  std::map<std::string, std::size_t> counts;
-  for (std::size_t row = 0; row < results.size(); ++row)
-    ++counts[results.text(row, "status")];
-  return fmt::format("{} point{}: <b>{} ok</b>, {} out of memory, {} illegal, {} failed.",
-                     results.size(), results.size() == 1 ? "" : "s", counts["ok"],
-                     counts["out-of-memory"], counts["illegal"], counts["failed"]);
-}
-
-/// Which of some losses is the largest, counted over points, the most frequent first: "the
-/// optimizer (at 12 of 20 points), …". Empty if nothing is lost.
-std::string loss_list(const TableReader& results, const std::vector<Point>& points,
-                      std::span<const Loss> losses) {
-  std::vector<std::size_t> counts(losses.size(), 0);
-  for (const Point& point : points)
-    if (const auto [loss, amount] = largest_loss(results, point.row, losses); amount > 0.0)
-      ++counts[loss];
-  std::string list;
-  for (std::size_t most = points.size(); most > 0; --most) // from the most frequent to the least
-    for (std::size_t i = 0; i < counts.size(); ++i)
-      if (counts[i] == most)
-        list += fmt::format("{}{} (at {} of {} points)", list.empty() ? "" : ", ", losses[i].name,
-                            most, points.size());
-  return list;
-}
-
-/// The busiest class of resources of each point, counted over the points that ran, the most
-/// frequent first: " The busiest resource: GPU compute (at 12 of 20 points), NIC egress (at 8)."
-std::string bottleneck_sentence(const TableReader& results) {
-  std::vector<std::pair<std::string, std::size_t>> counts;
-  std::size_t points = 0;
-  for (std::size_t row = 0; row < results.size(); ++row) {
-    if (!results.is_ok(row) || results.text(row, "bottleneck").empty())
-      continue;
-    const std::string name = resource_class(results.text(row, "bottleneck"));
-    const auto known = std::find_if(counts.begin(), counts.end(),
-                                    [&](const auto& count) { return count.first == name; });
-    ++(known == counts.end() ? counts.emplace_back(name, 0) : *known).second;
-    ++points;
-  }
-  std::stable_sort(counts.begin(), counts.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  std::string list;
-  for (const auto& [name, count] : counts)
-    list += list.empty() ? fmt::format("{} (at {} of {} points)", escape_html(name), count, points)
-                         : fmt::format(", {} (at {})", escape_html(name), count);
-  return list.empty() ? "" : fmt::format(" The busiest resource: {}.", list);
-}
-
-/// A number with four significant digits, or all digits of its whole part: "874.3", "1,460,858".
-std::string grouped(double value) {
-  if (value < 1000.0)
-    return fmt::format("{:.4g}", value);
-  std::string text = fmt::format("{:.0f}", value);
-  for (std::size_t digits = 3; digits < text.size(); digits += 4)
-    text.insert(text.size() - digits, ",");
-  return text;
-}
-
-/// ": 21 of the 38 percentage points lost go to the pipeline bubble". Where the largest loss
-/// exceeds all that is lost, the rest is won back: parts that take the MoE less than its twin over
-/// the ideal speedup. Empty if nothing is lost.
-std::string loss_text(const TableReader& results, std::size_t row, double kept) {
-  const auto [loss, largest] = largest_loss(results, row, saving_losses);
-  const double points = std::round(largest);
-  const double lost = std::round(100.0 - kept);
-  if (lost <= 0.0 || points <= 0.0)
-    return "";
-  const char* name = saving_losses[loss].name;
-  if (points < lost)
-    return fmt::format(": {:.0f} of the {:.0f} percentage points lost go to {}", points, lost,
-                       name);
-  if (points == lost)
-    return fmt::format(": the {:.0f} percentage points lost go to {}", lost, name);
-  return fmt::format(": {:.0f} percentage points go to {}, and other parts win {:.0f} back", points,
-                     name, points - lost);
-}
-
-/// "; it keeps 62 % of its saving", and why not all; without a comparison ", where the pipeline
-/// bubble (PP) takes 43 % of the step".
-std::string explanation(const TableReader& results, std::size_t row) {
-  if (const auto kept = results.number(row, "savings_kept_percent"))
-    return fmt::format("; it keeps {} of its saving{}", percent(*kept),
-                       loss_text(results, row, *kept));
-  const auto [loss, lost_ms] = largest_loss(results, row, step_losses);
-  const auto step_ms = results.number(row, "step_time_ms");
-  return step_ms && lost_ms > 0.0
-             ? fmt::format(", where {} takes {} of the step", step_losses[loss].name,
-                           percent(100.0 * lost_ms / *step_ms))
-             : "";
-}
-
-/// " (90 % interval: 697 to 1,202)" of a step's time; empty without one.
-std::string interval_text(const TableReader& results, std::size_t row) {
-  const auto low = results.number(row, "step_time_low_ms");
-  const auto high = results.number(row, "step_time_high_ms");
-  return low && high ? fmt::format(" (90 % interval: {} to {})", grouped(*low), grouped(*high))
-                     : "";
-}
-
-/// "Slowest: 41,200 tokens/s, a step of 874 ms (90 % interval: 697 to 1,202), at …", and why.
-std::string extreme_sentence(const char* name, const TableReader& results, const Point& point,
-                             const std::vector<std::string>& axes) {
-  const std::string step_ms = grouped(results.number(point.row, "step_time_ms").value_or(0.0));
-  return fmt::format("{}: <b>{} tokens/s</b>, a step of {} ms{}, at {}{}.", name,
-                     grouped(point.tokens_per_s), step_ms, interval_text(results, point.row),
-                     escape_html(point_text(results, point.row, axes)),
-                     explanation(results, point.row));
-}
-
-/// How much of the saving the points keep and what ate most of it, each point beside its own twin.
-std::string saving_sentences(const TableReader& results, const std::vector<Point>& points) {
-  const std::vector<double> kept = sorted_values(results, points, "savings_kept_percent");
-  if (kept.empty()) {
-    const std::string list = loss_list(results, points, step_losses);
-    return " No point is compared with its dense twin, so the saving is not known." +
-           (list.empty() ? "" : " The largest part of the step outside compute: " + list + ".");
-  }
-  std::string text;
-  if (kept.size() > 1)
-    text += fmt::format(" Beside its own dense twin, a point keeps from <b>{}</b> to <b>{}</b> "
-                        "(median {}) of its compute saving.",
-                        percent(kept.front()), percent(kept.back()), percent(median(kept)));
-  if (const auto slower = std::count_if(kept.begin(), kept.end(), [](double v) { return v < 0.0; });
-      slower > 0)
-    text +=
-        fmt::format(" At {} of {} points the MoE is slower than its twin.", slower, kept.size());
-  if (const std::string list = loss_list(results, points, saving_losses); !list.empty())
-    text += " The largest term of the lost saving: " + list + ".";
-  return text;
-}
 
 /// The points of each topology, from its fastest to its slowest, in the order of the table.
 using Topologies = std::vector<std::pair<std::string, std::vector<Point>>>;
@@ -253,63 +36,280 @@ Topologies by_topology(const TableReader& results, const std::vector<Point>& poi
   return groups;
 }
 
-/// The fastest point, and the slowest topology at its fastest; of one topology, the slowest point.
-std::string ranking_sentences(const TableReader& results, const Topologies& topologies,
-                              const std::vector<Point>& points,
-                              const std::vector<std::string>& axes) {
-  std::string text = extreme_sentence("Fastest", results, points.front(), axes);
-  std::vector<Point> leaders;
-  for (const auto& [name, members] : topologies)
-    if (!members.empty())
-      leaders.push_back(members.front());
-  if (leaders.size() > 1)
-    return text + " " +
-           extreme_sentence("Slowest topology, at its fastest", results,
-                            *std::min_element(leaders.begin(), leaders.end(),
-                                              [](const Point& a, const Point& b) {
-                                                return a.tokens_per_s < b.tokens_per_s;
-                                              }),
-                            axes);
-  return points.size() > 1 ? text + " " + extreme_sentence("Slowest", results, points.back(), axes)
-                           : text;
+/// The rows that differ from a row in one axis alone, in the order of the table.
+std::vector<std::size_t> neighbours(const TableReader& results, std::size_t row,
+                                    const std::string& axis, const std::vector<std::string>& axes) {
+  std::vector<std::size_t> found;
+  for (std::size_t other = 0; other < results.size(); ++other) {
+    if (!results.is_ok(other) || results.text(other, axis) == results.text(row, axis))
+      continue;
+    if (std::all_of(axes.begin(), axes.end(), [&](const std::string& one) {
+          return one == axis || results.text(other, one) == results.text(row, one);
+        }))
+      found.push_back(other);
+  }
+  return found;
 }
 
-/// A line for each topology: how fast its points are, and how much of its saving the fastest keeps.
-std::string topology_table(const TableReader& results, const Topologies& topologies) {
-  std::string html = "<table class=\"ranges\"><thead><tr><th>topology<th>points ok"
-                     "<th>lowest<th>median<th>highest tokens/s<th>its step<th>its saving kept"
-                     "</thead>\n<tbody>\n";
-  for (const auto& [name, members] : topologies) {
-    html += fmt::format("<tr><th>{}<td>{}", escape_html(name), members.size());
-    if (members.empty()) {
-      html += "<td>–<td>–<td>–<td>–<td>–\n";
-      continue;
-    }
-    const std::size_t fastest = members.front().row;
-    const auto kept = results.number(fastest, "savings_kept_percent");
-    html += fmt::format("<td>{}<td>{}<td>{}<td>{} ms<td>{}\n", grouped(members.back().tokens_per_s),
-                        grouped(median(sorted_values(results, members, "tokens_per_s"))),
-                        grouped(members.front().tokens_per_s),
-                        grouped(results.number(fastest, "step_time_ms").value_or(0.0)),
-                        kept ? percent(*kept) : "–");
+/// Whether a point is as fast with every other value of an axis, and there is one.
+bool changes_nothing(const TableReader& results, std::size_t row, const std::string& axis,
+                     const std::vector<std::string>& axes) {
+  const std::vector<std::size_t> others = neighbours(results, row, axis, axes);
+  return !others.empty() && std::all_of(others.begin(), others.end(), [&](std::size_t other) {
+    return results.text(other, "tokens_per_s") == results.text(row, "tokens_per_s");
+  });
+}
+
+/// A value of an axis in a sentence: "256 GPUs".
+std::string axis_text(const std::string& axis, const std::string& value) {
+  const std::string shown = escape_html(shown_value(value));
+  return axis == "cluster.topology"         ? shown
+         : axis == "cluster.gpus"           ? shown + " GPUs"
+         : axis == "model.experts"          ? shown + " experts"
+         : axis == "cluster.nic_gbit_per_s" ? shown + " Gbit/s per NIC"
+                                            : escape_html(axis) + " = " + shown;
+}
+
+/// The axes that matter at a point: another value of one changes its throughput, or the points have
+/// one value of it.
+std::vector<std::string> axes_that_matter(const TableReader& results, std::size_t row,
+                                          const std::vector<std::string>& axes) {
+  std::vector<std::string> matter;
+  std::copy_if(axes.begin(), axes.end(), std::back_inserter(matter),
+               [&](const std::string& axis) { return !changes_nothing(results, row, axis, axes); });
+  return matter;
+}
+
+/// The axis values of a point that matter there: "hgx-h100-ndr400, 256 GPUs, 8 experts". `without`:
+/// an axis that is named beside it.
+std::string point_text(const TableReader& results, std::size_t row,
+                       const std::vector<std::string>& axes, const std::string& without = "") {
+  std::string text;
+  for (const std::string& axis : axes_that_matter(results, row, axes))
+    if (axis != without)
+      text += (text.empty() ? "" : ", ") + axis_text(axis, results.text(row, axis));
+  return !text.empty() ? text : without.empty() ? "the only point" : "–";
+}
+
+/// "6.56 million" tokens per second of a point.
+std::string throughput(const TableReader& results, std::size_t row) {
+  return traced(people_number(results.number(row, "tokens_per_s").value_or(0.0), 1), row,
+                "tokens_per_s");
+}
+
+/// Tokens per second at both ends of the step's 90 % interval: the longer step is the lower end.
+std::string throughput_interval(const TableReader& results, std::size_t row) {
+  const auto tokens = results.number(row, "tokens_per_s");
+  const auto step_ms = results.number(row, "step_time_ms");
+  const auto shortest_ms = results.number(row, "step_time_low_ms");
+  const auto longest_ms = results.number(row, "step_time_high_ms");
+  if (!tokens || !step_ms || !shortest_ms || !longest_ms)
+    return "";
+  return interval(*tokens * *step_ms / *longest_ms, *tokens * *step_ms / *shortest_ms, 1);
+}
+
+/// The largest loss of a point, of the saving or else of the step: its name, and "6 of 8 points"
+/// or "43 % of the step". Nothing if nothing is lost.
+struct NamedLoss {
+  std::string name;
+  std::string amount;
+};
+
+NamedLoss main_loss(const TableReader& results, std::size_t row) {
+  if (const auto kept = results.number(row, "savings_kept_percent")) {
+    const auto [loss, points] = largest_loss(results, row, saving_losses);
+    if (std::round(points) <= 0.0)
+      return {};
+    return {saving_losses[loss].name,
+            fmt::format("{} of {:.0f} points lost",
+                        traced(fmt::format("{:.0f}", points), row, saving_losses[loss].column),
+                        100.0 - *kept)};
   }
-  return html + "</tbody></table>\n";
+  const auto [loss, lost_ms] = largest_loss(results, row, step_losses);
+  const auto step_ms = results.number(row, "step_time_ms");
+  if (!step_ms || lost_ms <= 0.0)
+    return {};
+  return {step_losses[loss].name, percent(100.0 * lost_ms / *step_ms) + " of the step"};
+}
+
+/// The answer in one sentence: the fastest point, its throughput with the interval, what it keeps,
+/// and what takes most of the rest.
+std::string answer_sentence(const TableReader& results, std::size_t row,
+                            const std::vector<std::string>& axes) {
+  const std::string range = throughput_interval(results, row);
+  const bool kept = results.number(row, "savings_kept_percent").has_value();
+  const NamedLoss loss = main_loss(results, row);
+  std::string rest;
+  if (!loss.name.empty())
+    rest = kept ? fmt::format("; most of the rest goes to {}", loss.name)
+                : fmt::format("; {} takes {}", loss.name, loss.amount);
+  return fmt::format(
+      "Fastest is {}: {} tokens/s{}{}{}.", point_text(results, row, axes), throughput(results, row),
+      range, kept ? ", with " + kept_text(results, row) + " of the MoE’s saving kept" : "", rest);
+}
+
+/// A row of the table of the leaders: throughput, saving, loss, cost in GPU-hours.
+std::string leader_row(const TableReader& results, const std::string& name, std::size_t row,
+                       const std::vector<std::string>& axes) {
+  const NamedLoss loss = main_loss(results, row);
+  const auto each = results.number(row, "tokens_per_s_per_gpu");
+  constexpr double tokens = 1e9;
+  constexpr double seconds_per_hour = 3600.0;
+  return fmt::format("<tr><th>{}", escape_html(name)) +
+         fact_cell("at", point_text(results, row, axes, "cluster.topology"), false) +
+         fact_cell("tokens/s", throughput(results, row) + throughput_interval(results, row)) +
+         fact_cell("saving kept", kept_text(results, row)) +
+         fact_cell("eaten most by",
+                   loss.name.empty() ? "–" : fmt::format("{}, {}", loss.name, loss.amount), false) +
+         fact_cell("GPU-hours per billion tokens",
+                   each && *each > 0.0 ? traced(people_number(tokens / *each / seconds_per_hour, 1),
+                                                row, "tokens_per_s_per_gpu")
+                                       : "–") +
+         "\n";
+}
+
+/// Each topology at its fastest point; of one topology, its fastest and its slowest point.
+std::string leaders_table(const TableReader& results, const std::vector<Point>& points,
+                          const std::vector<std::string>& axes) {
+  const Topologies topologies = by_topology(results, points);
+  std::string rows;
+  std::string title = "The fastest and the slowest point, and what they cost";
+  if (topologies.size() > 1) {
+    title = "Each topology at its fastest, and what it costs";
+    for (const auto& [name, members] : topologies)
+      rows += members.empty()
+                  ? fmt::format("<tr><th>{}<td colspan=\"5\">no point ran\n", escape_html(name))
+                  : leader_row(results, name, members.front().row, axes);
+  } else {
+    rows = leader_row(results, "fastest", points.front().row, axes);
+    if (points.size() > 1)
+      rows += leader_row(results, "slowest", points.back().row, axes);
+  }
+  return fmt::format("<h3>{}</h3>\n", title) +
+         facts_head({{""},
+                     {"at"},
+                     {"tokens/s (90 % interval)", true},
+                     {"saving kept", true},
+                     {"eaten most by"},
+                     {"GPU-hours per billion tokens", true}}) +
+         rows + "</tbody></table>\n";
+}
+
+/// A change of one axis, and the throughput that it makes over that of the point.
+struct AxisChange {
+  std::string axis;
+  std::size_t row = 0;
+  double percent = 0.0;
+};
+
+/// The fastest neighbour of a point for each other value of an axis. Axes that change nothing at
+/// the point may differ too.
+std::vector<std::size_t> best_neighbours(const TableReader& results, std::size_t row,
+                                         const std::string& axis,
+                                         const std::vector<std::string>& matter) {
+  std::vector<std::size_t> best;
+  const auto rate = [&](std::size_t of) {
+    return results.number(of, "tokens_per_s").value_or(0.0);
+  };
+  for (const std::size_t other : neighbours(results, row, axis, matter)) {
+    const auto same = std::find_if(best.begin(), best.end(), [&](std::size_t known) {
+      return results.text(known, axis) == results.text(other, axis);
+    });
+    if (same == best.end())
+      best.push_back(other);
+    else if (rate(other) > rate(*same))
+      *same = other;
+  }
+  return best;
+}
+
+/// Of neighbours along an axis of numbers, the next below and the next above; all of an axis of
+/// texts.
+std::vector<std::size_t> next_values(const TableReader& results, std::size_t row,
+                                     const std::string& axis, std::vector<std::size_t> others) {
+  const auto own = results.number(row, axis);
+  if (!own)
+    return others;
+  std::sort(others.begin(), others.end(), [&](std::size_t a, std::size_t b) {
+    return results.number(a, axis).value_or(0.0) < results.number(b, axis).value_or(0.0);
+  });
+  const auto above = std::find_if(others.begin(), others.end(), [&](std::size_t other) {
+    return results.number(other, axis).value_or(0.0) > *own;
+  });
+  std::vector<std::size_t> next;
+  if (above != others.begin())
+    next.push_back(*std::prev(above));
+  if (above != others.end())
+    next.push_back(*above);
+  return next;
+}
+
+/// The next values of each axis that matters at a point, the largest effect first; none below half
+/// a percent.
+std::vector<AxisChange> axis_changes(const TableReader& results, std::size_t row,
+                                     const std::vector<std::string>& axes) {
+  constexpr double least_percent = 0.5;
+  std::vector<AxisChange> changes;
+  const double base = results.number(row, "tokens_per_s").value_or(0.0);
+  const std::vector<std::string> matter = axes_that_matter(results, row, axes);
+  for (const std::string& axis : matter)
+    for (const std::size_t other :
+         next_values(results, row, axis, best_neighbours(results, row, axis, matter)))
+      changes.push_back(
+          {axis, other,
+           100.0 * (results.number(other, "tokens_per_s").value_or(0.0) / base - 1.0)});
+  std::erase_if(changes,
+                [](const AxisChange& change) { return std::abs(change.percent) < least_percent; });
+  std::stable_sort(changes.begin(), changes.end(), [](const AxisChange& a, const AxisChange& b) {
+    return std::abs(a.percent) > std::abs(b.percent);
+  });
+  return changes;
+}
+
+/// The axes whose next value would change the answer; empty if none does.
+std::string changes_table(const TableReader& results, std::size_t row,
+                          const std::vector<std::string>& axes) {
+  constexpr std::size_t most = 5;
+  std::string rows;
+  std::vector<AxisChange> changes = axis_changes(results, row, axes);
+  changes.resize(std::min(most, changes.size()));
+  for (const AxisChange& change : changes)
+    rows +=
+        fmt::format("<tr><th>{}", axis_text(change.axis, results.text(change.row, change.axis))) +
+        fact_cell("instead of", axis_text(change.axis, results.text(row, change.axis)), false) +
+        fact_cell("tokens/s", throughput(results, change.row)) +
+        fact_cell("change",
+                  fmt::format("{}{}", change.percent > 0.0 ? "+" : "", percent(change.percent))) +
+        fact_cell("saving kept", kept_text(results, change.row)) + "\n";
+  return rows.empty() ? ""
+                      : "<h3>What would change it</h3>\n" +
+                            facts_head({{"with"},
+                                        {"instead of"},
+                                        {"tokens/s", true},
+                                        {"change", true},
+                                        {"saving kept", true}}) +
+                            rows + "</tbody></table>\n";
 }
 
 } // namespace
 
+std::optional<std::size_t> answered_row(const TableReader& results) {
+  if (report_kind(results) == ReportKind::plan)
+    return chosen_candidate(results);
+  const std::vector<Point> points = ranked_points(results);
+  return points.empty() ? std::nullopt : std::optional(points.front().row);
+}
+
 std::string answer_html(const TableReader& results, const std::vector<std::string>& axes) {
   const std::vector<Point> points = ranked_points(results);
-  const Topologies topologies = by_topology(results, points);
-  const std::string answer = points.empty() ? "No point ran."
-                                            : ranking_sentences(results, topologies, points, axes) +
-                                                  saving_sentences(results, points) +
-                                                  bottleneck_sentence(results);
-  std::string html = fmt::format("<p class=\"answer\">{}</p>\n<p class=\"counts\">{}</p>\n", answer,
-                                 count_sentence(results));
-  if (!points.empty() && results.ran_with("cluster.topology"))
-    html += topology_table(results, topologies);
-  return html;
+  if (points.empty())
+    return fmt::format(
+        "<p class=\"answer\">No point ran.</p>\n<p class=\"counts\">Points: {}.</p>\n",
+        count_text(results));
+  return fmt::format("<p class=\"answer\">{}</p>\n",
+                     answer_sentence(results, points.front().row, axes)) +
+         leaders_table(results, points, axes) + changes_table(results, points.front().row, axes) +
+         overview_table(results, points);
 }
 
 } // namespace moesim

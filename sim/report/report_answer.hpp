@@ -2,12 +2,21 @@
 
 #include "sim/report/report_table.hpp"
 
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace moesim {
 
-/// The answer to the report's headline question as HTML, from the results: the fastest point
-/// and the slowest topology by tokens per second, each with the share of its saving that it keeps
-/// and the largest term of the loss; how much the points keep; the busiest resources; and a line
-/// for each topology. `axes` are the swept columns, in order.
+/// The row that the report of a sweep or of a plan names first: the fastest point, or the cheapest
+/// candidate that meets the deadline. Nothing if none ran.
+std::optional<std::size_t> answered_row(const TableReader& results);
+
+/// The answer of a sweep as HTML: one sentence on the fastest point, with its interval; each
+/// topology at its fastest and what it costs; which change of one axis would change the throughput
+/// most; what holds over all points. Numbers link to their rows. `axes` are the swept columns, in
+/// order.
 std::string answer_html(const TableReader& results, const std::vector<std::string>& axes);
 
 } // namespace moesim

@@ -23,6 +23,7 @@ struct SweepTables {
   ReportTable links = {};       ///< links.csv; without columns if the folder holds none
   ReportTable loads = {};       ///< loads.csv, likewise
   ReportTable percentiles = {}; ///< percentiles.csv, likewise
+  ReportTable sensitivity = {}; ///< sensitivity.csv, likewise
 };
 
 /// A value of an axis for people: the stem of a TOML file's path
@@ -43,7 +44,9 @@ public:
   /// A cell; empty for a column that the table lacks.
   const std::string& text(std::size_t row, const std::string& column) const;
   std::optional<double> number(std::size_t row, const std::string& column) const;
-  bool is_ok(std::size_t row) const { return text(row, "status") == "ok"; }
+  bool has(const std::string& column) const { return positions_.contains(column); }
+  /// Whether the row has a result: a table without a column `status` holds results alone.
+  bool is_ok(std::size_t row) const { return !has("status") || text(row, "status") == "ok"; }
   /// Whether any point that ran has a value in the column.
   bool ran_with(const std::string& column) const;
 

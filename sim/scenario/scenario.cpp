@@ -138,6 +138,15 @@ Scenario resolve_scenario(const ScenarioInput& input) {
   return scenario;
 }
 
+Scenario read_model_alone(const std::filesystem::path& path,
+                          const std::vector<std::string>& settings) {
+  const ScenarioInput input = parse_scenario(path, settings);
+  Scenario scenario;
+  scenario.workload.model = resolve_model(input.model, input.tables.model);
+  scenario.workload.training = input.training;
+  return scenario;
+}
+
 Scenario read_scenario(const std::filesystem::path& path,
                        const std::vector<std::string>& settings) {
   return resolve_scenario(parse_scenario(path, settings));

@@ -62,4 +62,8 @@ TopologySpec resolve_cluster(const ClusterInput& cluster);
 /// Reads a scenario file under `--set` assignments and resolves it. Throws as both steps do.
 Scenario read_scenario(const std::filesystem::path& path, const std::vector<std::string>& settings);
 
+/// The model and the training of a scenario file alone: its plan need not fit the model.
+Scenario read_model_alone(const std::filesystem::path& path,
+                          const std::vector<std::string>& settings);
+
 } // namespace moesim

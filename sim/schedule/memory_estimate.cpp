@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <set>
 #include <utility>
 
@@ -41,16 +40,19 @@ std::int64_t largest_layer(const Workload& workload, std::int64_t stage) {
   return largest;
 }
 
-/// The numbers of the layers of a virtual stage. On the last one, layers of multi-token prediction
-/// repeat the number of the model's last layer.
-std::vector<std::int64_t> layers_of(const Workload& workload, std::int64_t virtual_stage) {
-  std::vector<std::int64_t> held(static_cast<std::size_t>(
-      workload.plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)]));
-  std::iota(held.begin(), held.end(), first_layer(workload.plan, virtual_stage));
-  if (virtual_stage == workload.plan.virtual_stage_count() - 1)
-    held.insert(held.end(), static_cast<std::size_t>(workload.model.mtp_layers),
-                static_cast<std::int64_t>(workload.model.layers.size()) - 1);
-  return held;
+/// Calls `visit` with the number of each layer of a virtual stage. On the last one, layers of
+/// multi-token prediction repeat the number of the model's last layer.
+template <typename Visit>
+void for_each_layer(const Workload& workload, std::int64_t virtual_stage, const Visit& visit) {
+  const ParallelPlan& plan = workload.plan;
+  const std::int64_t first = first_layer(plan, virtual_stage);
+  const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
+  for (std::int64_t number = first; number < first + count; ++number)
+    visit(number);
+  if (virtual_stage != plan.virtual_stage_count() - 1)
+    return;
+  for (std::int64_t mtp = 0; mtp < workload.model.mtp_layers; ++mtp)
+    visit(static_cast<std::int64_t>(workload.model.layers.size()) - 1);
 }
 
 /// Micro-batches that are enough for a stage to keep its most: the warm-up and the steady state
@@ -62,8 +64,8 @@ std::int64_t enough_micro_batches(const ParallelPlan& plan, std::int64_t micro_b
 
 } // namespace
 
-MemoryModel::MemoryModel(Workload workload, const ExpertLoads& loads)
-    : workload_(std::move(workload)), loads_(loads) {}
+MemoryModel::MemoryModel(Workload workload, const ExpertLoads& loads, PipelineOrderTable& orders)
+    : workload_(std::move(workload)), loads_(loads), orders_(orders) {}
 
 void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
   const auto pipeline_of = [](const ParallelPlan& of) {
@@ -71,7 +73,7 @@ void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
                     of.layers_per_stage);
   };
   if (pipeline_of(plan) != pipeline_of(workload_.plan))
-    held_.clear();
+    shares_.clear();
   workload_.plan = plan;
   if (workload_.communication.dispatcher != dispatcher)
     buffers_.clear();
@@ -83,23 +85,23 @@ void MemoryModel::set_plan(const ParallelPlan& plan, Dispatcher dispatcher) {
 Bytes MemoryModel::dispatch_buffers(std::int64_t stage) {
   const bool gathers = workload_.communication.dispatcher == Dispatcher::all_gather;
   Bytes largest;
-  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
-    for (const std::int64_t layer :
-         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk))) {
-      if (!workload_.model.layers[static_cast<std::size_t>(layer)].moe)
-        continue;
-      const std::shared_ptr<const ExpertLoad> load = loads_.busiest(layer);
-      const auto [known, added] = buffers_.try_emplace(load.get());
-      if (added) {
-        const Sizes s = sizes_of_layer(workload_, load);
-        const std::int64_t far =
-            gathers ? s.tokens_per_rank * workload_.plan.expert
-                    : expert_tokens_per_rank(workload_, s) / workload_.plan.expert_tensor;
-        const std::int64_t own = gathers ? s.tokens_per_rank : routed_tokens_per_rank(workload_, s);
-        known->second = Bytes{2 * (own + far) * s.hidden * bf16_bytes};
-      }
-      largest = std::max(largest, known->second);
+  const auto add = [&](std::int64_t layer) {
+    if (!workload_.model.layers[static_cast<std::size_t>(layer)].moe)
+      return;
+    const std::shared_ptr<const ExpertLoad> load = loads_.busiest(layer);
+    const auto [known, added] = buffers_.try_emplace(load.get());
+    if (added) {
+      const Sizes s = sizes_of_layer(workload_, load);
+      const std::int64_t far =
+          gathers ? s.tokens_per_rank * workload_.plan.expert
+                  : expert_tokens_per_rank(workload_, s) / workload_.plan.expert_tensor;
+      const std::int64_t own = gathers ? s.tokens_per_rank : routed_tokens_per_rank(workload_, s);
+      known->second = Bytes{2 * (own + far) * s.hidden * bf16_bytes};
     }
+    largest = std::max(largest, known->second);
+  };
+  for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
+    for_each_layer(workload_, workload_.plan.virtual_stage(stage, chunk), add);
   return largest;
 }
 
@@ -124,7 +126,7 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
   std::int64_t layer = 0;
   for (std::int64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
     Bytes bytes;
-    for (const std::int64_t number : layers_of(workload_, plan.virtual_stage(stage, chunk))) {
+    for_each_layer(workload_, plan.virtual_stage(stage, chunk), [&](std::int64_t number) {
       const LayerActivations& of_layer = layer_activations(number);
       KeptActivations kept = of_layer.kept;
       if (layer++ < plan.offload_layers)
@@ -132,7 +134,7 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
       bytes += kept.on_gpu;
       sum.largest_on_host = std::max(sum.largest_on_host, kept.on_host);
       sum.largest_layer = std::max(sum.largest_layer, of_layer.whole);
-    }
+    });
     sum.by_chunk.push_back(bytes.value);
   }
   return sum;
@@ -142,15 +144,20 @@ MemoryModel::StageActivations MemoryModel::stage_activations(std::int64_t stage)
 /// recompute keeps one layer's activations while it repeats the layer; an offloaded layer is back
 /// in GPU memory during its backward pass.
 Bytes MemoryModel::held_activations(std::int64_t stage) {
-  const auto [known, added] = held_.try_emplace(stage);
-  if (!added)
-    return known->second;
   const ParallelPlan& plan = workload_.plan;
   const StageActivations kept = stage_activations(stage);
   const std::int64_t micro_batches = plan.micro_batches(workload_.training);
-  const StageOrder order = pipeline_order(plan, stage, enough_micro_batches(plan, micro_batches));
-  return known->second =
-             Bytes{most_kept(order, kept.by_chunk)} + kept.largest_layer + kept.largest_on_host;
+  const PipelineOrders& orders = orders_.of(plan, enough_micro_batches(plan, micro_batches));
+  return Bytes{most_kept(orders.stages[static_cast<std::size_t>(stage)], kept.by_chunk)} +
+         kept.largest_layer + kept.largest_on_host;
+}
+
+const MemoryModel::StageShare& MemoryModel::share(std::int64_t stage) {
+  const auto [known, added] = shares_.try_emplace(stage);
+  if (added)
+    known->second = {stage_parameters(workload_, stage), held_activations(stage),
+                     gradient_placeholders(stage)};
+  return known->second;
 }
 
 /// Placeholders of the gradients of weights: the GEMMs add them to the gradients of the step
@@ -160,9 +167,9 @@ Bytes MemoryModel::held_activations(std::int64_t stage) {
 Bytes MemoryModel::gradient_placeholders(std::int64_t stage) {
   std::set<LayerSpec> distinct;
   for (std::int64_t chunk = 0; chunk < workload_.plan.chunks(); ++chunk)
-    for (const std::int64_t number :
-         layers_of(workload_, workload_.plan.virtual_stage(stage, chunk)))
+    for_each_layer(workload_, workload_.plan.virtual_stage(stage, chunk), [&](std::int64_t number) {
       distinct.insert(workload_.model.layers[static_cast<std::size_t>(number)]);
+    });
   const bool head = holds(workload_.plan, stage, workload_.plan.virtual_stage_count() - 1);
   const auto [known, added] = placeholders_.try_emplace({distinct, head});
   if (!added)
@@ -196,7 +203,7 @@ Bytes MemoryModel::gradient_placeholders(std::int64_t stage) {
 void MemoryModel::add_parameters(MemoryEstimate& memory, std::int64_t stage) {
   const ParallelPlan& plan = workload_.plan;
   const TrainingSpec& training = workload_.training;
-  const StageParameters p = stage_parameters(workload_, stage);
+  const StageParameters& p = share(stage).parameters;
   const std::int64_t all = p.dense_per_rank + p.expert_per_rank;
   const std::int64_t sharded =
       (p.dense_per_rank / plan.replicas() + p.expert_per_rank / plan.expert_data()) /
@@ -214,7 +221,7 @@ void MemoryModel::add_parameters(MemoryEstimate& memory, std::int64_t stage) {
     memory.gathered = Bytes{2 * largest_layer(workload_, stage) *
                             (training.gradient_bytes() + (plan.zero_stage >= 3 ? bf16_bytes : 0))};
   else
-    memory.gradient_placeholders = gradient_placeholders(stage);
+    memory.gradient_placeholders = share(stage).gradient_placeholders;
 }
 
 Bytes MemoryEstimate::allocated() const {
@@ -233,7 +240,7 @@ MemoryEstimate MemoryModel::of_stage(std::int64_t stage) {
   memory.stage = stage;
   memory.framework = framework_bytes;
   add_parameters(memory, stage);
-  memory.activations = held_activations(stage);
+  memory.activations = share(stage).activations;
   if (holds(plan, stage, plan.virtual_stage_count() - 1)) // logits and their gradient
     memory.activations += Bytes{(1 + workload_.model.mtp_layers) * s.tokens *
                                 workload_.model.vocabulary / s.tensor * 2 * bf16_bytes};
@@ -255,11 +262,13 @@ MemoryEstimate MemoryModel::fullest() {
 
 MemoryEstimate estimate_memory(const Workload& workload, std::int64_t stage) {
   const ExpertLoads loads(workload);
-  return MemoryModel(workload, loads).of_stage(stage);
+  PipelineOrderTable orders;
+  return MemoryModel(workload, loads, orders).of_stage(stage);
 }
 
 MemoryEstimate fullest_stage(const Workload& workload, const ExpertLoads& loads) {
-  return MemoryModel(workload, loads).fullest();
+  PipelineOrderTable orders;
+  return MemoryModel(workload, loads, orders).fullest();
 }
 
 MemoryEstimate fullest_stage(const Workload& workload) {

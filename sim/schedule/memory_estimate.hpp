@@ -3,6 +3,8 @@
 #include "sim/base/units.hpp"
 #include "sim/routing/expert_load.hpp"
 #include "sim/schedule/kept_activations.hpp"
+#include "sim/schedule/pipeline_orders.hpp"
+#include "sim/schedule/stage_parameters.hpp"
 #include "sim/workload/workload.hpp"
 
 #include <map>
@@ -36,8 +38,8 @@ struct MemoryEstimate {
 /// assumption that calibration/DEVIATIONS.md names.
 class MemoryModel {
 public:
-  /// `loads` are those of the workload, and must live as long.
-  MemoryModel(Workload workload, const ExpertLoads& loads);
+  /// `loads` are those of the workload; they and `orders` must live as long.
+  MemoryModel(Workload workload, const ExpertLoads& loads, PipelineOrderTable& orders);
 
   void set_plan(const ParallelPlan& plan, Dispatcher dispatcher);
   MemoryEstimate of_stage(std::int64_t stage);
@@ -52,6 +54,12 @@ private:
   };
   /// The properties that make two layers keep the same.
   using LayerKey = std::pair<LayerSpec, const ExpertLoad*>;
+  /// The parts of a stage's memory that depend on the pipeline, not on ZeRO stage or dispatcher.
+  struct StageShare {
+    StageParameters parameters;
+    Bytes activations;
+    Bytes gradient_placeholders; ///< below ZeRO-2
+  };
   /// Activations that the passes of a stage keep.
   struct StageActivations {
     std::vector<std::int64_t> by_chunk; ///< of one micro-batch, in bytes
@@ -61,6 +69,7 @@ private:
 
   const LayerActivations& layer_activations(std::int64_t number);
   StageActivations stage_activations(std::int64_t stage);
+  const StageShare& share(std::int64_t stage);
   Bytes held_activations(std::int64_t stage);
   void add_parameters(MemoryEstimate& memory, std::int64_t stage);
   Bytes gradient_placeholders(std::int64_t stage);
@@ -68,8 +77,9 @@ private:
 
   Workload workload_;
   const ExpertLoads& loads_;
+  PipelineOrderTable& orders_;
   std::map<LayerKey, LayerActivations> layers_;
-  std::map<std::int64_t, Bytes> held_; ///< activations by stage, of the plan's pipeline
+  std::map<std::int64_t, StageShare> shares_; ///< by stage of the plan's pipeline
   /// By the distinct layers of a stage, and by whether it has the head.
   std::map<std::pair<std::set<LayerSpec>, bool>, Bytes> placeholders_;
   std::map<const ExpertLoad*, Bytes> buffers_; ///< of a layer with that load; of no all-gather

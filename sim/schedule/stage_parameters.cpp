@@ -1,5 +1,6 @@
 #include "sim/schedule/stage_parameters.hpp"
 
+#include <iterator>
 #include <numeric>
 
 namespace moesim {
@@ -22,9 +23,11 @@ StageParameters chunk_parameters(const Workload& workload, std::int64_t virtual_
   StageParameters sum;
   const std::int64_t first = first_layer(plan, virtual_stage);
   const std::int64_t count = plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)];
+  LayerParameters p;
   for (std::int64_t layer = first; layer < first + count; ++layer) {
-    const LayerParameters p =
-        layer_parameters(model, model.layers[static_cast<std::size_t>(layer)]);
+    const auto spec = model.layers.begin() + layer;
+    if (layer == first || *spec != *std::prev(spec))
+      p = layer_parameters(model, *spec);
     sum.dense_per_rank += p.shared_by_tokens;
     sum.expert_per_rank += p.routed_experts / (plan.expert * plan.expert_tensor);
   }

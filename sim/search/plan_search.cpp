@@ -104,7 +104,7 @@ private:
     ComputeBounds computes;
 
     ShapeModels(const Workload& workload, const Costs& costs, PipelineOrderTable& orders)
-        : loads(workload), memory(workload, loads), computes(workload, costs, orders) {}
+        : loads(workload), memory(workload, loads, orders), computes(workload, costs, orders) {}
   };
 
   ShapeModels& models_of(const Workload& workload) {

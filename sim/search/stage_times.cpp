@@ -1,5 +1,7 @@
 #include "sim/search/stage_times.hpp"
 
+#include "sim/schedule/stage_parameters.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -17,35 +19,62 @@ double longest(const WorkTimes& one, const WorkTimes& other) {
 StageTimes::StageTimes(Workload workload, const ComputeCost& cost,
                        LoneCommunications* communications)
     : workload_(std::move(workload)), communications_(communications), loads_(workload_),
-      tables_(workload_, works_, Labels::dropped), times_(works_, cost) {}
+      tables_(workload_, works_, Labels::dropped), times_(works_, cost) {
+  set_plan(workload_.plan);
+}
 
 void StageTimes::set_plan(const ParallelPlan& plan) {
   workload_.plan = plan;
-  chunks_.clear();
+  chunks_.assign(static_cast<std::size_t>(plan.pipeline * plan.chunks()), nullptr);
   gatherings_.clear();
   reductions_.clear();
 }
 
-const StageTimes::BlockTimes& StageTimes::chunk(std::int64_t stage, std::int64_t chunk) {
-  const auto [known, added] = chunks_.try_emplace({stage, chunk});
-  BlockTimes& sum = known->second;
+const StageTimes::ChunkTimes& StageTimes::chunk(std::int64_t stage, std::int64_t chunk) {
+  const ChunkTimes*& known =
+      chunks_[static_cast<std::size_t>(stage * workload_.plan.chunks() + chunk)];
+  if (!known)
+    known = &chunk_times(workload_.plan.virtual_stage(stage, chunk),
+                         communications_ ? communications_->representative(stage) : 0);
+  return *known;
+}
+
+const StageTimes::ChunkTimes& StageTimes::chunk_times(std::int64_t virtual_stage,
+                                                      std::int64_t stage) {
+  const ParallelPlan& plan = workload_.plan;
+  const auto [known, added] =
+      layers_.try_emplace({stage, first_layer(plan, virtual_stage),
+                           plan.layers_per_stage[static_cast<std::size_t>(virtual_stage)],
+                           virtual_stage == 0, virtual_stage == plan.virtual_stage_count() - 1});
   if (!added)
-    return sum;
-  const std::int64_t place = communications_ ? communications_->representative(stage) : 0;
-  const std::int64_t virtual_stage = workload_.plan.virtual_stage(stage, chunk);
+    return *known->second;
+  ChunkBlocks blocks;
+  for (const BlockUse& use : tables_.blocks.uses(virtual_stage, {&loads_, 0, std::nullopt}))
+    blocks.emplace_back(use.block, use.starts_layer);
+  auto sum = sums_.find({stage, blocks});
+  if (sum == sums_.end()) {
+    ChunkTimes times = sum_of(blocks, stage);
+    sum = sums_.try_emplace({stage, std::move(blocks)}, std::move(times)).first;
+  }
+  known->second = &sum->second;
+  return sum->second;
+}
+
+StageTimes::ChunkTimes StageTimes::sum_of(const ChunkBlocks& blocks, std::int64_t stage) {
+  ChunkTimes sum;
   std::map<std::uint32_t, double> counts;
-  for (const BlockUse& use : tables_.blocks.uses(virtual_stage, {&loads_, 0, std::nullopt})) {
-    counts[use.block] += 1.0;
-    sum.blocks.push_back(use.block);
-    if (use.starts_layer)
+  for (const auto& [number, starts_layer] : blocks) {
+    const BlockTimes& block = block_times(number, stage);
+    counts[number] += 1.0;
+    if (starts_layer)
       sum.last_layer = {};
     for (const Pass pass : enumerators<Pass>)
-      sum.last_layer[pass] += block_times(use.block, place).passes[pass].serial.value;
+      sum.last_layer[pass] += block[pass].serial.value;
   }
   for (const auto& [number, count] : counts) {
-    const BlockTimes& block = block_times(number, place);
+    const BlockTimes& block = block_times(number, stage);
     for (const Pass pass : enumerators<Pass>)
-      sum.passes[pass].add(block.passes[pass], count);
+      sum.passes[pass].add(block[pass], count);
   }
   return sum;
 }
@@ -54,8 +83,8 @@ PairTimes StageTimes::pair(std::int64_t stage, std::int64_t forward_chunk,
                            std::int64_t backward_chunk) {
   const ParallelPlan& plan = workload_.plan;
   const bool delayed = plan.schedule.delays_weight_gradients;
-  const BlockTimes& forward_times = chunk(stage, forward_chunk);
-  const BlockTimes& backward_times = chunk(stage, backward_chunk);
+  const ChunkTimes& forward_times = chunk(stage, forward_chunk);
+  const ChunkTimes& backward_times = chunk(stage, backward_chunk);
   const double least =
       longest(forward_times.passes[Pass::forward], backward_times.passes[Pass::backward]);
   if (!communications_) {
@@ -64,23 +93,32 @@ PairTimes StageTimes::pair(std::int64_t stage, std::int64_t forward_chunk,
         backward_times.passes[delayed ? Pass::backward_input : Pass::backward].serial.value;
     return {{forward, {}}, {{}, backward}, {forward, backward}, least};
   }
-  const std::int64_t place = communications_->representative(stage);
-  const auto [known, added] =
-      pairs_.try_emplace({place, delayed, forward_times.blocks, backward_times.blocks});
+  const auto [known, added] = pairs_.try_emplace({delayed, &forward_times, &backward_times});
   if (added) {
-    const auto passes_of = [&](std::int64_t chunk) {
-      return ChunkPasses(workload_, plan.virtual_stage(stage, chunk), {&loads_, 0, std::nullopt},
-                         tables_.works, tables_.blocks, tables_.gradients);
-    };
-    const std::vector<PairedSegment> merged =
-        PassPairing(tables_.works)
-            .merge(
-                passes_of(forward_chunk).forward(PassPosition::regular),
-                passes_of(backward_chunk).backward(Gradients::all, PassPosition::regular, delayed));
+    const std::int64_t representative = communications_->representative(stage);
+    const std::vector<PairedSegment> merged = PassPairing(tables_.works)
+                                                  .merge(paired_pass(stage, forward_chunk, false),
+                                                         paired_pass(stage, backward_chunk, true));
     PairTimes& times = known->second;
     for (const bool backward : {false, true})
-      side_by_side(merged, place, backward, times);
+      side_by_side(merged, representative, backward, times);
     times.least = least;
+  }
+  return known->second;
+}
+
+/// The pass of a chunk that runs beside another pass. Chunks of equal times have equal passes.
+const std::vector<Segment>& StageTimes::paired_pass(std::int64_t stage, std::int64_t chunk_number,
+                                                    bool backward) {
+  const ParallelPlan& plan = workload_.plan;
+  const bool delayed = backward && plan.schedule.delays_weight_gradients;
+  const auto [known, added] = passes_.try_emplace({backward, delayed, &chunk(stage, chunk_number)});
+  if (added) {
+    ChunkPasses passes(workload_, plan.virtual_stage(stage, chunk_number),
+                       {&loads_, 0, std::nullopt}, tables_.works, tables_.blocks,
+                       tables_.gradients);
+    known->second = backward ? passes.backward(Gradients::all, PassPosition::regular, delayed)
+                             : passes.forward(PassPosition::regular);
   }
   return known->second;
 }
@@ -135,12 +173,15 @@ void StageTimes::side_by_side(const std::vector<PairedSegment>& merged, std::int
 
 /// The time of a segment of a pair, slowed by the communication beside it.
 Seconds StageTimes::time_of(const Segment& segment, std::int64_t stage) {
-  if (segment.kind != OpKind::compute)
-    return communications_->collective(works_.collectives[segment.work], stage).serial;
-  const ComputeWork& work = works_.computes[segment.work];
-  if (!work.beside)
+  if (segment.kind != OpKind::compute || !works_.computes[segment.work].beside)
     return times_of(segment, stage).serial;
-  return times_.of(work, communications_->beside(works_.collectives[*work.beside], stage));
+  const auto [known, added] = besides_.try_emplace({segment.work, stage});
+  if (added) {
+    const ComputeWork& work = works_.computes[segment.work];
+    known->second =
+        times_.of(work, communications_->beside(works_.collectives[*work.beside], stage));
+  }
+  return known->second;
 }
 
 Seconds StageTimes::end(std::int64_t stage) {
@@ -161,15 +202,14 @@ Seconds StageTimes::end(std::int64_t stage) {
 
 const StageTimes::BlockTimes& StageTimes::block_times(std::uint32_t number, std::int64_t stage) {
   const auto [known, added] = blocks_.try_emplace({number, stage});
-  BlockTimes& times = known->second;
+  BlockTimes& passes = known->second;
   if (!added)
-    return times;
-  PerPass<WorkTimes>& passes = times.passes;
+    return passes;
   passes[Pass::forward] = sequence(tables_.blocks.at(number).segments, stage);
   passes[Pass::backward] = sequence(backward_of(number, Gradients::all), stage);
   passes[Pass::backward_input] = sequence(backward_of(number, Gradients::inputs), stage);
   passes[Pass::backward_weight] = sequence(backward_of(number, Gradients::weights), stage);
-  return times;
+  return passes;
 }
 
 /// The backward pass of a block, with its forward pass before it where that is repeated.
@@ -192,8 +232,12 @@ const WorkTimes& StageTimes::times_of(const Segment& segment, std::int64_t stage
     }
     return known->second;
   }
-  return communications_ ? communications_->collective(works_.collectives[segment.work], stage)
-                         : none;
+  if (!communications_)
+    return none;
+  const auto [known, added] = collectives_.try_emplace({segment.work, stage});
+  if (added)
+    known->second = &communications_->collective(works_.collectives[segment.work], stage);
+  return *known->second;
 }
 
 /// The work of segments one after the other; of two side by side the longer counts. Detached ones

@@ -24,11 +24,12 @@ double longest(const WorkTimes& one, const WorkTimes& other);
 /// every communication alone on its links.
 class StageTimes {
 public:
-  /// Times of a block, or of a chunk.
-  struct BlockTimes {
-    PerPass<WorkTimes> passes; ///< a backward pass with a repeated forward pass before it
-    std::vector<std::uint32_t> blocks = {}; ///< of a chunk, in forward order
-    PerPass<double> last_layer = {};        ///< of a chunk: its last layer and what is behind it
+  /// Times of a block; a backward pass with a repeated forward pass before it.
+  using BlockTimes = PerPass<WorkTimes>;
+  /// Times of the layers of one chunk of the model.
+  struct ChunkTimes {
+    BlockTimes passes;
+    PerPass<double> last_layer = {}; ///< its last layer and what is behind it
   };
   /// The reduction of the gradients of a chunk: of all layers but one, and of that one.
   struct Reduction {
@@ -43,7 +44,7 @@ public:
   void set_plan(const ParallelPlan& plan);
   const Workload& workload() const { return workload_; }
 
-  const BlockTimes& chunk(std::int64_t stage, std::int64_t chunk);
+  const ChunkTimes& chunk(std::int64_t stage, std::int64_t chunk);
   /// A forward pass of one chunk and a backward pass of one, side by side.
   PairTimes pair(std::int64_t stage, std::int64_t forward_chunk, std::int64_t backward_chunk);
   /// The gathering of the weights of a chunk, once.
@@ -54,6 +55,17 @@ public:
   Seconds end(std::int64_t stage);
 
 private:
+  /// The blocks of a chunk in forward order, each with whether it starts a layer.
+  using ChunkBlocks = std::vector<std::pair<std::uint32_t, bool>>;
+  /// The members of a plan that the blocks of a chunk depend on: the stage whose communications
+  /// are its own, its first layer, its layers, whether it has the embedding, whether it has the
+  /// head.
+  using ChunkKey = std::tuple<std::int64_t, std::int64_t, std::int64_t, bool, bool>;
+
+  const ChunkTimes& chunk_times(std::int64_t virtual_stage, std::int64_t stage);
+  ChunkTimes sum_of(const ChunkBlocks& blocks, std::int64_t stage);
+  const std::vector<Segment>& paired_pass(std::int64_t stage, std::int64_t chunk_number,
+                                          bool backward);
   void side_by_side(const std::vector<PairedSegment>& merged, std::int64_t stage,
                     bool from_backward, PairTimes& times);
   Seconds time_of(const Segment& segment, std::int64_t stage);
@@ -69,16 +81,21 @@ private:
   Works works_;
   StepTables tables_;
   ComputeTimes times_;
+  /// By block, compute beside a communication or collective, and by stage.
   std::map<std::pair<std::uint32_t, std::int64_t>, BlockTimes> blocks_;
-  std::map<std::pair<std::int64_t, std::int64_t>, BlockTimes> chunks_;    ///< by stage and chunk
+  std::map<std::pair<std::uint32_t, std::int64_t>, Seconds> besides_;
+  std::map<std::pair<std::uint32_t, std::int64_t>, const WorkTimes*> collectives_;
+  std::vector<const ChunkTimes*> chunks_; ///< by stage, then chunk; null until it is timed
+  std::map<ChunkKey, const ChunkTimes*> layers_;
+  std::map<std::pair<std::int64_t, ChunkBlocks>, ChunkTimes> sums_;       ///< by stage and blocks
   std::map<std::pair<std::int64_t, std::int64_t>, WorkTimes> gatherings_; ///< by stage and chunk
   std::map<std::pair<std::int64_t, std::int64_t>, Reduction> reductions_; ///< by stage and chunk
   std::map<std::uint32_t, WorkTimes> computes_;
-  /// Pairs of passes by stage, by whether gradients of weights are delayed, and by the blocks of
-  /// both passes.
-  std::map<std::tuple<std::int64_t, bool, std::vector<std::uint32_t>, std::vector<std::uint32_t>>,
-           PairTimes>
-      pairs_;
+  /// Passes that run beside others, by whether they are backward, whether gradients of weights are
+  /// delayed, and by chunk.
+  std::map<std::tuple<bool, bool, const ChunkTimes*>, std::vector<Segment>> passes_;
+  /// Pairs of passes by whether gradients of weights are delayed, and by the chunks of both passes.
+  std::map<std::tuple<bool, const ChunkTimes*, const ChunkTimes*>, PairTimes> pairs_;
 };
 
 } // namespace moesim

@@ -65,13 +65,16 @@ BlockKey block_key(const Workload& workload) {
 
 ComputeKey compute_key(const Workload& workload) {
   const ParallelPlan& plan = workload.plan;
+  std::uint32_t modules = 0;
+  for (const RecomputeModule module : plan.recompute_modules)
+    modules |= 1U << index(module);
   return {plan.tensor,
           plan.context,
           plan.expert,
           plan.expert_tensor,
           workload.training.micro_batch,
           plan.recompute,
-          plan.recompute_modules,
+          modules,
           workload.communication.overlap_shared_expert};
 }
 

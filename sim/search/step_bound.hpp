@@ -16,9 +16,10 @@ namespace moesim {
 constexpr double bound_slack = 1e-3;
 
 /// The members of a workload that the computes of its blocks depend on: tensor, context, expert and
-/// expert-tensor degree, micro-batch, recompute, its modules, whether shared experts overlap.
+/// expert-tensor degree, micro-batch, recompute, one bit for each of its modules, whether shared
+/// experts overlap.
 using ComputeKey = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                              Recompute, RecomputeModules, bool>;
+                              Recompute, std::uint32_t, bool>;
 ComputeKey compute_key(const Workload& workload);
 
 /// Times that steps cannot beat, under any schedule: the passes of all stages in the order of the

@@ -4,7 +4,7 @@
 #include "sim/base/median.hpp"
 #include "sim/base/output_file.hpp"
 #include "sim/input/file_text.hpp"
-#include "sim/report/plan_answer.hpp"
+#include "sim/report/report_kind.hpp"
 #include "sim/study/axis_caps.hpp"
 #include "sim/study/axis_effects.hpp"
 
@@ -132,10 +132,11 @@ ReportOrigin sweep_origin(const SweepPlan& plan, const ReportTable& results,
     }
   const TableReader reader(results);
   const bool compared = reader.ran_with("savings_kept_percent");
-  origin.title = fmt::format("{}: {}", model,
-                             is_plan(reader) ? "days and cost of its training"
-                             : compared      ? "how much of the MoE saving is left?"
-                                             : "step times");
+  origin.title =
+      fmt::format("{}: {}", model,
+                  report_kind(reader) == ReportKind::plan ? "days and cost of its training"
+                  : compared                              ? "how much of the MoE saving is left?"
+                                                          : "step times");
   origin.command = command_line;
   origin.version = version;
   origin.seed = plan.seed;

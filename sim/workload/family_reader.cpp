@@ -36,7 +36,7 @@ std::int64_t operand_value(const JsonObject& json, const std::string& operand, s
   if (const auto literal = whole_number(operand))
     return *literal;
   const std::vector<std::string> items = json.items(operand);
-  const bool list = items.size() > 1 && whole_number(items.front());
+  const bool list = json.is_list(operand) && items.size() > 1 && whole_number(items.front());
   if (list && std::adjacent_find(items.begin(), items.end(), std::not_equal_to<>()) != items.end())
     json.fail(operand,
               fmt::format("{} differs from layer to layer, which is not modelled", operand));
@@ -277,6 +277,20 @@ std::optional<std::vector<bool>> layers_by_pattern(const JsonObject& config, con
   return std::nullopt;
 }
 
+/// The numbers of layers that a key lists; none without a key. Throws for a layer that the model
+/// does not have.
+std::set<std::int64_t> layer_numbers(const JsonObject& config, const std::string& key,
+                                     std::int64_t count) {
+  std::set<std::int64_t> layers;
+  for (const std::int64_t layer : key.empty() ? std::vector<std::int64_t>{} : config.integers(key))
+    if (layer < 0 || layer >= count)
+      config.fail(key, fmt::format("{} names layer {}, and the model has the layers 0 to {}", key,
+                                   layer, count - 1));
+    else
+      layers.insert(layer);
+  return layers;
+}
+
 void check_experts(const JsonObject& json, const SizeReader& reader, const ExpertSpec& e) {
   if (e.experts_per_token > e.experts)
     json.fail(reader.key_of("experts_per_token"),
@@ -315,23 +329,17 @@ std::vector<bool> chosen_layers(const JsonObject& config, const LayerRule& rule,
     return chosen;
   if (const auto matched = layers_by_pattern(config, rule, count))
     return *matched;
-  const auto numbers = [&](const std::string& key) {
-    std::set<std::int64_t> layers;
-    if (!key.empty())
-      for (const std::string& item : config.items(key))
-        layers.insert(whole_number(item).value_or(-1));
-    return layers;
+  const std::set<std::int64_t> listed = layer_numbers(config, rule.list, count);
+  const std::set<std::int64_t> excepted = layer_numbers(config, rule.except, count);
+  const auto number = [&](const ConfigSize& size, std::int64_t otherwise, std::int64_t least,
+                          std::int64_t most) {
+    return size.empty() ? otherwise : reader.value(size, least, most);
   };
-  const std::set<std::int64_t> listed = numbers(rule.list);
-  const std::set<std::int64_t> excepted = numbers(rule.except);
-  const auto number = [&](const ConfigSize& size, std::int64_t otherwise) {
-    return size.empty() ? otherwise : reader.value(size, -1, size_max);
-  };
-  const std::int64_t first = number(rule.first, 0);
-  const std::int64_t last = number(rule.last, -1);
+  const std::int64_t first = number(rule.first, 0, 0, count);
+  const std::int64_t last = number(rule.last, -1, -1, size_max);
   const bool inverse = rule.every.empty() && !rule.not_every.empty();
-  const std::int64_t step = number(inverse ? rule.not_every : rule.every, 1);
-  const std::int64_t offset = number(rule.offset, 0);
+  const std::int64_t step = number(inverse ? rule.not_every : rule.every, 1, 1, size_max);
+  const std::int64_t offset = number(rule.offset, 0, -1, size_max);
   for (std::int64_t layer = 0; layer < count; ++layer) {
     const bool fits = listed.empty() ? (step > 0 && (layer - offset) % step == 0) != inverse &&
                                            layer >= first && (last < 0 || layer <= last)

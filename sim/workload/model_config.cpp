@@ -69,11 +69,21 @@ void check_architecture(const JsonObject& config, const ModelFamily& family,
   }
 }
 
+/// Throws for a list with an item for each layer that has fewer: files of cut or joined models.
+void check_items(const JsonObject& config, const ModelSpec& model, const FamilyTable& table) {
+  for (const auto& [key, plain] : table.plain_items)
+    if (const std::size_t items = config.items(key).size();
+        items > 0 && items < model.layers.size())
+      config.fail(key,
+                  fmt::format("{} has {} items for {} layers", key, items, model.layers.size()));
+}
+
 ModelSpec read_as(const LanguageConfig& config, const ModelFamily& family,
                   const FamilyTable& table) {
   ModelSpec model;
   check_architecture(config.language, family, table);
   read_sizes(config.language, family, model);
+  check_items(config.language, model, table);
   // A config of several models says for all of them whether embeddings are tied.
   if (!config.language.has("tie_word_embeddings") && config.whole.has("tie_word_embeddings"))
     model.tied_embeddings = config.whole.flag_or("tie_word_embeddings", false);
@@ -111,6 +121,9 @@ std::string nearest_structure(const LanguageConfig& config, const FamilyTable& t
 std::vector<std::string> names_of(const LanguageConfig& config, const std::string& given) {
   if (!given.empty())
     return {given};
+  if (config.whole.has("architectures") && !config.whole.is_list("architectures"))
+    config.whole.fail("architectures", "architectures must be a list of names",
+                      "as in [\"MixtralForCausalLM\"]");
   std::vector<std::string> names = config.whole.items("architectures");
   for (const JsonObject* object : {&config.language, &config.whole})
     if (object->has("model_type"))

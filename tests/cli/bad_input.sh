@@ -113,6 +113,8 @@ printf 'MODEL_ARGS: [\n' >"$work/recipe.yaml"
 expect 'recipe.yaml:2:1: error: not YAML' "$moesim" import megatron "$work/recipe.yaml" --topology "$cluster" --out "$work/t.toml"
 [[ ! -e $work/t.toml ]]
 
+expect 'nosuch is no folder' "$moesim" simulate "$scenario" --calibration nosuch
+expect 'did you mean "nic_gbit_per_s"?' "$moesim" simulate "$scenario" --set cluster.nic_gbit=200
 cp -r "$source/calibration" "$work/calibration"
 sed -i '6s/,0\./,O./' "$work/calibration/network.csv"
 expect 'is not a number' "$moesim" --calibration "$work/calibration" simulate "$scenario"

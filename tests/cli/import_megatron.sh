@@ -115,6 +115,11 @@ printf '\tGPU0\tGPU1\tNIC0\nGPU0\t X \tNV18\tPIX\nGPU1\tNV18\t X \tPIX\nNIC0\tPI
   --out "$work/mine.toml" >"$work/out" 2>"$work/err"
 expect "$work/mine.toml" 'gpus_max = 4096' # 16,384 / 8 nodes of 2
 expect "$work/mine.toml" 'kind = "rail-optimised"'
+if grep -q 'assumed: fabric' "$work/err"; then fail "the fabric was given" "$work/err"; fi
+# A model may be shown under a plan that it does not fit: experts of 8 ranks, and a dense model.
+"$moesim" show model "$source/workloads/mixtral-8x7b/scenario.toml" --format csv \
+  --set 'model.config="../llama-2-70b/config.json"' >"$work/out"
+expect "$work/out" 'layers,80,layers'
 
 "$moesim" import --help >"$work/help"
 expect "$work/help" 'megatron-log'

@@ -72,7 +72,7 @@ const std::vector<Recipe> recipes = {
      {"sim/metrics/step_result.cpp", "sim/metrics/step_result.hpp", "sim/study/simulate.cpp"}},
     {"a chart",
      "the step change while the router is trained",
-     {"reports/charts/8_training.vl.json"}},
+     {"reports/charts/9_training.vl.json"}},
     {"a command",
      "add_collective_command",
      {"sim/app/collective_command.cpp", "sim/app/commands.hpp", "sim/app/main.cpp"}},

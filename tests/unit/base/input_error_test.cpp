@@ -146,6 +146,12 @@ TEST_CASE("a misspelt name suggests the nearest known one, and only if it is nea
   // A long name may be off by a third of its letters.
   CHECK(suggest_name("layer_per_stages", known) == "did you mean \"layers_per_stage\"?");
   CHECK(suggest_name("zzzz", known).empty());
+  // Case and punctuation, words in another order, a part of the name, an abbreviation.
+  CHECK(suggest_name("H100_SXM", {"gb200", "h100-sxm"}) == "did you mean \"h100-sxm\"?");
+  CHECK(suggest_name("max_gpus", {"gpus", "gpus_max"}) == "did you mean \"gpus_max\"?");
+  CHECK(suggest_name("nic_gbit", {"nics", "nic_gbit_per_s"}) == "did you mean \"nic_gbit_per_s\"?");
+  CHECK(suggest_name("tensor_parallel", known) == "did you mean \"tensor\"?");
+  CHECK(suggest_name("seq_length", {"sequence_length"}) == "did you mean \"sequence_length\"?");
   CHECK(suggest_name("", known).empty());
   CHECK(suggest_name("expert", {}).empty());
 }

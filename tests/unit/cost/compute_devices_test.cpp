@@ -190,6 +190,11 @@ TEST_CASE("a misspelt GPU kind is an error where a topology names it") {
                     "  kind = \"newer\"\n"
                     "         ^\n"
                     "  hint: did you mean \"new\"?");
+  // Case and punctuation alone make no other GPU, whatever its rates.
+  CHECK_THROWS_WITH(GpuKinds::read(folder.path())
+                        .check_spelling({"N-EW"}, {tflops(9), tflops(9), gbyte_per_s(9)}),
+                    Catch::Contains("\"N-EW\" is not one of new, old") &&
+                        Catch::Contains("did you mean \"new\"?"));
   // Other rates are another GPU, another name too.
   CHECK_NOTHROW(GpuKinds::read(folder.path())
                     .check_spelling(named, {tflops(5), tflops(16), gbyte_per_s(1000)}));

@@ -93,19 +93,19 @@ const std::vector<Refusal> refusals = {
      "  --data-path a $EXTRA --bf16\n"
      "                ^\n"
      "  hint: set it with --define EXTRA=VALUE"},
-    {"an argument that is not modelled", "t.txt", small_model + "\n--bf16 --window-size 128,0\n",
+    {"an argument that is not modelled", "t.txt", small_model + "\n--bf16 --moe-latent-size 64\n",
      "",
-     "t.txt:2:8: error: --window-size 128,0 is not modelled: attention over a window is not read "
-     "from arguments\n"
-     "  --bf16 --window-size 128,0\n"
+     "t.txt:2:8: error: --moe-latent-size 64 is not modelled: experts of another kind are not "
+     "modelled\n"
+     "  --bf16 --moe-latent-size 64\n"
      "         ^\n"
      "  hint: a plan without it can be imported from a copy of the file"},
     {"several of them", "t.txt",
-     small_model + "\n--is-hybrid-model --hybrid-override-pattern M*E --optimizer adam\n", "",
-     "t.txt:2:19: error: --hybrid-override-pattern M*E is not modelled: layers of Mamba are not "
-     "modelled; nor --is-hybrid-model\n"
-     "  --is-hybrid-model --hybrid-override-pattern M*E --optimizer adam\n"
-     "                    ^\n"
+     small_model + "\n--csa-dense-mode --mtp-hybrid-override-pattern M*E --optimizer adam\n", "",
+     "t.txt:2:1: error: --csa-dense-mode is not modelled: this kind of sparse attention is not "
+     "modelled; nor --mtp-hybrid-override-pattern\n"
+     "  --csa-dense-mode --mtp-hybrid-override-pattern M*E --optimizer adam\n"
+     "  ^\n"
      "  hint: a plan without it can be imported from a copy of the file"},
     {"a recipe in Python", "t.py", "recipe()\n", "",
      "t.py: error: is Python, and its plan is known when it runs\n"

@@ -134,7 +134,7 @@ TEST_CASE("a log without a whole block, or with values that are not modelled, is
         "run.log:1:22: error: the block of arguments has no end\n"
         "  ------------------------ arguments ------------------------\n"
         "                       ^");
-  CHECK(log_message(block("", "  window_size ..................................... (128, 0)\n"))
-            .find("run.log:29:53: error: --window-size 128 0 is not modelled: ") == 0);
+  CHECK(log_message(block("", "  moe_latent_size ................................. 64\n"))
+            .find("run.log:29:53: error: --moe-latent-size 64 is not modelled: ") == 0);
   CHECK(log_message(block("")) == "no error");
 }

@@ -89,3 +89,41 @@ TEST_CASE(
   CHECK(scenario.config.find("\"tie_word_embeddings\": false") != std::string::npos);
   CHECK(scenario.config.find("\"attention_bias\": false") != std::string::npos);
 }
+
+TEST_CASE("slime's defaults stand where its scripts give no argument") {
+  // 2 samples of 4,096 tokens fill 4,608 x 2 tokens. 16 prompts of 8 samples in 2 steps are 64.
+  const std::string slime =
+      "ray job submit --address x -- python3 train.py --actor-num-nodes 1 "
+      "--actor-num-gpus-per-node 8 --num-layers 4 --hidden-size 512 --num-attention-heads 8 "
+      "--vocab-size 1024 --tensor-model-parallel-size 2 --context-parallel-size 2 "
+      "--rollout-batch-size 16 --n-samples-per-prompt 8 --num-steps-per-rollout 2 "
+      "--use-dynamic-batch-size --max-tokens-per-gpu 4608";
+  const ImportedScenario scenario = import_text(slime + "\n", "", "run.sh", 0);
+  CHECK(value_of(scenario, "cluster.gpus") == "8");
+  CHECK(value_of(scenario, "training.sequence_length") == "4096");
+  CHECK(value_of(scenario, "training.global_batch") == "64");
+  CHECK(value_of(scenario, "training.micro_batch") == "2");
+  CHECK(value_of(scenario, "training.precision") == "\"bf16\"");
+  CHECK(value_of(scenario, "parallel.zero_stage") == "1");
+  // 9,216 tokens hold 24 of 384; of the 32 samples of each of 2 replicas 16 is the next divisor.
+  const ImportedScenario shorter = import_text(slime + " --seq-length 384\n", "", "run.sh", 0);
+  CHECK(value_of(shorter, "training.micro_batch") == "16");
+}
+
+TEST_CASE("an array that is never set is empty, but not where a file that may set it is missing") {
+  const std::string command = "a.py " + small_model + " ${MORE[@]}\n";
+  const ImportedScenario scenario = import_text(command);
+  REQUIRE(scenario.remarks.size() == 1);
+  CHECK(scenario.remarks[0].starts_with("taken to be empty: MORE is not set in this file ("));
+  CHECK_THROWS_WITH(import_text("source nowhere.sh\n" + command),
+                    Catch::Contains("MORE is not set in this file, and may hold arguments"));
+}
+
+TEST_CASE("a launcher that counts the GPUs of its node takes those of the topology") {
+  // The topology's node has 64.
+  const std::string start = "N=$(nvidia-smi -L | wc -l)\ntorchrun --nproc-per-node $N --nnodes ";
+  const std::string end = " a.py " + small_model + "\n";
+  CHECK(value_of(import_text(start + "2" + end, "", "t.sh", 0), "cluster.gpus") == "128");
+  CHECK_THROWS_WITH(import_text(start + "$NODES" + end, "", "t.sh", 0),
+                    Catch::Contains("the number of GPUs is not in this file: NODES is not set"));
+}

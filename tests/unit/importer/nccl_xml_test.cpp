@@ -296,8 +296,8 @@ TEST_CASE("what is not a topology is refused with the place and the reason") {
       {system_of(cpu("<pci busid=\"a&#10;b\"/>")), "busid is not a PCI address"},
       {system_of(cpu(gpus(1, 1, "<nvlink target=\"fffffff:ff:ff.0\" count=\"1.5\"/>"))),
        "count of <nvlink> must be a count"},
-      {system_of(cpu("<pci busid=\"0000:01:00.0\" class=\"0x030200\"><gpu sm=\"121\"/></pci>")),
-       "no GPU of compute capability 12.1 was measured"},
+      {system_of(cpu("<pci busid=\"0000:01:00.0\" class=\"0x030200\"><gpu sm=\"135\"/></pci>")),
+       "no GPU of compute capability 13.5 was measured"},
   };
   for (const auto& [text, message] : rows) {
     INFO(text);

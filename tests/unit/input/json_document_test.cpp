@@ -57,12 +57,12 @@ const std::vector<JsonRefusal> json_refusals = {
      "  {\"a\": null}\n"
      "   ^"},
     {"a string for a size", "{\"a\": \"32\"}", [](const JsonObject& json) { json.integer("a"); },
-     "c.json:1:2: error: a must be a whole number\n"
+     "c.json:1:2: error: a must be a whole number, not \"32\"\n"
      "  {\"a\": \"32\"}\n"
      "   ^"},
     {"a fraction for a size", "{\"a\": 0.5}",
      [](const JsonObject& json) { json.integer_or("a", 1); },
-     "c.json:1:2: error: a must be a whole number\n"
+     "c.json:1:2: error: a must be a whole number, not 0.5\n"
      "  {\"a\": 0.5}\n"
      "   ^"},
     {"a size below the least", "{\"a\": 0}", [](const JsonObject& json) { json.integer("a"); },
@@ -78,11 +78,11 @@ const std::vector<JsonRefusal> json_refusals = {
      "  {\"a\": 1}\n"
      "   ^"},
     {"a number for a list", "{\"a\": 1}", [](const JsonObject& json) { json.integers("a"); },
-     "c.json:1:2: error: a must be a list\n"
+     "c.json:1:2: error: a must be a list of whole numbers, not 1\n"
      "  {\"a\": 1}\n"
      "   ^"},
     {"a list of fractions", "{\"a\": [1.5]}", [](const JsonObject& json) { json.integers("a"); },
-     "c.json:1:2: error: a must hold whole numbers\n"
+     "c.json:1:2: error: a must hold whole numbers, not 1.5\n"
      "  {\"a\": [1.5]}\n"
      "   ^"},
     {"no list of lists", "{}", [](const JsonObject& json) { json.number_lists("a"); },

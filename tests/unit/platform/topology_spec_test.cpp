@@ -176,6 +176,12 @@ TEST_CASE("a GPU without fp8 computes it at the peak of bf16") {
   CHECK(read(with("fp8_tflops = 2000\n", ""), "").gpu.fp8.value == Approx(1e15));
 }
 
+TEST_CASE("a peak of fp8 below that of bf16 is refused") {
+  CHECK_THROWS_WITH(read(with("fp8_tflops = 2000\n", "fp8_tflops = 500\n"), ""),
+                    Catch::Contains("fp8_tflops is below bf16_tflops") &&
+                        Catch::Contains("leave it out for a GPU without fp8"));
+}
+
 TEST_CASE("a scenario's keys stand before those of the file") {
   const TopologySpec spec = read(rails, "nic_gbit_per_s = 800\noversubscription = 3\n"
                                         "nodes_per_leaf = 2\nmemory_gib = 96\ngpus_max = 128\n"

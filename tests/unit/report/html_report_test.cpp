@@ -22,7 +22,9 @@ public:
     std::filesystem::create_directories(folder_ / "charts");
     write("template.html",
           "title={{title}}\nanswer={{answer}}\nnotes={{notes}}\n"
-          "charts={{charts}}\norigin={{origin}}\ndata={{data}}\nlinks={{links}}\naxes={{axes}}\n"
+          "charts={{charts}}\nmore={{more_charts}}\nout={{left_out}}\norigin={{origin}}\ndata={{"
+          "data}}\nlinks={{links}}\n"
+          "sensitivity={{sensitivity}}\naxes={{axes}}\n"
           "columns={{columns}}\nspecs={{specs}}\nvalidation={{validation}}\n{{style}}{{libraries}}{"
           "{page}}");
     for (const char* name : {"style.css", "libraries.js", "page.js"})
@@ -115,25 +117,37 @@ TEST_CASE("a report of the same input has the same bytes") {
         render_html_report(two_points, origin_of_two_points(), assets.folder()));
 }
 
-TEST_CASE("a report says how far off the step of an answer may be") {
+namespace {
+
+/// A number that links to its row.
+std::string linked(const std::string& text, int row, const std::string& column) {
+  return "<a class=\"n\" href=\"#row=" + std::to_string(row) + "\" data-row=\"" +
+         std::to_string(row) + "\" data-column=\"" + column + "\">" + text + "</a>";
+}
+
+} // namespace
+
+TEST_CASE("a report says how far off the throughput of an answer may be") {
   const Assets assets;
   SweepTables tables = two_points;
   tables.results.columns.insert(tables.results.columns.end(),
                                 {"step_time_low_ms", "step_time_high_ms"});
   tables.results.rows[0].insert(tables.results.rows[0].end(), {"160", "1250"});
   tables.results.rows[1].insert(tables.results.rows[1].end(), {"", ""});
+  // 5000 tokens/s in a step of 200 ms: 1000 tokens a step, in 1.25 s and in 0.16 s.
   CHECK_THAT(render_html_report(tables, origin_of_two_points(), assets.folder()),
-             Contains("a step of 200 ms (90 % interval: 160 to 1,250), at 64 GPUs"));
+             Contains(linked("5,000", 1, "tokens_per_s") + " tokens/s (800.0–6,250), with"));
 }
 
-TEST_CASE("a report answers with the throughput, the savings kept and the largest loss") {
+TEST_CASE("a report answers in one sentence, and its numbers link to their rows") {
   const Assets assets;
   const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
   // 80.5 % rounds to 81 %.
-  CHECK_THAT(page,
-             Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs; it keeps "
-                      "81 % of its saving.</p>"));
-  CHECK_THAT(page, Contains("2 points: <b>1 ok</b>, 1 out of memory, 0 illegal, 0 failed."));
+  CHECK_THAT(page, Contains("<p class=\"answer\">Fastest is 64 GPUs: " +
+                            linked("5,000", 1, "tokens_per_s") + " tokens/s, with " +
+                            linked("81 %", 1, "savings_kept_percent") +
+                            " of the MoE’s saving kept.</p>"));
+  CHECK_THAT(page, Contains("<tr><th>points<td>2: 1 ok, 1 out of memory\n"));
 }
 
 TEST_CASE("a report ranks points by throughput, whatever they keep, and names what ate the rest") {
@@ -146,17 +160,36 @@ TEST_CASE("a report ranks points by throughput, whatever they keep, and names wh
       {"ok", "", "64", "200", "5000", "50", "34", "6", "40", "20"},
       {"ok", "", "16", "800", "1250", "0", "-20", "130", "0", "-10"}}; // -10 is won back
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(
-      page,
-      Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs; it keeps "
-               "34 % of its saving: 40 of the 66 percentage points lost go to the "
-               "all-to-all between domains. Slowest: <b>1,250 tokens/s</b>, a step of 800 ms, at "
-               "16 GPUs; it keeps −20 % of its saving: 130 percentage points go "
-               "to the pipeline bubble, and other parts win 10 back. Beside its own dense "
-               "twin, a point keeps from <b>−20 %</b> to <b>60 %</b> (median 34 %) of "
-               "its compute saving. At 1 of 3 points the MoE is slower than its twin. "
-               "The largest term of the lost saving: the pipeline bubble (at 2 of 3 "
-               "points), the all-to-all between domains (at 1 of 3 points).</p>"));
+  CHECK_THAT(page, Contains("most of the rest goes to the all-to-all between domains.</p>"));
+  CHECK_THAT(page, Contains("the all-to-all between domains, " +
+                            linked("40", 2, "lost_ep_scale_out_percent") + " of 66 points lost"));
+  CHECK_THAT(page, Contains("<tr><th>saving kept<td>" + linked("−20 %", 3, "savings_kept_percent") +
+                            " to " + linked("60 %", 1, "savings_kept_percent") +
+                            ", median 34 %; below 0, slower than the twin, at 1 of 3 points\n"));
+  CHECK_THAT(page, Contains("<tr><th>largest loss<td>the pipeline bubble (at 2 of 3 points), the "
+                            "all-to-all between domains (at 1 of 3 points)\n"));
+}
+
+TEST_CASE("a report says which change of one axis would change the throughput most") {
+  const Assets assets;
+  SweepTables tables = two_points;
+  tables.results.columns.insert(tables.results.columns.begin() + 2, "cluster.topology");
+  const auto row = [](const char* topology, const char* gpus, const char* tokens) {
+    return std::vector<std::string>{"ok", "", topology, gpus, "200", tokens, "0", "50"};
+  };
+  tables.results.rows = {row("flat.toml", "64", "4000"), row("flat.toml", "16", "900"),
+                         row("slim.toml", "64", "3000"), row("flat.toml", "32", "2000")};
+  ReportOrigin origin = origin_of_two_points();
+  origin.axes = {"cluster.topology", "cluster.gpus"};
+  const std::string page = render_html_report(tables, origin, assets.folder());
+  // 2000 and 3000 over 4000: -50 % and -25 %. 16 GPUs are not the next value.
+  const std::size_t gpus = page.find("<tr><th>32 GPUs<td data-label=\"instead of\"><span>64 GPUs");
+  const std::size_t fabric = page.find("<tr><th>slim<td data-label=\"instead of\"><span>flat");
+  REQUIRE(fabric != std::string::npos);
+  CHECK(gpus < fabric);
+  CHECK_THAT(page, Contains("<span>−50 %</span>"));
+  CHECK_THAT(page, Contains("<span>−25 %</span>"));
+  CHECK_THAT(page, !Contains("<th>16 GPUs"));
 }
 
 TEST_CASE("a report without dense twins answers with the step times") {
@@ -165,12 +198,10 @@ TEST_CASE("a report without dense twins answers with the step times") {
   tables.results.rows = {{"ok", "", "64", "200", "5000", "50", ""},
                          {"ok", "", "32", "390.25", "2562.5", "0", ""}};
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Contains("Fastest: <b>5,000 tokens/s</b>, a step of 200 ms, at 64 GPUs, where "
-                            "exposed all-to-all (EP) takes 25 % of the step. Slowest: <b>2,562 "
-                            "tokens/s</b>, a step of 390.2 ms, at 32 GPUs. No point is compared "
-                            "with its dense twin, so the saving is not known. The largest part of "
-                            "the step outside compute: exposed all-to-all (EP) (at 1 of 2 points)."
-                            "</p>"));
+  CHECK_THAT(page, Contains("Fastest is 64 GPUs: " + linked("5,000", 1, "tokens_per_s") +
+                            " tokens/s; exposed all-to-all (EP) takes 25 % of the step.</p>"));
+  CHECK_THAT(page, Contains("<tr><th>saving kept<td>not known: no point is compared with its dense "
+                            "twin\n"));
 }
 
 TEST_CASE("a report without a point that ran says so") {
@@ -178,7 +209,9 @@ TEST_CASE("a report without a point that ran says so") {
   SweepTables tables = two_points;
   tables.results.rows.erase(tables.results.rows.begin());
   const std::string page = render_html_report(tables, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Contains("No point ran.</p>\n<p class=\"counts\">1 point: <b>0 ok</b>"));
+  CHECK_THAT(
+      page,
+      Contains("No point ran.</p>\n<p class=\"counts\">Points: 1: 0 ok, 1 out of memory.</p>"));
   CHECK_THAT(page, Contains("specs={}\n"));
 }
 
@@ -187,9 +220,10 @@ TEST_CASE("a report leaves a chart out, with a note, when the sweep lacks its ax
   assets.write("charts/2_map.vl.json",
                R"({"usermeta": {"title": "Map", "needs": ["model.experts", "cluster.gpus"]}})");
   const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Contains("<section class=\"chart\" id=\"1_lines\">"));
-  CHECK_THAT(page, Contains("<p class=\"left-out\">Chart left out, “Map”: no point that ran has "
-                            "model.experts.</p>"));
+  CHECK_THAT(page, Contains("charts=<section class=\"chart\" id=\"1_lines\">"));
+  CHECK_THAT(page,
+             Contains("out=<p class=\"left-out\">Chart left out, “Map”: no point that ran has "
+                      "model.experts.</p>"));
   CHECK_THAT(page, Contains("specs={\"1_lines\":{"));
   CHECK_THAT(page, !Contains("\"2_map\""));
 }
@@ -210,6 +244,20 @@ TEST_CASE("a report draws a chart of the links from links.csv, or says that it c
   CHECK_THAT(with, Contains("<section class=\"chart\" id=\"2_map\">"));
 }
 
+TEST_CASE("a report draws the charts of its kind, and those that a column makes secondary later") {
+  const Assets assets;
+  assets.write("charts/2_plan.vl.json",
+               R"({"usermeta": {"title": "P", "kinds": ["plan"], "needs": ["cluster.gpus"]}})");
+  assets.write("charts/3_step.vl.json", R"({"usermeta": {"title": "S", "kinds": ["sweep"],
+                 "unless": "savings_kept_percent", "needs": ["step_time_ms"]}})");
+  assets.write("charts/4_same.vl.json", R"({"usermeta": {"title": "D", "needs": ["step_time_ms"],
+                 "differ": ["step_time_ms", "step_time_ms"]}})");
+  const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
+  CHECK_THAT(page, !Contains("2_plan"));
+  CHECK_THAT(page, Contains("more=<section class=\"chart\" id=\"3_step\">"));
+  CHECK_THAT(page, Contains("Chart left out, “D”: step_time_ms and step_time_ms are the same"));
+}
+
 TEST_CASE("a report counts which class of resources is busiest, the most frequent first") {
   const Assets assets;
   SweepTables tables = two_points;
@@ -219,8 +267,9 @@ TEST_CASE("a report counts which class of resources is busiest, the most frequen
   };
   tables.results.rows = {row("ok", "Node[1].Nic[7].Egress"), row("ok", "Node[0].Gpu[3]"),
                          row("ok", "Node[9].Gpu[0]"), row("failed", "Leaf[0].Uplink")};
-  CHECK_THAT(render_html_report(tables, origin_of_two_points(), assets.folder()),
-             Contains(" The busiest resource: GPU compute (at 2 of 3 points), NIC egress (at 1)."));
+  CHECK_THAT(
+      render_html_report(tables, origin_of_two_points(), assets.folder()),
+      Contains("<tr><th>busiest resource<td>GPU compute (at 2 of 3 points), NIC egress (at 1)\n"));
 }
 
 TEST_CASE("a report names the asset that is missing, and how to make it") {
@@ -247,8 +296,9 @@ TEST_CASE("a report names the asset that is broken, with its place") {
 TEST_CASE("a report says how far off published measurements are predicted") {
   const Assets assets;
   const std::string page = render_html_report(two_points, origin_of_two_points(), assets.folder());
-  CHECK_THAT(page, Catch::Contains("<tr><td>MoE<td>2<td>1<td>12.5<td>9<td>-1<td>90\n</table>\n"
-                                   "<svg/>"));
+  CHECK_THAT(page,
+             Catch::Contains("<tr><td>MoE<td>2<td>1<td>12.5<td>9<td>-1<td>90\n</table></div>\n"));
+  CHECK_THAT(page, Catch::Contains("without its source\"><svg/></div>\n"));
   CHECK_THAT(page, !Catch::Contains("somebody a100"));
   CHECK_THAT(page, Catch::Contains("<tr><td>steps<td>3<td>1.5<td><td>a&lt;b\n</table>"));
   assets.remove("validation.csv");

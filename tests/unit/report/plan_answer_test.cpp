@@ -1,4 +1,5 @@
 #include "sim/report/plan_answer.hpp"
+#include "sim/report/report_kind.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -37,17 +38,52 @@ const std::vector<std::string> stopped = {"illegal", "d",  "3",  "",           "
 
 } // namespace
 
-TEST_CASE("a plan's answer names the cheapest, the fastest and those that meet the deadline") {
+TEST_CASE("a plan's answer is the cheapest candidate that meets the deadline") {
   const ReportTable table = candidates({slow, fast, stopped});
   const TableReader reader(table);
-  REQUIRE(is_plan(reader));
+  REQUIRE(report_kind(reader) == ReportKind::plan);
+  CHECK(chosen_candidate(reader) == 1);
   const std::string html = plan_answer_html(reader);
-  CHECK_THAT(html, Contains("a on 8 GPUs is the cheapest: <b>60.0 days</b> (50.0–70.0), at a cost "
-                            "of <b>2.00 million</b> (1.70–2.30)."));
-  CHECK_THAT(html, Contains("b&lt;c on 16 GPUs is the fastest: <b>30.0 days</b> (25.0–35.0)"));
+  CHECK_THAT(html, Contains("<p class=\"answer\">b&lt;c on 16 GPUs trains the model in <a "));
+  CHECK_THAT(html, Contains("data-row=\"2\" data-column=\"days\">30.0 days</a> (25.0–35.0)"));
+  CHECK_THAT(
+      html,
+      Contains("data-row=\"2\" data-column=\"cost\">2.20 million</a> (1.90–2.50 million): the "
+               "cheapest that meets the deadline of 55 days.</p>"));
+  CHECK_THAT(html,
+             Contains("<tr><th>without the deadline<td data-label=\"then\"><span>a on 8 GPUs"));
   CHECK_THAT(html, Contains("1 of 3 meet the deadline of 55 days: b&lt;c on 16 GPUs."));
   CHECK_THAT(html, Contains("The cost intervals of 1 of the others overlap"));
-  CHECK_THAT(html, Contains("<tr><th>d<td>3<td colspan=\"7\">stopped: 3\n"));
+  CHECK_THAT(html, Contains("<td colspan=\"6\"><td>stopped: 3\n"));
+}
+
+TEST_CASE("a plan's answer gives days and cost with failures") {
+  ReportTable table = candidates({slow});
+  for (const auto& [column, value] : {std::pair{"goodput_percent", "93.75"},
+                                      {"effective_days", "64"},
+                                      {"effective_days_low", "53.3"},
+                                      {"effective_days_high", "74.7"},
+                                      {"effective_cost", "2133333"},
+                                      {"effective_cost_low", "1813333"},
+                                      {"effective_cost_high", "2453333"}}) {
+    table.columns.push_back(column);
+    table.rows[0].push_back(value);
+  }
+  const std::string html = plan_answer_html(TableReader(table));
+  CHECK_THAT(html, Contains("With failures, checkpoints and restarts: <a "));
+  CHECK_THAT(html, Contains("data-column=\"effective_days\">64.0 days</a> (53.3–74.7), <a "));
+  CHECK_THAT(html,
+             Contains("data-column=\"effective_cost\">2.13 million</a> (1.81–2.45 million)."));
+  CHECK_THAT(html, Contains("data-column=\"goodput_percent\">93.8 %</a>"));
+}
+
+TEST_CASE("a plan's answer says at which price another candidate would be the answer") {
+  std::vector<std::string> rival = slow;
+  rival[6] = "2500000"; // 2.2 million is 12 % less than 2.5 million
+  rival[11] = "yes";
+  const ReportTable table = candidates({fast, rival});
+  CHECK_THAT(plan_answer_html(TableReader(table)),
+             Contains("<tr><th>if its price were 12 % lower<td data-label=\"then\"><span>a on 8"));
 }
 
 TEST_CASE("a plan's answer has the plans, their equals and their distance from published steps") {
@@ -77,5 +113,5 @@ TEST_CASE("a plan of which no candidate can train the model says so") {
 
 TEST_CASE("the results of a sweep are no plan") {
   const ReportTable table{{"status", "cluster.gpus"}, {{"ok", "8"}}};
-  CHECK_FALSE(is_plan(TableReader(table)));
+  CHECK(report_kind(TableReader(table)) == ReportKind::sweep);
 }

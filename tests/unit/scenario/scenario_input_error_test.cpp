@@ -101,7 +101,8 @@ const std::vector<Refusal> unknown_keys = {
      false,
      "s.toml:15:1: error: unknown key \"capacity\" in [routing]\n"
      "  capacity = 1.0\n"
-     "  ^"},
+     "  ^\n"
+     "  hint: did you mean \"capacity_factor\"?"},
     {"in [communication]",
      "dispatcher =",
      "dispatch =",

@@ -160,7 +160,7 @@ TEST_CASE("no failure changes the problem of a twin") {
 TEST_CASE("every number of a cluster changes the problem of a twin") {
   const std::string shipped = both_keys(Settings{});
   for (const char* setting :
-       {"memory_gib=60", "memory_gbyte_per_s=2000", "sms=100", "bf16_tflops=500", "fp8_tflops=900",
+       {"memory_gib=60", "memory_gbyte_per_s=2000", "sms=100", "bf16_tflops=500", "fp8_tflops=1500",
         "nic_gbit_per_s=100", "nic_latency_us=3", "nics=4", "pcie_gbyte_per_s=20",
         "scale_up_gbyte_per_s=300", "scale_up_latency_us=2", "scale_up_gpus=4",
         "scale_up_switch_gpus=4", "oversubscription=4", "nodes_per_leaf=2", "switch_latency_us=4",
