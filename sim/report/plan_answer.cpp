@@ -191,18 +191,11 @@ std::string name_cells(const TableReader& results, std::size_t row) {
                      results.text(row, "cluster.gpus"));
 }
 
-/// The cells of a candidate that ran: its training, and the same with failures where a table has
-/// them.
+/// The cells of a candidate that ran: days, cost and energy.
 std::string cells_of_ok(const TableReader& results, std::size_t row) {
   std::string html;
   for (const auto& [column, digits] : {std::pair{"days", 1}, {"cost", 0}})
     html += fact_cell(column, with_interval(results, row, column, digits, ""));
-  const auto goodput = results.number(row, "goodput_percent");
-  html += fact_cell("goodput", goodput ? traced(percent(*goodput), row, "goodput_percent") : "");
-  for (const auto& [column, label, digits] : {std::tuple{"effective_days", "days with failures", 1},
-                                              {"effective_cost", "cost with failures", 0}})
-    html +=
-        fact_cell(label, goodput ? with_interval(results, row, column, digits, "") : std::string());
   return html + fact_cell("energy, MWh",
                           traced(people_number(results.number(row, "energy_mwh").value_or(0.0), 0),
                                  row, "energy_mwh"));
@@ -213,19 +206,44 @@ std::string candidates_table(const TableReader& results, std::optional<std::size
                                  {"GPUs", true},
                                  {"days (90 % interval)", true},
                                  {"cost (90 % interval)", true},
-                                 {"goodput", true},
-                                 {"days with failures", true},
-                                 {"cost with failures", true},
                                  {"energy, MWh", true},
                                  {"verdict"}});
   for (std::size_t row = 0; row < results.size(); ++row) {
     html += fmt::format("<tr{}><th>{}", chosen == row ? " class=\"chosen\"" : "",
                         escape_html(results.text(row, "candidate"))) +
             fact_cell("GPUs", results.text(row, "cluster.gpus"));
-    html += results.is_ok(row) ? cells_of_ok(results, row) : std::string("<td colspan=\"6\">");
+    html += results.is_ok(row) ? cells_of_ok(results, row) : std::string("<td colspan=\"3\">");
     html += fmt::format("<td>{}\n", escape_html(results.text(row, "verdict")));
   }
   return html + "</tbody></table>\n";
+}
+
+/// The training of each candidate with failures; empty where a table lacks them.
+std::string failures_table(const TableReader& results) {
+  std::string rows;
+  const auto cell = [&](std::size_t row, const char* label, const char* column, int digits) {
+    return fact_cell(label, traced(people_number(results.number(row, column).value_or(0.0), digits),
+                                   row, column));
+  };
+  for (std::size_t row = 0; row < results.size(); ++row)
+    if (results.number(row, "goodput_percent"))
+      rows += fmt::format("<tr><th>{}", escape_html(results.text(row, "candidate"))) +
+              fact_cell("GPUs", results.text(row, "cluster.gpus")) +
+              cell(row, "goodput, %", "goodput_percent", 1) +
+              fact_cell("days", with_interval(results, row, "effective_days", 1, "")) +
+              fact_cell("cost", with_interval(results, row, "effective_cost", 0, "")) +
+              cell(row, "failures", "expected_failures", 0) +
+              cell(row, "minutes between checkpoints", "checkpoint_interval_minutes", 0) + "\n";
+  return rows.empty() ? ""
+                      : "<h3>With failures, checkpoints and restarts</h3>\n" +
+                            facts_head({{"candidate"},
+                                        {"GPUs", true},
+                                        {"goodput, %", true},
+                                        {"days (90 % interval)", true},
+                                        {"cost (90 % interval)", true},
+                                        {"failures", true},
+                                        {"minutes between checkpoints", true}}) +
+                            rows + "</tbody></table>\n";
 }
 
 /// Plans that are as fast within the interval: "none", "9 more of the ten fastest: pipeline 4 or
@@ -289,7 +307,7 @@ std::string plan_answer_html(const TableReader& results) {
                      with_interval(results, chosen, "days", 1, " days"),
                      with_interval(results, chosen, "cost", 0, ""), choice->reason,
                      failures_sentence(results, chosen)) +
-         candidates_table(results, chosen) + changes_of(results, chosen) +
+         candidates_table(results, chosen) + changes_of(results, chosen) + failures_table(results) +
          fmt::format(
              "<p class=\"counts\">In brackets: 90 % intervals, wider the farther a plan is "
              "from any published step.{}{} Each candidate runs under the best plan that was "

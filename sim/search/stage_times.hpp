@@ -22,6 +22,8 @@ double longest(const WorkTimes& one, const WorkTimes& other);
 
 /// Times of the work of the stages of a plan, from the blocks of its model, each timed once, with
 /// every communication alone on its links.
+/// More than 15 methods: a reader for each part of a stage and the steps of timing a pass, which
+/// share the times of blocks.
 class StageTimes {
 public:
   /// Times of a block; a backward pass with a repeated forward pass before it.

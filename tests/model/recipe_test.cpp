@@ -51,10 +51,11 @@ constexpr Schedule gpipe = {.name = "gpipe", .order = order_of_gpipe};
 TEST_CASE("a GPU is a row of gpus.csv and a topology file") {
   const TemporaryFolder folder;
   fs::copy(calibration_folder, folder.path(), fs::copy_options::recursive);
-  folder.write("gpus.csv",
-               text_of(calibration_folder / "gpus.csv") +
-                   "x1-sxm,h200-sxm,1978.8,3957.8,9600,700,none,132,nvlink4,450,assumption,"
-                   "twice an H200\n");
+  folder.write(
+      "gpus.csv",
+      text_of(calibration_folder / "gpus.csv") +
+          "x1-sxm,h200-sxm,1978.8,3957.8,9600,700,none,132,nvlink4,450,140.4,90,assumption,"
+          "twice an H200\n");
   const fs::path h200 = project / "topologies/hgx-h200-ndr400.toml";
   std::string text = replaced(text_of(h200), "h200-sxm", "x1-sxm");
   text = replaced(text, "bf16_tflops = 989.4", "bf16_tflops = 1978.8");

@@ -13,7 +13,8 @@ const std::vector<Refusal> refused_failures = {
      false,
      "s.toml:15:1: error: unknown key \"gpu_mtbf\" in [failures]\n"
      "  gpu_mtbf = 5\n"
-     "  ^"},
+     "  ^\n"
+     "  hint: did you mean \"gpu_mtbf_hours\"?"},
     {"a way to write that is none",
      "[routing]",
      "[failures]\ncheckpoint = \"async\"\n[routing]",
@@ -21,7 +22,8 @@ const std::vector<Refusal> refused_failures = {
      false,
      "s.toml:15:14: error: \"async\" is not one of blocking, asynchronous\n"
      "  checkpoint = \"async\"\n"
-     "               ^"},
+     "               ^\n"
+     "  hint: did you mean \"asynchronous\"?"},
     {"an interval of nothing",
      "[routing]",
      "[failures]\ncheckpoint_interval_minutes = 0\n[routing]",
