@@ -70,6 +70,13 @@ constexpr auto columns = std::to_array<ResultColumn>({
      "dense model of the same active parameters, best of its own plans",
      &R::active_dense_step_time_ms},
     {"moe_tax_percent", "100 (step_time_ms / active_dense_step_time_ms - 1)", &R::moe_tax_percent},
+    {"uneven_step_time_ms",
+     "step time of the same plan under loads of routing.uneven_concentration",
+     &R::uneven_step_time_ms},
+    {"uneven_savings_kept_percent", "savings_kept_percent at uneven_step_time_ms",
+     &R::uneven_savings_kept_percent},
+    {"uneven_reason", "the reason why uneven_step_time_ms is empty, although it was asked for",
+     &R::uneven_reason},
     {"lost_router_percent",
      "points of the saving lost to the router, and to packing tokens by expert; the ten terms add "
      "up to 100 - savings_kept_percent",
@@ -162,6 +169,12 @@ std::string cell_text(const StepResult& result, const ResultColumn& column) {
   return std::isnan(value) ? "" : fmt::format("{:.9g}", value);
 }
 
+double savings_kept_at(const StepResult& result, double step_time_ms) {
+  return result.ideal_speedup > 1.0 ? 100.0 * (result.dense_step_time_ms / step_time_ms - 1.0) /
+                                          (result.ideal_speedup - 1.0)
+                                    : no_value;
+}
+
 std::optional<double> column_at_step_time(const StepResult& result, const ResultColumn& column,
                                           double step_time_ms) {
   const auto* member = std::get_if<double StepResult::*>(&column.member);
@@ -170,7 +183,7 @@ std::optional<double> column_at_step_time(const StepResult& result, const Result
   if (*member == &R::step_time_ms)
     return step_time_ms;
   if (*member == &R::savings_kept_percent)
-    return 100.0 * (result.dense_step_time_ms / step_time_ms - 1.0) / (result.ideal_speedup - 1.0);
+    return savings_kept_at(result, step_time_ms);
   if (*member == &R::moe_tax_percent)
     return 100.0 * (step_time_ms / result.active_dense_step_time_ms - 1.0);
   for (const auto rate : {&R::tokens_per_s, &R::tokens_per_s_per_gpu, &R::model_tflops_per_gpu,

@@ -52,6 +52,9 @@ struct StepResult {
   double savings_kept_percent = no_value;
   double active_dense_step_time_ms = no_value;
   double moe_tax_percent = no_value;
+  double uneven_step_time_ms = no_value;
+  double uneven_savings_kept_percent = no_value;
+  std::string uneven_reason;
   double lost_router_percent = no_value;
   double lost_expert_gemm_percent = no_value;
   double lost_imbalance_percent = no_value;
@@ -102,6 +105,10 @@ std::span<const ResultColumn> result_columns();
 
 /// The text of a cell in all outputs: 9 significant digits, empty for a missing number.
 std::string cell_text(const StepResult& result, const ResultColumn& column);
+
+/// Savings kept, in percent, if the step took this time; missing if dense_step_time_ms is, or if
+/// the dense twin has no more FLOPs than the MoE.
+double savings_kept_at(const StepResult& result, double step_time_ms);
 
 /// The value of a column if the step took another time and nothing else changed: of step_time_ms,
 /// throughput, utilisation, speed-up, savings kept and the tax. Nothing for other columns, which do

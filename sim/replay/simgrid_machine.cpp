@@ -27,9 +27,12 @@ constexpr double parts_per_byte = 4096.0;
 /// operation's start-up here, so SimGrid's latency can encode the weight. This value means weight 1
 /// and is too short to change a time.
 constexpr double unit_latency_ticks = 0.1;
-/// Number of source hosts, and of sink hosts, of a zone. SimGrid searches all hosts for the name of
-/// a new one, and keeps a table of all pairs of hosts of a zone: both must stay few.
-constexpr std::size_t zone_sources = 32;
+/// Number of source hosts, and of sink hosts, of the first zone; the next has twice as many, up to
+/// a limit. SimGrid searches every zone for the name of each new host and link, so zones must stay
+/// few, and keeps a table of all pairs of hosts of a zone, so a zone must not be larger than it is
+/// filled.
+constexpr std::size_t first_zone_sources = 32;
+constexpr std::size_t most_zone_sources = 256;
 /// A completed activity must outlive its own callback.
 constexpr std::size_t completed_kept = 16;
 
@@ -94,11 +97,15 @@ struct Engine {
     return slot->token;
   }
 
-  void start_zone(const std::string& name) {
+  void start_zone() {
+    const std::string name = "Zone" + std::to_string(zones.size());
+    const std::size_t sources = zones.empty()
+                                    ? first_zone_sources
+                                    : std::min(2 * zones.back().sources.size(), most_zone_sources);
     RouteZone& added = zones.emplace_back();
     added.zone = s4u::create_full_zone(name);
     added.zone->set_parent(root);
-    for (std::size_t host = 0; host < zone_sources; ++host) {
+    for (std::size_t host = 0; host < sources; ++host) {
       const std::string number = std::to_string(host);
       added.sources.push_back(added.zone->create_host(name + ".Source" + number, 1.0));
       added.sinks.push_back(added.zone->create_host(name + ".Sink" + number, 1.0));
@@ -122,6 +129,9 @@ struct Engine {
     s4u::NetZone* zone = nullptr;
     std::vector<s4u::Host*> sources;
     std::vector<s4u::Host*> sinks;
+    std::size_t used = 0; ///< routes
+
+    bool full() const { return used == sources.size() * sinks.size(); }
   };
   std::vector<RouteZone> zones;
   std::deque<Running> running;
@@ -169,12 +179,12 @@ std::uint32_t SimGridMachine::add_route(const MachineRoute& route) {
   INVARIANT(!route.hops.empty() && route.weight > 0.0, "hops {} weight {}", route.hops.size(),
             route.weight);
   const std::size_t number = engine_->routes.size();
-  const std::size_t number_in_zone = number % (zone_sources * zone_sources);
-  if (number_in_zone == 0)
-    engine_->start_zone("Zone" + std::to_string(engine_->zones.size()));
-  const Engine::RouteZone& routes = engine_->zones.back();
-  s4u::Host* source = routes.sources[number_in_zone / zone_sources];
-  s4u::Host* sink = routes.sinks[number_in_zone % zone_sources];
+  if (engine_->zones.empty() || engine_->zones.back().full())
+    engine_->start_zone();
+  Engine::RouteZone& routes = engine_->zones.back();
+  s4u::Host* source = routes.sources[routes.used / routes.sinks.size()];
+  s4u::Host* sink = routes.sinks[routes.used % routes.sinks.size()];
+  ++routes.used;
   const double most =
       std::min(1e30, route.most.value * route.multiple * parts_per_byte / ticks_per_second);
   s4u::Link* weight = routes.zone->create_link("Weight" + std::to_string(number), most)

@@ -139,6 +139,18 @@ std::string failures_sentence(const TableReader& results, std::size_t row) {
              : std::string();
 }
 
+/// " With experts as unevenly loaded …: 43.1 days, 5.3 million."; nothing where it was not timed.
+std::string uneven_training(const TableReader& results, std::size_t row) {
+  const std::string begin = " With experts as unevenly loaded as after training";
+  if (!results.text(row, "uneven_reason").empty())
+    return begin + ", its plan is out of memory.";
+  return results.number(row, "uneven_days")
+             ? fmt::format("{}: {}, {}.", begin,
+                           with_interval(results, row, "uneven_days", 1, " days"),
+                           with_interval(results, row, "uneven_cost", 0, ""))
+             : std::string();
+}
+
 /// The rows that ran, the cheapest first; equal ones in the order of the table.
 std::vector<std::size_t> rows_by_cost(const TableReader& results) {
   std::vector<std::size_t> rows;
@@ -302,11 +314,11 @@ std::string plan_answer_html(const TableReader& results) {
            "each.</p>\n" +
            candidates_table(results, std::nullopt);
   const std::size_t chosen = choice->row;
-  return fmt::format("<p class=\"answer\">{} trains the model in {} at a cost of {}: {}.{}</p>\n",
+  return fmt::format("<p class=\"answer\">{} trains the model in {} at a cost of {}: {}.{}{}</p>\n",
                      candidate_of(results, chosen),
                      with_interval(results, chosen, "days", 1, " days"),
                      with_interval(results, chosen, "cost", 0, ""), choice->reason,
-                     failures_sentence(results, chosen)) +
+                     failures_sentence(results, chosen), uneven_training(results, chosen)) +
          candidates_table(results, chosen) + changes_of(results, chosen) + failures_table(results) +
          fmt::format(
              "<p class=\"counts\">In brackets: 90 % intervals, wider the farther a plan is "

@@ -108,6 +108,20 @@ std::string throughput_interval(const TableReader& results, std::size_t row) {
   return interval(*tokens * *step_ms / *longest_ms, *tokens * *step_ms / *shortest_ms, 1);
 }
 
+/// Savings kept at both ends of the step's 90 % interval, the dense twin as it is predicted.
+std::string kept_interval(const TableReader& results, std::size_t row) {
+  const auto dense_ms = results.number(row, "dense_step_time_ms");
+  const auto shortest_ms = results.number(row, "step_time_low_ms");
+  const auto longest_ms = results.number(row, "step_time_high_ms");
+  const auto ideal = results.number(row, "ideal_speedup");
+  if (!dense_ms || !shortest_ms || !longest_ms || !ideal || *ideal <= 1.0)
+    return "";
+  const auto kept_at = [&](double step_ms) {
+    return 100.0 * (*dense_ms / step_ms - 1.0) / (*ideal - 1.0);
+  };
+  return interval(kept_at(*longest_ms), kept_at(*shortest_ms), 0);
+}
+
 /// The largest loss of a point, of the saving or else of the step: its name, and "6 of 8 points"
 /// or "43 % of the step". Nothing if nothing is lost.
 struct NamedLoss {
@@ -143,9 +157,28 @@ std::string answer_sentence(const TableReader& results, std::size_t row,
   if (!loss.name.empty())
     rest = kept ? fmt::format("; most of the rest goes to {}", loss.name)
                 : fmt::format("; {} takes {}", loss.name, loss.amount);
+  return fmt::format("Fastest is {}: {} tokens/s{}{}{}.", point_text(results, row, axes),
+                     throughput(results, row), range,
+                     kept ? fmt::format(", with {}{} of the MoE’s saving kept",
+                                        kept_text(results, row), kept_interval(results, row))
+                          : "",
+                     rest);
+}
+
+/// The same under uneven loads of experts, where the point was timed so; else nothing.
+std::string uneven_sentence(const TableReader& results, std::size_t row) {
+  const std::string begin = " With experts as unevenly loaded as after training ";
+  if (!results.text(row, "uneven_reason").empty())
+    return begin + "the same plan is out of memory.";
+  const auto uneven_ms = results.number(row, "uneven_step_time_ms");
+  const auto step_ms = results.number(row, "step_time_ms");
+  if (!uneven_ms || !step_ms)
+    return "";
+  const auto kept = results.number(row, "uneven_savings_kept_percent");
   return fmt::format(
-      "Fastest is {}: {} tokens/s{}{}{}.", point_text(results, row, axes), throughput(results, row),
-      range, kept ? ", with " + kept_text(results, row) + " of the MoE’s saving kept" : "", rest);
+      "{}the same plan takes {} longer{}.", begin,
+      traced(percent(100.0 * (*uneven_ms / *step_ms - 1.0)), row, "uneven_step_time_ms"),
+      kept ? " and keeps " + traced(percent(*kept), row, "uneven_savings_kept_percent") : "");
 }
 
 /// A row of the table of the leaders: throughput, saving, loss, cost in GPU-hours.
@@ -306,8 +339,9 @@ std::string answer_html(const TableReader& results, const std::vector<std::strin
     return fmt::format(
         "<p class=\"answer\">No point ran.</p>\n<p class=\"counts\">Points: {}.</p>\n",
         count_text(results));
-  return fmt::format("<p class=\"answer\">{}</p>\n",
-                     answer_sentence(results, points.front().row, axes)) +
+  return fmt::format("<p class=\"answer\">{}{}</p>\n",
+                     answer_sentence(results, points.front().row, axes),
+                     uneven_sentence(results, points.front().row)) +
          leaders_table(results, points, axes) + changes_table(results, points.front().row, axes) +
          overview_table(results, points);
 }

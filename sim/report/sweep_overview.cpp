@@ -66,28 +66,44 @@ std::string bottleneck_list(const TableReader& results) {
   return list;
 }
 
-/// The range and the median of the savings kept, and how many points are slower than their twin.
-std::string kept_range(const TableReader& results, const std::vector<Point>& points) {
+/// The range and the median of a column of savings kept, and how many points are slower than their
+/// twin.
+std::string kept_range(const TableReader& results, const std::vector<Point>& points,
+                       const std::string& column) {
   std::vector<Point> compared;
   for (const Point& point : points)
-    if (results.number(point.row, "savings_kept_percent"))
+    if (results.number(point.row, column))
       compared.push_back(point);
   if (compared.empty())
     return "not known: no point is compared with its dense twin";
-  const auto kept = [&](const Point& point) {
-    return *results.number(point.row, "savings_kept_percent");
+  const auto kept = [&](const Point& point) { return *results.number(point.row, column); };
+  const auto text_of = [&](const Point& point) {
+    return traced(percent(kept(point)), point.row, column);
   };
   std::stable_sort(compared.begin(), compared.end(),
                    [&](const Point& a, const Point& b) { return kept(a) < kept(b); });
   const auto slower = std::count_if(compared.begin(), compared.end(),
                                     [&](const Point& point) { return kept(point) < 0.0; });
   std::string text =
-      fmt::format("{} to {}, median {}", kept_text(results, compared.front().row),
-                  kept_text(results, compared.back().row),
-                  percent(median(sorted_values(results, points, "savings_kept_percent"))));
+      fmt::format("{} to {}, median {}", text_of(compared.front()), text_of(compared.back()),
+                  percent(median(sorted_values(results, points, column))));
   return slower == 0 ? text
                      : text + fmt::format("; below 0, slower than the twin, at {} of {} points",
                                           slower, compared.size());
+}
+
+/// The savings kept by the same plans under uneven loads, and how many plans run out of memory
+/// there; empty if no point was timed so.
+std::string uneven_range(const TableReader& results, const std::vector<Point>& points) {
+  const auto stopped = std::count_if(points.begin(), points.end(), [&](const Point& point) {
+    return !results.text(point.row, "uneven_reason").empty();
+  });
+  if (!results.ran_with("uneven_savings_kept_percent"))
+    return "";
+  const std::string range = kept_range(results, points, "uneven_savings_kept_percent");
+  return stopped == 0
+             ? range
+             : range + fmt::format("; out of memory at {} of {} points", stopped, points.size());
 }
 
 } // namespace
@@ -113,7 +129,8 @@ std::string overview_table(const TableReader& results, const std::vector<Point>&
       html += fmt::format("<tr><th>{}<td>{}\n", name, text);
   };
   line("points", count_text(results));
-  line("saving kept", kept_range(results, points));
+  line("saving kept", kept_range(results, points, "savings_kept_percent"));
+  line("saving kept under uneven loads", uneven_range(results, points));
   line("largest loss", compared ? loss_list(results, points, saving_losses)
                                 : loss_list(results, points, step_losses));
   line("busiest resource", bottleneck_list(results));

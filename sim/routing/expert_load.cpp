@@ -120,6 +120,8 @@ std::shared_ptr<const ExpertLoad> ExpertLoads::at(std::int64_t layer,
                                                   std::int64_t micro_batch) const {
   if (workload_.routing.even())
     return nullptr;
+  if (const auto& drawn = workload_.routing.drawn_layers; drawn && layer >= *drawn)
+    return at(layer % *drawn, micro_batch);
   std::shared_ptr<const ExpertLoad>& load = known_[{layer, micro_batch % micro_batches()}];
   if (load)
     return load;
@@ -159,6 +161,8 @@ bool ExpertLoads::ranks_alike() const {
 }
 
 const Placement& ExpertLoads::placement(std::int64_t layer) const {
+  if (const auto& drawn = workload_.routing.drawn_layers; drawn && layer >= *drawn)
+    return placement(layer % *drawn);
   const auto known = placements_.find(layer);
   return known != placements_.end()
              ? known->second

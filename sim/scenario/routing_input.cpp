@@ -50,6 +50,11 @@ void parse_load(const TomlTable& table, const fs::path& folder, RoutingInput& in
     table.fail("sampled", "uniform loads are even, not drawn", "use load = \"random\"");
   if (load == "random" && table.has("sampled"))
     table.fail("sampled", "random loads are always drawn", "leave it out");
+  if (load != "uniform" && table.has("uneven_concentration"))
+    table.fail("uneven_concentration", "the loads of this scenario are uneven themselves",
+               "leave it out, or use load = \"uniform\"");
+  if (table.has("uneven_concentration"))
+    routing.uneven_concentration = table.number("uneven_concentration", {1e-3, 1e6});
   if (load == "zipf") {
     routing.load = LoadKind::zipf;
     routing.zipf_alpha = table.number("zipf_alpha", {0.0, 10.0});
@@ -138,6 +143,9 @@ RoutingInput parse_routing(const TomlTable& table, const fs::path& folder) {
   parse_load(table, folder, input);
   // Each expert takes the mean number of tokens, those with the highest scores. Loads are even by
   // construction; the number of experts of a token differs (arXiv 2202.09368).
+  if (expert_choice && routing.uneven_concentration)
+    table.fail("uneven_concentration", "experts that choose their tokens are loaded evenly",
+               "leave it out, or use policy = \"top-k\"");
   if (expert_choice && !routing.even())
     table.fail("load", "experts that choose their tokens are loaded evenly",
                "use load = \"uniform\", or policy = \"top-k\"");

@@ -18,6 +18,7 @@ struct PlanRow {
   std::string reason;
   TrainingCost training;
   TrainingCost effective; ///< with failures and checkpoints; none if it would get nowhere
+  TrainingCost uneven;    ///< under the loads of routing.uneven_concentration; none if not asked
   std::string effective_meets_deadline;
   double goodput_percent = no_value;
   double checkpoint_interval_minutes = no_value;

@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace moesim {
 
 namespace {
@@ -85,6 +87,9 @@ void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& 
                         .board_power_w = board_power_of(gpu, facts.gpus),
                         .price = file.prices[number]};
   row.training = training_cost(step, job);
+  if (!std::isnan(answer.result.uneven_step_time_ms))
+    row.uneven =
+        training_cost(answer.result.uneven_step_time_ms / answer.result.step_time_ms * step, job);
   fill_effective(with_plan(scenario, answer.result.plan), answer.result, step, job, facts, row);
   row.memory_headroom_gib = gib(gpu.memory) - answer.result.memory_gib_per_gpu;
   fill_equal_plans(answer.best_plans, step.high, row);

@@ -169,9 +169,8 @@ void compare_with_twins(const Scenario& scenario, const TwinAnswer& dense,
                          flops_per_token_forward(model, sequence).total();
   result.dense_step_time_ms = dense.step_time_ms;
   result.actual_speedup = result.dense_step_time_ms / result.step_time_ms;
-  if (result.ideal_speedup > 1.0)
-    result.savings_kept_percent =
-        100.0 * (result.actual_speedup - 1.0) / (result.ideal_speedup - 1.0);
+  result.savings_kept_percent = savings_kept_at(result, result.step_time_ms);
+  result.uneven_savings_kept_percent = savings_kept_at(result, result.uneven_step_time_ms);
   fill_lost_savings(dense.waterfall, result);
   result.active_dense_step_time_ms = active_dense.step_time_ms;
   result.moe_tax_percent = 100.0 * (result.step_time_ms / result.active_dense_step_time_ms - 1.0);
@@ -261,6 +260,24 @@ void note_straddling(const Scenario& scenario, const Costs& costs, const ExpertL
                       : ""));
 }
 
+/// Times the plan under the uneven loads that the scenario asks for beside its own.
+void fill_uneven(const Scenario& scenario, const Topology& topology, const Costs& costs,
+                 StepResult& result) {
+  if (!scenario.workload.model.is_moe() || !scenario.workload.routing.uneven_concentration)
+    return;
+  Workload workload = scenario.workload;
+  workload.routing = workload.routing.uneven();
+  const ExpertLoads loads(workload);
+  const Bytes available = scenario.topology.gpu.memory;
+  const MemoryEstimate memory = fullest_stage(workload, loads);
+  if (memory.total() > available) {
+    result.uneven_reason = "out of memory: " + missing_memory_text(memory, available);
+    return;
+  }
+  result.uneven_step_time_ms = milliseconds(
+      replay_step(workload, topology, scenario.fidelity, costs, loads).metrics.step_time);
+}
+
 /// Fills a prediction for a plan that is known. `known`: the replay of the step, if there was one;
 /// an observer still sees its own.
 void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineObserver& observe,
@@ -296,6 +313,7 @@ void predict_plan(const Scenario& scenario, const Costs& costs, const TimelineOb
   prediction.extrapolated_share = replay.metrics.extrapolated / replay.metrics.step_time;
   result.extrapolated_costs = extrapolated_text(replay);
   result.stand_ins = stand_in_text(scenario.workload, replay);
+  fill_uneven(scenario, topology, costs, result);
   if (twins != Twins::skip)
     fill_imbalance(scenario, loads, topology, costs, result);
 }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace moesim {
@@ -107,6 +108,12 @@ struct RoutingSpec {
   bool sampled = false;
   double zipf_alpha = 0.0;              ///< exponent of `zipf`: 0 is uniform
   double dirichlet_concentration = 0.0; ///< parameter of `dirichlet`: large is near uniform
+  /// Parameter of the `dirichlet` loads under which a step of uniform loads is timed too; nothing:
+  /// under none.
+  std::optional<double> uneven_concentration = std::nullopt;
+  /// Number of layers that draw loads of their own; the others repeat these in turn, so that their
+  /// communication is the same. Nothing: each draws its own.
+  std::optional<std::int64_t> drawn_layers = std::nullopt;
   double hot_load = 1.0; ///< load of `hot_expert` and `hot_rank`, in multiples of the mean
   std::shared_ptr<const LoadTrace> trace = nullptr; ///< recording of `trace`
   RouterSpec router = {};                           ///< training of `trained`
@@ -124,6 +131,9 @@ struct RoutingSpec {
   std::int64_t scale_up_gpus = 0; ///< GPUs of a scale-up domain, for placement; 0: no domains
   /// All experts, and all ranks, have the same load.
   bool even() const { return load == LoadKind::uniform && !sampled && redundant_experts == 0; }
+  /// The same experts under the loads of `uneven_concentration`, which must be given; eight layers
+  /// draw theirs.
+  RoutingSpec uneven() const;
   bool differs_by_source() const;          ///< ranks differ, apart from random draws
   bool rows_differ_by_micro_batch() const; ///< rows of a recording differ by micro-batch
   bool differs_by_micro_batch() const;     ///< micro-batches differ, by their rows or by random
