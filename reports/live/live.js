@@ -74,7 +74,7 @@ function draw_bars(table, names, result, unit) {
 }
 
 function sentence({ result, status, reason, hint }) {
-  if (status !== "ok") return [`${status}: ${reason}`, hint].filter(Boolean).join(". ");
+  if (status !== "ok") return `${status}: ${reason}${hint ? ` (${hint})` : ""}`;
   const interval = result.step_time_low_ms === "" ? ""
     : ` (90 %: ${shown(Number(result.step_time_low_ms))}–${shown(Number(result.step_time_high_ms))})`;
   const kept = result.savings_kept_percent === "" ? ""
@@ -88,12 +88,13 @@ function draw(answer) {
   line.textContent = sentence(answer);
   line.classList.toggle("wrong", answer.status !== "ok");
   document.querySelector(".charts").classList.remove("stale");
+  for (const section of document.querySelectorAll("section")) section.hidden = answer.status !== "ok";
   draw_bars(by_id("parts"), parts, result, "ms");
   draw_bars(by_id("lost"), losses, result, "%");
   const compared = Boolean(result.savings_kept_percent);
   by_id("lost-note").textContent = compared
     ? "Percent of the saving on paper; with savings kept they add up to 100 %. Below 0: the MoE gains."
-    : "Not compared yet with the dense twin: the same model with every expert active.";
+    : "Compared with the dense twin: the same model with every expert active for every token.";
   by_id("facts").replaceChildren(...facts.filter((name) => result[name]).flatMap((name) => {
     const value = element("dd", { id: name }, result[name]);
     return [element("dt", { title: answer.meanings[name] }, name), value];

@@ -83,6 +83,14 @@ async function check_live(page) {
   const [file] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
   await file.saveAs(saved);
   await picture(page, "live.png");
+  const before = await ask("/best?cluster.gpus=256");
+  const best = JSON.parse(before.text).result;
+  await page.click("#best");
+  await page.waitForFunction((time) => document.getElementById("step_time_ms").textContent === time, best.step_time_ms);
+  await step_time(page);
+  assert.equal(await page.textContent("#plan"), best.plan, "the best plan is the address's");
+  assert.ok(Number(best.step_time_ms) <= Number(expected), "the best plan is no slower");
+  await picture(page, "live-best.png");
   await page.fill('input[type=number][name="parallel.tensor"]', "3");
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.getElementById("answer").textContent.startsWith("illegal"));
