@@ -18,6 +18,7 @@ endfunction()
 file(REMOVE_RECURSE ${DESTINATION})
 file(GLOB charts ${SOURCE}/charts/*.vl.json)
 file(COPY ${charts} DESTINATION ${DESTINATION}/charts)
+file(COPY ${SOURCE}/live DESTINATION ${DESTINATION})
 file(COPY ${SOURCE}/template.html ${SOURCE}/style.css
   ${SOURCE}/../calibration/cross_validation.csv
   ${SOURCE}/../calibration/validation.csv ${SOURCE}/../calibration/validation.svg

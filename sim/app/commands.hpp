@@ -38,6 +38,7 @@ void add_collective_command(CLI::App& app, const AppContext& context);
 void add_show_command(CLI::App& app, const AppContext& context);
 void add_import_command(CLI::App& app, const AppContext& context);
 void add_report_command(CLI::App& app, const AppContext& context);
+void add_serve_command(CLI::App& app, const AppContext& context);
 void add_calibrate_command(CLI::App& app, const AppContext& context);
 void add_validate_command(CLI::App& app, const AppContext& context);
 

@@ -80,6 +80,7 @@ int main(int count, char** arguments) {
     moesim::add_show_command(app, context);
     moesim::add_import_command(app, context);
     moesim::add_report_command(app, context);
+    moesim::add_serve_command(app, context);
     moesim::add_calibrate_command(app, context);
     moesim::add_validate_command(app, context);
     app.footer(definitions); // last: a sub-command inherits settings made before it is added

@@ -114,6 +114,8 @@ void TomlDocument::set(const TomlSetting& setting) {
       throw InputError(part_location, fmt::format("\"{}\" is not a table", part));
     start = dot + 1;
   }
+  if (setting.removes)
+    return static_cast<void>(table->erase(dotted.substr(start)));
   const toml::table parsed = toml::parse("x = " + setting.value);
   // The copy has no position in the file.
   table->insert_or_assign(dotted.substr(start), *parsed.get("x"));

@@ -26,6 +26,7 @@ struct TomlSetting {
   std::string value;         ///< TOML
   InputLocation key_place;   ///< position of the key's last name, for errors about the key
   InputLocation value_place; ///< for errors about the value
+  bool removes = false;      ///< the key is taken out of the document; `value` is of no account
 };
 /// Reads `a.b.key=value` of `--set`. A value that is not TOML is a string. Throws InputError if
 /// there is no `=`.

@@ -15,9 +15,10 @@ namespace {
 
 using namespace moesim::tidy;
 /// Each module may use those before it.
-const std::vector<std::string> modules = {
-    "base",     "input",  "workload", "routing", "platform", "scenario", "cost",     "calibrate",
-    "schedule", "replay", "metrics",  "search",  "report",   "study",    "importer", "app"};
+const std::vector<std::string> modules = {"base",     "input",  "workload",  "routing",  "platform",
+                                          "scenario", "cost",   "calibrate", "schedule", "replay",
+                                          "metrics",  "search", "report",    "study",    "serve",
+                                          "importer", "app"};
 
 constexpr std::size_t columns_max = 100;
 constexpr std::size_t file_lines_max = 400;
@@ -114,10 +115,12 @@ TEST_CASE("a library is included only where it is wrapped") {
       {"libfccp/", {"sim/input/csv_table.cpp"}},
       {"toml++/", {"sim/input/toml_document.cpp", "sim/input/toml_node."}},
       {"nlohmann/",
-       {"sim/input/", "sim/search/", "sim/report/", "sim/study/", "sim/app/", "tests/"}},
+       {"sim/input/", "sim/search/", "sim/report/", "sim/study/", "sim/serve/", "sim/app/",
+        "tests/"}},
       {"Eigen/",
        {"sim/calibrate/network_fit.cpp", "sim/calibrate/streaming_fit.cpp",
         "sim/study/step_fit.cpp"}},
+      {"httplib", {"sim/serve/web_server.cpp"}},
       {"pugixml", {"sim/input/xml_document.cpp"}},
       {"yaml-cpp", {"sim/input/yaml_document.cpp"}},
   };
