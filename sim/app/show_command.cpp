@@ -1,16 +1,17 @@
 #include "sim/app/commands.hpp"
 
 #include "sim/app/show_tables.hpp"
-#include "sim/base/input_error.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/schedule/draw_pipeline.hpp"
 #include "sim/study/simulate.hpp"
+#include "sim/study/sweep_plan.hpp"
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 namespace moesim {
 

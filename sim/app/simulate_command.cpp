@@ -1,17 +1,20 @@
 #include "sim/app/commands.hpp"
 
-#include "sim/base/input_error.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/report/link_report.hpp"
 #include "sim/report/trace_report.hpp"
 #include "sim/study/simulate.hpp"
+#include "sim/study/sweep_plan.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <iterator>

@@ -59,8 +59,7 @@ void run_and_print(const SweepPlan& plan, const SweepRequest& request, const Swe
       sweep_origin(plan, results, command_of(request, run, context), options.version);
   write_origin(options.folder, origin);
   const auto report = write_report(options.folder, tables, origin, context.assets);
-  if (request.shards > 1)
-    write_request(options.folder, request);
+  write_request(options.folder, request);
   const TableFormat format = run.format;
   std::cout << render(summarise(results, plan.axes, format), format)
             << (format == TableFormat::table ? "a..b (c): least, most and median\n" : "")

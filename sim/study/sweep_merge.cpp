@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <map>
+
 namespace moesim {
 
 namespace {
@@ -56,8 +58,10 @@ SweepOptions options_of(const SweepOptions& options, const fs::path& folder,
   return of;
 }
 
-/// The answers of a shard, into the journal of the whole.
-void merge_journal(const SweepPlan& plan, const SweepOptions& options, SweepJournal& whole) {
+using Answers = std::map<std::string, std::string>; // by task
+
+/// Adds the answers of a shard to those of the whole.
+void add_answers(const SweepPlan& plan, const SweepOptions& options, Answers& whole) {
   const std::string name = fmt::format("shard {}/{}", options.shard, options.shards);
   try {
     SweepJournal journal(options.folder, sweep_identity(plan, options),
@@ -68,14 +72,9 @@ void merge_journal(const SweepPlan& plan, const SweepOptions& options, SweepJour
                        fmt::format("{} is not finished: {} of its tasks have no answer, as {}",
                                    name, left.size(), left.front()),
                        "run this shard again on its folder; it goes on where it stopped");
-    for (const auto& [task, answer] : journal.answers()) {
-      const std::string* known = whole.find(task);
-      if (known && *known != answer)
-        whole.refuse(task,
-                     fmt::format("{} has another answer of {}", options.folder.string(), task));
-      if (!known)
-        whole.add(task, answer);
-    }
+    for (const auto& [task, answer] : journal.answers())
+      if (whole.emplace(task, answer).first->second != answer)
+        journal.refuse(task, fmt::format("another shard has another answer of {}", task));
   } catch (const InputError& error) {
     if (error.message().find("belongs to another") == std::string::npos)
       throw;
@@ -125,11 +124,15 @@ std::vector<SweepRequest> read_shards(const std::vector<fs::path>& folders) {
 void merge_journals(const SweepPlan& plan, const SweepOptions& options,
                     const std::vector<fs::path>& folders,
                     const std::vector<SweepRequest>& requests) {
+  Answers answers;
+  for (std::size_t i = 0; i < folders.size(); ++i)
+    add_answers(plan, options_of(options, folders[i], requests[i]), answers);
   SweepJournal whole(options.folder, sweep_identity(plan, options),
                      options.restart ? SweepJournal::OnOther::replace
                                      : SweepJournal::OnOther::refuse);
-  for (std::size_t i = 0; i < folders.size(); ++i)
-    merge_journal(plan, options_of(options, folders[i], requests[i]), whole);
+  for (const auto& [task, answer] : answers)
+    if (!whole.find(task))
+      whole.add(task, answer);
 }
 
 } // namespace moesim
