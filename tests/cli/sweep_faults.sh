@@ -98,6 +98,32 @@ fails 2 "process $first is writing results here" \
 kill -KILL "$first"
 wait "$first" 2>/dev/null || true
 
+# A worker that is killed is tried again once, then failed until the next run.
+cat >"$work/long.toml" <<TOML
+scenario = "$source/workloads/mixtral-8x7b/scenario.toml"
+[axes]
+training.global_batch = [256, 512]
+TOML
+long=("$moesim" sweep "$work/long.toml" --no-twins --jobs 1)
+"${long[@]}" --out "$work/spared" >/dev/null 2>&1
+"${long[@]}" --out "$work/killed" >/dev/null 2>"$work/log" &
+parent=$!
+code=0
+while kill -0 "$parent" 2>/dev/null; do
+  for stat in /proc/[0-9]*/stat; do
+    { read -r process _ state its_parent _ <"$stat"; } 2>/dev/null || continue
+    [[ $its_parent != "$parent" || $state == Z ]] || kill -KILL "$process" 2>/dev/null || true
+  done
+done
+wait "$parent" || code=$?
+if grep -q '^failed' "$work/killed/results.csv"; then
+  [[ $code == 1 ]]
+  grep -q '^failed,.*signal 9 (SIGKILL), twice' "$work/killed/results.csv"
+  grep -q 'points failed, the first with' "$work/log"
+fi
+"${long[@]}" --out "$work/killed" >/dev/null 2>&1
+cmp "$work/spared/results.csv" "$work/killed/results.csv"
+
 # Without stdout and stderr the journal holds no word of them.
 sweep --out "$work/silent" <&- >&- 2>&-
 cmp "$work/whole/results.csv" "$work/silent/results.csv"
