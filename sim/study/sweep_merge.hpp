@@ -8,7 +8,7 @@
 
 namespace moesim {
 
-/// What a run of a sweep was asked: in `shard.json` of the folder of a shard.
+/// The question of a run of a sweep: in `shard.json` of the folder of a shard.
 struct SweepRequest {
   std::string sweep; ///< path of the sweep file, as it was given
   std::vector<std::string> settings;
