@@ -89,6 +89,42 @@ for file in sweep.toml scenario.toml config.json hgx-h100-ndr400.toml calibratio
 done
 "${own[@]}" >/dev/null 2>&1
 
+# So are the tables of an explicit graph, and a recording of loads.
+cat >"$work/inputs/graph.toml" <<'TOML'
+gpu = {kind = "h100-sxm", memory_gib = 80, bf16_tflops = 1000, memory_gbyte_per_s = 3000, sms = 132}
+node = {scale_up = "nvlink4"}
+fabric = {kind = "explicit", nodes = "nodes.csv", links = "links.csv"}
+TOML
+printf '%s\n' name,kind,node g0,gpu,a g1,gpu,a switch,scale_up_switch, >"$work/inputs/nodes.csv"
+printf '%s\n' source,sink,kind,gbyte_per_s,latency_us g0,switch,scale_up,450,0.25 \
+  g1,switch,scale_up,450,0.25 >"$work/inputs/links.csv"
+{
+  echo layer,expert,tokens
+  for layer in 0 1; do for expert in {0..7}; do echo "$layer,$expert,$((expert + 1))"; done; done
+} >"$work/inputs/loads.csv"
+cat >"$work/inputs/graph-sweep.toml" <<'TOML'
+scenario = "scenario.toml"
+[set]
+model.layers = 2
+cluster = {topology = "graph.toml", gpus = 2}
+parallel = {pipeline = 1, virtual_stages = 1, expert = 2}
+routing = {load = "trace", trace = "loads.csv"}
+[axes]
+training.sequence_length = [1024, 2048]
+TOML
+own=("$moesim" sweep "$work/inputs/graph-sweep.toml" --no-twins --out "$work/graph")
+"${own[@]}" >/dev/null 2>"$work/log"
+[[ $(grep -c '^ok,' "$work/graph/results.csv") == 2 ]]
+while read -r file old new; do
+  cp "$work/inputs/$file" "$work/kept"
+  sed -i "s/$old/$new/" "$work/inputs/$file"
+  fails 2 "another $work/inputs/$file" "${own[@]}"
+  cp "$work/kept" "$work/inputs/$file"
+done <<<"nodes.csv ,a\$ ,b
+links.csv 450 225
+loads.csv ^0,0,1 0,0,2"
+"${own[@]}" >/dev/null 2>&1
+
 # A second sweep on the folder is refused while the first runs.
 "$moesim" sweep "$source/workloads/mixtral-8x7b/sweep.toml" --out "$work/busy" --jobs 1 >/dev/null 2>&1 &
 first=$!
