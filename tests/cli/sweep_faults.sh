@@ -153,9 +153,10 @@ while kill -0 "$parent" 2>/dev/null; do
 done
 wait "$parent" || code=$?
 if grep -q '^failed' "$work/killed/results.csv"; then
-  [[ $code == 1 ]]
   grep -q '^failed,.*signal 9 (SIGKILL), twice' "$work/killed/results.csv"
-  grep -q 'points failed, the first with' "$work/log"
+  # The process that replays the links of the other point may have been killed too.
+  [[ $code == 1 ]] && grep -q 'points failed, the first with' "$work/log" ||
+    { [[ $code == 2 ]] && grep -q 'run the same command again' "$work/log"; }
 fi
 "${long[@]}" --out "$work/killed" >/dev/null 2>&1
 cmp "$work/spared/results.csv" "$work/killed/results.csv"
