@@ -195,9 +195,31 @@ ResultTable effect_table(const std::vector<CalibrationEffect>& effects) {
   return table;
 }
 
+/// Prints the tables of a result one after the other; as JSON they are members of one object.
+class TablePrinter {
+public:
+  explicit TablePrinter(TableFormat format) : format_(format) {}
+  void print(const std::string& name, const ResultTable& table) {
+    if (format_ == TableFormat::json)
+      std::cout << fmt::format("{}\"{}\": ", printed_ ? ",\n" : "{\n", name);
+    else if (printed_)
+      std::cout << '\n';
+    std::cout << render(table, format_) << std::flush;
+    printed_ = true;
+  }
+  void finish() const {
+    if (format_ == TableFormat::json)
+      std::cout << "}\n";
+  }
+
+private:
+  TableFormat format_;
+  bool printed_ = false;
+};
+
 /// Prints what each of a device's files changes in shipped steps.
 void print_effects(const CalibrationInputs& inputs, const std::string& device,
-                   const CalibrateOptions& options, const AppContext& context) {
+                   TablePrinter& printer, const AppContext& context) {
   const std::vector<ShippedStep> steps = shipped_steps(context, device);
   if (steps.empty()) {
     std::cerr << fmt::format("no topology file here has GPUs of the kind {}: no step is shown\n",
@@ -205,9 +227,8 @@ void print_effects(const CalibrationInputs& inputs, const std::string& device,
     return;
   }
   std::cerr << "predicting shipped steps with each file alone, and with all\n";
-  std::cout << '\n'
-            << render(effect_table(calibration_effects(context.calibration, inputs, steps)),
-                      options.format);
+  printer.print("effects_" + device,
+                effect_table(calibration_effects(context.calibration, inputs, steps)));
 }
 
 void calibrate_and_print(const CalibrateOptions& options, const AppContext& context) {
@@ -219,20 +240,20 @@ void calibrate_and_print(const CalibrateOptions& options, const AppContext& cont
   const CalibrationResult result = make_calibration(known, inputs, folder);
   std::vector<Measurement> collectives = inputs.measurements;
   append(collectives, inputs.token_exchanges);
+  TablePrinter printer(options.format);
   if (!collectives.empty())
-    std::cout << render(residual_table(
-                            table_residuals(NetworkCost(result.findings.curves), collectives)),
-                        options.format)
-              << '\n';
-  std::cout << render(error_table(result.findings.tables), options.format);
+    printer.print("residuals", residual_table(table_residuals(NetworkCost(result.findings.curves),
+                                                              collectives)));
+  printer.print("errors", error_table(result.findings.tables));
   if (!result.devices.empty())
-    std::cout << '\n' << render(constants_table(result), options.format);
+    printer.print("constants", constants_table(result));
   AppContext shown = context;
   shown.calibration = before.path();
   for (const auto& [device, found] : result.devices)
     print_effects(
         {found.tables, inputs.measurements, inputs.token_exchanges, inputs.logged, inputs.links},
-        device, options, shown);
+        device, printer, shown);
+  printer.finish();
   print_uses(inputs);
   std::cerr << fmt::format("written: {0}, a folder for --calibration; in words: {0}/REPORT.md\n",
                            folder.string());

@@ -54,6 +54,10 @@ std::int64_t parse_size(const std::string& text) {
   if (error != std::errc() || factor == 0 || number <= 0)
     throw InputError({"--bytes", 1, 1, text}, fmt::format("\"{}\" is not a size", text),
                      "a whole number of bytes, or with K, M or G: 64K, 16M, 1G");
+  constexpr std::int64_t bytes_max = std::int64_t{1} << 50;
+  if (number > bytes_max / factor)
+    throw InputError({"--bytes", 1, 1, text}, fmt::format("{} is too large", text),
+                     "at most 1048576G, a pebibyte");
   return number * factor;
 }
 

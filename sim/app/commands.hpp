@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,17 @@ std::string version_text();
 
 /// Thrown by `validate` after it has printed its result: exit code 1.
 struct OutsideTolerance {};
+/// Thrown by a command whose results are written, some of them as failed: exit code 1.
+class PointsFailed : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
 
 /// Each function adds a sub-command to `app`, with its own help. Its callback prints the result to
 /// stdout and throws InputError or InternalError.
 void add_simulate_command(CLI::App& app, const AppContext& context);
 void add_sweep_command(CLI::App& app, const AppContext& context);
+void add_merge_command(CLI::App& app, const AppContext& context);
 void add_plan_command(CLI::App& app, const AppContext& context);
 void add_compare_command(CLI::App& app, const AppContext& context);
 void add_break_even_command(CLI::App& app, const AppContext& context);

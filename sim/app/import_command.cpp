@@ -1,4 +1,6 @@
 #include "sim/app/commands.hpp"
+
+#include "sim/base/output_file.hpp"
 #include "sim/importer/imported_topology.hpp"
 #include "sim/platform/topology_spec.hpp"
 
@@ -76,6 +78,7 @@ void add_format(CLI::App& import, const ImportFormat& format) {
     ImportedTopology topology = read(request->file, request->options);
     if (!request->fabric.empty())
       put_into_fabric(topology, request->fabric);
+    expect_no_input("--out", request->out, {request->file, request->fabric});
     write_imported(topology, request->out);
     read_topology(request->out); // what was written can be used
     print_gaps(topology);

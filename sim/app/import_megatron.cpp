@@ -1,4 +1,5 @@
 #include "sim/app/commands.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/importer/imported_scenario.hpp"
 #include "sim/importer/megatron_log.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -101,6 +102,7 @@ void print_refusal(const std::string& scenario) {
 
 /// Writes the scenario, and its name to stdout unless another result goes there.
 void write_and_tell(const ImportedScenario& scenario, const MegatronRequest& request) {
+  expect_no_input("--out", request.out, {request.file});
   write_imported_scenario(scenario, request.out);
   print_gaps(scenario);
   print_refusal(request.out);

@@ -1,6 +1,9 @@
 #include "sim/app/commands.hpp"
 #include "sim/base/check.hpp"
-#include "sim/base/input_error.hpp"
+#include "sim/base/output_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -18,14 +21,16 @@ constexpr const char* description =
     "compute saving is left, and what ate the rest.\n\n"
     "Start with: moesim simulate workloads/mixtral-8x7b/scenario.toml";
 
-constexpr const char* definitions = "model FLOPs: 3 x the forward FLOPs of the published "
-                                    "architecture, a multiply-add counted as two,\n"
-                                    "causal attention counted half, recomputation not counted. MFU "
-                                    "is model FLOPs over step time over\n"
-                                    "the dense datasheet peak.\n\n"
-                                    "Exit codes: 0 ok, 1 a validation is outside its tolerance, 2 "
-                                    "wrong input or usage, 70 a defect of\n"
-                                    "moesim. Results go to stdout, everything else to stderr.";
+constexpr const char* definitions =
+    "model FLOPs: 3 x the forward FLOPs of the published "
+    "architecture, a multiply-add counted as two,\n"
+    "causal attention counted half, recomputation not counted. MFU "
+    "is model FLOPs over step time over\n"
+    "the dense datasheet peak.\n\n"
+    "Exit codes: 0 ok, 1 a validation is outside its tolerance or "
+    "points of a sweep have failed, 2 wrong\n"
+    "input or usage, or an output that cannot be written, 70 a defect of moesim. Results go to "
+    "stdout, everything else to stderr.";
 
 /// Finds the folders that moesim reads beside its input, next to the program in the build's layout.
 moesim::AppContext find_folders(int count, char** arguments) {
@@ -51,9 +56,24 @@ void print_suggestion(const CLI::App& app, const std::string& command) {
     std::cerr << moesim::suggest_name(command, names) << '\n';
 }
 
-} // namespace
+/// Opens the standard descriptors that the caller has closed, so that no file gets their numbers.
+void open_standard_descriptors() {
+  for (int descriptor = 0; descriptor <= STDERR_FILENO; ++descriptor)
+    if (fcntl(descriptor, F_GETFD) < 0)
+      open("/dev/null", O_RDWR); // the lowest number that is free
+}
 
-int main(int count, char** arguments) {
+/// The error of a result that did not reach stdout, and its exit code.
+int flush_results(int code) {
+  if (std::cout.flush())
+    return code;
+  // The stream has lost the reason: the system tells it again.
+  std::cerr << moesim::cannot_be_written("stdout", moesim::write_all(STDOUT_FILENO, "\n")).what()
+            << '\n';
+  return exit_usage;
+}
+
+int run(int count, char** arguments) {
   CLI::App app(description, "moesim");
   app.set_version_flag("--version", moesim::version_text());
   app.require_subcommand(1);
@@ -71,6 +91,7 @@ int main(int count, char** arguments) {
     app.fallthrough(); // --calibration may follow the sub-command
     moesim::add_simulate_command(app, context);
     moesim::add_sweep_command(app, context);
+    moesim::add_merge_command(app, context);
     moesim::add_plan_command(app, context);
     moesim::add_compare_command(app, context);
     moesim::add_break_even_command(app, context);
@@ -92,12 +113,26 @@ int main(int count, char** arguments) {
     return code == 0 ? 0 : exit_usage;
   } catch (const moesim::OutsideTolerance&) {
     return exit_outside;
+  } catch (const moesim::PointsFailed& failed) {
+    std::cerr << failed.what() << '\n';
+    return exit_outside;
   } catch (const moesim::InputError& error) {
     std::cerr << error.what() << '\n';
+    return exit_usage;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << moesim::InputError({error.path1().string()}, error.code().message()).what()
+              << '\n';
     return exit_usage;
   } catch (const std::exception& error) {
     std::cerr << "moesim: a defect of moesim, please report it: " << error.what() << '\n';
     return exit_internal;
   }
   return 0;
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+  open_standard_descriptors();
+  return flush_results(run(count, arguments));
 }

@@ -4,6 +4,7 @@
 #include "sim/base/input_error.hpp"
 #include "sim/base/output_file.hpp"
 #include "sim/study/config_plan.hpp"
+#include "sim/study/folder_lock.hpp"
 #include "sim/study/plan_row.hpp"
 #include "sim/study/plan_study.hpp"
 #include "sim/study/sweep_links.hpp"
@@ -72,7 +73,7 @@ std::filesystem::path plan_path(const PlanCommandOptions& command, const AppCont
   plan.config = given;
   const std::filesystem::path written = std::filesystem::path(command.run.folder) / "plan.toml";
   const std::string text = config_plan_text(plan, context.topologies);
-  std::filesystem::create_directories(command.run.folder);
+  make_folder(command.run.folder);
   write_file(written, text);
   std::cerr << fmt::format("plan file: {}: {} tokens a batch in sequences of {}; edit it to change "
                            "more\n",
@@ -82,6 +83,7 @@ std::filesystem::path plan_path(const PlanCommandOptions& command, const AppCont
 
 void plan_and_print(const PlanCommandOptions& command, const AppContext& context) {
   const PlanFile file = read_plan_file(plan_path(command, context), command.run.settings);
+  const FolderLock lock(command.run.folder);
   SweepOptions options = sweep_options(command.run, context);
   options.twins = false; // days and cost need none
   options.plans = plans_shown;

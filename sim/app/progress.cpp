@@ -1,6 +1,6 @@
 #include "sim/app/progress.hpp"
 
-#include "sim/base/check.hpp"
+#include "sim/app/commands.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -32,6 +32,10 @@ void ProgressBar::show(const SweepProgress& progress) {
   if (!started_ && progress.before > 0)
     std::cerr << fmt::format("{} of {} points were finished before\n", progress.before,
                              progress.points - progress.illegal);
+  if (!started_ && progress.damaged > 0)
+    std::cerr << fmt::format("warning: {} lines of journal.txt were damaged; what they held is "
+                             "simulated again\n",
+                             progress.damaged);
   started_ = true;
   if (total == 0)
     return;
@@ -61,8 +65,10 @@ void expect_no_failure(const ReportTable& results) {
     if (reader.text(row, "status") == "failed" && ++failed == 1)
       first = reader.text(row, "reason");
   if (failed > 0)
-    throw InternalError(
-        fmt::format("{} of {} points failed, the first with: {}", failed, reader.size(), first));
+    throw PointsFailed(
+        fmt::format("error: {} of {} points failed, the first with: {}\nRun the same command again "
+                    "to try them again; if they still fail, please report it.",
+                    failed, reader.size(), first));
 }
 
 } // namespace moesim

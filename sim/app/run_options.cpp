@@ -7,7 +7,7 @@
 
 namespace moesim {
 
-void add_run_options(CLI::App& command, RunOptions& options, const std::string& file) {
+void add_output_options(CLI::App& command, RunOptions& options, const std::string& file) {
   command.add_option("--out", options.folder, "Folder for the results")
       ->type_name("DIR")
       ->required();
@@ -21,8 +21,12 @@ void add_run_options(CLI::App& command, RunOptions& options, const std::string& 
       "--sensitivity", options.sensitivity,
       "Also write sensitivity.csv: how far each constant of the costs moves the answer, "
       "and what to measure before signing (some seconds)");
-  add_settings_option(command, options.settings);
   add_format_option(command, options.format);
+}
+
+void add_run_options(CLI::App& command, RunOptions& options, const std::string& file) {
+  add_output_options(command, options, file);
+  add_settings_option(command, options.settings);
 }
 
 SweepOptions sweep_options(const RunOptions& options, const AppContext& context) {

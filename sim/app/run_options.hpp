@@ -19,8 +19,10 @@ struct RunOptions {
   TableFormat format = TableFormat::table;
 };
 
-/// Adds `--out`, `--jobs`, `--restart`, `--sensitivity`, `--set` and `--format`. `file` names the
-/// input file in the help of `--restart`: "sweep".
+/// Adds `--out`, `--jobs`, `--restart`, `--sensitivity` and `--format`. `file` names the input file
+/// in the help of `--restart`: "sweep".
+void add_output_options(CLI::App& command, RunOptions& options, const std::string& file);
+/// Adds `--set` too.
 void add_run_options(CLI::App& command, RunOptions& options, const std::string& file);
 
 /// The part of a sweep's options that these give: folder, calibration, version, jobs, restart.

@@ -1,16 +1,17 @@
 #include "sim/app/commands.hpp"
 
 #include "sim/app/show_tables.hpp"
-#include "sim/base/input_error.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/schedule/draw_pipeline.hpp"
 #include "sim/study/simulate.hpp"
+#include "sim/study/sweep_plan.hpp"
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 namespace moesim {
 
@@ -57,10 +58,10 @@ void add_stage(CLI::App& show, const std::string& name, const std::string& what,
       std::cerr << fmt::format("best plan: {}\n", plan_settings(scenario.workload));
     }
     if (!options->graphviz.empty()) {
-      std::ofstream stream(options->graphviz);
+      expect_no_input("--graphviz", options->graphviz, input_files(scenario));
+      std::ostringstream stream;
       Topology(scenario.topology, scenario.workload.plan.gpus).write_graphviz(stream);
-      if (!stream)
-        throw InputError({options->graphviz}, "cannot be written");
+      write_file(options->graphviz, stream.str());
     }
     if (name == "schedule" && options->format == TableFormat::table) {
       const Workload& workload = scenario.workload;

@@ -1,17 +1,20 @@
 #include "sim/app/commands.hpp"
 
-#include "sim/base/input_error.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/report/link_report.hpp"
 #include "sim/report/trace_report.hpp"
 #include "sim/study/simulate.hpp"
+#include "sim/study/sweep_plan.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <iterator>
@@ -141,9 +144,12 @@ std::string best_plan_lines(const std::vector<PlanRank>& plans) {
 void check_writable(const std::string& file) {
   if (file.empty())
     return;
-  const bool existed = exists(std::filesystem::symlink_status(file));
-  if (!std::ofstream(file, std::ios::app))
-    throw InputError({file}, "cannot be written");
+  std::error_code error;
+  const bool existed = exists(std::filesystem::symlink_status(file, error));
+  const int descriptor = open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0)
+    throw cannot_be_written(file, errno);
+  close(descriptor);
   if (!existed)
     std::filesystem::remove(file);
 }
@@ -152,11 +158,9 @@ void check_writable(const std::string& file) {
 void write_output(const std::string& file, const std::function<void(std::ostream&)>& write) {
   if (file.empty())
     return;
-  std::ofstream stream(file);
-  write(stream);
-  stream.close();
-  if (!stream)
-    throw InputError({file}, "cannot be written");
+  std::ostringstream text;
+  write(text);
+  write_file(file, text.str());
 }
 
 /// Writes the files that the user asked for, if any.
@@ -205,6 +209,8 @@ void print_prediction(const SimulateOptions& options, const Prediction& predicti
 
 void simulate_and_print(const SimulateOptions& options, const AppContext& context) {
   const Scenario scenario = read_scenario(options.scenario, options.settings);
+  expect_no_input("--trace", options.trace, input_files(scenario));
+  expect_no_input("--links", options.links, input_files(scenario));
   const Costs costs =
       load_costs(context.calibration, scenario.topology, scenario.workload.training);
   const auto begin = std::chrono::steady_clock::now();

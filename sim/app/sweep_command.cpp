@@ -1,22 +1,13 @@
 #include "sim/app/commands.hpp"
-#include "sim/app/progress.hpp"
 #include "sim/app/run_options.hpp"
+#include "sim/app/sweep_output.hpp"
 
 #include "sim/base/input_error.hpp"
-#include "sim/study/axis_caps.hpp"
-#include "sim/study/axis_effects.hpp"
-#include "sim/study/sweep.hpp"
-#include "sim/study/sweep_links.hpp"
-#include "sim/study/sweep_loads.hpp"
-#include "sim/study/sweep_percentiles.hpp"
-#include "sim/study/sweep_report.hpp"
-#include "sim/study/sweep_sensitivity.hpp"
-
-#include <fmt/format.h>
+#include "sim/study/folder_lock.hpp"
 
 #include <charconv>
-#include <iostream>
 #include <memory>
+#include <tuple>
 
 namespace moesim {
 
@@ -57,38 +48,15 @@ std::pair<std::size_t, std::size_t> parse_shard(const std::string& text) {
 }
 
 void sweep_and_print(const SweepCommandOptions& command, const AppContext& context) {
+  SweepRequest request{command.sweep, command.run.settings, !command.no_twins};
+  std::tie(request.shard, request.shards) = parse_shard(command.shard);
   const SweepPlan plan = read_sweep(command.sweep, command.run.settings);
   SweepOptions options = sweep_options(command.run, context);
-  std::tie(options.shard, options.shards) = parse_shard(command.shard);
-  options.twins = !command.no_twins;
-  ProgressBar bar;
-  SweepTables tables;
-  const ReportTable& results = tables.results =
-      run_sweep(plan, options, [&](const SweepProgress& progress) { bar.show(progress); });
-  tables.links = write_links(plan, results, options);
-  tables.loads = write_loads(plan, results, options);
-  tables.percentiles = write_percentiles(results, plan.axes, options.folder);
-  if (command.run.sensitivity)
-    tables.sensitivity = write_sensitivity(plan, results, options);
-  else
-    remove_sensitivity(options.folder);
-  const ReportOrigin origin = sweep_origin(plan, results, context.command_line, version_text());
-  write_origin(options.folder, origin);
-  const auto report = write_report(options.folder, tables, origin, context.assets);
-  const TableFormat format = command.run.format;
-  std::cout << render(summarise(results, plan.axes, format), format)
-            << (format == TableFormat::table ? "a..b (c): least, most and median\n" : "")
-            << std::flush;
-  for (const std::string& note : straddling_notes(results))
-    std::cerr << "warning: " << note << '\n';
-  for (const std::string& note : unchanged_notes(axis_effects(results, plan.axes, plan.row_keys)))
-    std::cerr << note << '\n';
-  for (const std::string& note : cap_notes(plan, results))
-    std::cerr << note << '\n';
-  std::cerr << fmt::format("results: {}\nlinks: {}\nreport: {}\n",
-                           (options.folder / "results.csv").string(),
-                           (options.folder / "links.csv").string(), report.string());
-  expect_no_failure(results);
+  options.shard = request.shard;
+  options.shards = request.shards;
+  options.twins = request.twins;
+  const FolderLock lock(options.folder);
+  run_and_print(plan, request, options, command.run, context);
 }
 
 } // namespace

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <sstream>
 
 namespace moesim {
@@ -80,6 +82,14 @@ TomlSetting parse_setting(const std::string& assignment) {
   const std::string file = "--set " + assignment;
   if (equals == std::string::npos || equals == 0)
     throw InputError({file}, "expected KEY=VALUE");
+  if (assignment.find_first_of("\n\r") != std::string::npos)
+    throw InputError({"--set " + assignment.substr(0, equals)}, "a setting is one line",
+                     "repeat --set for each key");
+  constexpr std::ptrdiff_t dots_max = 8; // the deepest key of any input has 3
+  if (std::count(assignment.begin(), assignment.begin() + static_cast<std::ptrdiff_t>(equals),
+                 '.') > dots_max)
+    throw InputError({"--set " + assignment.substr(0, 40) + "..."},
+                     fmt::format("no key has more than {} dots", dots_max));
   std::string value = assignment.substr(equals + 1);
   try {
     value = one_line(*toml::parse("x = " + value).get("x"));

@@ -1,7 +1,6 @@
 #include "sim/search/child_process.hpp"
 
-#include "sim/base/check.hpp"
-#include "sim/base/input_error.hpp"
+#include "sim/base/output_file.hpp"
 #include "sim/replay/machine.hpp"
 
 #include <fcntl.h>
@@ -21,16 +20,7 @@ namespace {
 constexpr char answer_ok = '+';
 constexpr char answer_failed = '-';
 constexpr char answer_input_error = '!';
-
-void write_all(int descriptor, const std::string& text) {
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t count = write(descriptor, text.data() + written, text.size() - written);
-    if (count < 0 && errno != EINTR)
-      _exit(70);
-    written += count > 0 ? static_cast<std::size_t>(count) : 0;
-  }
-}
+constexpr char answer_killed = '*'; // a process of its own was
 
 [[noreturn]] void work_and_exit(int descriptor, const std::function<std::string()>& work) {
   std::string answer;
@@ -38,12 +28,21 @@ void write_all(int descriptor, const std::string& text) {
     answer = answer_ok + work();
   } catch (const InputError& error) {
     answer = answer_input_error + std::string(error.what());
+  } catch (const ProcessKilled& killed) {
+    answer = answer_killed + std::string(killed.what());
   } catch (const std::exception& error) {
     answer = answer_failed + std::string(error.what());
   }
-  write_all(descriptor, answer);
+  if (write_all(descriptor, answer) != 0)
+    _exit(70);
   // No destructors: the parent's buffers and SimGrid's globals are not ours to flush.
   _exit(0);
+}
+
+InputError no_process(int number) {
+  return {{"moesim"},
+          fmt::format("cannot start a process: {}", std::strerror(number)),
+          "use fewer --jobs, or raise the limits of `ulimit` (-n open files, -u processes)"};
 }
 
 /// A child under way.
@@ -56,9 +55,11 @@ struct Child {
 
 Child start_child(std::size_t number, const std::function<std::string()>& work) {
   int ends[2];
-  INVARIANT(pipe2(ends, O_CLOEXEC) == 0, "pipe: {}", std::strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    throw no_process(errno);
   const pid_t process = fork();
-  INVARIANT(process >= 0, "fork: {}", std::strerror(errno));
+  if (process < 0)
+    throw no_process(errno);
   if (process == 0) {
     close(ends[0]);
     // A sweep that is killed takes its children along.
@@ -83,12 +84,15 @@ ChildAnswer finish_child(const Child& child) {
   int status = 0;
   while (waitpid(child.process, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || child.answer.empty())
-    return {false, WIFSIGNALED(status)
-                       ? fmt::format("the process was ended by signal {}", WTERMSIG(status))
-                       : fmt::format("the process ended with status {}", status)};
-  return {child.answer.front() == answer_ok, child.answer.substr(1),
-          child.answer.front() == answer_input_error};
+  if (WIFSIGNALED(status))
+    return {.text = fmt::format("the process was ended by signal {} (SIG{})", WTERMSIG(status),
+                                sigabbrev_np(WTERMSIG(status))),
+            .killed = true};
+  if (WEXITSTATUS(status) != 0 || child.answer.empty())
+    return {.text = fmt::format("the process ended with status {}", WEXITSTATUS(status))};
+  const char kind = child.answer.front();
+  return {kind == answer_ok, child.answer.substr(1), kind == answer_input_error,
+          kind == answer_killed};
 }
 
 } // namespace
@@ -100,6 +104,8 @@ std::string run_in_child(const std::function<std::string()>& work) {
   const ChildAnswer answer = finish_child(child);
   if (answer.input_error)
     throw InputError::relayed(answer.text);
+  if (answer.killed)
+    throw ProcessKilled(answer.text);
   if (!answer.ok)
     throw InternalError(answer.text);
   return answer.text;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/base/check.hpp"
+
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -13,11 +15,18 @@ struct ChildAnswer {
   bool ok = false;
   std::string text;
   bool input_error = false; ///< it failed with an InputError: the user's mistake, not a defect
+  bool killed = false;      ///< a signal ended it, or a process that it waited for
+};
+
+/// A signal has ended a process: the system lacked memory, somebody has killed it, or it crashed.
+class ProcessKilled : public InternalError {
+public:
+  using InternalError::InternalError;
 };
 
 /// Runs `work` in a forked process and returns the text that it returns. An InputError in the child
-/// comes back as InputError, any other exception as InternalError with its message, as does a child
-/// that dies.
+/// comes back as InputError, any other exception as InternalError with its message. A child that a
+/// signal ends is a ProcessKilled. Throws InputError if no process can be started.
 std::string run_in_child(const std::function<std::string()>& work);
 
 /// A piece of work for a process of its own.

@@ -6,6 +6,7 @@
 #include "sim/report/csv_text.hpp"
 #include "sim/study/sweep_journal.hpp"
 #include "sim/study/sweep_run.hpp"
+#include "sim/workload/model_family.hpp"
 
 #include <fmt/format.h>
 
@@ -33,8 +34,8 @@ std::string row_text(const SweepPoint& point, const StepResult& result) {
   return csv_line(cells);
 }
 
-/// The text of every table below a folder, in the order of their names.
-std::string calibration_text(const fs::path& folder) {
+/// Every table below a folder, in the order of their names.
+std::vector<fs::path> calibration_tables(const fs::path& folder) {
   if (!fs::is_directory(folder))
     throw InputError({folder.string()}, "is no folder of calibration tables");
   std::vector<fs::path> tables;
@@ -42,40 +43,46 @@ std::string calibration_text(const fs::path& folder) {
     if (entry.path().extension() == ".csv")
       tables.push_back(entry.path());
   std::sort(tables.begin(), tables.end());
+  return tables;
+}
+
+/// The points of a plan, and why those that are illegal are.
+std::string text_of_points(const SweepPlan& plan) {
   std::string text;
-  for (const fs::path& table : tables)
-    text += read_file(table);
-  return text;
-}
-
-/// The text of every input, settings and points.
-std::string text_of(const SweepPlan& plan) {
-  std::string text = csv_line(plan.settings);
-  for (const fs::path& input : plan.inputs)
-    text += read_file(input);
   for (const SweepPoint& point : plan.points)
-    text += csv_line(point.values) + point.illegal_reason;
+    text += csv_line(point.values) + point.illegal_reason + "\n";
   return text;
-}
-
-/// Identifies a sweep by version, costs, and what all of its answers depend on.
-std::string sweep_fingerprint(const SweepPlan& plan, const SweepOptions& options) {
-  return fingerprint_of(
-      options.version +
-      fmt::format("{}/{} {}", options.shard, options.shards, options.twins ? "twins" : "no twins") +
-      (plan.answer_inputs ? plan.answer_inputs->shared : text_of(plan)) +
-      calibration_text(options.calibration));
 }
 
 } // namespace
 
+SweepIdentity sweep_identity(const SweepPlan& plan, const SweepOptions& options) {
+  SweepIdentity identity{
+      {"version", options.version},
+      {"--shard", fmt::format("{}/{}", options.shard, options.shards)},
+      {"--no-twins", options.twins ? "no" : "yes"},
+  };
+  const auto add_file = [&](const fs::path& file) {
+    identity.emplace_back(file.string(), fingerprint_of(read_file(file)));
+  };
+  if (plan.answer_inputs) {
+    identity.emplace_back("model, training or setting", fingerprint_of(plan.answer_inputs->shared));
+  } else {
+    identity.emplace_back("--set", fingerprint_of(csv_line(plan.settings)));
+    for (const fs::path& input : plan.inputs)
+      add_file(input);
+    identity.emplace_back("list of points", fingerprint_of(text_of_points(plan)));
+  }
+  for (const fs::path& family : family_files())
+    add_file(family);
+  for (const fs::path& table : calibration_tables(options.calibration))
+    add_file(table);
+  return identity;
+}
+
 std::map<std::size_t, PointAnswer> run_points(const SweepPlan& plan, const SweepOptions& options,
                                               const SweepObserver& observe) {
-  std::error_code error;
-  fs::create_directories(options.folder, error);
-  if (error)
-    throw InputError({options.folder.string()}, "cannot be made: " + error.message());
-  SweepJournal journal(options.folder, sweep_fingerprint(plan, options),
+  SweepJournal journal(options.folder, sweep_identity(plan, options),
                        options.restart ? SweepJournal::OnOther::replace
                                        : SweepJournal::OnOther::refuse);
   SweepRun run(plan, options, journal);

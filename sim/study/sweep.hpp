@@ -2,6 +2,7 @@
 
 #include "sim/report/report_table.hpp"
 #include "sim/study/simulate.hpp"
+#include "sim/study/sweep_journal.hpp"
 #include "sim/study/sweep_plan.hpp"
 
 #include <filesystem>
@@ -31,6 +32,7 @@ struct SweepProgress {
   std::size_t illegal = 0;  ///< of these, never simulated
   std::size_t before = 0;   ///< of these, finished by earlier runs
   std::size_t finished = 0; ///< of these, finished by this run
+  std::size_t damaged = 0;  ///< lines of the journal, whose tasks run again
   /// Nothing while too few tasks have ended to tell.
   std::optional<double> seconds_left = std::nullopt;
 
@@ -46,9 +48,12 @@ struct PointAnswer {
   std::vector<PlanRank> best_plans; ///< of a search, where SweepOptions::plans asks for several
 };
 
+/// The inputs, settings and version on which the answers of a run depend.
+SweepIdentity sweep_identity(const SweepPlan& plan, const SweepOptions& options);
+
 /// Simulates the points that the journal of `folder` lacks. Answers by the number of the point in
 /// the plan, of this shard's points. A point that breaks has the status `failed` and its message as
-/// the reason.
+/// the reason; so has one whose process was killed twice, which the next run tries again.
 std::map<std::size_t, PointAnswer> run_points(const SweepPlan& plan, const SweepOptions& options,
                                               const SweepObserver& observe);
 

@@ -1,6 +1,7 @@
 #include "sim/study/sweep_links.hpp"
 
 #include "sim/base/check.hpp"
+#include "sim/base/input_error.hpp"
 #include "sim/base/output_file.hpp"
 #include "sim/report/csv_text.hpp"
 #include "sim/report/link_report.hpp"
@@ -103,6 +104,10 @@ ReportTable write_links(const SweepPlan& plan, const ReportTable& results,
   }
   std::map<std::size_t, std::string> lines;
   run_in_children(tasks, options.jobs, [&](std::size_t number, const ChildAnswer& answer) {
+    if (answer.killed)
+      throw InputError({options.folder.string()},
+                       fmt::format("links of point {}: {}", shown[number].row + 1, answer.text),
+                       "run the same command again; what has finished is kept");
     INVARIANT(answer.ok, "point {} ran before: {}", shown[number].row + 1, answer.text);
     lines[number] = answer.text;
   });

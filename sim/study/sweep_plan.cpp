@@ -98,8 +98,13 @@ SweepPlan read_sweep(const fs::path& path, const std::vector<std::string>& setti
   add_columns(file, plan);
   const std::vector<TomlSetting> typed = parse_settings(settings, plan, path);
   std::size_t count = 1;
-  for (const SweepAxis& axis : file.axes)
+  constexpr std::size_t points_max = 1'000'000;
+  for (const SweepAxis& axis : file.axes) {
     count *= axis.values.size();
+    if (count > points_max)
+      throw InputError({path.string()}, fmt::format("the grid has more than {} points", points_max),
+                       "leave out values, or join keys that vary together in [[rows.NAME]]");
+  }
   for (std::size_t number = 0; number < count; ++number) {
     std::vector<std::string> cells;
     std::vector<TomlSetting> all = file.settings;

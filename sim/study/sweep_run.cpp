@@ -75,7 +75,30 @@ SweepRun::SweepRun(const SweepPlan& plan, const SweepOptions& options, SweepJour
     else
       ++progress_.illegal;
   }
+  check_tasks();
   resume();
+}
+
+void SweepRun::check_tasks() const {
+  if (plan_.answer_inputs)
+    return; // answers for other inputs stay, for when those come back
+  std::set<std::string> known;
+  for (const Point& point : points_)
+    known.insert(point.name);
+  for (const Twin& twin : twins_)
+    known.insert(twin.name);
+  for (const auto& [task, answer] : journal_.answers())
+    if (!known.contains(task))
+      journal_.refuse(task, fmt::format("{} is no task of this sweep", task));
+}
+
+std::vector<std::string> SweepRun::unfinished() const {
+  std::vector<std::string> names;
+  for (const std::size_t place : points_left_)
+    names.push_back(points_[place].name);
+  for (const std::size_t place : twins_left_)
+    names.push_back(twins_[place].name);
+  return names;
 }
 
 void SweepRun::add_point(std::size_t number) {
@@ -106,9 +129,7 @@ void SweepRun::take_known(const std::string& task,
   try {
     take(*journal_.find(task));
   } catch (const std::exception&) { // somebody has changed the file
-    throw InputError({(options_.folder / "journal.txt").string()},
-                     fmt::format("the answer of {} is damaged", task),
-                     "delete its line, or add --restart");
+    journal_.refuse(task, fmt::format("the answer of {} is damaged", task));
   }
 }
 
@@ -126,6 +147,7 @@ void SweepRun::resume() {
     } else {
       points_left_.push_back(place);
     }
+  progress_.damaged = journal_.damaged_lines().size();
   progress_.before = progress_.finished;
   progress_.finished = 0;
 }
@@ -211,20 +233,37 @@ std::optional<ChildTask> SweepRun::next_task() {
 void SweepRun::end_task(std::size_t number, const ChildAnswer& answer) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started_.at(number);
   started_.erase(number);
+  if (answer.killed && queue_again(number))
+    return;
+  const std::string reason = answer.killed ? answer.text + ", twice: is there enough memory for "
+                                                           "--jobs? The next run tries it again"
+                                           : answer.text;
   if (number < points_.size()) {
     const std::string text =
-        answer.ok ? answer.text : result_text(without_result("failed", answer.text));
-    journal_.add(points_[number].name, text);
+        answer.ok ? answer.text : result_text(without_result("failed", reason));
+    if (!answer.killed)
+      journal_.add(points_[number].name, text);
     time_left_.end(SweepTask::point, points_[number].weight, took.count());
     take_result(number, text);
     return;
   }
   const std::size_t place = number - points_.size();
   const TwinAnswer twin =
-      answer.ok ? twin_from_text(answer.text) : TwinAnswer{no_value, {}, "", answer.text};
-  journal_.add(twins_[place].name, twin_text(twin));
+      answer.ok ? twin_from_text(answer.text) : TwinAnswer{no_value, {}, "", reason};
+  if (!answer.killed)
+    journal_.add(twins_[place].name, twin_text(twin));
   time_left_.end(SweepTask::twin, twins_[place].weight, took.count());
   take_answer(place, twin);
+}
+
+bool SweepRun::queue_again(std::size_t number) {
+  if (!killed_once_.insert(number).second)
+    return false;
+  if (number < points_.size())
+    points_left_.push_back(number);
+  else
+    twins_left_.push_back(number - points_.size());
+  return true;
 }
 
 void SweepRun::run(const SweepObserver& observe) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ public:
 
   /// Runs the tasks that are left. `observe` is called before the first and after each.
   void run(const SweepObserver& observe);
+  /// Tasks that the journal lacks, by name. A task that needs another's answer first may be
+  /// missing.
+  std::vector<std::string> unfinished() const;
   /// After run: the answer of each point of this run's part, by its number in the plan.
   std::map<std::size_t, PointAnswer> answers() const;
 
@@ -63,6 +67,10 @@ private:
   void take_known(const std::string& task, const std::function<void(const std::string&)>& take);
   std::optional<ChildTask> next_task();
   void end_task(std::size_t number, const ChildAnswer& answer);
+  /// The task's process was killed for the first time: puts it back into its queue.
+  bool queue_again(std::size_t number);
+  /// Throws InputError at a line of the journal that no task of this sweep has written.
+  void check_tasks() const;
 
   const SweepPlan& plan_;
   const SweepOptions& options_;
@@ -74,6 +82,7 @@ private:
   std::deque<std::size_t> points_left_;
   std::deque<std::size_t> twins_left_;
   std::map<std::size_t, std::chrono::steady_clock::time_point> started_; ///< by task
+  std::set<std::size_t> killed_once_;                                    ///< tasks
   TimeLeft time_left_;
   SweepProgress progress_;
 };

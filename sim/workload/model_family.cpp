@@ -272,6 +272,14 @@ FamilyTable read_families(const fs::path& folder, const std::vector<std::string>
   return table;
 }
 
+std::vector<fs::path> family_files() {
+  std::set<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(find_folder()))
+    if (entry.path().extension() == ".toml")
+      files.insert(entry.path());
+  return {files.begin(), files.end()};
+}
+
 const FamilyTable& shipped_families() {
   return shipped_families({});
 }

@@ -123,6 +123,9 @@ const FamilyTable& shipped_families();
 /// parsed.
 const FamilyTable& shipped_families(const std::vector<std::string>& names);
 
+/// The files of the families that ship, by name.
+std::vector<std::filesystem::path> family_files();
+
 /// Fills the sizes of a model from its config by a family. Throws InputError at the key at fault.
 void read_sizes(const JsonObject& config, const ModelFamily& family, ModelSpec& model);
 

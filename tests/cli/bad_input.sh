@@ -34,6 +34,23 @@ expect "$work/absent/step.json: error: cannot be written" "$moesim" simulate "$s
 expect '/dev/full: error: cannot be written' "$moesim" simulate "$scenario" --trace /dev/full
 expect '/dev/full: error: cannot be written' "$moesim" simulate "$scenario" --links /dev/full
 
+expect 'File name too long' "$moesim" simulate "$scenario" --trace "$work/$(printf 'n%.0s' {1..300})"
+expect 'Is a directory' "$moesim" simulate "$scenario" --links "$work"
+expect 'is a file that this command reads' "$moesim" simulate "$scenario" --trace "$source/workloads/mixtral-8x7b/../mixtral-8x7b/config.json"
+expect 'no key has more than 8 dots' "$moesim" simulate "$scenario" --set "$(printf 'a.%.0s' {1..5000})a=1"
+expect 'a setting is one line' "$moesim" simulate "$scenario" --set $'cluster.gpus=16\nfoo=3'
+expect '17179869185G is too large' "$moesim" collective all-to-all "$source/topologies/hgx-h100-ndr400.toml" --gpus 16 --bytes 17179869185G
+{
+  printf 'scenario = "%s"\n[axes]\n' "$scenario"
+  for key in cluster.gpus cluster.nic_gbit_per_s model.layers model.experts routing.seed \
+    training.global_batch training.sequence_length parallel.pipeline; do
+    printf '%s = [%s]\n' "$key" "$(seq -s, 1 256)"
+  done
+} >"$work/huge.toml"
+expect 'the grid has more than 1000000 points' "$moesim" sweep "$work/huge.toml" --out "$work/huge"
+printf 'scenario = "%s"\n[axes]\ncluster.gpus = [16]\n"cluster.gpus" = [32]\n' "$scenario" >"$work/twice.toml"
+expect 'cluster.gpus is in [axes] already' "$moesim" sweep "$work/twice.toml" --out "$work/huge"
+expect 'cluster.gpus varies in this sweep' "$moesim" sweep "$source/workloads/mixtral-8x7b/sweep.toml" --set cluster.gpus=8 --out "$work/huge"
 printf '[model\nconfig = 3\n' >"$work/broken.toml"
 expect 'broken.toml:1:7: error: not TOML' "$moesim" simulate "$work/broken.toml"
 sed "s|config.json|$work/config.json|; s|../../topologies|$source/topologies|" "$scenario" >"$work/scenario.toml"
