@@ -18,8 +18,8 @@ const fs::path source_dir = MOESIM_SOURCE_DIR;
 
 /// Folders whose files are ours; what people install or build there is not.
 const std::vector<std::string> folders = {
-    "sim",         "tests",      "bench",     "cuda_microbench",
-    "calibration", "topologies", "workloads", "reports"};
+    "sim",       "tests",   "bench", "cuda_microbench", "calibration", "topologies",
+    "workloads", "reports", "docs"};
 const std::set<std::string> foreign = {"node_modules", "build", "dist", "package-lock.json"};
 
 struct SourceFile {

@@ -205,10 +205,10 @@ TEST_CASE("nothing is left to be done in a comment") {
         }) == "");
 }
 
-TEST_CASE("no sentence of a comment in sim/ opens with What") {
-  const std::regex pattern("(//[/!]?<? *|//.*[.:] )What ");
+TEST_CASE("no sentence of a comment in sim/ opens with What or So that") {
+  const std::regex pattern("(//[/!]?<? *|//.*[.:] )(What|So that) ");
   CHECK(find_lines([](const SourceFile& file) { return file.is_in("sim/") && file.is_cpp(); },
-                   "opens with What: begin with a noun or a verb",
+                   "opens with What or So that: begin with a noun or a verb",
                    [&](const std::string& line) { return std::regex_search(line, pattern); }) ==
         "");
 }
