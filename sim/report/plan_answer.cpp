@@ -142,8 +142,8 @@ std::string failures_sentence(const TableReader& results, std::size_t row) {
 /// " With experts as unevenly loaded …: 43.1 days, 5.3 million."; nothing where it was not timed.
 std::string uneven_training(const TableReader& results, std::size_t row) {
   const std::string begin = " With experts as unevenly loaded as after training";
-  if (!results.text(row, "uneven_reason").empty())
-    return begin + ", its plan is out of memory.";
+  if (const std::string& reason = results.text(row, "uneven_reason"); !reason.empty())
+    return begin + ": " + escape_html(reason) + ".";
   return results.number(row, "uneven_days")
              ? fmt::format("{}: {}, {}.", begin,
                            with_interval(results, row, "uneven_days", 1, " days"),

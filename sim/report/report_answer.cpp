@@ -1,5 +1,6 @@
 #include "sim/report/report_answer.hpp"
 
+#include "sim/base/median.hpp"
 #include "sim/report/answer_text.hpp"
 #include "sim/report/html_text.hpp"
 #include "sim/report/plan_answer.hpp"
@@ -165,20 +166,29 @@ std::string answer_sentence(const TableReader& results, std::size_t row,
                      rest);
 }
 
-/// The same under uneven loads of experts, where the point was timed so; else nothing.
-std::string uneven_sentence(const TableReader& results, std::size_t row) {
-  const std::string begin = " With experts as unevenly loaded as after training ";
-  if (!results.text(row, "uneven_reason").empty())
-    return begin + "the same plan is out of memory.";
+/// The same under uneven loads of experts: of the point, or else of all points that were timed so;
+/// nothing if none was.
+std::string uneven_sentence(const TableReader& results, std::size_t row,
+                            const std::vector<Point>& points) {
+  const std::string begin = " With experts as unevenly loaded as after training, ";
   const auto uneven_ms = results.number(row, "uneven_step_time_ms");
   const auto step_ms = results.number(row, "step_time_ms");
-  if (!uneven_ms || !step_ms)
-    return "";
   const auto kept = results.number(row, "uneven_savings_kept_percent");
+  if (uneven_ms && step_ms)
+    return fmt::format(
+        "{}the same plan takes {} longer{}.", begin,
+        traced(percent(100.0 * (*uneven_ms / *step_ms - 1.0)), row, "uneven_step_time_ms"),
+        kept ? " and keeps " + traced(percent(*kept), row, "uneven_savings_kept_percent") : "");
+  std::vector<Point> timed = points;
+  std::erase_if(timed, [&](const Point& point) {
+    return !results.number(point.row, "uneven_savings_kept_percent");
+  });
+  if (timed.empty())
+    return "";
   return fmt::format(
-      "{}the same plan takes {} longer{}.", begin,
-      traced(percent(100.0 * (*uneven_ms / *step_ms - 1.0)), row, "uneven_step_time_ms"),
-      kept ? " and keeps " + traced(percent(*kept), row, "uneven_savings_kept_percent") : "");
+      "{}the {} points whose plans were timed so keep {} at the median, in place of {}.", begin,
+      timed.size(), percent(median(sorted_values(results, timed, "uneven_savings_kept_percent"))),
+      percent(median(sorted_values(results, timed, "savings_kept_percent"))));
 }
 
 /// A row of the table of the leaders: throughput, saving, loss, cost in GPU-hours.
@@ -341,7 +351,7 @@ std::string answer_html(const TableReader& results, const std::vector<std::strin
         count_text(results));
   return fmt::format("<p class=\"answer\">{}{}</p>\n",
                      answer_sentence(results, points.front().row, axes),
-                     uneven_sentence(results, points.front().row)) +
+                     uneven_sentence(results, points.front().row, points)) +
          leaders_table(results, points, axes) + changes_table(results, points.front().row, axes) +
          overview_table(results, points);
 }

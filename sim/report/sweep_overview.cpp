@@ -15,17 +15,6 @@ namespace moesim {
 
 namespace {
 
-/// The values of a column at some points, from the least to the most.
-std::vector<double> sorted_values(const TableReader& results, const std::vector<Point>& points,
-                                  const std::string& column) {
-  std::vector<double> values;
-  for (const Point& point : points)
-    if (const auto value = results.number(point.row, column))
-      values.push_back(*value);
-  std::sort(values.begin(), values.end());
-  return values;
-}
-
 /// The largest of some losses, counted over points, the most frequent first: "the optimizer (at 12
 /// of 20 points), …". Empty if nothing is lost.
 std::string loss_list(const TableReader& results, const std::vector<Point>& points,
@@ -103,7 +92,8 @@ std::string uneven_range(const TableReader& results, const std::vector<Point>& p
   const std::string range = kept_range(results, points, "uneven_savings_kept_percent");
   return stopped == 0
              ? range
-             : range + fmt::format("; out of memory at {} of {} points", stopped, points.size());
+             : range + fmt::format("; {} of {} plans were not timed so, most for want of memory",
+                                   stopped, points.size());
 }
 
 } // namespace

@@ -31,4 +31,14 @@ std::string kept_text(const TableReader& results, std::size_t row) {
   return kept ? traced(percent(*kept), row, "savings_kept_percent") : "–";
 }
 
+std::vector<double> sorted_values(const TableReader& results, const std::vector<Point>& points,
+                                  const std::string& column) {
+  std::vector<double> values;
+  for (const Point& point : points)
+    if (const auto value = results.number(point.row, column))
+      values.push_back(*value);
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
 } // namespace moesim

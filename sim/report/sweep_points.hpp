@@ -52,4 +52,8 @@ std::vector<Point> ranked_points(const TableReader& results);
 /// "62 %" of the saving that a point keeps, as a link to it; "–" without a twin.
 std::string kept_text(const TableReader& results, std::size_t row);
 
+/// The values of a column at some points, from the least to the most.
+std::vector<double> sorted_values(const TableReader& results, const std::vector<Point>& points,
+                                  const std::string& column);
+
 } // namespace moesim

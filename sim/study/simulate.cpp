@@ -6,6 +6,7 @@
 #include "sim/study/lost_savings.hpp"
 #include "sim/study/memory_advice.hpp"
 #include "sim/study/no_plan.hpp"
+#include "sim/study/uneven_step.hpp"
 
 #include <fmt/format.h>
 
@@ -258,24 +259,6 @@ void note_straddling(const Scenario& scenario, const Costs& costs, const ExpertL
                       ? fmt::format(", and takes a cluster of {} GPUs, not {}", held,
                                     scenario.topology.gpus_max)
                       : ""));
-}
-
-/// Times the plan under the uneven loads that the scenario asks for beside its own.
-void fill_uneven(const Scenario& scenario, const Topology& topology, const Costs& costs,
-                 StepResult& result) {
-  if (!scenario.workload.model.is_moe() || !scenario.workload.routing.uneven_concentration)
-    return;
-  Workload workload = scenario.workload;
-  workload.routing = workload.routing.uneven();
-  const ExpertLoads loads(workload);
-  const Bytes available = scenario.topology.gpu.memory;
-  const MemoryEstimate memory = fullest_stage(workload, loads);
-  if (memory.total() > available) {
-    result.uneven_reason = "out of memory: " + missing_memory_text(memory, available);
-    return;
-  }
-  result.uneven_step_time_ms = milliseconds(
-      replay_step(workload, topology, scenario.fidelity, costs, loads).metrics.step_time);
 }
 
 /// Fills a prediction for a plan that is known. `known`: the replay of the step, if there was one;

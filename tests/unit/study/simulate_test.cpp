@@ -96,3 +96,28 @@ TEST_CASE("a searched plan has the numbers of the same plan when it is given") {
     }
   CHECK(diagnostic(best, "operations") == diagnostic(same, "operations"));
 }
+
+TEST_CASE("a step is timed under uneven loads too, as if its routing drew them") {
+  const std::vector<std::string> few = {"model.layers=8", "parallel.pipeline=1",
+                                        "training.global_batch=128", "parallel.recompute=full"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), few.begin(), few.end());
+    return predict(more).result;
+  };
+  const StepResult both = with({"routing.uneven_concentration=14"});
+  // Eight layers draw loads of their own, and there are eight.
+  const StepResult uneven = with({"routing.load=dirichlet", "routing.dirichlet_concentration=14"});
+  CHECK(both.step_time_ms == with({}).step_time_ms);
+  CHECK(both.uneven_step_time_ms == uneven.step_time_ms);
+  CHECK(both.uneven_step_time_ms > both.step_time_ms);
+  CHECK(both.uneven_reason.empty());
+  CHECK(std::isnan(uneven.uneven_step_time_ms));
+}
+
+TEST_CASE("a plan without room for uneven loads says so") {
+  const Prediction prediction =
+      predict({"cluster.memory_gib=51", "routing.uneven_concentration=0.5"});
+  CHECK(prediction.result.status == "ok");
+  CHECK(std::isnan(prediction.result.uneven_step_time_ms));
+  CHECK_THAT(prediction.result.uneven_reason, Contains("out of memory: "));
+}
