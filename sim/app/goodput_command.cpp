@@ -1,7 +1,7 @@
 #include "sim/app/commands.hpp"
 #include "sim/study/cost_library.hpp"
-#include "sim/study/degraded_step.hpp"
 #include "sim/study/goodput_study.hpp"
+#include "sim/study/simulate.hpp"
 
 #include <fmt/format.h>
 

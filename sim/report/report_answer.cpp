@@ -266,8 +266,8 @@ std::vector<std::size_t> best_neighbours(const TableReader& results, std::size_t
   return best;
 }
 
-/// Of neighbours along an axis of numbers, the next below and the next above; all of an axis of
-/// texts.
+/// The nearest neighbours along an axis of numbers: the next below and the next above; all of an
+/// axis of texts.
 std::vector<std::size_t> next_values(const TableReader& results, std::size_t row,
                                      const std::string& axis, std::vector<std::size_t> others) {
   const auto own = results.number(row, axis);

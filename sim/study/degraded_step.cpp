@@ -4,13 +4,6 @@
 
 namespace moesim {
 
-Scenario with_plan(const Scenario& scenario, const std::string& plan) {
-  Scenario planned = scenario;
-  planned.workload = workload_under(scenario, plan);
-  planned.search.reset();
-  return planned;
-}
-
 double speed_without_nic(const Scenario& scenario, const Costs& costs, double step_time_ms) {
   Scenario degraded = scenario;
   degraded.topology.faults.push_back({.part = FaultSpec::Part::nic,

@@ -16,7 +16,8 @@ constexpr double wait_share_max = 0.001;
 /// Failures of one job, and what its checkpoints and restarts take. Failures of all kinds come at
 /// constant rates, independent of each other.
 struct JobFailures {
-  /// Of all parts of a kind that the job has; infinite where none stop it.
+  /// Mean time between failures of any part of a kind, over all such parts of the job; infinite
+  /// where none of them stops it.
   PartTimes mtbf;
   Bytes checkpoint;
   BytesPerSecond storage;

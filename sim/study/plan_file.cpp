@@ -53,7 +53,8 @@ bool has_default_loads(const TomlTable& root) {
 }
 
 constexpr std::array job_keys = {"tokens", "deadline_days"};
-/// Of a candidate: its name, its prices, and the GPUs, as each number of them is a point.
+/// Keys of a candidate that do not describe its cluster: name, prices, and the GPUs, each number of
+/// which is a point.
 constexpr std::array beside_cluster_keys = {"name",    "gpus",  "price_per_gpu_hour",
                                             "capital", "years", "power_price_per_kwh"};
 

@@ -5,7 +5,6 @@
 #include "sim/report/csv_text.hpp"
 #include "sim/report/plan_answer.hpp"
 #include "sim/study/cost_library.hpp"
-#include "sim/study/degraded_step.hpp"
 #include "sim/study/goodput_study.hpp"
 #include "sim/study/plan_row.hpp"
 #include "sim/study/validated_distance.hpp"
@@ -23,6 +22,7 @@ struct PlanFacts {
   GpuKinds gpus;
   std::vector<StepTraits> scored;
   std::filesystem::path calibration;
+  CostLibrary& costs; ///< of that folder
 };
 
 /// Throws InputError, where the kind of some candidate's GPUs is named, if its board power is not
@@ -52,10 +52,9 @@ Spread operator*(double factor, const Spread& spread) {
 /// Fills the columns of a training with failures, `job` without any.
 void fill_effective(const Scenario& planned, const StepResult& result, const Spread& step,
                     TrainingJob job, const PlanFacts& facts, PlanRow& row) {
-  CostLibrary library(facts.calibration);
   const auto found =
       goodput_of(planned, job.tokens, result,
-                 library.of(planned.topology, planned.workload.training), facts.calibration);
+                 facts.costs.of(planned.topology, planned.workload.training), facts.calibration);
   if (!found)
     return;
   job.idle_gpus += static_cast<double>(found->job.spares * found->job.host_gpus);
@@ -71,9 +70,9 @@ void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& 
   const Scenario& scenario = *file.sweep.points[number].scenario;
   const TrainingSpec& training = scenario.workload.training;
   const GpuSpec& gpu = scenario.topology.gpu;
+  const Scenario planned = with_plan(scenario, answer.result.plan);
   if (!facts.scored.empty()) {
-    const Workload best = workload_under(scenario, answer.result.plan);
-    const NearestStep nearest = nearest_step(traits_of("", best, gpu), facts.scored);
+    const NearestStep nearest = nearest_step(traits_of("", planned.workload, gpu), facts.scored);
     row.validated_distance = nearest.distance;
     row.nearest_validated = nearest.name;
   }
@@ -90,7 +89,7 @@ void fill_training(const PlanFile& file, std::size_t number, const PointAnswer& 
   if (!std::isnan(answer.result.uneven_step_time_ms))
     row.uneven =
         training_cost(answer.result.uneven_step_time_ms / answer.result.step_time_ms * step, job);
-  fill_effective(with_plan(scenario, answer.result.plan), answer.result, step, job, facts, row);
+  fill_effective(planned, answer.result, step, job, facts, row);
   row.memory_headroom_gib = gib(gpu.memory) - answer.result.memory_gib_per_gpu;
   fill_equal_plans(answer.best_plans, step.high, row);
 }
@@ -162,8 +161,9 @@ std::string effective_text(const TableReader& results, std::size_t row) {
 
 ReportTable run_plan(const PlanFile& file, const SweepOptions& options,
                      const SweepObserver& observe) {
+  CostLibrary costs(options.calibration);
   const PlanFacts facts{GpuKinds::read(options.calibration), scored_steps(options.calibration),
-                        options.calibration};
+                        options.calibration, costs};
   check_board_power(file.sweep, facts.gpus); // before the search
   const std::map<std::size_t, PointAnswer> answers = run_points(file.sweep, options, observe);
   const std::vector<PlanRow> rows = plan_rows(file, answers, facts);

@@ -339,6 +339,13 @@ Workload workload_under(const Scenario& scenario, const std::string& plan) {
   return PlanSpace(scenario.workload, *scenario.search, scenario.topology).plan_of(plan);
 }
 
+Scenario with_plan(const Scenario& scenario, const std::string& plan) {
+  Scenario planned = scenario;
+  planned.workload = workload_under(scenario, plan);
+  planned.search.reset();
+  return planned;
+}
+
 Scenario under_best_plan(const Scenario& scenario, const Costs& costs) {
   Prediction prediction;
   const std::optional<BestPlanned> best = best_planned(scenario, costs, 1, prediction);

@@ -51,6 +51,8 @@ Prediction simulate(const Scenario& scenario, const Costs& costs,
 
 /// The workload of a scenario under the plan of its result, where that was searched for.
 Workload workload_under(const Scenario& scenario, const std::string& plan);
+/// The scenario with that plan in place of its search.
+Scenario with_plan(const Scenario& scenario, const std::string& plan);
 
 /// The scenario with the fastest plan in place of its search. Throws InputError if no plan fits.
 Scenario under_best_plan(const Scenario& scenario, const Costs& costs);

@@ -42,9 +42,8 @@ ReportTable write_sensitivity(const SweepPlan& plan, const ReportTable& results,
   if (const auto row = answered_row(reader)) {
     // The results of a shard hold every `shards`-th point of the plan.
     const std::size_t point = options.shard - 1 + *row * options.shards;
-    Scenario scenario = plan.points.at(point).scenario.value();
-    scenario.workload = workload_under(scenario, reader.text(*row, "plan"));
-    scenario.search.reset();
+    const Scenario scenario =
+        with_plan(plan.points.at(point).scenario.value(), reader.text(*row, "plan"));
     const ResultColumn& column = result_column("step_time_ms", "");
     table = sensitivity_rows(measure_sensitivity(scenario, column, options.calibration,
                                                  cost_levers(options.calibration, scenario),
